@@ -1,0 +1,114 @@
+/**
+ * Owns the settings: the environment, checked as a whole, becomes one frozen Config.
+ * Always holds: every value is in range, every fault is told at once, and no secret is repeated in a message.
+ */
+import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import ipaddr from "ipaddr.js";
+import { StartError } from "./lifecycle.ts";
+
+FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
+
+const integer = (minimum: number, maximum: number, fallback: number) =>
+  Type.Integer({ minimum, maximum, default: fallback, description: `a whole number from ${minimum} to ${maximum}` });
+const port = (fallback: number) => integer(0, 65_535, fallback);
+const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schema);
+
+/** The settings as the environment spells them; `.env.example` says what each one does. */
+const Environment = Type.Object({
+  SHOP: Type.String({ pattern: "^[A-Za-z0-9_-]{1,64}$", default: "main", description: "1 to 64 letters, digits, _ or -" }),
+  CUSTOMER_PORT: port(8000),
+  BARISTA_PORT: port(8001),
+  CUSTOMER_HOST: Type.String({ minLength: 1, default: "0.0.0.0", description: "an address to listen on" }),
+  BARISTA_HOST: optional(Type.String({ minLength: 1, description: "an address to listen on" })),
+  STAFF_TOKEN: optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" })),
+  REDIS_URL: optional(Type.String({ pattern: "^rediss?://.", description: "redis://… or rediss://…" })),
+  DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
+  LANES: integer(1, 1024, 64),
+  MAX_HELD: integer(1, 1_000_000, 20_000),
+  MAX_HELD_PER_ADDRESS: integer(1, 1_000_000, 300),
+  LIMIT_CAPACITY: integer(1, 1_000_000, 250),
+  LIMIT_REFILL_PER_SECOND: Type.Number({ minimum: 0.001, maximum: 1_000_000, default: 1, description: "a number from 0.001 to 1000000" }),
+  TRUSTED_PROXIES: Type.String({ format: "cidr-list", default: "", description: "addresses or CIDRs, separated by commas" }),
+  LEASE_SECONDS: integer(1, 86_400, 900),
+  MAX_ATTEMPTS: integer(1, 1000, 3),
+  HEARTBEAT_SECONDS: integer(1, 3600, 25),
+  DRAIN_SECONDS: integer(0, 3600, 25),
+  OUTAGE_SECONDS: integer(1, 3600, 30),
+  RETENTION_HOURS: integer(1, 8760, 168),
+  LOG_LEVEL: Type.Union(
+    ["trace", "debug", "info", "warn", "error", "fatal", "silent"].map((level) => Type.Literal(level)),
+    { default: "info", description: "trace, debug, info, warn, error, fatal or silent" },
+  ),
+});
+
+type Environment = Static<typeof Environment>;
+
+/** What the server runs by. Times carry their unit in their name; absent means switched off. */
+export type Config = Readonly<ReturnType<typeof configFrom>>;
+
+/** Reads the environment. Throws one StartError (exit code 2) that lists every fault. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.keys(Environment.properties).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+  );
+  const values = Value.Convert(Environment, Value.Default(Environment, given));
+  const faults = Value.Check(Environment, values) ? [] : faultsIn(values);
+  if (faults.length > 0) throw new StartError(`wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, 2);
+  const config = configFrom(values as Environment);
+  if (!config.staffToken && !isLoopback(config.baristaHost)) {
+    throw new StartError("wrong settings:\n  BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only", 2);
+  }
+  return Object.freeze(config);
+}
+
+/** Whether `host` reaches this machine only. */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost") return true;
+  return ipaddr.isValid(host) && ipaddr.process(host).range() === "loopback";
+}
+
+function configFrom(env: Environment) {
+  return {
+    shop: env.SHOP,
+    customerPort: env.CUSTOMER_PORT,
+    baristaPort: env.BARISTA_PORT,
+    customerHost: env.CUSTOMER_HOST,
+    baristaHost: env.BARISTA_HOST ?? (env.STAFF_TOKEN ? "0.0.0.0" : "127.0.0.1"),
+    staffToken: env.STAFF_TOKEN,
+    redisUrl: env.REDIS_URL,
+    dataDir: env.DATA_DIR,
+    lanes: env.LANES,
+    maxHeld: env.MAX_HELD,
+    maxHeldPerAddress: env.MAX_HELD_PER_ADDRESS,
+    limitCapacity: env.LIMIT_CAPACITY,
+    limitRefillPerSecond: env.LIMIT_REFILL_PER_SECOND,
+    trustedProxies: splitList(env.TRUSTED_PROXIES),
+    leaseSeconds: env.LEASE_SECONDS,
+    maxAttempts: env.MAX_ATTEMPTS,
+    heartbeatSeconds: env.HEARTBEAT_SECONDS,
+    drainSeconds: env.DRAIN_SECONDS,
+    outageSeconds: env.OUTAGE_SECONDS,
+    retentionHours: env.RETENTION_HOURS,
+    logLevel: env.LOG_LEVEL,
+  };
+}
+
+/** One line a faulty setting. Values are shown unless the setting may hold a secret. */
+function faultsIn(values: unknown): string[] {
+  const faults = new Map<string, string>();
+  for (const { path, schema, value } of Value.Errors(Environment, values)) {
+    const name = path.slice(1);
+    const shown = name === "STAFF_TOKEN" || name === "REDIS_URL" ? "" : `, not ${JSON.stringify(value)}`;
+    faults.set(name, faults.get(name) ?? `${name}: must be ${schema.description}${shown}`);
+  }
+  return [...faults.values()];
+}
+
+function splitList(text: string): string[] {
+  return text.split(",").flatMap((part) => part.trim() || []);
+}
+
+function isNetwork(text: string): boolean {
+  return text.includes("/") ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);
+}
