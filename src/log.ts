@@ -9,6 +9,7 @@ export type Log = Logger;
 
 /** `level` is one of pino's levels or `silent`; `terminal` chooses the coloured form. */
 export function createLog({ level, terminal }: { level: string; terminal: boolean }): Log {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const formatters = { level: (label: string) => ({ level: label }) };
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters };
   return terminal ? pino(options, pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", sync: true })) : pino(options);
 }

@@ -1,0 +1,20 @@
+-- Cancels orders: a customer's while it is queued, a barista's also while it is brewing. Cancelling again answers the same.
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  how long a final order is kept, ms
+-- ARGV[…]  per order: order id, who cancels (customer or barista), reason, barista ('' is whoever holds it)
+-- Returns  per order {'cancelled', id, fields} | {'unknown'} | {'conflict', status, barista}
+
+local retention_ms = tonumber(ARGV[1])
+
+local function cancel(id, canceller, reason, barista)
+  local order = read_order(id, 'reason')
+  if order.status == 'cancelled' and order.reason == reason then
+    return { 'cancelled', id, redis.call('HGETALL', key.order(id)) }
+  end
+  if order.status == 'queued' or (canceller == 'barista' and holds(order, barista)) then
+    return { 'cancelled', id, cancel_order(id, order.queue, reason, retention_ms) }
+  end
+  return refuse(order)
+end
+
+return each_item(2, 4, cancel)

@@ -1,0 +1,24 @@
+-- Extends orders: each brewing order gets a new lease, counted from now.
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  lease, ms
+-- ARGV[…]  per order: request id (made by the caller), order id, barista ('' is whoever holds it)
+-- Returns  per order {'extended', id, fields} | {'unknown'} | {'conflict', status, barista}
+
+local lease_ms = tonumber(ARGV[1])
+
+local function extend(request, id, barista)
+  local order = read_order(id, 'extended_by', 'claim')
+  if order.extended_by == request then
+    return { 'extended', id, redis.call('HGETALL', key.order(id)) }
+  end
+  if not holds(order, barista) then
+    return refuse(order)
+  end
+
+  redis.call('HSET', key.order(id), 'extended_by', request)
+  redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
+  redis.call('PEXPIRE', key.claim(order.claim), lease_ms)
+  return { 'extended', id, append_event(id, 'extended') }
+end
+
+return each_item(2, 3, extend)

@@ -1,0 +1,33 @@
+-- Forgets what retention has removed: index entries whose order is gone, and baristas who hold nothing and have not come for an hour.
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  how long a final order is kept, ms
+-- ARGV[2]  how many of the oldest index entries to pass over: those that an earlier call found still kept
+-- Returns  {entries found still kept, 1 where there is more to look at and 0 at the end}
+
+local retention_ms = tonumber(ARGV[1])
+local skip = tonumber(ARGV[2])
+local EXAMINED = 500
+local IDLE_MS = 3600000
+
+local ids = redis.call('ZRANGEBYSCORE', key.orders, '-inf', now_ms - retention_ms, 'LIMIT', skip, EXAMINED)
+local kept = 0
+for _, id in ipairs(ids) do
+  if redis.call('EXISTS', key.order(id)) == 1 then
+    kept = kept + 1
+  else
+    redis.call('ZREM', key.orders, id)
+  end
+end
+
+for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', key.queue(queue), 'baristas')
+  -- Before the first start there is no group: nobody to forget.
+  for _, consumer in ipairs(consumers.err and {} or consumers) do
+    -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
+    local name, pending, idle_ms = consumer[2], consumer[4], consumer[6]
+    if pending == 0 and idle_ms > IDLE_MS then
+      redis.call('XGROUP', 'DELCONSUMER', key.queue(queue), 'baristas', name)
+    end
+  end
+end
+return { kept, #ids == EXAMINED and 1 or 0 }

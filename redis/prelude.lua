@@ -1,0 +1,139 @@
+-- Stands before every script (src/redis/script.ts puts it there): the shop's keys, the clock, and the steps that verbs share.
+-- KEYS[1]  the shop's prefix, `{main}:`. It names no key; its hash tag puts the script into the shop's slot,
+--          and every key of the shop is built from it here.
+-- ARGV     is each script's own. Batches: shared arguments first, then `width` arguments for each item.
+
+local EVENTS_KEPT = 100000   -- about 40 MB
+local WAITS_KEPT = 51        -- recent waits that the expected wait is the median of
+local WAITS_MS = 86400000    -- an expected wait of yesterday is none
+local BELL_MS = 120000       -- outlives the longest block of a lane (30 s) and a reconnect
+
+local shop = KEYS[1]
+local key = {
+  events = shop .. 'events',
+  orders = shop .. 'orders',
+  queues = shop .. 'queues',
+  wake = shop .. 'wake',
+  bell = function(id) return shop .. 'bell:' .. id end,
+  claim = function(claim) return shop .. 'claim:' .. claim end,
+  leases = function(queue) return shop .. 'leases:' .. queue end,
+  numbers = function(date) return shop .. 'numbers:' .. date end,
+  once = function(idempotency_key) return shop .. 'once:' .. idempotency_key end,
+  order = function(id) return shop .. 'order:' .. id end,
+  orders_of = function(customer_id) return shop .. 'orders:of:' .. customer_id end,
+  queue = function(queue) return shop .. 'queue:' .. queue end,
+  waiting = function(queue) return shop .. 'waiting:' .. queue end,
+  waits = function(queue) return shop .. 'waits:' .. queue end,
+}
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Answers what `handle` says of each item of `width` arguments from ARGV[first] on.
+-- An item that fails answers {'failed', why}, and the others go on.
+local function each_item(first, width, handle)
+  local replies = {}
+  for at = first, #ARGV, width do
+    local ok, reply = pcall(handle, unpack(ARGV, at, at + width - 1))
+    if not ok then
+      reply = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) }
+    end
+    replies[#replies + 1] = reply
+  end
+  return replies
+end
+
+-- The named fields of an order as a table; status is nil where there is no such order.
+local function read_order(id, ...)
+  local values = redis.call('HMGET', key.order(id), 'status', 'queue', 'entry', 'barista', ...)
+  local order = { status = values[1] or nil, queue = values[2], entry = values[3], barista = values[4] or '' }
+  for i, name in ipairs({ ... }) do
+    order[name] = values[4 + i] or nil
+  end
+  return order
+end
+
+-- Appends the event of a change just written. Returns the order's fields: name, value, name, value …
+local function append_event(id, verb)
+  local fields = redis.call('HGETALL', key.order(id))
+  redis.call('XADD', key.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', 'order.' .. verb, 'order_id', id, unpack(fields))
+  return fields
+end
+
+-- Rings the bell of a final order: whoever blocks on it looks at the order.
+local function ring_bell(id)
+  redis.call('RPUSH', key.bell(id), '1')
+  redis.call('PEXPIRE', key.bell(id), BELL_MS)
+end
+
+-- What every final order has in common: off the queue and the leases, its bell rung, kept for `retention_ms`.
+local function close_order(id, queue, retention_ms)
+  local entry, claim, once = unpack(redis.call('HMGET', key.order(id), 'entry', 'claim', 'once'))
+  redis.call('ZREM', key.waiting(queue), id)
+  redis.call('ZREM', key.leases(queue), id)
+  redis.call('XACK', key.queue(queue), 'baristas', entry)
+  redis.call('XDEL', key.queue(queue), entry)
+  redis.call('PEXPIRE', key.order(id), retention_ms)
+  if claim then
+    redis.call('DEL', key.claim(claim))
+  end
+  if once then
+    redis.call('PEXPIRE', key.once(once), retention_ms)
+  end
+  ring_bell(id)
+end
+
+-- Makes an order cancelled, from whatever state the caller has checked. Returns its fields.
+local function cancel_order(id, queue, reason, retention_ms)
+  redis.call('HSET', key.order(id), 'status', 'cancelled', 'reason', reason, 'finished_at', now_ms)
+  close_order(id, queue, retention_ms)
+  return append_event(id, 'cancelled')
+end
+
+-- Tells the baristas held on an empty queue, on every replica, that `count` orders can be started.
+local function wake_baristas(queue, count)
+  redis.call('PUBLISH', key.wake, count .. ' ' .. queue)
+end
+
+-- Whether `barista` ('' is whoever holds it) may act on this brewing order.
+local function holds(order, barista)
+  return order.status == 'brewing' and (barista == '' or barista == order.barista)
+end
+
+-- The refusal of a verb that the order's state does not allow.
+local function refuse(order)
+  if not order.status then
+    return { 'unknown' }
+  end
+  return { 'conflict', order.status, order.barista }
+end
+
+-- The median of the queue's recent waits from placed to ready, in ms; nil without history.
+local function median_wait_ms(queue)
+  local waits = redis.call('LRANGE', key.waits(queue), 0, -1)
+  if #waits == 0 then
+    return nil
+  end
+  for i, wait in ipairs(waits) do
+    waits[i] = tonumber(wait)
+  end
+  table.sort(waits)
+  return waits[math.ceil(#waits / 2)]
+end
+
+-- An order as it is now: {id, position (0 unless queued), expected seconds to ready (-1 unless queued, with history), fields};
+-- nil where there is none.
+local function describe_order(id, fields)
+  fields = fields or redis.call('HGETALL', key.order(id))
+  if #fields == 0 then
+    return nil
+  end
+  local order = read_order(id, 'placed_at')
+  if order.status ~= 'queued' then
+    return { id, 0, -1, fields }
+  end
+  local rank = redis.call('ZRANK', key.waiting(order.queue), id)
+  local median_ms = median_wait_ms(order.queue)
+  local eta_seconds = median_ms and math.max(0, math.ceil((median_ms - (now_ms - order.placed_at)) / 1000)) or -1
+  return { id, rank + 1, eta_seconds, fields }
+end

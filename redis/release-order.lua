@@ -1,0 +1,25 @@
+-- Releases orders: each brewing order goes back to its old place in the queue, and a waiting barista is woken.
+-- KEYS[1]  the shop's prefix
+-- ARGV[…]  per order: request id (made by the caller), order id, barista ('' is whoever holds it)
+-- Returns  per order {'released', id, fields} | {'unknown'} | {'conflict', status, barista}
+
+local function release(request, id, barista)
+  local order = read_order(id, 'released_by', 'place', 'claim')
+  if order.released_by == request then
+    return { 'released', id, redis.call('HGETALL', key.order(id)) }
+  end
+  if not holds(order, barista) then
+    return refuse(order)
+  end
+
+  redis.call('HSET', key.order(id), 'status', 'queued', 'released_by', request)
+  redis.call('HDEL', key.order(id), 'barista', 'started_at', 'claim')
+  redis.call('DEL', key.claim(order.claim))
+  redis.call('ZREM', key.leases(order.queue), id)
+  redis.call('ZADD', key.waiting(order.queue), order.place, id)
+  local fields = append_event(id, 'released')
+  wake_baristas(order.queue, 1)
+  return { 'released', id, fields }
+end
+
+return each_item(1, 3, release)

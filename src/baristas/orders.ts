@@ -1,0 +1,139 @@
+/**
+ * Owns the baristas' routes of an order: start, finish, release, extend, cancel.
+ * Always holds: an order is given to one barista at a time, and only to one who is there to take it.
+ */
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
+import { documented } from "../http/documented.ts";
+import { holdOpen } from "../http/hold.ts";
+import { WaitSeconds } from "../http/prefer.ts";
+import { Order, Reason } from "../orders/order.ts";
+import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { problem } from "../problem.ts";
+import type { BaristaDependencies } from "./app.ts";
+
+/** A barista who gives no name: who holds orders as it can be taken over by any other without a name. */
+const ANONYMOUS = "anonymous";
+
+const BaristaName = Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters", examples: ["Grace"] });
+export const QueueName = Type.String({ pattern: "^[A-Za-z0-9_-]{1,64}$", description: "1 to 64 letters, digits, _ or -", examples: [DEFAULT_QUEUE] });
+
+const StartQuery = Type.Object({
+  wait: Type.Optional(WaitSeconds),
+  barista: Type.Optional(BaristaName),
+  queue: Type.Optional(QueueName),
+});
+
+const ChangeQuery = Type.Object({
+  order_id: Type.String({ format: "uuid", description: "the order's UUID" }),
+  barista: Type.Optional(BaristaName),
+});
+
+const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Optional(Reason) });
+
+const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
+
+export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
+  return new Elysia()
+    .get(
+      "/start/",
+      async ({ query: { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE }, request, server }) => {
+        if (isClosing()) return answerClosing();
+        return await holdOpen(server, request, async () => {
+          const claim = crypto.randomUUID();
+          const outcome = await room.start({ claim, barista, queue, seconds: wait, signal: request.signal });
+          return outcome.kind === "started" ? answerJson(outcome.order) : problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
+        });
+      },
+      {
+        query: StartQuery,
+        ...documented({
+          tag: "Orders",
+          summary: "Start the oldest order",
+          description:
+            "The order whose lease ran out, else the oldest queued one. With `wait` it is held up to N seconds for one. " +
+            "The order is yours for LEASE_SECONDS: finish, extend or release it.",
+          answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
+          problems: ["unauthorized", "queue_empty", "invalid_input", "redis_away", "closing"],
+        }),
+      },
+    )
+    .post(
+      "/finish/",
+      async ({ query: { order_id, barista } }) => answerChanged(await orders.finish({ orderId: order_id.toLowerCase(), barista }), "finished"),
+      {
+        query: ChangeQuery,
+        ...documented({
+          tag: "Orders",
+          summary: "Finish an order",
+          description: "Its customer gets their 200. Finishing again answers the same. Without `barista` it counts as whoever holds the order.",
+          answers: { 200: { description: "The order is ready.", schema: Order } },
+          problems: REFUSALS,
+        }),
+      },
+    )
+    .post(
+      "/release/",
+      async ({ query: { order_id, barista } }) => answerChanged(await orders.release({ orderId: order_id.toLowerCase(), barista }), "released"),
+      {
+        query: ChangeQuery,
+        ...documented({
+          tag: "Orders",
+          summary: "Put an order back to its place in the queue",
+          answers: { 200: { description: "The order is queued again.", schema: Order, example: RELEASED_EXAMPLE } },
+          problems: REFUSALS,
+        }),
+      },
+    )
+    .post(
+      "/extend/",
+      async ({ query: { order_id, barista } }) => answerChanged(await orders.extend({ orderId: order_id.toLowerCase(), barista }), "extended"),
+      {
+        query: ChangeQuery,
+        ...documented({
+          tag: "Orders",
+          summary: "Still on it: a new lease",
+          answers: { 200: { description: "The order is yours for LEASE_SECONDS from now.", schema: Order, example: BREWING_EXAMPLE } },
+          problems: REFUSALS,
+        }),
+      },
+    )
+    .post(
+      "/cancel/",
+      async ({ query: { order_id, barista, reason = "barista" } }) =>
+        answerChanged(await orders.cancel({ orderId: order_id.toLowerCase(), barista, canceller: "barista", reason }), "cancelled"),
+      {
+        query: CancelQuery,
+        ...documented({
+          tag: "Orders",
+          summary: "Cancel an order, with a reason",
+          description: "While it is queued or brewing; without `reason` it is `barista`. Its customer is told.",
+          answers: { 200: { description: "The order is cancelled.", schema: Order, example: CANCELLED_EXAMPLE } },
+          problems: REFUSALS,
+        }),
+      },
+    );
+}
+
+const BREWING_EXAMPLE = {
+  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
+  number: 17,
+  status: "brewing",
+  item: "latte",
+  barista: "Grace",
+  attempts: 1,
+  placed_at: "2026-11-20T09:30:00.120Z",
+  started_at: "2026-11-20T09:31:10.004Z",
+};
+
+const RELEASED_EXAMPLE = {
+  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
+  number: 17,
+  status: "queued",
+  item: "latte",
+  attempts: 1,
+  placed_at: "2026-11-20T09:30:00.120Z",
+};
+
+const CANCELLED_EXAMPLE = { ...BREWING_EXAMPLE, status: "cancelled", reason: "barista", finished_at: "2026-11-20T09:31:40.310Z" };

@@ -1,0 +1,247 @@
+/**
+ * Owns the customers' routes of an order: place and wait, look and wait, cancel.
+ * Always holds: a request is refused before anything is queued, or its order is queued and the customer is told its end.
+ */
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { answerChanged, answerClosing, answerFound, answerJson, unknownOrder } from "../http/answers.ts";
+import type { Server } from "../http/app.ts";
+import { documented } from "../http/documented.ts";
+import { holdOpen } from "../http/hold.ts";
+import { createBodyReader } from "../http/input.ts";
+import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
+import { Draft, Order } from "../orders/order.ts";
+import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { invalidInput, problem } from "../problem.ts";
+import type { WaitOutcome } from "../waiting/room.ts";
+import type { CustomerDependencies } from "./app.ts";
+
+const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
+
+const WaitQuery = Type.Object({
+  wait: Type.Optional(
+    Type.Union([WaitSeconds, Type.Literal("")], { description: `${WaitSeconds.description}, or empty: as long as it takes` }),
+  ),
+});
+
+const Cancellation = Type.Object(
+  { status: Type.Literal("cancelled", { description: '"cancelled"' }) },
+  { additionalProperties: false, description: 'the object {"status":"cancelled"}', examples: [{ status: "cancelled" }] },
+);
+
+const PREFER = {
+  name: "Prefer",
+  description: "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
+  example: "wait=20",
+};
+
+const IDEMPOTENCY_KEY = {
+  name: "Idempotency-Key",
+  description: "1 to 255 visible characters. The same key with the same body joins the order first placed under it.",
+  example: "8e03978e-40d5-43e8-bc93-6894a57f9324",
+};
+
+const LIMIT_HEADERS = { RateLimit: "orders left for this address", "RateLimit-Policy": "how many, and how they come back" };
+
+export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing }: CustomerDependencies) {
+  const readDraft = createBodyReader(Draft);
+  const readCancellation = createBodyReader(Cancellation);
+
+  const clientOf = (request: Request, server: Server | null): string =>
+    addressOf({ peer: server?.requestIP(request)?.address ?? "", headers: request.headers });
+
+  /** Lets a request into the waiting room while its address and the room have space for it. */
+  const withinCaps = async (address: string, answer: () => Promise<Response>): Promise<Response> => {
+    const entry = held.enter(address);
+    if (entry.kind === "address_full") {
+      return problem("too_many_held", "Too many requests of your address wait already: let some end.", { headers: { "Retry-After": "5" } });
+    }
+    if (entry.kind === "room_full") return problem("room_full", "Everybody here waits: try again soon.", { headers: { "Retry-After": "5" } });
+    try {
+      return await answer();
+    } finally {
+      entry.leave();
+    }
+  };
+
+  /** What a wait comes to; `timeOver` answers when the bound came first. */
+  const answerWait = async (orderId: string, outcome: WaitOutcome, timeOver: () => Promise<Response>, headers?: Headers): Promise<Response> => {
+    switch (outcome.kind) {
+      case "final":
+        return answerJson(outcome.order, headers && { headers });
+      case "time_over":
+        return await timeOver();
+      case "forgotten":
+        return unknownOrder();
+      case "closed":
+        // Another replica, or this one once it is back, holds them on.
+        return new Response(null, { status: 303, headers: { Location: `/order/${orderId}?wait`, Connection: "close" } });
+      case "left":
+        // Nobody reads it.
+        return new Response(null, { status: 499 });
+    }
+  };
+
+  return new Elysia()
+    .post(
+      "/order/",
+      async ({ request, server }) => {
+        if (isClosing()) return answerClosing();
+        const address = clientOf(request, server);
+        const recalled = limiter.recall(address);
+        if (recalled) return tooManyOrders(limiter.headers(recalled));
+        const asked = await readPlacement(request);
+        if (asked instanceof Response) return asked;
+
+        return await withinCaps(address, () =>
+          holdOpen(server, request, async () => {
+            const verdict = await limiter.take(address);
+            const limits = limiter.headers(verdict);
+            if (!verdict.allowed) return tooManyOrders(limits);
+            const { draft, idempotencyKey, preferences } = asked;
+            const placed = await orders.place({ orderId: Bun.randomUUIDv7(), queue: DEFAULT_QUEUE, draft, idempotencyKey });
+            if (placed.kind === "mismatch") {
+              return problem("idempotency_mismatch", "Send the same body with this Idempotency-Key, or another key.", { headers: limits });
+            }
+            const { orderId } = placed;
+            const headers = { ...limits, ...preferenceApplied(preferences) };
+            const accepted = async (): Promise<Response> =>
+              answerFound(await orders.find(orderId), { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
+            const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
+            if (seconds === 0) return await accepted();
+            return await answerWait(orderId, await room.wait({ orderId, signal: request.signal, seconds }), accepted, headers);
+          }),
+        );
+      },
+      documented({
+        tag: "Orders",
+        summary: "Order, and wait for the coffee",
+        description:
+          "Held until the order is final, for ever: 200 with the order, also when it was cancelled (`status` says so). " +
+          "The body is optional: without one it is an americano. To finish it, use the baristas' port.",
+        headers: [PREFER, IDEMPOTENCY_KEY],
+        body: { schema: Draft, required: false },
+        answers: {
+          200: { description: "The order is final.", schema: Order, headers: LIMIT_HEADERS },
+          202: {
+            description: "The order is queued or brewing; look at Location.",
+            schema: Order,
+            example: QUEUED_EXAMPLE,
+            headers: { ...LIMIT_HEADERS, Location: "where the order is", "Preference-Applied": "the preference obeyed" },
+          },
+          303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
+        },
+        problems: [
+          "malformed_json",
+          "body_too_large",
+          "not_json",
+          "invalid_input",
+          "idempotency_mismatch",
+          "too_many_orders",
+          "too_many_held",
+          "room_full",
+          "redis_away",
+          "closing",
+        ],
+      }),
+    )
+    .get(
+      "/order/:id",
+      async ({ params: { id }, query: { wait }, request, server }) => {
+        const orderId = id.toLowerCase();
+        const preferences = readPreferences(request.headers);
+        if (preferences instanceof Response) return preferences;
+        const asked = wait ?? preferences.waitSeconds;
+        const show = async (): Promise<Response> => answerFound(await orders.find(orderId), { headers: preferenceApplied(preferences) });
+        if (asked === undefined || asked === 0) return await show();
+
+        const seconds = asked === "" ? undefined : asked;
+        return await withinCaps(clientOf(request, server), () =>
+          holdOpen(server, request, async () =>
+            answerWait(orderId, await room.wait({ orderId, signal: request.signal, seconds }), show, preferenceApplied(preferences)),
+          ),
+        );
+      },
+      {
+        params: OrderParams,
+        query: WaitQuery,
+        ...documented({
+          tag: "Orders",
+          summary: "Look at an order, or wait for it",
+          description: "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
+          headers: [PREFER],
+          answers: {
+            200: { description: "The order as it is now.", schema: Order },
+            303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
+          },
+          problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away"],
+        }),
+      },
+    )
+    .patch(
+      "/order/:id",
+      async ({ params: { id }, request }) => {
+        const asked = await readCancellation(request);
+        if (asked instanceof Response) return asked;
+        if (!asked) return invalidInput([{ field: "body", detail: `is missing: it must be ${Cancellation.description}` }]);
+        const outcome = await orders.cancel({ orderId: id.toLowerCase(), canceller: "customer", reason: "customer" });
+        return answerChanged(outcome, "cancelled by its customer");
+      },
+      {
+        params: OrderParams,
+        ...documented({
+          tag: "Orders",
+          summary: "Cancel an order while it is queued",
+          body: { schema: Cancellation, required: true },
+          answers: { 200: { description: "The order is cancelled; whoever waits for it is told.", schema: Order, example: CANCELLED_EXAMPLE } },
+          problems: ["malformed_json", "order_unknown", "order_conflict", "body_too_large", "not_json", "invalid_input", "redis_away"],
+        }),
+      },
+    );
+
+  /** All that a request to order says, or the problem with it. */
+  async function readPlacement(request: Request) {
+    const preferences = readPreferences(request.headers);
+    if (preferences instanceof Response) return preferences;
+    const idempotencyKey = request.headers.get("idempotency-key") ?? undefined;
+    if (idempotencyKey !== undefined && !/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
+      return invalidInput([{ field: "Idempotency-Key", detail: "must be 1 to 255 visible ASCII characters" }]);
+    }
+    const draft = await readDraft(request);
+    if (draft instanceof Response) return draft;
+    return { preferences, idempotencyKey, draft: draft ?? {} };
+  }
+}
+
+type Headers = Record<string, string>;
+
+function tooManyOrders(headers: Headers): Response {
+  return problem("too_many_orders", `Your address orders too fast: try again in ${headers["Retry-After"]} s.`, { headers });
+}
+
+function preferenceApplied({ respondAsync, waitSeconds }: Preferences): Headers | undefined {
+  if (waitSeconds !== undefined) return { "Preference-Applied": `wait=${waitSeconds}` };
+  return respondAsync ? { "Preference-Applied": "respond-async" } : undefined;
+}
+
+const QUEUED_EXAMPLE = {
+  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
+  number: 17,
+  status: "queued",
+  item: "latte",
+  attempts: 0,
+  placed_at: "2026-11-20T09:30:00.120Z",
+  position: 3,
+  eta_seconds: 95,
+};
+
+const CANCELLED_EXAMPLE = {
+  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
+  number: 17,
+  status: "cancelled",
+  reason: "customer",
+  item: "latte",
+  attempts: 0,
+  placed_at: "2026-11-20T09:30:00.120Z",
+  finished_at: "2026-11-20T09:30:14.002Z",
+};

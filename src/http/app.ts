@@ -1,0 +1,91 @@
+/**
+ * Owns what both ports have in common: how they listen, and what they answer when no route does.
+ * Always holds: every error is problem+json; nothing internal is told, and nothing unexpected goes unlogged.
+ */
+import { Elysia, ValidationError } from "elysia";
+import { StartError } from "../lifecycle.ts";
+import type { Log } from "../log.ts";
+import { invalidInput, problem } from "../problem.ts";
+import { isRedisAway } from "../redis/connections.ts";
+import { faultsOf } from "./input.ts";
+
+/** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
+export const IDLE_SECONDS = 10;
+
+export type Server = NonNullable<Elysia["server"]>;
+
+/** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
+export function createApp(log: Log) {
+  const app = new Elysia({ normalize: false, handler: { standardHostname: false } }).onError(({ error, code, request, path }) => {
+    if (code === "NOT_FOUND") return answerUnrouted(app.routes, request.method, path);
+    if (error instanceof ValidationError && "Errors" in error.validator) {
+      return invalidInput(faultsOf(error.validator.Errors(error.value)));
+    }
+    if (isRedisAway(error)) {
+      return problem("redis_away", "Try again in a few seconds.", { headers: { "Retry-After": "5" } });
+    }
+    log.error({ err: error, method: request.method, path }, "request failed");
+    return problem("internal", "Something went wrong here. Try again.");
+  });
+  if (log.isLevelEnabled("debug")) {
+    app.onAfterResponse({ as: "global" }, ({ request, path, set }) =>
+      log.debug({ method: request.method, path, status: set.status }, "request"),
+    );
+  }
+  return app;
+}
+
+/** An app that can listen, whatever its routes. */
+interface App {
+  listen(options: { hostname: string; port: number; idleTimeout: number; reusePort: boolean }): unknown;
+  readonly server: Server | null;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** Whose port it is, in messages. */
+  readonly name: string;
+}
+
+/** Starts to listen, alone on its port. Throws a StartError when that is taken. */
+export function listen(app: App, { host, port, name }: Endpoint): Server {
+  try {
+    app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false });
+  } catch (error) {
+    throw new StartError(`the ${name}' port can't be opened on ${host}:${port} (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (!app.server) throw new StartError(`the ${name}' port did not open on ${host}:${port}`);
+  return app.server;
+}
+
+/** 405 with Allow where the path is known with other methods, else 404. */
+function answerUnrouted(routes: readonly { method: string; path: string }[], method: string, path: string): Response {
+  const allowed = new Set(routes.filter((route) => matches(route.path, path)).map((route) => route.method));
+  if (allowed.size === 0) return problem("route_unknown", `${path} is not known here; /swagger lists the routes.`);
+  if (allowed.has("GET")) allowed.add("HEAD");
+  const allow = [...allowed].sort().join(", ");
+  return problem("method_not_allowed", `${path} takes ${allow}, not ${method}.`, { headers: { Allow: allow } });
+}
+
+/** Whether a path fits a route such as `/order/:id`, with or without the last slash. */
+function matches(route: string, path: string): boolean {
+  const parts = (text: string): string[] => text.replace(/\/$/, "").split("/");
+  const wanted = parts(route);
+  const given = parts(path);
+  return wanted.length === given.length && wanted.every((part, index) => part.startsWith(":") || part === given[index]);
+}
+
+/** Lets the requests under way end, for `seconds` at most, then closes what is left. */
+export async function stopListening(server: Server, seconds: number): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, seconds * 1000);
+  await Promise.race([server.stop(), late.promise]).finally(() => clearTimeout(timer));
+  await server.stop(true);
+}
+
+/** Where a person finds the server, from this machine. */
+export function urlOf({ hostname, port }: Server): string {
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+  return `http://${host?.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,82 @@
+/** Owns how routes are described in the OpenAPI document. Always holds: every status that a route can answer is there, with an example. */
+import type { TSchema } from "@sinclair/typebox";
+import type { DocumentDecoration } from "elysia";
+import { describeProblem, type ProblemName } from "../problem.ts";
+
+interface Answer {
+  readonly description: string;
+  readonly schema?: TSchema;
+  readonly example?: unknown;
+  /** Headers worth knowing, with what they say. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface HeaderParameter {
+  readonly name: string;
+  readonly description: string;
+  readonly example: string;
+}
+
+export interface Documentation {
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly body?: { readonly schema: TSchema; readonly required: boolean };
+  readonly headers?: readonly HeaderParameter[];
+  readonly answers: Readonly<Record<number, Answer>>;
+  readonly problems?: readonly ProblemName[];
+}
+
+/** A route's options, with its description. Query and path parameters are described by their own schemas. */
+export function documented({ tag, summary, description, body, headers = [], answers, problems = [] }: Documentation) {
+  const detail: DocumentDecoration = {
+    tags: [tag],
+    summary,
+    description: description ?? summary,
+    ...(headers.length > 0 ? { parameters: headers.map(headerParameter) } : undefined),
+    ...(body ? { requestBody: requestBody(body) } : undefined),
+    responses: { ...mapValues(answers, toResponse), ...problemResponses(problems) },
+  };
+  return { detail };
+}
+
+function headerParameter({ name, description, example }: HeaderParameter) {
+  return { name, in: "header" as const, required: false, description, schema: { type: "string" as const }, example };
+}
+
+function requestBody({ schema, required }: { schema: TSchema; required: boolean }) {
+  return { required, content: { "application/json": { schema, example: firstExample(schema) } } };
+}
+
+function toResponse({ description, schema, example, headers }: Answer) {
+  const shown = example ?? (schema && firstExample(schema));
+  return {
+    description,
+    ...(headers ? { headers: mapValues(headers, (text) => ({ description: text, schema: { type: "string" as const } })) } : undefined),
+    ...(shown === undefined ? undefined : { content: { "application/json": { ...(schema ? { schema } : undefined), example: shown } } }),
+  };
+}
+
+/** Problems of one status share a response, with an example each. */
+function problemResponses(names: readonly ProblemName[]) {
+  const byStatus = Map.groupBy(names, (name) => describeProblem(name).status);
+  const entries = [...byStatus].map(([status, group]) => {
+    const titles = group.map((name) => describeProblem(name).title);
+    const examples = Object.fromEntries(group.map((name) => [name, { value: exampleOf(name) }]));
+    return [status, { description: titles.join("; "), content: { "application/problem+json": { examples } } }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function exampleOf(name: ProblemName) {
+  const { status, title } = describeProblem(name);
+  return { type: `urn:longpour:problem:${name}`, title, status, detail: "What to do about it." };
+}
+
+function firstExample(schema: TSchema): unknown {
+  return Array.isArray(schema.examples) ? (schema.examples[0] as unknown) : undefined;
+}
+
+function mapValues<Value, Result>(record: Readonly<Record<string, Value>>, map: (value: Value) => Result): Record<string, Result> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+}

@@ -1,0 +1,35 @@
+/** Owns the probes. Always holds: `/livez` needs nothing but the process; `/readyz` needs Redis, and turns 503 before the server stops. */
+import { Elysia } from "elysia";
+import { problem } from "../problem.ts";
+import { documented } from "./documented.ts";
+
+/** Why the server is not ready; undefined when it is. */
+export type Readiness = () => Promise<"redis_away" | "closing" | undefined>;
+
+const DETAILS = { redis_away: "Redis does not answer.", closing: "The server is stopping: ask another one." } as const;
+
+export function healthRoutes(readiness: Readiness) {
+  return new Elysia()
+    .get(
+      "/livez",
+      () => Response.json({ status: "live" }),
+      documented({
+        tag: "Health",
+        summary: "Does the process live?",
+        answers: { 200: { description: "It does.", example: { status: "live" } } },
+      }),
+    )
+    .get(
+      "/readyz",
+      async () => {
+        const reason = await readiness();
+        return reason ? problem(reason, DETAILS[reason]) : Response.json({ status: "ready" });
+      },
+      documented({
+        tag: "Health",
+        summary: "Can it take requests?",
+        answers: { 200: { description: "Redis answers, and the server is not stopping.", example: { status: "ready" } } },
+        problems: ["redis_away", "closing"],
+      }),
+    );
+}

@@ -1,0 +1,83 @@
+/**
+ * Owns the reading of input: bodies, and what is wrong with them, in words.
+ * Always holds: nothing longer than the bound is kept in memory, and every fault names its field and what is wanted.
+ */
+import type { Static, TSchema } from "@sinclair/typebox";
+import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
+import { ValueErrorType } from "@sinclair/typebox/errors";
+import { invalidInput, problem, type FieldFault } from "../problem.ts";
+
+export const BODY_LIMIT_BYTES = 16 * 1024;
+
+/** Makes the reader of a JSON body of that schema: resolves to the body, undefined where there is none, or the problem to answer. */
+export function createBodyReader<Schema extends TSchema>(
+  schema: Schema,
+): (request: Request) => Promise<Static<Schema> | undefined | Response> {
+  const validator = TypeCompiler.Compile(schema);
+  return async (request) => {
+    const text = await readText(request);
+    if (text === "" || text instanceof Response) return text || undefined;
+    const value = parseJson(text, request.headers.get("content-type"));
+    if (value instanceof Response) return value;
+    return validator.Check(value) ? value : invalidInput(faultsOf(validator.Errors(value)));
+  };
+}
+
+/** One fault a field, in the words of the field's schema. */
+export function faultsOf(errors: Iterable<ValueError>): FieldFault[] {
+  const faults = new Map<string, FieldFault>();
+  for (const error of errors) {
+    const field = error.path.slice(1).replaceAll("/", ".") || "body";
+    if (!faults.has(field)) faults.set(field, { field, detail: describe(error) });
+  }
+  return [...faults.values()];
+}
+
+function describe({ type, schema, value, message }: ValueError): string {
+  if (type === ValueErrorType.ObjectAdditionalProperties) return "is not known here: leave it out";
+  const wanted = schema.description ? `must be ${schema.description}` : message;
+  return value === undefined ? `is missing: it ${wanted}` : wanted;
+}
+
+/** The body as text, or 413 as soon as it is known to be too long: by its announced length, or by what has come. */
+async function readText(request: Request): Promise<string | Response> {
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > BODY_LIMIT_BYTES) return tooLarge();
+  if (!request.body) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.length;
+    if (bytes > BODY_LIMIT_BYTES) return tooLarge();
+    chunks.push(chunk);
+  }
+  return decodeUtf8(Buffer.concat(chunks));
+}
+
+function decodeUtf8(bytes: Uint8Array): string | Response {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return problem("malformed_json", "The body is not UTF-8: send JSON in UTF-8.");
+  }
+}
+
+/** Some clients name no type: then what parses is JSON. */
+function parseJson(text: string, contentType: string | null): unknown {
+  if (contentType !== null && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType.trim())) return notJson();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (contentType === null) return notJson();
+    return problem("malformed_json", `The body does not parse as JSON (${String(error)}).`);
+  }
+}
+
+function notJson(): Response {
+  return problem("not_json", "Send JSON, with Content-Type: application/json, or no body.");
+}
+
+function tooLarge(): Response {
+  // The rest of the body is still on its way: this connection can't be used again.
+  return problem("body_too_large", `The body must be at most ${BODY_LIMIT_BYTES} bytes.`, { headers: { Connection: "close" } });
+}

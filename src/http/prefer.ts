@@ -1,0 +1,35 @@
+/** Owns the reading of preferences (RFC 7240) and of waiting times. Always holds: a waiting time is a whole number of seconds. */
+import { Type } from "@sinclair/typebox";
+import { invalidInput } from "../problem.ts";
+
+/** A day: longer than any proxy holds on, and within what timers can count. */
+export const LONGEST_WAIT_SECONDS = 86_400;
+
+const description = `a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`;
+
+/** `?wait=N` */
+export const WaitSeconds = Type.Integer({ minimum: 0, maximum: LONGEST_WAIT_SECONDS, description, examples: [20] });
+
+export interface Preferences {
+  readonly respondAsync: boolean;
+  /** Undefined: no bound asked for. */
+  readonly waitSeconds?: number;
+}
+
+/** Reads the Prefer header; preferences not known here are ignored, as RFC 7240 asks. A wrong `wait` is a 422. */
+export function readPreferences(headers: Headers): Preferences | Response {
+  let preferences: Preferences = { respondAsync: false };
+  for (const preference of (headers.get("prefer") ?? "").split(",")) {
+    const [token = "", value = ""] = (preference.split(";")[0] ?? "").split("=", 2).map((part) => part.trim());
+    const name = token.toLowerCase();
+    if (name === "respond-async") preferences = { ...preferences, respondAsync: true };
+    if (name === "wait" && preferences.waitSeconds === undefined) {
+      const seconds = /^"?(\d{1,9})"?$/.exec(value)?.[1];
+      if (seconds === undefined || Number(seconds) > LONGEST_WAIT_SECONDS) {
+        return invalidInput([{ field: "Prefer: wait", detail: `must be ${description}` }]);
+      }
+      preferences = { ...preferences, waitSeconds: Number(seconds) };
+    }
+  }
+  return preferences;
+}

@@ -1,0 +1,118 @@
+/**
+ * Owns the rate limit: a token bucket an address, in Redis, shared by all replicas.
+ * Always holds: an address known to be out of tokens is refused from this process's memory until its retry time, so a flood costs
+ * Redis nothing; that memory is bounded.
+ */
+import type { Log } from "../log.ts";
+import { asInteger } from "../redis/reply.ts";
+import { batched, loadScript, type RunScript } from "../redis/script.ts";
+
+export interface LimiterSettings {
+  /** Name of the policy, in the key and in the RateLimit headers. */
+  readonly policy: string;
+  readonly capacity: number;
+  readonly refillPerSecond: number;
+}
+
+/** What the limiter says of one request. */
+export interface Verdict {
+  readonly allowed: boolean;
+  /** Whole tokens left. */
+  readonly remaining: number;
+  /** Until there is a token; 0 while there is one. */
+  readonly retryAfterMs: number;
+  /** Until the bucket is full. */
+  readonly resetAfterMs: number;
+}
+
+/** Most addresses remembered as denied; the one remembered longest goes first. */
+const MOST_DENIED = 10_000;
+const SUMMARY_EVERY_MS = 60_000;
+
+export class Limiter {
+  readonly #settings: LimiterSettings;
+  readonly #take: (address: string) => Promise<Verdict>;
+  /** When each denied address may ask again, by `performance.now()`, and when its bucket is full. */
+  readonly #denied = new Map<string, { readonly retryAt: number; readonly resetAt: number }>();
+  readonly #refusals = { count: 0, addresses: new Set<string>() };
+  readonly #summaries: ReturnType<typeof setInterval>;
+  readonly #log: Log;
+
+  constructor(run: RunScript, settings: LimiterSettings, log: Log) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#summaries = setInterval(() => this.#summarize(), SUMMARY_EVERY_MS);
+    const { policy, capacity, refillPerSecond } = settings;
+    this.#take = batched<string, Verdict>(run, {
+      script: loadScript("take-tokens"),
+      shared: [],
+      encode: (address) => [`${policy}:${address}`, capacity, refillPerSecond],
+      decode: (kind, [remaining, retryAfterMs, resetAfterMs]) => ({
+        allowed: kind === "allowed",
+        remaining: asInteger(remaining),
+        retryAfterMs: asInteger(retryAfterMs),
+        resetAfterMs: asInteger(resetAfterMs),
+      }),
+    });
+  }
+
+  /** The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody. */
+  recall(address: string): Verdict | undefined {
+    const denied = this.#denied.get(address);
+    if (!denied) return undefined;
+    const now = performance.now();
+    if (now >= denied.retryAt) {
+      this.#denied.delete(address);
+      return undefined;
+    }
+    this.#count(address);
+    return { allowed: false, remaining: 0, retryAfterMs: denied.retryAt - now, resetAfterMs: denied.resetAt - now };
+  }
+
+  /** Takes a token. Rejects when Redis does not answer. */
+  async take(address: string): Promise<Verdict> {
+    const verdict = await this.#take(address);
+    if (!verdict.allowed) {
+      this.#remember(address, verdict);
+      this.#count(address);
+    }
+    return verdict;
+  }
+
+  /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and `Retry-After` for a refusal. */
+  headers({ allowed, remaining, retryAfterMs, resetAfterMs }: Verdict): Record<string, string> {
+    const { policy, capacity, refillPerSecond } = this.#settings;
+    return {
+      "RateLimit-Policy": `"${policy}";q=${capacity};w=${Math.ceil(capacity / refillPerSecond)}`,
+      RateLimit: `"${policy}";r=${remaining};t=${Math.ceil((remaining > 0 ? resetAfterMs : retryAfterMs) / 1000)}`,
+      ...(allowed ? undefined : { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#summaries);
+    this.#summarize();
+  }
+
+  #remember(address: string, { retryAfterMs, resetAfterMs }: Verdict): void {
+    const now = performance.now();
+    this.#denied.delete(address);
+    this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs });
+    const oldest = this.#denied.size > MOST_DENIED ? this.#denied.keys().next().value : undefined;
+    if (oldest !== undefined) this.#denied.delete(oldest);
+  }
+
+  #count(address: string): void {
+    this.#refusals.count += 1;
+    if (this.#refusals.addresses.size < MOST_DENIED) this.#refusals.addresses.add(address);
+  }
+
+  /** One line for all refusals since the last one. */
+  #summarize(): void {
+    const { count, addresses } = this.#refusals;
+    if (count === 0) return;
+    this.#log.warn({ refused: count, addresses: addresses.size }, "orders refused: too many from one address");
+    this.#refusals.count = 0;
+    addresses.clear();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Owns start-up and shutdown; the only file that touches the process, its environment and its exit.
+ * Always holds: it either serves both ports, or ends with one clear line and an exit code (2: wrong settings, 1: anything else).
+ */
+import { createBaristaApp } from "./baristas/app.ts";
+import { readConfig, type Config } from "./config.ts";
+import { createCustomerApp } from "./customers/app.ts";
+import { listen, stopListening, urlOf } from "./http/app.ts";
+import type { Readiness } from "./http/health.ts";
+import { Lifecycle, StartError } from "./lifecycle.ts";
+import { createAddressReader } from "./limits/address.ts";
+import { HeldRequests } from "./limits/held.ts";
+import { Limiter } from "./limits/limiter.ts";
+import { createLog, type Log } from "./log.ts";
+import { startSweeper } from "./orders/sweeper.ts";
+import { createOrders } from "./orders/verbs.ts";
+import { openRedis, type RedisAddress } from "./redis/connections.ts";
+import { startEmbeddedRedis } from "./redis/embedded.ts";
+import { BaristaRoom } from "./waiting/baristas.ts";
+import { WaitingRoom } from "./waiting/room.ts";
+
+/** Opens everything; what was opened is registered in `lifecycle` at once, so that a failure half-way closes it again. */
+async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<void> {
+  let closing = false;
+  const isClosing = (): boolean => closing;
+
+  const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
+  lifecycle.opened("Redis connections", () => redis.close());
+  const orders = createOrders(redis.run, config);
+  const sweeper = startSweeper(orders, log);
+  lifecycle.opened("sweeper", () => sweeper.stop());
+  const limiter = new Limiter(redis.run, { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond }, log);
+  lifecycle.opened("limiter", () => limiter.close());
+  const room = new WaitingRoom(redis, config.lanes, log);
+  const baristaRoom = new BaristaRoom(redis, orders);
+  const readiness: Readiness = async () => {
+    if (closing) return "closing";
+    return (await redis.isReady()) ? undefined : "redis_away";
+  };
+
+  const customers = createCustomerApp({
+    orders,
+    room,
+    limiter,
+    held: new HeldRequests(config),
+    addressOf: createAddressReader(config.trustedProxies),
+    readiness,
+    isClosing,
+    log,
+  });
+  const baristas = createBaristaApp({ orders, room: baristaRoom, countHeld: () => room.held, staffToken: config.staffToken, readiness, isClosing, log });
+  const customerServer = listen(customers, { host: config.customerHost, port: config.customerPort, name: "customers" });
+  lifecycle.opened("customers' port", () => stopListening(customerServer, config.drainSeconds));
+  const baristaServer = listen(baristas, { host: config.baristaHost, port: config.baristaPort, name: "baristas" });
+  lifecycle.opened("baristas' port", () => stopListening(baristaServer, config.drainSeconds));
+  // Closed first: held customers are sent on, waiting baristas sent away, and nothing new begins.
+  lifecycle.opened("waiting rooms", () => {
+    closing = true;
+    room.close();
+    baristaRoom.close();
+  });
+
+  const addresses = { customers: urlOf(customerServer), baristas: urlOf(baristaServer), swagger: `${urlOf(customerServer)}/swagger` };
+  if (!config.staffToken) log.info("no STAFF_TOKEN: the baristas' port listens on this machine only");
+  log.info(addresses, `open: customers ${addresses.customers}, baristas ${addresses.baristas}, Swagger UI ${addresses.swagger}`);
+}
+
+/** The Redis of REDIS_URL, or one of our own. */
+async function findRedis({ redisUrl, dataDir }: Config, log: Log, lifecycle: Lifecycle): Promise<RedisAddress> {
+  if (redisUrl) return { url: redisUrl };
+  const embedded = await startEmbeddedRedis({ dataDir, log });
+  lifecycle.opened("embedded Redis", () => embedded.stop());
+  return { socketPath: embedded.socketPath };
+}
+
+async function closeAll(lifecycle: Lifecycle, log: Log): Promise<boolean> {
+  const failures = await lifecycle.close();
+  for (const failure of failures) log.error({ err: failure }, failure.message);
+  return failures.length === 0;
+}
+
+async function main(): Promise<void> {
+  const lifecycle = new Lifecycle();
+  const config = readConfig(process.env);
+  const log = createLog({ level: config.logLevel, terminal: process.stdout.isTTY });
+
+  const stop = async (reason: string): Promise<void> => {
+    log.info({ reason }, "stopping");
+    const closed = await closeAll(lifecycle, log);
+    log.info("stopped");
+    process.exit(closed ? 0 : 1);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
+
+  try {
+    await open(config, log, lifecycle);
+  } catch (error) {
+    await closeAll(lifecycle, log);
+    throw error;
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  process.stderr.write(`longpour: ${error.message}\n`);
+  process.exit(error.exitCode);
+}

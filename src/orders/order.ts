@@ -1,0 +1,136 @@
+/**
+ * Owns what an order is: its states, its JSON on the wire, and how it is read from its hash in Redis.
+ *
+ *              place                 start                finish
+ *  (nothing) ────────▶ queued ────────────────▶ brewing ────────────▶ ready
+ *                        │  ▲                      │ │
+ *                        │  └──── release ─────────┘ │   (or its lease ran out)
+ *                        └───────── cancel ──────────┴───────────────▶ cancelled (reason)
+ *
+ * Always holds: `ready` and `cancelled` are final, and only scripts write an order.
+ */
+import { Type, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
+import { asFields, asInteger, asList, asText } from "../redis/reply.ts";
+
+type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
+
+/** A string that is one of `values`. */
+export function oneOf<const Values extends readonly string[]>(values: Values, description?: string): TUnion<Literals<Values>> {
+  const literals = values.map((value) => Type.Literal(value));
+  return Type.Union(literals, { description: description ?? `one of ${values.join(", ")}` }) as TUnion<Literals<Values>>;
+}
+
+export const Status = oneOf(["queued", "brewing", "ready", "cancelled"]);
+export type Status = Static<typeof Status>;
+
+export const Reason = oneOf(["customer", "barista", "customer_timeout", "barista_timeout", "payment_failed", "machine_error"]);
+export type Reason = Static<typeof Reason>;
+
+/** What can be ordered. */
+export const Item = oneOf(["americano", "espresso", "double_espresso", "flat_white", "cappuccino", "latte", "mocha"]);
+export type Item = Static<typeof Item>;
+
+/** What a customer may say of an order. */
+export const Draft = Type.Object(
+  {
+    item: Type.Optional(Item),
+    note: Type.Optional(Type.String({ maxLength: 200, description: "at most 200 characters" })),
+    customer_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
+    customer_name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "1 to 100 characters" })),
+  },
+  {
+    additionalProperties: false,
+    description: "an object",
+    examples: [{ item: "latte", note: "oat milk, please", customer_name: "Ada" }],
+  },
+);
+export type Draft = Static<typeof Draft>;
+
+const Time = (description: string) => Type.String({ format: "date-time", description });
+
+/** An order on the wire. */
+export const Order = Type.Object(
+  {
+    order_id: Type.String({ format: "uuid", description: "UUIDv7; knowing it is the right to see and cancel the order" }),
+    number: Type.Integer({ minimum: 1, description: "ticket number, from 1 each day (UTC)" }),
+    status: Status,
+    reason: Type.Optional(Reason),
+    item: Item,
+    note: Type.Optional(Type.String()),
+    customer_id: Type.Optional(Type.String()),
+    customer_name: Type.Optional(Type.String()),
+    barista: Type.Optional(Type.String({ description: "who brews or brewed it" })),
+    attempts: Type.Integer({ minimum: 0, description: "how often it was started" }),
+    placed_at: Time("when it was placed"),
+    started_at: Type.Optional(Time("when it was last started")),
+    finished_at: Type.Optional(Time("when it became ready or cancelled")),
+    position: Type.Optional(Type.Integer({ minimum: 1, description: "place in the queue while queued; 1 is next" })),
+    eta_seconds: Type.Optional(
+      Type.Integer({ minimum: 0, description: "expected seconds until ready while queued: the median of recent waits, less the time waited" }),
+    ),
+  },
+  {
+    examples: [
+      {
+        order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
+        number: 17,
+        status: "ready",
+        item: "latte",
+        note: "oat milk, please",
+        customer_name: "Ada",
+        barista: "Grace",
+        attempts: 1,
+        placed_at: "2026-11-20T09:30:00.120Z",
+        started_at: "2026-11-20T09:31:10.004Z",
+        finished_at: "2026-11-20T09:31:52.871Z",
+      },
+    ],
+  },
+);
+export type Order = Static<typeof Order>;
+
+/** Whether the order will never change again. */
+export function isFinal({ status }: Pick<Order, "status">): boolean {
+  return status === "ready" || status === "cancelled";
+}
+
+/** Reads an order from its id and the flat fields of its hash. Fields that only scripts use are left out. */
+export function readOrder(id: unknown, flatFields: unknown): Order {
+  const fields = asFields(flatFields);
+  const required = (name: string): string => {
+    const value = fields.get(name);
+    if (value === undefined) throw new TypeError(`order ${asText(id)} has no ${name}`);
+    return value;
+  };
+  const text = (name: string) => (fields.has(name) ? { [name]: required(name) } : undefined);
+  const time = (name: string) => (fields.has(name) ? { [name]: toTime(required(name)) } : undefined);
+  return {
+    order_id: asText(id),
+    number: Number(required("number")),
+    status: required("status") as Status,
+    ...text("reason"),
+    item: required("item") as Item,
+    ...text("note"),
+    ...text("customer_id"),
+    ...text("customer_name"),
+    ...text("barista"),
+    attempts: Number(required("attempts")),
+    placed_at: toTime(required("placed_at")),
+    ...time("started_at"),
+    ...time("finished_at"),
+  };
+}
+
+/** Reads {id, position, eta seconds, fields}, as `describe_order` in `redis/prelude.lua` answers. */
+export function readDescribedOrder(reply: unknown): Order {
+  const [id, position, etaSeconds, fields] = asList(reply);
+  const order = readOrder(id, fields);
+  if (asInteger(position) > 0) order.position = asInteger(position);
+  if (asInteger(etaSeconds) >= 0) order.eta_seconds = asInteger(etaSeconds);
+  return order;
+}
+
+/** RFC 3339 with milliseconds. */
+function toTime(ms: string): string {
+  return new Date(Number(ms)).toISOString();
+}

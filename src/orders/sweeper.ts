@@ -1,0 +1,65 @@
+/**
+ * Owns the sweeper: one loop a replica that looks after what nobody asks for.
+ * It cancels orders whose last lease ran out, offers the others again, and forgets what retention removed.
+ * Always holds: it sleeps until the next lease runs out, at most LONGEST_SLEEP_MS; any number of replicas may sweep at once.
+ */
+import type { Log } from "../log.ts";
+import type { Orders } from "./verbs.ts";
+
+const LONGEST_SLEEP_MS = 5000;
+const SHORTEST_SLEEP_MS = 20;
+const FORGET_EVERY_MS = 60_000;
+
+export interface Sweeper {
+  stop(): Promise<void>;
+}
+
+export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log): Sweeper {
+  const stopping = Promise.withResolvers<void>();
+  let stopped = false;
+  let forgetAt = 0;
+  let skip = 0;
+  let failing = false;
+
+  const sweep = async (): Promise<number> => {
+    const { nextMs, cancelled } = await orders.expire();
+    if (cancelled > 0) log.warn({ cancelled }, "orders cancelled: nobody finished them");
+    if (performance.now() >= forgetAt) {
+      const { kept, isMore } = await orders.forget(skip);
+      // The kept ones stand first: the next round goes on behind them.
+      skip = isMore ? skip + kept : 0;
+      if (!isMore) forgetAt = performance.now() + FORGET_EVERY_MS;
+    }
+    return nextMs ?? LONGEST_SLEEP_MS;
+  };
+
+  const succeed = (sleepMs: number): number => {
+    failing = false;
+    return sleepMs;
+  };
+
+  const fail = (error: unknown): number => {
+    if (!failing && !stopped) log.warn({ err: error }, "leases can't be looked after: trying again");
+    failing = true;
+    return LONGEST_SLEEP_MS;
+  };
+
+  const loop = async (): Promise<void> => {
+    while (!stopped) {
+      const sleepMs = await sweep().then(succeed, fail);
+      const over = Promise.withResolvers<void>();
+      const timer = setTimeout(over.resolve, Math.min(Math.max(sleepMs, SHORTEST_SLEEP_MS), LONGEST_SLEEP_MS));
+      await Promise.race([over.promise, stopping.promise]);
+      clearTimeout(timer);
+    }
+  };
+
+  const running = loop();
+  return {
+    stop: async () => {
+      stopped = true;
+      stopping.resolve();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * Owns the connections to Redis of one server: one for commands, one that listens for wakes, and the lanes' blocking ones.
+ * Always holds: every command ends within a bound; an outage is logged once when it begins and once, with its length, when it ends.
+ */
+import { Redis, type RedisOptions } from "ioredis";
+import { StartError } from "../lifecycle.ts";
+import type { Log } from "../log.ts";
+import { keysOf, type Keys } from "./keys.ts";
+import { scriptRunner, type RunScript } from "./script.ts";
+
+/** Where Redis is: a URL, or the Unix socket of the embedded one. */
+export type RedisAddress = { readonly url: string } | { readonly socketPath: string };
+
+export interface ShopRedis {
+  readonly keys: Keys;
+  readonly run: RunScript;
+  /** A connection of its own for blocking reads of at most `longestBlockSeconds`. The caller closes it. */
+  openBlocking(name: string, longestBlockSeconds: number): Redis;
+  /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
+  unblock(clientId: number): Promise<boolean>;
+  /** Calls `heard` for every message on the channel, and with null whenever messages may have been missed. */
+  listen(channel: string, heard: (message: string | null) => void): void;
+  /** Whether Redis answers within a second. */
+  isReady(): Promise<boolean>;
+  close(): void;
+}
+
+export interface RedisSettings {
+  readonly address: RedisAddress;
+  readonly shop: string;
+  /** How long a command waits for a Redis that is away. */
+  readonly outageSeconds: number;
+  readonly log: Log;
+}
+
+/** Opens the shop on its Redis. Throws a StartError when Redis can't be reached, asks for a password, is too old or evicts. */
+export async function openRedis({ address, shop, outageSeconds, log }: RedisSettings): Promise<ShopRedis> {
+  const keys = keysOf(shop);
+  const commands = connect(address, { connectionName: `longpour:${shop}:commands`, commandTimeout: outageSeconds * 1000 });
+  try {
+    await firstReady(commands, outageSeconds);
+    checkServer(await commands.info());
+  } catch (error) {
+    commands.disconnect();
+    throw error;
+  }
+  logOutages(commands, log);
+  const listener = connect(address, { connectionName: `longpour:${shop}:wakes` });
+
+  return {
+    keys,
+    run: scriptRunner(commands, keys.prefix),
+    openBlocking: (name, longestBlockSeconds) =>
+      connect(address, {
+        connectionName: `longpour:${shop}:${name}`,
+        // What a lost connection swallowed is asked again by the reader, who looks at the truth first.
+        autoResendUnfulfilledCommands: false,
+        blockingTimeout: (longestBlockSeconds + 5) * 1000,
+        socketTimeout: (longestBlockSeconds + 5) * 1000,
+      }),
+    unblock: async (clientId) => (await commands.client("UNBLOCK", clientId)) === 1,
+    listen: (channel, heard) => {
+      listener.on("message", (_channel: string, message: string) => heard(message));
+      listener.on("ready", () => heard(null));
+      listener.subscribe(channel).catch((error: unknown) => log.error({ err: error }, "cannot listen for wakes"));
+    },
+    isReady: async () => {
+      const late = Promise.withResolvers<boolean>();
+      const timer = setTimeout(() => late.resolve(false), 1000);
+      const answered = commands.ping().then(
+        () => true,
+        () => false,
+      );
+      return await Promise.race([answered, late.promise]).finally(() => clearTimeout(timer));
+    },
+    close: () => {
+      listener.disconnect();
+      commands.disconnect();
+    },
+  };
+}
+
+function connect(address: RedisAddress, own: RedisOptions): Redis {
+  const options: RedisOptions = {
+    // A request waits for Redis as long as its own bound says, not for a number of tries.
+    maxRetriesPerRequest: null,
+    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
+    connectTimeout: 5000,
+    ...own,
+  };
+  const redis = "url" in address ? new Redis(address.url, options) : new Redis({ ...options, path: address.socketPath });
+  // Told by logOutages, once for all connections.
+  redis.on("error", () => {});
+  return redis;
+}
+
+/** Waits for the first connection: Redis may be starting too. What no wait can mend throws at once. */
+async function firstReady(redis: Redis, seconds: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let last = "no answer";
+  const onError = (error: Error): void => {
+    last = error.message;
+    if (/NOAUTH|WRONGPASS|NOPERM|ERR AUTH/.test(last)) {
+      reject(new StartError(`Redis refused the login (${last}). Put the user and password into REDIS_URL: redis://user:password@host:port`));
+    }
+  };
+  const timer = setTimeout(() => reject(new StartError(`Redis can't be reached (${last}). Check REDIS_URL`)), seconds * 1000);
+  redis.on("error", onError).once("ready", resolve);
+  await promise.finally(() => {
+    clearTimeout(timer);
+    redis.off("error", onError).off("ready", resolve);
+  });
+}
+
+/** Throws a StartError for a Redis that could lose orders or lacks what the scripts need. `info` is INFO's reply. */
+export function checkServer(info: string): void {
+  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
+  const version = field("redis_version");
+  if (Number.parseInt(version, 10) < 7) {
+    throw new StartError(`Redis ${version} is too old: use Redis 7.0 or newer, or Valkey 8`);
+  }
+  const policy = field("maxmemory_policy");
+  if (policy !== "noeviction") {
+    throw new StartError(`Redis may evict orders (maxmemory-policy ${policy}): set it to noeviction, as in redis/redis.conf`);
+  }
+}
+
+function logOutages(redis: Redis, log: Log): void {
+  let since: number | undefined;
+  redis.on("close", () => {
+    if (since !== undefined) return;
+    since = performance.now();
+    log.warn("Redis is away: customers keep waiting");
+  });
+  redis.on("ready", () => {
+    if (since === undefined) return;
+    log.info({ outage_seconds: Math.round(performance.now() - since) / 1000 }, "Redis is back");
+    since = undefined;
+  });
+}
+
+/** Whether an error means that Redis did not answer, as against having refused. */
+export function isRedisAway(error: unknown): boolean {
+  return error instanceof Error && /^(Command timed out|Connection is closed|LOADING|READONLY|OOM|CLUSTERDOWN)/.test(error.message);
+}

@@ -1,0 +1,27 @@
+/** Owns the reading of script replies. Always holds: a reply of another shape than the script's header says throws. */
+
+/** A list reply. */
+export function asList(reply: unknown): readonly unknown[] {
+  if (Array.isArray(reply)) return reply;
+  throw new TypeError(`expected a list from a script, not ${typeof reply}`);
+}
+
+/** A string reply. */
+export function asText(reply: unknown): string {
+  if (typeof reply === "string") return reply;
+  throw new TypeError(`expected a string from a script, not ${typeof reply}`);
+}
+
+/** An integer reply. */
+export function asInteger(reply: unknown): number {
+  if (typeof reply === "number") return reply;
+  throw new TypeError(`expected an integer from a script, not ${typeof reply}`);
+}
+
+/** A flat list of names and values, as HGETALL answers a script. */
+export function asFields(reply: unknown): ReadonlyMap<string, string> {
+  const flat = asList(reply);
+  const fields = new Map<string, string>();
+  for (let at = 0; at < flat.length; at += 2) fields.set(asText(flat[at]), asText(flat[at + 1]));
+  return fields;
+}

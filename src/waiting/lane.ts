@@ -1,0 +1,186 @@
+/**
+ * Owns one lane: one Redis connection on which many customers wait for their orders' bells.
+ *
+ * A lane is *idle* while nobody sits in it: it sends nothing. It is *looking* while it reads the truth, the orders' states,
+ * and sends home whose order is final. It is *blocked* while its BLPOP waits on the bells of everybody who sits in it.
+ * Customers may sit down at any time: into an idle lane at once; a looking one sees them before it blocks; a blocked one is
+ * woken with CLIENT UNBLOCK and blocks again on the longer list.
+ *
+ * Always holds: the bell only wakes, the order's state decides; a block is bounded, and after each bound, error or reconnect
+ * all orders of the lane are looked at again.
+ */
+import type { Redis } from "ioredis";
+import type { Order } from "../orders/order.ts";
+import type { Keys } from "../redis/keys.ts";
+
+/** Longest BLPOP: after it the lane looks at the truth again. */
+export const BLOCK_SECONDS = 30;
+
+/** A look that failed, or an unblock that came too early, is tried again after this. */
+const RETRY_MS = 50;
+
+/** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
+export type Seat = (order: Order | null) => void;
+
+/** What a lane needs of the room. */
+export interface LaneRoom {
+  readonly keys: Keys;
+  /** Rings the popped bells again, and resolves to those of the orders that are final (null: forgotten). */
+  answerBells(popped: readonly string[], orderIds: readonly string[]): Promise<ReadonlyMap<string, Order | null>>;
+  openBlocking(): Redis;
+  /** False when the connection was not blocked. */
+  unblock(clientId: number): Promise<boolean>;
+}
+
+type State = "idle" | "looking" | "blocked" | "closed";
+
+export class Lane {
+  readonly #room: LaneRoom;
+  readonly #redis: Redis;
+  readonly #seats = new Map<string, Set<Seat>>();
+  /** Orders whose state was not read since they sat down. */
+  #unseen = new Set<string>();
+  #state: State = "idle";
+  #clientId: number | undefined;
+  #waking = false;
+  #sawAllAt = performance.now();
+
+  constructor(room: LaneRoom) {
+    this.#room = room;
+    this.#redis = room.openBlocking();
+    // The id changes with every connection.
+    this.#redis.on("close", () => {
+      this.#clientId = undefined;
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.#state === "idle";
+  }
+
+  /** How many orders are waited for: what Redis looks through and the length of BLPOP. */
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  sit(orderId: string, seat: Seat): void {
+    const seats = this.#seats.get(orderId);
+    if (seats) seats.add(seat);
+    else this.#seats.set(orderId, new Set([seat]));
+    this.#unseen.add(orderId);
+  }
+
+  /** Frees the seat at once; the lane stops listening to its bell the next time it blocks. */
+  leave(orderId: string, seat: Seat): void {
+    const seats = this.#seats.get(orderId);
+    if (!seats?.delete(seat) || seats.size > 0) return;
+    this.#seats.delete(orderId);
+    this.#unseen.delete(orderId);
+  }
+
+  /** Sees to it that whoever sat down is looked at and listened for. */
+  wake(): void {
+    if (this.#state === "idle") void this.#run();
+    else if (this.#state === "blocked") void this.#unblock();
+  }
+
+  close(): void {
+    this.#state = "closed";
+    this.#seats.clear();
+    this.#unseen.clear();
+    this.#redis.disconnect();
+  }
+
+  /** Looks and blocks in turn until nobody sits here any more. */
+  async #run(): Promise<void> {
+    let popped: string[] = [];
+    while (this.#seats.size > 0 && !this.#isClosed()) {
+      this.#state = "looking";
+      if (!(await this.#look(popped))) continue;
+      popped = [];
+      if (this.#seats.size === 0 || this.#isClosed()) break;
+      if (this.#unseen.size > 0) continue;
+      popped = await this.#block();
+    }
+    if (!this.#isClosed()) this.#state = "idle";
+  }
+
+  /** Reads the truth of the unseen, sends home whose order is final. False when Redis could not tell. */
+  async #look(popped: readonly string[]): Promise<boolean> {
+    const orderIds = [...this.#unseen];
+    this.#unseen = new Set();
+    try {
+      for (const [orderId, order] of await this.#room.answerBells(popped, orderIds)) this.#answer(orderId, order);
+      return true;
+    } catch {
+      // Logged by the room; everybody stays seated.
+      this.#seeAll();
+      await Bun.sleep(RETRY_MS);
+      return false;
+    }
+  }
+
+  #answer(orderId: string, order: Order | null): void {
+    const seats = this.#seats.get(orderId);
+    this.#seats.delete(orderId);
+    this.#unseen.delete(orderId);
+    for (const seat of seats ?? []) seat(order);
+  }
+
+  /** Waits until a bell of this lane rings, the bound is over, or somebody sits down. Resolves to the popped bells' orders. */
+  async #block(): Promise<string[]> {
+    this.#state = "blocked";
+    try {
+      const bells = Array.from(this.#seats.keys(), (orderId) => this.#room.keys.bell(orderId));
+      if (this.#clientId === undefined) void this.#askClientId();
+      const rung = await this.#redis.blpop(bells, BLOCK_SECONDS);
+      // Woken for a newcomer alone: only they are looked at. Else other bells may have rung too, or been lost: all are.
+      const isBoundOver = performance.now() - this.#sawAllAt >= BLOCK_SECONDS * 1000;
+      if (rung || isBoundOver || this.#unseen.size === 0) this.#seeAll();
+      return rung ? [this.#room.keys.orderOfBell(rung[0])] : [];
+    } catch {
+      // A lost connection (told as an outage) or CLIENT UNBLOCK … ERROR: a popped bell may be lost with it.
+      this.#seeAll();
+      await Bun.sleep(RETRY_MS);
+      return [];
+    } finally {
+      if (!this.#isClosed()) this.#state = "looking";
+    }
+  }
+
+  /** Sent right before BLPOP on the same connection, so the answer is there once that blocks. */
+  async #askClientId(): Promise<void> {
+    try {
+      this.#clientId = await this.#redis.client("ID");
+    } catch {
+      // The connection is lost, and BLPOP with it.
+    }
+  }
+
+  #seeAll(): void {
+    this.#sawAllAt = performance.now();
+    for (const orderId of this.#seats.keys()) this.#unseen.add(orderId);
+  }
+
+  /** Ends the BLPOP. One that was sent but has not reached Redis yet can't be ended: it is tried again. */
+  async #unblock(): Promise<void> {
+    if (this.#waking) return;
+    this.#waking = true;
+    try {
+      while (this.#state === "blocked" && this.#unseen.size > 0) {
+        const woken = this.#clientId !== undefined && (await this.#room.unblock(this.#clientId));
+        if (!woken) await Bun.sleep(1);
+        else break;
+      }
+    } catch {
+      // Redis is away: BLPOP ends too, and the lane looks at everybody.
+    } finally {
+      this.#waking = false;
+    }
+  }
+
+  /** A method, for `close` may come during any await. */
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+}

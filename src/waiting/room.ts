@@ -1,0 +1,137 @@
+/**
+ * Owns the waiting room: the customers of this server, each held until their order is final.
+ * Always holds: at most `lanes` Redis connections however many wait, and nobody is held past a final order, their own bound,
+ * their hanging up, or the room's closing.
+ */
+import { readOrder, type Order } from "../orders/order.ts";
+import type { Log } from "../log.ts";
+import type { ShopRedis } from "../redis/connections.ts";
+import { asList, asText } from "../redis/reply.ts";
+import { loadScript } from "../redis/script.ts";
+import { BLOCK_SECONDS, Lane, type LaneRoom, type Seat } from "./lane.ts";
+
+/**
+ * Why a wait ended: the order is final; it is no longer kept; the time is over; the customer hung up; the room closed.
+ */
+export type WaitOutcome =
+  | { readonly kind: "final"; readonly order: Order }
+  | { readonly kind: "forgotten" | "time_over" | "left" | "closed" };
+
+export interface Wait {
+  readonly orderId: string;
+  /** Aborted when the customer hangs up. */
+  readonly signal: AbortSignal;
+  /** Absent: as long as it takes. */
+  readonly seconds?: number | undefined;
+}
+
+interface Arrival {
+  readonly orderId: string;
+  readonly seat: Seat;
+  lane: Lane | null;
+  gone: boolean;
+}
+
+export class WaitingRoom {
+  readonly #laneRoom: LaneRoom;
+  readonly #mostLanes: number;
+  readonly #lanes: Lane[] = [];
+  readonly #closing = new Set<() => void>();
+  #arrivals: Arrival[] = [];
+
+  constructor(redis: ShopRedis, mostLanes: number, log: Log) {
+    this.#mostLanes = mostLanes;
+    this.#laneRoom = {
+      keys: redis.keys,
+      answerBells: createAnswerBells(redis, log),
+      openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS),
+      unblock: redis.unblock,
+    };
+  }
+
+  /** How many customers wait here. */
+  get held(): number {
+    return this.#closing.size;
+  }
+
+  /** Holds a customer until their order is final. Never rejects: while Redis is away they keep waiting. */
+  wait({ orderId, signal, seconds }: Wait): Promise<WaitOutcome> {
+    const { promise, resolve } = Promise.withResolvers<WaitOutcome>();
+    const settle = (outcome: WaitOutcome): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", leave);
+      this.#closing.delete(close);
+      arrival.gone = true;
+      arrival.lane?.leave(orderId, arrival.seat);
+      resolve(outcome);
+    };
+    const arrival: Arrival = {
+      orderId,
+      seat: (order) => settle(order ? { kind: "final", order } : { kind: "forgotten" }),
+      lane: null,
+      gone: false,
+    };
+    const leave = (): void => settle({ kind: "left" });
+    const close = (): void => settle({ kind: "closed" });
+    const timer = seconds === undefined ? undefined : setTimeout(() => settle({ kind: "time_over" }), seconds * 1000);
+    this.#closing.add(close);
+    signal.addEventListener("abort", leave);
+    // An abort before the listener stood would never be heard.
+    if (signal.aborted) leave();
+    else this.#arrive(arrival);
+    return promise;
+  }
+
+  /** Sends everybody home with `closed`, and ends all lanes. */
+  close(): void {
+    for (const close of this.#closing) close();
+    for (const lane of this.#lanes.splice(0)) lane.close();
+  }
+
+  /** Arrivals of one tick sit down together: one lane is woken for all of them. */
+  #arrive(arrival: Arrival): void {
+    if (this.#arrivals.length === 0) setImmediate(() => this.#seatArrivals());
+    this.#arrivals.push(arrival);
+  }
+
+  #seatArrivals(): void {
+    const arrivals = this.#arrivals.filter(({ gone }) => !gone);
+    this.#arrivals = [];
+    if (arrivals.length === 0) return;
+    const lane = this.#chooseLane();
+    for (const arrival of arrivals) {
+      arrival.lane = lane;
+      lane.sit(arrival.orderId, arrival.seat);
+    }
+    lane.wake();
+  }
+
+  /** An idle lane, else a new one, else the smallest. */
+  #chooseLane(): Lane {
+    const idle = this.#lanes.find((lane) => lane.isIdle);
+    if (idle) return idle;
+    if (this.#lanes.length < this.#mostLanes) {
+      const lane = new Lane(this.#laneRoom);
+      this.#lanes.push(lane);
+      return lane;
+    }
+    return this.#lanes.reduce((smallest, lane) => (lane.size < smallest.size ? lane : smallest));
+  }
+}
+
+/** Reads which orders are final. Failures are logged once until one succeeds: the lanes try again and again. */
+function createAnswerBells({ run }: ShopRedis, log: Log): LaneRoom["answerBells"] {
+  const script = loadScript("answer-bells");
+  let failing = false;
+  return async (popped, orderIds) => {
+    try {
+      const replies = asList(await run(script, [popped.length, ...popped, ...orderIds])).map(asList);
+      failing = false;
+      return new Map(replies.map(([id, fields]) => [asText(id), asList(fields).length > 0 ? readOrder(id, fields) : null]));
+    } catch (error) {
+      if (!failing) log.warn({ err: error }, "held orders can't be read: trying again");
+      failing = true;
+      throw error;
+    }
+  };
+}
