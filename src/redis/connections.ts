@@ -44,7 +44,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
     commands.disconnect();
     throw error;
   }
-  logOutages(commands, log);
+  const stopLogging = logOutages(commands, log);
   const listener = connect(address, { connectionName: `longpour:${shop}:wakes` });
 
   return {
@@ -74,6 +74,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
       return await Promise.race([answered, late.promise]).finally(() => clearTimeout(timer));
     },
     close: () => {
+      stopLogging();
       listener.disconnect();
       commands.disconnect();
     },
@@ -125,18 +126,21 @@ export function checkServer(info: string): void {
   }
 }
 
-function logOutages(redis: Redis, log: Log): void {
+/** Returns how to stop: a connection closed on purpose is no outage. */
+function logOutages(redis: Redis, log: Log): () => void {
   let since: number | undefined;
-  redis.on("close", () => {
+  const onClose = (): void => {
     if (since !== undefined) return;
     since = performance.now();
     log.warn("Redis is away: customers keep waiting");
-  });
-  redis.on("ready", () => {
+  };
+  const onReady = (): void => {
     if (since === undefined) return;
     log.info({ outage_seconds: Math.round(performance.now() - since) / 1000 }, "Redis is back");
     since = undefined;
-  });
+  };
+  redis.on("close", onClose).on("ready", onReady);
+  return () => redis.off("close", onClose).off("ready", onReady);
 }
 
 /** Whether an error means that Redis did not answer, as against having refused. */

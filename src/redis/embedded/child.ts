@@ -1,0 +1,115 @@
+/**
+ * Owns one process of Redis: how it is started, how its end is learned, when it answers.
+ * Always holds: starting never throws, so that whoever keeps it running meets every failure in one place, as an end.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Log } from "../../log.ts";
+import { ask } from "./ask.ts";
+import { recordRedis } from "./left-over.ts";
+
+const CONF_PATH = resolve(import.meta.dir, "../../../redis/redis.conf");
+const POLL_MS = 20;
+const PING_BOUND_MS = 5000;
+const LOG_TAIL_BYTES = 4096;
+const LOG_TAIL_LINES = 10;
+
+/** Where everything of one folder's Redis is. All paths are absolute. */
+export type Home = {
+  readonly folder: string;
+  readonly socketPath: string;
+  /** Says which process runs there, for the next start if this server is killed. */
+  readonly recordPath: string;
+  readonly logPath: string;
+};
+
+/** `startedAt` is in ms of `performance.now()`. `ended` resolves to how it ended, also when it could not be started. */
+export type Child = {
+  readonly startedAt: number;
+  readonly ended: Promise<string>;
+  hasEnded(): boolean;
+  signal(name: "SIGTERM" | "SIGKILL"): void;
+};
+
+/** Starts Redis at `home`, where none may run. */
+export function startChild(program: string, home: Home): Child {
+  try {
+    const child = spawnRedis(program, home);
+    if (child.pid !== undefined) recordRedis(home.recordPath, { pid: child.pid, socketPath: home.socketPath });
+    return watch(child);
+  } catch (error) {
+    const how = error instanceof Error ? error.message : String(error);
+    return { startedAt: performance.now(), ended: Promise.resolve(how), hasEnded: () => true, signal: () => {} };
+  }
+}
+
+function spawnRedis(program: string, home: Home): ChildProcess {
+  const options = {
+    dir: home.folder,
+    port: "0",
+    unixsocket: home.socketPath,
+    unixsocketperm: "700",
+    daemonize: "no",
+    logfile: home.logPath,
+  };
+  const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  // What Redis can't say in its log, such as a fault in its configuration, it says on its standard error.
+  const output = openSync(home.logPath, "a", 0o600);
+  try {
+    // In a session of its own: a Ctrl-C in the terminal must not end it before the server has drained.
+    return spawn(program, [CONF_PATH, ...given], { detached: true, stdio: ["ignore", output, output] });
+  } finally {
+    closeSync(output);
+  }
+}
+
+function watch(child: ChildProcess): Child {
+  let over = false;
+  const ended = new Promise<string>((resolveEnded) => {
+    child.once("exit", (code, signal) => resolveEnded(signal ?? `exit code ${code}`));
+    child.once("error", (error) => resolveEnded(error.message));
+  }).finally(() => (over = true));
+  return { startedAt: performance.now(), ended, hasEnded: () => over, signal: (name) => void child.kill(name) };
+}
+
+/** Waits until the child answers, has ended, or has said nothing for `silenceBoundMs`. */
+export async function untilAnswers(wait: {
+  child: Child;
+  home: Home;
+  log: Log;
+  silenceBoundMs: number;
+}): Promise<"answers" | "ended" | "silent"> {
+  let heardAt = performance.now();
+  let loading = false;
+  while (!wait.child.hasEnded()) {
+    const answer = await ask({
+      socketPath: wait.home.socketPath,
+      command: ["PING"],
+      boundMs: Math.min(PING_BOUND_MS, wait.silenceBoundMs),
+    });
+    if (answer.kind === "reply") return "answers";
+    if (answer.kind === "error") {
+      heardAt = performance.now();
+      if (!loading) wait.log.info("the embedded Redis is loading its data");
+      loading = true;
+    }
+    if (performance.now() - heardAt > wait.silenceBoundMs) return "silent";
+    await sleep(POLL_MS);
+  }
+  return "ended";
+}
+
+/** The last lines of its log, indented, for a message. */
+export async function logTail({ logPath }: Home): Promise<string> {
+  const file = Bun.file(logPath);
+  if (!(await file.exists())) return "  (it is empty)";
+  const text = await file.slice(Math.max(0, file.size - LOG_TAIL_BYTES)).text();
+  return text
+    .trimEnd()
+    .split("\n")
+    .slice(-LOG_TAIL_LINES)
+    .map((line) => `  ${line}`)
+    .join("\n");
+}

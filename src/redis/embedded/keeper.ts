@@ -1,0 +1,138 @@
+/**
+ * Owns the one Redis that is kept running, in one loop: it dies, there is a pause, it is started again.
+ * Always holds: it is a running child, a pause, or stopped; and once stopped, no process is left.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { StartError } from "../../lifecycle.ts";
+import type { Log } from "../../log.ts";
+import { ask } from "./ask.ts";
+import { type Child, type Home, logTail, startChild, untilAnswers } from "./child.ts";
+
+/** A Redis that lived shorter than this died at once. */
+const QUICK_DEATH_MS = 5000;
+/** So many quick deaths in a row are more than bad luck. */
+const ALARMING_DEATHS = 5;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5000;
+
+type Settings = { readonly program: string; readonly home: Home; readonly log: Log; readonly stopBoundMs: number };
+
+export class Keeper {
+  readonly #program: string;
+  readonly #home: Home;
+  readonly #log: Log;
+  readonly #stopBoundMs: number;
+  readonly #stopping = new AbortController();
+  #child: Child | undefined;
+  #keeping: Promise<void> = Promise.resolve();
+
+  constructor({ program, home, log, stopBoundMs }: Settings) {
+    this.#program = program;
+    this.#home = home;
+    this.#log = log;
+    this.#stopBoundMs = stopBoundMs;
+  }
+
+  /** Resolves once Redis answers. `silenceBoundMs` is how long it may say nothing until then. Throws StartError, and leaves no process, if it does not come to that. */
+  async start(silenceBoundMs: number): Promise<void> {
+    const child = this.#startChild();
+    const outcome = await untilAnswers({ child, home: this.#home, log: this.#log, silenceBoundMs });
+    if (outcome === "answers") {
+      this.#keeping = this.#keep(child);
+      return;
+    }
+    await this.#endChild();
+    const what =
+      outcome === "ended" ? `did not start (${await child.ended})` : `said nothing for ${silenceBoundMs / 1000} s`;
+    throw new StartError(`${this.#program} ${what}. The end of ${this.#home.logPath}:\n${await logTail(this.#home)}`);
+  }
+
+  /** Resolves once no process is left. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#endChild();
+    await this.#keeping;
+  }
+
+  #startChild(): Child {
+    this.#child = startChild(this.#program, this.#home);
+    return this.#child;
+  }
+
+  /** Asks the child to end, waits, and kills it as the last resort. */
+  async #endChild(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.hasEnded()) return;
+    const deadline = performance.now() + this.#stopBoundMs;
+    // Without a snapshot: every answered write is in the append-only file already.
+    const { kind } = await ask({
+      socketPath: this.#home.socketPath,
+      command: ["SHUTDOWN", "NOSAVE"],
+      boundMs: this.#stopBoundMs,
+    });
+    // It was only just started and does not listen yet.
+    if (kind === "nobody") child.signal("SIGTERM");
+    if (await endsWithin(child, Math.max(0, deadline - performance.now()))) return;
+    this.#log.error(
+      `the embedded Redis did not stop within ${this.#stopBoundMs / 1000} s and is killed; no order is lost by that`,
+    );
+    child.signal("SIGKILL");
+    await child.ended;
+  }
+
+  async #keep(first: Child): Promise<void> {
+    const { signal } = this.#stopping;
+    let child = first;
+    let quickDeaths = 0;
+    let outageSince: number | undefined;
+    for (;;) {
+      const how = await child.ended;
+      if (signal.aborted) return;
+      if (outageSince === undefined) this.#log.warn({ how }, "the embedded Redis died and is started again");
+      outageSince ??= performance.now();
+      quickDeaths = performance.now() - child.startedAt < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
+      if (quickDeaths === ALARMING_DEATHS) this.#logAlarm(how);
+      await pause(pauseMs(quickDeaths), signal);
+      if (signal.aborted) return;
+      child = this.#startChild();
+      // However long it takes: customers wait through an outage, and a child that can't start ends.
+      const outcome = await untilAnswers({
+        child,
+        home: this.#home,
+        log: this.#log,
+        silenceBoundMs: Number.POSITIVE_INFINITY,
+      });
+      if (outcome !== "answers") continue;
+      this.#log.info({ seconds: secondsSince(outageSince) }, "the embedded Redis runs again");
+      outageSince = undefined;
+    }
+  }
+
+  #logAlarm(how: string): void {
+    const told = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${LONGEST_PAUSE_MS / 1000} s in the end`;
+    this.#log.error({ how, see: this.#home.logPath }, told);
+  }
+}
+
+async function endsWithin(child: Child, boundMs: number): Promise<boolean> {
+  const bound = new AbortController();
+  try {
+    return await Promise.race([child.ended.then(() => true), pause(boundMs, bound.signal).then(() => false)]);
+  } finally {
+    bound.abort();
+  }
+}
+
+/** Resolves after `ms`, or at once when `signal` says so. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+/** None after a long life, then longer with each quick death. */
+function pauseMs(quickDeaths: number): number {
+  return quickDeaths === 0 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (quickDeaths - 1));
+}
+
+function secondsSince(time: number): number {
+  return Math.round(performance.now() - time) / 1000;
+}

@@ -1,0 +1,89 @@
+/**
+ * Owns the servers of the tests: `src/main.ts` as a process of its own, on free ports.
+ * Always holds: a server that a test started is gone when the tests end.
+ */
+import { join } from "node:path";
+import { sharedRedis } from "./redis.ts";
+import { until } from "./until.ts";
+
+const main = join(import.meta.dir, "../../src/main.ts");
+const running = new Set<Bun.Subprocess>();
+
+export interface TestServer {
+  /** Base URLs of the two ports, without a last slash. */
+  readonly customers: string;
+  readonly baristas: string;
+  readonly process: Bun.Subprocess;
+  /** What it logged so far, a JSON object a line. */
+  readonly log: () => readonly Record<string, unknown>[];
+  /** Ends it with SIGTERM, or another signal, and resolves to its exit code (null when a signal ended it). */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Starts a server on the shared Redis, in a shop of its own, unless `environment` says otherwise. */
+export async function startServer(environment: Environment = {}): Promise<TestServer> {
+  const redisUrl = environment.REDIS_URL ?? (environment.DATA_DIR ? "" : (await sharedRedis()).url);
+  const child = spawnServer({ SHOP: `test-${crypto.randomUUID()}`, ...environment, REDIS_URL: redisUrl });
+  const output = collect(child);
+  const log = (): Record<string, unknown>[] =>
+    output()
+      .split("\n")
+      .filter((line) => line.startsWith("{") && line.endsWith("}"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const opened = () => log().find(({ msg }) => String(msg).startsWith("open:"));
+  await until(() => opened() !== undefined || child.exitCode !== null, "the server starts", 30_000);
+  const line = opened();
+  if (!line) throw new Error(`the server ended with exit code ${child.exitCode}: ${output()}`);
+  return {
+    customers: String(line.customers).replace("localhost", "127.0.0.1"),
+    baristas: String(line.baristas),
+    process: child,
+    log,
+    stop: async (signal = "SIGTERM") => {
+      child.kill(signal);
+      await child.exited;
+      running.delete(child);
+      return child.exitCode;
+    },
+  };
+}
+
+/** Runs a server that is expected to refuse; resolves to its exit code and what it printed. */
+export async function startRefusedServer(environment: Environment): Promise<{ exitCode: number; output: string }> {
+  const child = spawnServer(environment);
+  const output = collect(child);
+  const exitCode = await child.exited;
+  running.delete(child);
+  return { exitCode, output: output() };
+}
+
+export async function stopServers(): Promise<void> {
+  for (const child of running) child.kill("SIGKILL");
+  await Promise.all([...running].map((child) => child.exited));
+  running.clear();
+}
+
+function spawnServer(environment: Environment): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  const child = Bun.spawn([process.execPath, main], {
+    env: { PATH: process.env.PATH, CUSTOMER_PORT: "0", BARISTA_PORT: "0", CUSTOMER_HOST: "127.0.0.1", ...environment },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  running.add(child);
+  return child;
+}
+
+/** Reads both streams to their end, so that the child never blocks on a full pipe. */
+function collect(child: Bun.Subprocess<"ignore", "pipe", "pipe">): () => string {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    void (async () => {
+      const decoder = new TextDecoder();
+      for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+    })();
+  }
+  return () => text;
+}
