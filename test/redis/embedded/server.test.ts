@@ -13,13 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import pino from "pino";
-import { StartError } from "../../src/lifecycle.ts";
-import { type EmbeddedRedis, startEmbeddedRedis } from "../../src/redis/embedded/server.ts";
-import { lockFolder } from "../../src/redis/lock.ts";
+import { StartError } from "../../../src/lifecycle.ts";
+import { type EmbeddedRedis, startEmbeddedRedis } from "../../../src/redis/embedded/server.ts";
+import { lockFolder } from "../../../src/redis/embedded/lock.ts";
 
 setDefaultTimeout(30_000);
 
-const SOURCE = resolve(import.meta.dir, "../../src/redis/embedded/server.ts");
+const SOURCE = resolve(import.meta.dir, "../../../src/redis/embedded/server.ts");
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
