@@ -16,20 +16,35 @@ const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schem
 
 /** The settings as the environment spells them; `.env.example` says what each one does. */
 const Environment = Type.Object({
-  SHOP: Type.String({ pattern: "^[A-Za-z0-9_-]{1,64}$", default: "main", description: "1 to 64 letters, digits, _ or -" }),
+  SHOP: Type.String({
+    pattern: "^[A-Za-z0-9_-]{1,64}$",
+    default: "main",
+    description: "1 to 64 letters, digits, _ or -",
+  }),
   CUSTOMER_PORT: port(8000),
   BARISTA_PORT: port(8001),
   CUSTOMER_HOST: Type.String({ minLength: 1, default: "0.0.0.0", description: "an address to listen on" }),
   BARISTA_HOST: optional(Type.String({ minLength: 1, description: "an address to listen on" })),
-  STAFF_TOKEN: optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" })),
+  STAFF_TOKEN: optional(
+    Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
+  ),
   REDIS_URL: optional(Type.String({ pattern: "^rediss?://.", description: "redis://… or rediss://…" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
   LANES: integer(1, 1024, 64),
   MAX_HELD: integer(1, 1_000_000, 20_000),
   MAX_HELD_PER_ADDRESS: integer(1, 1_000_000, 300),
   LIMIT_CAPACITY: integer(1, 1_000_000, 250),
-  LIMIT_REFILL_PER_SECOND: Type.Number({ minimum: 0.001, maximum: 1_000_000, default: 1, description: "a number from 0.001 to 1000000" }),
-  TRUSTED_PROXIES: Type.String({ format: "cidr-list", default: "", description: "addresses or CIDRs, separated by commas" }),
+  LIMIT_REFILL_PER_SECOND: Type.Number({
+    minimum: 0.001,
+    maximum: 1_000_000,
+    default: 1,
+    description: "a number from 0.001 to 1000000",
+  }),
+  TRUSTED_PROXIES: Type.String({
+    format: "cidr-list",
+    default: "",
+    description: "addresses or CIDRs, separated by commas",
+  }),
   LEASE_SECONDS: integer(1, 86_400, 900),
   MAX_ATTEMPTS: integer(1, 1000, 3),
   HEARTBEAT_SECONDS: integer(1, 3600, 25),
@@ -57,7 +72,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (faults.length > 0) throw new StartError(`wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, 2);
   const config = configFrom(values as Environment);
   if (!config.staffToken && !isLoopback(config.baristaHost)) {
-    throw new StartError("wrong settings:\n  BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only", 2);
+    throw new StartError(
+      "wrong settings:\n  BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only",
+      2,
+    );
   }
   return Object.freeze(config);
 }

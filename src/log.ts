@@ -11,5 +11,7 @@ export type Log = Logger;
 export function createLog({ level, terminal }: { level: string; terminal: boolean }): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters };
-  return terminal ? pino(options, pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", sync: true })) : pino(options);
+  return terminal
+    ? pino(options, pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", sync: true }))
+    : pino(options);
 }

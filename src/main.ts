@@ -15,7 +15,7 @@ import { createLog, type Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { createOrders } from "./orders/verbs.ts";
 import { openRedis, type RedisAddress } from "./redis/connections.ts";
-import { startEmbeddedRedis } from "./redis/embedded.ts";
+import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { BaristaRoom } from "./waiting/baristas.ts";
 import { WaitingRoom } from "./waiting/room.ts";
 
@@ -29,9 +29,14 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const orders = createOrders(redis.run, config);
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
-  const limiter = new Limiter(redis.run, { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond }, log);
+  const limiter = new Limiter(
+    redis.run,
+    { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
+    log,
+  );
   lifecycle.opened("limiter", () => limiter.close());
   const room = new WaitingRoom(redis, config.lanes, log);
+  lifecycle.opened("waiting room", () => room.close());
   const baristaRoom = new BaristaRoom(redis, orders);
   const readiness: Readiness = async () => {
     if (closing) return "closing";
@@ -46,23 +51,40 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     addressOf: createAddressReader(config.trustedProxies),
     readiness,
     isClosing,
+    heartbeatSeconds: config.heartbeatSeconds,
     log,
   });
-  const baristas = createBaristaApp({ orders, room: baristaRoom, countHeld: () => room.held, staffToken: config.staffToken, readiness, isClosing, log });
+  const baristas = createBaristaApp({
+    orders,
+    room: baristaRoom,
+    countHeld: () => room.held,
+    staffToken: config.staffToken,
+    readiness,
+    isClosing,
+    log,
+  });
   const customerServer = listen(customers, { host: config.customerHost, port: config.customerPort, name: "customers" });
-  lifecycle.opened("customers' port", () => stopListening(customerServer, config.drainSeconds));
+  lifecycle.opened("customers' socket", async () => await customerServer.stop(true));
   const baristaServer = listen(baristas, { host: config.baristaHost, port: config.baristaPort, name: "baristas" });
-  lifecycle.opened("baristas' port", () => stopListening(baristaServer, config.drainSeconds));
-  // Closed first: held customers are sent on, waiting baristas sent away, and nothing new begins.
-  lifecycle.opened("waiting rooms", () => {
+  lifecycle.opened("baristas' port", () => stopListening(baristaServer, 1));
+  // Draining comes first. Baristas may finish meanwhile: that is what the customers who must stay wait for.
+  lifecycle.opened("customers' port", async () => {
     closing = true;
-    room.close();
+    room.sendOn();
     baristaRoom.close();
+    await stopListening(customerServer, config.drainSeconds);
   });
 
-  const addresses = { customers: urlOf(customerServer), baristas: urlOf(baristaServer), swagger: `${urlOf(customerServer)}/swagger` };
+  const addresses = {
+    customers: urlOf(customerServer),
+    baristas: urlOf(baristaServer),
+    swagger: `${urlOf(customerServer)}/swagger`,
+  };
   if (!config.staffToken) log.info("no STAFF_TOKEN: the baristas' port listens on this machine only");
-  log.info(addresses, `open: customers ${addresses.customers}, baristas ${addresses.baristas}, Swagger UI ${addresses.swagger}`);
+  log.info(
+    addresses,
+    `open: customers ${addresses.customers}, baristas ${addresses.baristas}, Swagger UI ${addresses.swagger}`,
+  );
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

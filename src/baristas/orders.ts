@@ -7,8 +7,9 @@ import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { holdOpen } from "../http/hold.ts";
+import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { WaitSeconds } from "../http/prefer.ts";
-import { Order, Reason } from "../orders/order.ts";
+import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE, Reason } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
 import type { BaristaDependencies } from "./app.ts";
@@ -16,8 +17,17 @@ import type { BaristaDependencies } from "./app.ts";
 /** A barista who gives no name: who holds orders as it can be taken over by any other without a name. */
 const ANONYMOUS = "anonymous";
 
-const BaristaName = Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters", examples: ["Grace"] });
-export const QueueName = Type.String({ pattern: "^[A-Za-z0-9_-]{1,64}$", description: "1 to 64 letters, digits, _ or -", examples: [DEFAULT_QUEUE] });
+const BaristaName = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: "1 to 64 characters",
+  examples: ["Grace"],
+});
+export const QueueName = Type.String({
+  pattern: "^[A-Za-z0-9_-]{1,64}$",
+  description: "1 to 64 letters, digits, _ or -",
+  examples: [DEFAULT_QUEUE],
+});
 
 const StartQuery = Type.Object({
   wait: Type.Optional(WaitSeconds),
@@ -40,10 +50,15 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       "/start/",
       async ({ query: { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE }, request, server }) => {
         if (isClosing()) return answerClosing();
-        return await holdOpen(server, request, async () => {
-          const claim = crypto.randomUUID();
-          const outcome = await room.start({ claim, barista, queue, seconds: wait, signal: request.signal });
-          return outcome.kind === "started" ? answerJson(outcome.order) : problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
+        const key = readIdempotencyKey(request.headers);
+        if (key instanceof Response) return key;
+        return await holdOpen({ server, request }, async () => {
+          const claim = key ?? crypto.randomUUID();
+          const mayReturn = key !== undefined;
+          const outcome = await room.start({ claim, barista, queue, seconds: wait, signal: request.signal, mayReturn });
+          return outcome.kind === "started"
+            ? answerJson(outcome.order)
+            : problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
         });
       },
       {
@@ -54,6 +69,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
           description:
             "The order whose lease ran out, else the oldest queued one. With `wait` it is held up to N seconds for one. " +
             "The order is yours for LEASE_SECONDS: finish, extend or release it.",
+          headers: [idempotencyKeyHeader("The same key again gets the same order, while it is brewing.")],
           answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
           problems: ["unauthorized", "queue_empty", "invalid_input", "redis_away", "closing"],
         }),
@@ -61,13 +77,15 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
     )
     .post(
       "/finish/",
-      async ({ query: { order_id, barista } }) => answerChanged(await orders.finish({ orderId: order_id.toLowerCase(), barista }), "finished"),
+      async ({ query: { order_id, barista } }) =>
+        answerChanged(await orders.finish({ orderId: order_id.toLowerCase(), barista }), "finished"),
       {
         query: ChangeQuery,
         ...documented({
           tag: "Orders",
           summary: "Finish an order",
-          description: "Its customer gets their 200. Finishing again answers the same. Without `barista` it counts as whoever holds the order.",
+          description:
+            "Its customer gets their 200. Finishing again answers the same. Without `barista` it counts as whoever holds the order.",
           answers: { 200: { description: "The order is ready.", schema: Order } },
           problems: REFUSALS,
         }),
@@ -75,26 +93,40 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
     )
     .post(
       "/release/",
-      async ({ query: { order_id, barista } }) => answerChanged(await orders.release({ orderId: order_id.toLowerCase(), barista }), "released"),
+      async ({ query: { order_id, barista } }) =>
+        answerChanged(await orders.release({ orderId: order_id.toLowerCase(), barista }), "released"),
       {
         query: ChangeQuery,
         ...documented({
           tag: "Orders",
           summary: "Put an order back to its place in the queue",
-          answers: { 200: { description: "The order is queued again.", schema: Order, example: RELEASED_EXAMPLE } },
+          answers: {
+            200: {
+              description: "The order is queued again.",
+              schema: Order,
+              example: { ...QUEUED_EXAMPLE, attempts: 1 },
+            },
+          },
           problems: REFUSALS,
         }),
       },
     )
     .post(
       "/extend/",
-      async ({ query: { order_id, barista } }) => answerChanged(await orders.extend({ orderId: order_id.toLowerCase(), barista }), "extended"),
+      async ({ query: { order_id, barista } }) =>
+        answerChanged(await orders.extend({ orderId: order_id.toLowerCase(), barista }), "extended"),
       {
         query: ChangeQuery,
         ...documented({
           tag: "Orders",
           summary: "Still on it: a new lease",
-          answers: { 200: { description: "The order is yours for LEASE_SECONDS from now.", schema: Order, example: BREWING_EXAMPLE } },
+          answers: {
+            200: {
+              description: "The order is yours for LEASE_SECONDS from now.",
+              schema: Order,
+              example: BREWING_EXAMPLE,
+            },
+          },
           problems: REFUSALS,
         }),
       },
@@ -102,7 +134,10 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
     .post(
       "/cancel/",
       async ({ query: { order_id, barista, reason = "barista" } }) =>
-        answerChanged(await orders.cancel({ orderId: order_id.toLowerCase(), barista, canceller: "barista", reason }), "cancelled"),
+        answerChanged(
+          await orders.cancel({ orderId: order_id.toLowerCase(), barista, canceller: "barista", reason }),
+          "cancelled",
+        ),
       {
         query: CancelQuery,
         ...documented({
@@ -115,25 +150,3 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       },
     );
 }
-
-const BREWING_EXAMPLE = {
-  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
-  number: 17,
-  status: "brewing",
-  item: "latte",
-  barista: "Grace",
-  attempts: 1,
-  placed_at: "2026-11-20T09:30:00.120Z",
-  started_at: "2026-11-20T09:31:10.004Z",
-};
-
-const RELEASED_EXAMPLE = {
-  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
-  number: 17,
-  status: "queued",
-  item: "latte",
-  attempts: 1,
-  placed_at: "2026-11-20T09:30:00.120Z",
-};
-
-const CANCELLED_EXAMPLE = { ...BREWING_EXAMPLE, status: "cancelled", reason: "barista", finished_at: "2026-11-20T09:31:40.310Z" };

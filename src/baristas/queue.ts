@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerFound, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
-import { Order, Status } from "../orders/order.ts";
+import { Order, READY_EXAMPLE, Status } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import type { BaristaDependencies } from "./app.ts";
@@ -33,7 +33,9 @@ const QueueView = Type.Object(
     queue: Type.String(),
     depth: Type.Integer({ description: "orders queued" }),
     brewing: Type.Integer({ description: "orders started and not finished" }),
-    oldest_waiting_seconds: Type.Union([Type.Number(), Type.Null()], { description: "age of the oldest queued order; null: none" }),
+    oldest_waiting_seconds: Type.Union([Type.Number(), Type.Null()], {
+      description: "age of the oldest queued order; null: none",
+    }),
     held: Type.Integer({ description: "customers whom this replica holds" }),
   },
   { examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16 }] },
@@ -44,9 +46,17 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
     .get(
       "/order/",
       async ({ query: { status, customer_id, date, from, to, cursor, limit = 50 } }) => {
-        const outcome = await orders.search({ status, customerId: customer_id, ...readRange(date, from, to), cursor, limit });
+        const outcome = await orders.search({
+          status,
+          customerId: customer_id,
+          ...readRange(date, from, to),
+          cursor,
+          limit,
+        });
         if (outcome.kind === "cursor_gone") {
-          return invalidInput([{ field: "cursor", detail: "points at an order that is no longer kept: search again without it" }]);
+          return invalidInput([
+            { field: "cursor", detail: "points at an order that is no longer kept: search again without it" },
+          ]);
         }
         return answerJson({ orders: outcome.orders, cursor: outcome.cursor ?? null });
       },
@@ -55,8 +65,15 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
         ...documented({
           tag: "Search",
           summary: "Search orders",
-          description: "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
-          answers: { 200: { description: "A page of orders.", schema: SearchPage, example: { orders: [Order.examples[0]], cursor: null } } },
+          description:
+            "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
+          answers: {
+            200: {
+              description: "A page of orders.",
+              schema: SearchPage,
+              example: { orders: [READY_EXAMPLE], cursor: null },
+            },
+          },
           problems: ["unauthorized", "invalid_input", "redis_away"],
         }),
       },
@@ -89,7 +106,11 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
 }
 
 /** A day, narrowed by `from` and `to`; those alone need no day. */
-function readRange(date: string | undefined, from: string | undefined, to: string | undefined): { fromMs: number; beforeMs: number } {
+function readRange(
+  date: string | undefined,
+  from: string | undefined,
+  to: string | undefined,
+): { fromMs: number; beforeMs: number } {
   const isOneDay = date !== undefined || (from === undefined && to === undefined);
   const dayMs = isOneDay ? Date.parse(date ?? new Date().toISOString().slice(0, 10)) : 0;
   const dayEndMs = isOneDay ? dayMs + DAY_MS : Number.MAX_SAFE_INTEGER;

@@ -19,6 +19,7 @@ export interface CustomerDependencies {
   readonly readiness: Readiness;
   /** Whether the server is stopping: nothing new begins. */
   readonly isClosing: () => boolean;
+  readonly heartbeatSeconds: number;
   readonly log: Log;
 }
 

@@ -7,10 +7,11 @@ import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, unknownOrder } from "../http/answers.ts";
 import type { Server } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
-import { holdOpen } from "../http/hold.ts";
+import { createHoldAlive } from "../http/hold.ts";
+import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
-import { Draft, Order } from "../orders/order.ts";
+import { CANCELLED_EXAMPLE, Draft, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
 import type { WaitOutcome } from "../waiting/room.ts";
@@ -20,31 +21,47 @@ const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description:
 
 const WaitQuery = Type.Object({
   wait: Type.Optional(
-    Type.Union([WaitSeconds, Type.Literal("")], { description: `${WaitSeconds.description}, or empty: as long as it takes` }),
+    Type.Union([WaitSeconds, Type.Literal("")], {
+      description: `${WaitSeconds.description}, or empty: as long as it takes`,
+    }),
   ),
 });
 
 const Cancellation = Type.Object(
   { status: Type.Literal("cancelled", { description: '"cancelled"' }) },
-  { additionalProperties: false, description: 'the object {"status":"cancelled"}', examples: [{ status: "cancelled" }] },
+  {
+    additionalProperties: false,
+    description: 'the object {"status":"cancelled"}',
+    examples: [{ status: "cancelled" }],
+  },
 );
 
 const PREFER = {
   name: "Prefer",
-  description: "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
+  description:
+    "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
   example: "wait=20",
 };
 
-const IDEMPOTENCY_KEY = {
-  name: "Idempotency-Key",
-  description: "1 to 255 visible characters. The same key with the same body joins the order first placed under it.",
-  example: "8e03978e-40d5-43e8-bc93-6894a57f9324",
+const IDEMPOTENCY_KEY = idempotencyKeyHeader("The same key with the same body joins the order first placed under it.");
+
+const LIMIT_HEADERS = {
+  RateLimit: "orders left for this address",
+  "RateLimit-Policy": "how many, and how they come back",
 };
 
-const LIMIT_HEADERS = { RateLimit: "orders left for this address", "RateLimit-Policy": "how many, and how they come back" };
-
-export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing }: CustomerDependencies) {
+export function orderRoutes({
+  orders,
+  room,
+  limiter,
+  held,
+  addressOf,
+  isClosing,
+  heartbeatSeconds,
+  log,
+}: CustomerDependencies) {
   const readDraft = createBodyReader(Draft);
+  const holdAlive = createHoldAlive({ heartbeatSeconds, log });
   const readCancellation = createBodyReader(Cancellation);
 
   const clientOf = (request: Request, server: Server | null): string =>
@@ -54,9 +71,12 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
   const withinCaps = async (address: string, answer: () => Promise<Response>): Promise<Response> => {
     const entry = held.enter(address);
     if (entry.kind === "address_full") {
-      return problem("too_many_held", "Too many requests of your address wait already: let some end.", { headers: { "Retry-After": "5" } });
+      return problem("too_many_held", "Too many requests of your address wait already: let some end.", {
+        headers: { "Retry-After": "5" },
+      });
     }
-    if (entry.kind === "room_full") return problem("room_full", "Everybody here waits: try again soon.", { headers: { "Retry-After": "5" } });
+    if (entry.kind === "room_full")
+      return problem("room_full", "Everybody here waits: try again soon.", { headers: { "Retry-After": "5" } });
     try {
       return await answer();
     } finally {
@@ -65,7 +85,12 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
   };
 
   /** What a wait comes to; `timeOver` answers when the bound came first. */
-  const answerWait = async (orderId: string, outcome: WaitOutcome, timeOver: () => Promise<Response>, headers?: Headers): Promise<Response> => {
+  const answerWait = async (
+    orderId: string,
+    outcome: WaitOutcome,
+    timeOver: () => Promise<Response>,
+    headers?: Headers,
+  ): Promise<Response> => {
     switch (outcome.kind) {
       case "final":
         return answerJson(outcome.order, headers && { headers });
@@ -73,9 +98,12 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
         return await timeOver();
       case "forgotten":
         return unknownOrder();
-      case "closed":
+      case "sent_on":
         // Another replica, or this one once it is back, holds them on.
-        return new Response(null, { status: 303, headers: { Location: `/order/${orderId}?wait`, Connection: "close" } });
+        return new Response(null, {
+          status: 303,
+          headers: { Location: `/order/${orderId}?wait`, Connection: "close" },
+        });
       case "left":
         // Nobody reads it.
         return new Response(null, { status: 499 });
@@ -94,22 +122,38 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
         if (asked instanceof Response) return asked;
 
         return await withinCaps(address, () =>
-          holdOpen(server, request, async () => {
+          holdAlive({ server, request }, async (progress) => {
             const verdict = await limiter.take(address);
             const limits = limiter.headers(verdict);
             if (!verdict.allowed) return tooManyOrders(limits);
             const { draft, idempotencyKey, preferences } = asked;
-            const placed = await orders.place({ orderId: Bun.randomUUIDv7(), queue: DEFAULT_QUEUE, draft, idempotencyKey });
+            const placed = await orders.place({
+              orderId: Bun.randomUUIDv7(),
+              queue: DEFAULT_QUEUE,
+              draft,
+              idempotencyKey,
+            });
             if (placed.kind === "mismatch") {
-              return problem("idempotency_mismatch", "Send the same body with this Idempotency-Key, or another key.", { headers: limits });
+              return problem("idempotency_mismatch", "Send the same body with this Idempotency-Key, or another key.", {
+                headers: limits,
+              });
             }
             const { orderId } = placed;
             const headers = { ...limits, ...preferenceApplied(preferences) };
             const accepted = async (): Promise<Response> =>
-              answerFound(await orders.find(orderId), { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
+              answerFound(await orders.find(orderId), {
+                status: 202,
+                headers: { ...headers, Location: `/order/${orderId}` },
+              });
             const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
             if (seconds === 0) return await accepted();
-            return await answerWait(orderId, await room.wait({ orderId, signal: request.signal, seconds }), accepted, headers);
+            const outcome = await room.wait({
+              orderId,
+              seconds,
+              signal: request.signal,
+              mustStay: () => progress.hasBegun,
+            });
+            return await answerWait(orderId, outcome, accepted, headers);
           }),
         );
       },
@@ -127,7 +171,11 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
             description: "The order is queued or brewing; look at Location.",
             schema: Order,
             example: QUEUED_EXAMPLE,
-            headers: { ...LIMIT_HEADERS, Location: "where the order is", "Preference-Applied": "the preference obeyed" },
+            headers: {
+              ...LIMIT_HEADERS,
+              Location: "where the order is",
+              "Preference-Applied": "the preference obeyed",
+            },
           },
           303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
         },
@@ -152,14 +200,21 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
         const preferences = readPreferences(request.headers);
         if (preferences instanceof Response) return preferences;
         const asked = wait ?? preferences.waitSeconds;
-        const show = async (): Promise<Response> => answerFound(await orders.find(orderId), { headers: preferenceApplied(preferences) });
+        const show = async (): Promise<Response> =>
+          answerFound(await orders.find(orderId), { headers: preferenceApplied(preferences) });
         if (asked === undefined || asked === 0) return await show();
 
         const seconds = asked === "" ? undefined : asked;
         return await withinCaps(clientOf(request, server), () =>
-          holdOpen(server, request, async () =>
-            answerWait(orderId, await room.wait({ orderId, signal: request.signal, seconds }), show, preferenceApplied(preferences)),
-          ),
+          holdAlive({ server, request }, async (progress) => {
+            const outcome = await room.wait({
+              orderId,
+              seconds,
+              signal: request.signal,
+              mustStay: () => progress.hasBegun,
+            });
+            return await answerWait(orderId, outcome, show, preferenceApplied(preferences));
+          }),
         );
       },
       {
@@ -168,7 +223,8 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
         ...documented({
           tag: "Orders",
           summary: "Look at an order, or wait for it",
-          description: "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
+          description:
+            "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
           headers: [PREFER],
           answers: {
             200: { description: "The order as it is now.", schema: Order },
@@ -183,7 +239,8 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
       async ({ params: { id }, request }) => {
         const asked = await readCancellation(request);
         if (asked instanceof Response) return asked;
-        if (!asked) return invalidInput([{ field: "body", detail: `is missing: it must be ${Cancellation.description}` }]);
+        if (!asked)
+          return invalidInput([{ field: "body", detail: `is missing: it must be ${Cancellation.description}` }]);
         const outcome = await orders.cancel({ orderId: id.toLowerCase(), canceller: "customer", reason: "customer" });
         return answerChanged(outcome, "cancelled by its customer");
       },
@@ -193,8 +250,22 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
           tag: "Orders",
           summary: "Cancel an order while it is queued",
           body: { schema: Cancellation, required: true },
-          answers: { 200: { description: "The order is cancelled; whoever waits for it is told.", schema: Order, example: CANCELLED_EXAMPLE } },
-          problems: ["malformed_json", "order_unknown", "order_conflict", "body_too_large", "not_json", "invalid_input", "redis_away"],
+          answers: {
+            200: {
+              description: "The order is cancelled; whoever waits for it is told.",
+              schema: Order,
+              example: CANCELLED_EXAMPLE,
+            },
+          },
+          problems: [
+            "malformed_json",
+            "order_unknown",
+            "order_conflict",
+            "body_too_large",
+            "not_json",
+            "invalid_input",
+            "redis_away",
+          ],
         }),
       },
     );
@@ -203,10 +274,8 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
   async function readPlacement(request: Request) {
     const preferences = readPreferences(request.headers);
     if (preferences instanceof Response) return preferences;
-    const idempotencyKey = request.headers.get("idempotency-key") ?? undefined;
-    if (idempotencyKey !== undefined && !/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
-      return invalidInput([{ field: "Idempotency-Key", detail: "must be 1 to 255 visible ASCII characters" }]);
-    }
+    const idempotencyKey = readIdempotencyKey(request.headers);
+    if (idempotencyKey instanceof Response) return idempotencyKey;
     const draft = await readDraft(request);
     if (draft instanceof Response) return draft;
     return { preferences, idempotencyKey, draft: draft ?? {} };
@@ -216,32 +285,12 @@ export function orderRoutes({ orders, room, limiter, held, addressOf, isClosing 
 type Headers = Record<string, string>;
 
 function tooManyOrders(headers: Headers): Response {
-  return problem("too_many_orders", `Your address orders too fast: try again in ${headers["Retry-After"]} s.`, { headers });
+  return problem("too_many_orders", `Your address orders too fast: try again in ${headers["Retry-After"]} s.`, {
+    headers,
+  });
 }
 
 function preferenceApplied({ respondAsync, waitSeconds }: Preferences): Headers | undefined {
   if (waitSeconds !== undefined) return { "Preference-Applied": `wait=${waitSeconds}` };
   return respondAsync ? { "Preference-Applied": "respond-async" } : undefined;
 }
-
-const QUEUED_EXAMPLE = {
-  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
-  number: 17,
-  status: "queued",
-  item: "latte",
-  attempts: 0,
-  placed_at: "2026-11-20T09:30:00.120Z",
-  position: 3,
-  eta_seconds: 95,
-};
-
-const CANCELLED_EXAMPLE = {
-  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
-  number: 17,
-  status: "cancelled",
-  reason: "customer",
-  item: "latte",
-  attempts: 0,
-  placed_at: "2026-11-20T09:30:00.120Z",
-  finished_at: "2026-11-20T09:30:14.002Z",
-};

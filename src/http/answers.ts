@@ -4,7 +4,10 @@ import type { FindOutcome, Refusal } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
 
 /** Anything as JSON. */
-export function answerJson(body: unknown, { status = 200, headers }: { status?: number; headers?: Record<string, string> } = {}): Response {
+export function answerJson(
+  body: unknown,
+  { status = 200, headers }: { status?: number; headers?: Record<string, string> } = {},
+): Response {
   return new Response(JSON.stringify(body), {
     status,
     headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers },
@@ -12,16 +15,24 @@ export function answerJson(body: unknown, { status = 200, headers }: { status?: 
 }
 
 /** The order, or 404. */
-export function answerFound(outcome: FindOutcome, options?: { status?: number; headers?: Record<string, string> }): Response {
+export function answerFound(
+  outcome: FindOutcome,
+  options?: { status?: number; headers?: Record<string, string> },
+): Response {
   return outcome.kind === "found" ? answerJson(outcome.order, options) : unknownOrder();
 }
 
 /** The changed order; 404 or 409 when the verb was refused. `verb` completes "can't be …". */
-export function answerChanged(outcome: { readonly kind: "changed"; readonly order: Order } | Refusal, verb: string): Response {
+export function answerChanged(
+  outcome: { readonly kind: "changed"; readonly order: Order } | Refusal,
+  verb: string,
+): Response {
   if (outcome.kind === "changed") return answerJson(outcome.order);
   if (outcome.kind === "unknown") return unknownOrder();
   const holder = outcome.barista ? ` (barista: ${outcome.barista})` : "";
-  return problem("order_conflict", `The order is ${outcome.status}${holder}: it can't be ${verb} now.`, { order_status: outcome.status });
+  return problem("order_conflict", `The order is ${outcome.status}${holder}: it can't be ${verb} now.`, {
+    order_status: outcome.status,
+  });
 }
 
 export function unknownOrder(): Response {
@@ -30,5 +41,7 @@ export function unknownOrder(): Response {
 
 /** For requests that would begin something while the server is stopping. */
 export function answerClosing(): Response {
-  return problem("closing", "The server is stopping: ask again in a moment.", { headers: { "Retry-After": "1", Connection: "close" } });
+  return problem("closing", "The server is stopping: ask again in a moment.", {
+    headers: { "Retry-After": "1", Connection: "close" },
+  });
 }

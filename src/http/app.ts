@@ -2,6 +2,7 @@
  * Owns what both ports have in common: how they listen, and what they answer when no route does.
  * Always holds: every error is problem+json; nothing internal is told, and nothing unexpected goes unlogged.
  */
+import type { ValueError } from "@sinclair/typebox/errors";
 import { Elysia, ValidationError } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
@@ -16,23 +17,32 @@ export type Server = NonNullable<Elysia["server"]>;
 
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
 export function createApp(log: Log) {
-  const app = new Elysia({ normalize: false, handler: { standardHostname: false } }).onError(({ error, code, request, path }) => {
-    if (code === "NOT_FOUND") return answerUnrouted(app.routes, request.method, path);
-    if (error instanceof ValidationError && "Errors" in error.validator) {
-      return invalidInput(faultsOf(error.validator.Errors(error.value)));
-    }
-    if (isRedisAway(error)) {
-      return problem("redis_away", "Try again in a few seconds.", { headers: { "Retry-After": "5" } });
-    }
-    log.error({ err: error, method: request.method, path }, "request failed");
-    return problem("internal", "Something went wrong here. Try again.");
-  });
+  const answerError = createErrorAnswer(log);
+  const app = new Elysia({ normalize: false, handler: { standardHostname: false } }).onError(
+    ({ error, code, request, path }) => {
+      if (code === "NOT_FOUND") return answerUnrouted(app.routes, request.method, path);
+      if (error instanceof ValidationError && canExplain(error.validator)) {
+        return invalidInput(faultsOf(error.validator.Errors(error.value)));
+      }
+      return answerError(error, request);
+    },
+  );
   if (log.isLevelEnabled("debug")) {
     app.onAfterResponse({ as: "global" }, ({ request, path, set }) =>
       log.debug({ method: request.method, path, status: set.status }, "request"),
     );
   }
   return app;
+}
+
+/** Makes the answer to what nobody expected: 503 while Redis is away, else 500, and a line in the log. */
+export function createErrorAnswer(log: Log): (error: unknown, request: Request) => Response {
+  return (error, { method, url }) => {
+    if (isRedisAway(error))
+      return problem("redis_away", "Try again in a few seconds.", { headers: { "Retry-After": "5" } });
+    log.error({ err: error, method, path: new URL(url).pathname }, "request failed");
+    return problem("internal", "Something went wrong here. Try again.");
+  };
 }
 
 /** An app that can listen, whatever its routes. */
@@ -53,10 +63,17 @@ export function listen(app: App, { host, port, name }: Endpoint): Server {
   try {
     app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false });
   } catch (error) {
-    throw new StartError(`the ${name}' port can't be opened on ${host}:${port} (${error instanceof Error ? error.message : String(error)})`);
+    throw new StartError(
+      `the ${name}' port can't be opened on ${host}:${port} (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
   if (!app.server) throw new StartError(`the ${name}' port did not open on ${host}:${port}`);
   return app.server;
+}
+
+/** Elysia types its validators by several libraries; ours are TypeBox's. */
+function canExplain(validator: unknown): validator is { Errors(value: unknown): Iterable<ValueError> } {
+  return typeof validator === "object" && validator !== null && "Errors" in validator;
 }
 
 /** 405 with Allow where the path is known with other methods, else 404. */
@@ -64,7 +81,7 @@ function answerUnrouted(routes: readonly { method: string; path: string }[], met
   const allowed = new Set(routes.filter((route) => matches(route.path, path)).map((route) => route.method));
   if (allowed.size === 0) return problem("route_unknown", `${path} is not known here; /swagger lists the routes.`);
   if (allowed.has("GET")) allowed.add("HEAD");
-  const allow = [...allowed].sort().join(", ");
+  const allow = [...allowed].toSorted().join(", ");
   return problem("method_not_allowed", `${path} takes ${allow}, not ${method}.`, { headers: { Allow: allow } });
 }
 

@@ -52,8 +52,12 @@ function toResponse({ description, schema, example, headers }: Answer) {
   const shown = example ?? (schema && firstExample(schema));
   return {
     description,
-    ...(headers ? { headers: mapValues(headers, (text) => ({ description: text, schema: { type: "string" as const } })) } : undefined),
-    ...(shown === undefined ? undefined : { content: { "application/json": { ...(schema ? { schema } : undefined), example: shown } } }),
+    ...(headers
+      ? { headers: mapValues(headers, (text) => ({ description: text, schema: { type: "string" as const } })) }
+      : undefined),
+    ...(shown === undefined
+      ? undefined
+      : { content: { "application/json": { ...(schema ? { schema } : undefined), example: shown } } }),
   };
 }
 
@@ -77,6 +81,9 @@ function firstExample(schema: TSchema): unknown {
   return Array.isArray(schema.examples) ? (schema.examples[0] as unknown) : undefined;
 }
 
-function mapValues<Value, Result>(record: Readonly<Record<string, Value>>, map: (value: Value) => Result): Record<string, Result> {
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value) => Result,
+): Record<string, Result> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }

@@ -28,7 +28,9 @@ export function healthRoutes(readiness: Readiness) {
       documented({
         tag: "Health",
         summary: "Can it take requests?",
-        answers: { 200: { description: "Redis answers, and the server is not stopping.", example: { status: "ready" } } },
+        answers: {
+          200: { description: "Redis answers, and the server is not stopping.", example: { status: "ready" } },
+        },
         problems: ["redis_away", "closing"],
       }),
     );

@@ -3,8 +3,8 @@
  * Always holds: nothing longer than the bound is kept in memory, and every fault names its field and what is wanted.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
-import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
-import { ValueErrorType } from "@sinclair/typebox/errors";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
 import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
 export const BODY_LIMIT_BYTES = 16 * 1024;
@@ -46,7 +46,7 @@ async function readText(request: Request): Promise<string | Response> {
   if (!request.body) return "";
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body) {
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
     bytes += chunk.length;
     if (bytes > BODY_LIMIT_BYTES) return tooLarge();
     chunks.push(chunk);
@@ -79,5 +79,7 @@ function notJson(): Response {
 
 function tooLarge(): Response {
   // The rest of the body is still on its way: this connection can't be used again.
-  return problem("body_too_large", `The body must be at most ${BODY_LIMIT_BYTES} bytes.`, { headers: { Connection: "close" } });
+  return problem("body_too_large", `The body must be at most ${BODY_LIMIT_BYTES} bytes.`, {
+    headers: { Connection: "close" },
+  });
 }

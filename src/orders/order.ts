@@ -15,15 +15,27 @@ import { asFields, asInteger, asList, asText } from "../redis/reply.ts";
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
 /** A string that is one of `values`. */
-export function oneOf<const Values extends readonly string[]>(values: Values, description?: string): TUnion<Literals<Values>> {
+export function oneOf<const Values extends readonly string[]>(
+  values: Values,
+  description?: string,
+): TUnion<Literals<Values>> {
   const literals = values.map((value) => Type.Literal(value));
-  return Type.Union(literals, { description: description ?? `one of ${values.join(", ")}` }) as TUnion<Literals<Values>>;
+  return Type.Union(literals, { description: description ?? `one of ${values.join(", ")}` }) as TUnion<
+    Literals<Values>
+  >;
 }
 
 export const Status = oneOf(["queued", "brewing", "ready", "cancelled"]);
 export type Status = Static<typeof Status>;
 
-export const Reason = oneOf(["customer", "barista", "customer_timeout", "barista_timeout", "payment_failed", "machine_error"]);
+export const Reason = oneOf([
+  "customer",
+  "barista",
+  "customer_timeout",
+  "barista_timeout",
+  "payment_failed",
+  "machine_error",
+]);
 export type Reason = Static<typeof Reason>;
 
 /** What can be ordered. */
@@ -48,10 +60,34 @@ export type Draft = Static<typeof Draft>;
 
 const Time = (description: string) => Type.String({ format: "date-time", description });
 
+// Examples for the OpenAPI documents: one order on its way.
+const PLACED = {
+  order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
+  number: 17,
+  item: "latte",
+  note: "oat milk, please",
+  customer_name: "Ada",
+  placed_at: "2026-11-20T09:30:00.120Z",
+};
+const STARTED = { ...PLACED, barista: "Grace", attempts: 1, started_at: "2026-11-20T09:31:10.004Z" };
+export const QUEUED_EXAMPLE = { ...PLACED, status: "queued", attempts: 0, position: 3, eta_seconds: 95 };
+export const BREWING_EXAMPLE = { ...STARTED, status: "brewing" };
+export const READY_EXAMPLE = { ...STARTED, status: "ready", finished_at: "2026-11-20T09:31:52.871Z" };
+export const CANCELLED_EXAMPLE = {
+  ...PLACED,
+  status: "cancelled",
+  reason: "customer",
+  attempts: 0,
+  finished_at: "2026-11-20T09:30:14.002Z",
+};
+
 /** An order on the wire. */
 export const Order = Type.Object(
   {
-    order_id: Type.String({ format: "uuid", description: "UUIDv7; knowing it is the right to see and cancel the order" }),
+    order_id: Type.String({
+      format: "uuid",
+      description: "UUIDv7; knowing it is the right to see and cancel the order",
+    }),
     number: Type.Integer({ minimum: 1, description: "ticket number, from 1 each day (UTC)" }),
     status: Status,
     reason: Type.Optional(Reason),
@@ -66,25 +102,14 @@ export const Order = Type.Object(
     finished_at: Type.Optional(Time("when it became ready or cancelled")),
     position: Type.Optional(Type.Integer({ minimum: 1, description: "place in the queue while queued; 1 is next" })),
     eta_seconds: Type.Optional(
-      Type.Integer({ minimum: 0, description: "expected seconds until ready while queued: the median of recent waits, less the time waited" }),
+      Type.Integer({
+        minimum: 0,
+        description: "expected seconds until ready while queued: the median of recent waits, less the time waited",
+      }),
     ),
   },
   {
-    examples: [
-      {
-        order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
-        number: 17,
-        status: "ready",
-        item: "latte",
-        note: "oat milk, please",
-        customer_name: "Ada",
-        barista: "Grace",
-        attempts: 1,
-        placed_at: "2026-11-20T09:30:00.120Z",
-        started_at: "2026-11-20T09:31:10.004Z",
-        finished_at: "2026-11-20T09:31:52.871Z",
-      },
-    ],
+    examples: [READY_EXAMPLE],
   },
 );
 export type Order = Static<typeof Order>;

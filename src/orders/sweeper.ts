@@ -11,7 +11,8 @@ const SHORTEST_SLEEP_MS = 20;
 const FORGET_EVERY_MS = 60_000;
 
 export interface Sweeper {
-  stop(): Promise<void>;
+  /** No further round begins; one under way ends with its connection. */
+  stop(): void;
 }
 
 export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log): Sweeper {
@@ -54,12 +55,11 @@ export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log
     }
   };
 
-  const running = loop();
+  void loop();
   return {
-    stop: async () => {
+    stop: () => {
       stopped = true;
       stopping.resolve();
-      await running;
     },
   };
 }

@@ -25,7 +25,9 @@ export interface Placement {
 }
 
 /** `placed`: the order is queued. `joined`: the key was used with the same body; the id is the first order's. `mismatch`: with another. */
-export type PlaceOutcome = { readonly kind: "placed" | "joined"; readonly orderId: string } | { readonly kind: "mismatch" };
+export type PlaceOutcome =
+  | { readonly kind: "placed" | "joined"; readonly orderId: string }
+  | { readonly kind: "mismatch" };
 
 /** A barista's wish for an order. The same `claim` (UUID, made by the caller) gets the same order. */
 export interface Claim {

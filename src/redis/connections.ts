@@ -36,7 +36,10 @@ export interface RedisSettings {
 /** Opens the shop on its Redis. Throws a StartError when Redis can't be reached, asks for a password, is too old or evicts. */
 export async function openRedis({ address, shop, outageSeconds, log }: RedisSettings): Promise<ShopRedis> {
   const keys = keysOf(shop);
-  const commands = connect(address, { connectionName: `longpour:${shop}:commands`, commandTimeout: outageSeconds * 1000 });
+  const commands = connect(address, {
+    connectionName: `longpour:${shop}:commands`,
+    commandTimeout: outageSeconds * 1000,
+  });
   try {
     await firstReady(commands, outageSeconds);
     checkServer(await commands.info());
@@ -89,7 +92,8 @@ function connect(address: RedisAddress, own: RedisOptions): Redis {
     connectTimeout: 5000,
     ...own,
   };
-  const redis = "url" in address ? new Redis(address.url, options) : new Redis({ ...options, path: address.socketPath });
+  const redis =
+    "url" in address ? new Redis(address.url, options) : new Redis({ ...options, path: address.socketPath });
   // Told by logOutages, once for all connections.
   redis.on("error", () => {});
   return redis;
@@ -102,10 +106,17 @@ async function firstReady(redis: Redis, seconds: number): Promise<void> {
   const onError = (error: Error): void => {
     last = error.message;
     if (/NOAUTH|WRONGPASS|NOPERM|ERR AUTH/.test(last)) {
-      reject(new StartError(`Redis refused the login (${last}). Put the user and password into REDIS_URL: redis://user:password@host:port`));
+      reject(
+        new StartError(
+          `Redis refused the login (${last}). Put the user and password into REDIS_URL: redis://user:password@host:port`,
+        ),
+      );
     }
   };
-  const timer = setTimeout(() => reject(new StartError(`Redis can't be reached (${last}). Check REDIS_URL`)), seconds * 1000);
+  const timer = setTimeout(
+    () => reject(new StartError(`Redis can't be reached (${last}). Check REDIS_URL`)),
+    seconds * 1000,
+  );
   redis.on("error", onError).once("ready", resolve);
   await promise.finally(() => {
     clearTimeout(timer);
@@ -122,7 +133,9 @@ export function checkServer(info: string): void {
   }
   const policy = field("maxmemory_policy");
   if (policy !== "noeviction") {
-    throw new StartError(`Redis may evict orders (maxmemory-policy ${policy}): set it to noeviction, as in redis/redis.conf`);
+    throw new StartError(
+      `Redis may evict orders (maxmemory-policy ${policy}): set it to noeviction, as in redis/redis.conf`,
+    );
   }
 }
 
@@ -145,5 +158,8 @@ function logOutages(redis: Redis, log: Log): () => void {
 
 /** Whether an error means that Redis did not answer, as against having refused. */
 export function isRedisAway(error: unknown): boolean {
-  return error instanceof Error && /^(Command timed out|Connection is closed|LOADING|READONLY|OOM|CLUSTERDOWN)/.test(error.message);
+  return (
+    error instanceof Error &&
+    /^(Command timed out|Connection is closed|LOADING|READONLY|OOM|CLUSTERDOWN)/.test(error.message)
+  );
 }

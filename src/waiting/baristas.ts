@@ -3,6 +3,7 @@
  * Always holds: a wake from any replica reaches as many of them as there are new orders, first come first served; every wait is
  * bounded, and looks at the queue again at the latest after RELOOK_MS; an order given to a barista who has hung up goes back.
  */
+import type { Order } from "../orders/order.ts";
 import type { Claim, Orders, StartOutcome } from "../orders/verbs.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 
@@ -14,6 +15,8 @@ export interface BaristaWait extends Claim {
   readonly seconds: number;
   /** Aborted when the barista hangs up. */
   readonly signal: AbortSignal;
+  /** Whether a barista who hung up may ask again with the same claim: then the order stays theirs. */
+  readonly mayReturn?: boolean;
 }
 
 interface Waiter {
@@ -37,7 +40,7 @@ export class BaristaRoom {
   }
 
   /** Starts an order for the barista, waiting up to `seconds` for one. Rejects when Redis does not answer. */
-  async start({ seconds, signal, ...claim }: BaristaWait): Promise<StartOutcome> {
+  async start({ seconds, signal, mayReturn = false, ...claim }: BaristaWait): Promise<StartOutcome> {
     const deadline = performance.now() + seconds * 1000;
     const waiter: Waiter = { woken: false, wake: () => {} };
     const waiters = this.#waiters.get(claim.queue) ?? new Set();
@@ -47,7 +50,9 @@ export class BaristaRoom {
       for (;;) {
         waiter.woken = false;
         const outcome = await this.#orders.start(claim);
-        if (outcome.kind === "started") return await this.#give(outcome, claim, signal);
+        if (outcome.kind === "started") {
+          return signal.aborted && !mayReturn ? await this.#putBack(outcome.order, claim) : outcome;
+        }
         const leftMs = deadline - performance.now();
         if (ending.aborted || leftMs <= 0) return outcome;
         if (!waiter.woken) await untilWoken(waiter, ending, Math.min(leftMs, RELOOK_MS));
@@ -65,10 +70,9 @@ export class BaristaRoom {
     this.#closing.abort();
   }
 
-  /** Puts the order back when nobody is there to take it. */
-  async #give(outcome: StartOutcome & { kind: "started" }, { barista }: Claim, signal: AbortSignal): Promise<StartOutcome> {
-    if (!signal.aborted) return outcome;
-    await this.#orders.release({ orderId: outcome.order.order_id, barista });
+  /** Nobody is there to take the order. */
+  async #putBack({ order_id: orderId }: Order, { barista }: Claim): Promise<StartOutcome> {
+    await this.#orders.release({ orderId, barista });
     return { kind: "empty" };
   }
 

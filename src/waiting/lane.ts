@@ -16,8 +16,9 @@ import type { Keys } from "../redis/keys.ts";
 /** Longest BLPOP: after it the lane looks at the truth again. */
 export const BLOCK_SECONDS = 30;
 
-/** A look that failed, or an unblock that came too early, is tried again after this. */
+/** A look or a block that failed is tried again after this. */
 const RETRY_MS = 50;
+const UNBLOCK_AGAIN_MS = 1;
 
 /** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
 export type Seat = (order: Order | null) => void;
@@ -39,7 +40,7 @@ export class Lane {
   readonly #redis: Redis;
   readonly #seats = new Map<string, Set<Seat>>();
   /** Orders whose state was not read since they sat down. */
-  #unseen = new Set<string>();
+  readonly #unseen = new Set<string>();
   #state: State = "idle";
   #clientId: number | undefined;
   #waking = false;
@@ -91,10 +92,10 @@ export class Lane {
     this.#redis.disconnect();
   }
 
-  /** Looks and blocks in turn until nobody sits here any more. */
+  /** Looks and blocks in turn until nobody sits here any more, and no bell is left to ring again. */
   async #run(): Promise<void> {
     let popped: string[] = [];
-    while (this.#seats.size > 0 && !this.#isClosed()) {
+    while ((this.#seats.size > 0 || popped.length > 0) && !this.#isClosed()) {
       this.#state = "looking";
       if (!(await this.#look(popped))) continue;
       popped = [];
@@ -108,7 +109,8 @@ export class Lane {
   /** Reads the truth of the unseen, sends home whose order is final. False when Redis could not tell. */
   async #look(popped: readonly string[]): Promise<boolean> {
     const orderIds = [...this.#unseen];
-    this.#unseen = new Set();
+    if (orderIds.length === 0 && popped.length === 0) return true;
+    this.#unseen.clear();
     try {
       for (const [orderId, order] of await this.#room.answerBells(popped, orderIds)) this.#answer(orderId, order);
       return true;
@@ -162,15 +164,14 @@ export class Lane {
     for (const orderId of this.#seats.keys()) this.#unseen.add(orderId);
   }
 
-  /** Ends the BLPOP. One that was sent but has not reached Redis yet can't be ended: it is tried again. */
+  /** Ends the BLPOP. One that was sent but has not reached Redis yet can't be ended: it is tried until the lane looks. */
   async #unblock(): Promise<void> {
     if (this.#waking) return;
     this.#waking = true;
     try {
       while (this.#state === "blocked" && this.#unseen.size > 0) {
-        const woken = this.#clientId !== undefined && (await this.#room.unblock(this.#clientId));
-        if (!woken) await Bun.sleep(1);
-        else break;
+        if (this.#clientId !== undefined) await this.#room.unblock(this.#clientId);
+        await Bun.sleep(UNBLOCK_AGAIN_MS);
       }
     } catch {
       // Redis is away: BLPOP ends too, and the lane looks at everybody.

@@ -1,7 +1,7 @@
 /**
  * Owns the waiting room: the customers of this server, each held until their order is final.
  * Always holds: at most `lanes` Redis connections however many wait, and nobody is held past a final order, their own bound,
- * their hanging up, or the room's closing.
+ * their hanging up, or their being sent on to another server.
  */
 import { readOrder, type Order } from "../orders/order.ts";
 import type { Log } from "../log.ts";
@@ -11,11 +11,12 @@ import { loadScript } from "../redis/script.ts";
 import { BLOCK_SECONDS, Lane, type LaneRoom, type Seat } from "./lane.ts";
 
 /**
- * Why a wait ended: the order is final; it is no longer kept; the time is over; the customer hung up; the room closed.
+ * Why a wait ended: the order is final; it is no longer kept; the time is over; the customer hung up; the room
+ * sent them on to another server.
  */
 export type WaitOutcome =
   | { readonly kind: "final"; readonly order: Order }
-  | { readonly kind: "forgotten" | "time_over" | "left" | "closed" };
+  | { readonly kind: "forgotten" | "time_over" | "left" | "sent_on" };
 
 export interface Wait {
   readonly orderId: string;
@@ -23,6 +24,8 @@ export interface Wait {
   readonly signal: AbortSignal;
   /** Absent: as long as it takes. */
   readonly seconds?: number | undefined;
+  /** Whether the customer has to stay when others are sent on to another server: their answer has begun. */
+  readonly mustStay?: () => boolean;
 }
 
 interface Arrival {
@@ -36,7 +39,9 @@ export class WaitingRoom {
   readonly #laneRoom: LaneRoom;
   readonly #mostLanes: number;
   readonly #lanes: Lane[] = [];
-  readonly #closing = new Set<() => void>();
+  /** How to send each customer on. */
+  readonly #held = new Map<() => void, () => boolean>();
+  #isSendingOn = false;
   #arrivals: Arrival[] = [];
 
   constructor(redis: ShopRedis, mostLanes: number, log: Log) {
@@ -45,22 +50,22 @@ export class WaitingRoom {
       keys: redis.keys,
       answerBells: createAnswerBells(redis, log),
       openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS),
-      unblock: redis.unblock,
+      unblock: (clientId) => redis.unblock(clientId),
     };
   }
 
   /** How many customers wait here. */
   get held(): number {
-    return this.#closing.size;
+    return this.#held.size;
   }
 
   /** Holds a customer until their order is final. Never rejects: while Redis is away they keep waiting. */
-  wait({ orderId, signal, seconds }: Wait): Promise<WaitOutcome> {
+  wait({ orderId, signal, seconds, mustStay = () => false }: Wait): Promise<WaitOutcome> {
     const { promise, resolve } = Promise.withResolvers<WaitOutcome>();
     const settle = (outcome: WaitOutcome): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", leave);
-      this.#closing.delete(close);
+      this.#held.delete(sendOn);
       arrival.gone = true;
       arrival.lane?.leave(orderId, arrival.seat);
       resolve(outcome);
@@ -72,19 +77,27 @@ export class WaitingRoom {
       gone: false,
     };
     const leave = (): void => settle({ kind: "left" });
-    const close = (): void => settle({ kind: "closed" });
+    const sendOn = (): void => settle({ kind: "sent_on" });
     const timer = seconds === undefined ? undefined : setTimeout(() => settle({ kind: "time_over" }), seconds * 1000);
-    this.#closing.add(close);
+    this.#held.set(sendOn, mustStay);
     signal.addEventListener("abort", leave);
     // An abort before the listener stood would never be heard.
     if (signal.aborted) leave();
+    else if (this.#isSendingOn) sendOn();
     else this.#arrive(arrival);
     return promise;
   }
 
-  /** Sends everybody home with `closed`, and ends all lanes. */
+  /** Sends everybody on who can go, now and from now on. */
+  sendOn(): void {
+    this.#isSendingOn = true;
+    for (const [sendOn, mustStay] of this.#held) if (!mustStay()) sendOn();
+  }
+
+  /** Sends everybody on, and ends all lanes. */
   close(): void {
-    for (const close of this.#closing) close();
+    this.#isSendingOn = true;
+    for (const sendOn of this.#held.keys()) sendOn();
     for (const lane of this.#lanes.splice(0)) lane.close();
   }
 
@@ -127,7 +140,9 @@ function createAnswerBells({ run }: ShopRedis, log: Log): LaneRoom["answerBells"
     try {
       const replies = asList(await run(script, [popped.length, ...popped, ...orderIds])).map(asList);
       failing = false;
-      return new Map(replies.map(([id, fields]) => [asText(id), asList(fields).length > 0 ? readOrder(id, fields) : null]));
+      return new Map(
+        replies.map(([id, fields]) => [asText(id), asList(fields).length > 0 ? readOrder(id, fields) : null]),
+      );
     } catch (error) {
       if (!failing) log.warn({ err: error }, "held orders can't be read: trying again");
       failing = true;
