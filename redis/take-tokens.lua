@@ -1,12 +1,13 @@
 -- Takes one token from each bucket named, or says when there will be one. A bucket starts full and refills steadily.
+-- An order that was placed under its Idempotency-Key before has been paid for: asking for it again takes none.
 -- (A call that is sent again after a lost reply takes a second token: it costs the address one order's worth, and nothing else.)
 -- KEYS[1]  the shop's prefix
--- ARGV[…]  per bucket: `<policy>:<address>`, capacity (tokens), refill (tokens a second)
+-- ARGV[…]  per bucket: `<policy>:<address>`, capacity (tokens), refill (tokens a second), Idempotency-Key ('' where absent)
 -- Returns  per bucket {'allowed' | 'denied', tokens remaining, ms until one is there, ms until it is full}
 
 local now = time[1] + time[2] / 1000000
 
-return each_item(1, 3, function(name, capacity, refill_per_second)
+return each_item(1, 4, function(name, capacity, refill_per_second, idempotency_key)
   capacity, refill_per_second = tonumber(capacity), tonumber(refill_per_second)
   local bucket = shop .. 'bucket:' .. name
   local tokens, at = unpack(redis.call('HMGET', bucket, 'tokens', 'at'))
@@ -14,8 +15,9 @@ return each_item(1, 3, function(name, capacity, refill_per_second)
   local elapsed = at and math.max(0, now - at) or 0
   tokens = math.min(capacity, (tonumber(tokens) or capacity) + elapsed * refill_per_second)
 
-  local allowed = tokens >= 1
-  if allowed then
+  local is_paid = idempotency_key ~= '' and redis.call('EXISTS', key.once(idempotency_key)) == 1
+  local allowed = is_paid or tokens >= 1
+  if allowed and not is_paid then
     tokens = tokens - 1
   end
   local full_ms = math.ceil((capacity - tokens) / refill_per_second * 1000)

@@ -6,6 +6,7 @@ import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typeb
 import { Value } from "@sinclair/typebox/value";
 import ipaddr from "ipaddr.js";
 import { StartError } from "./lifecycle.ts";
+import { readNumbers } from "./numeric.ts";
 
 FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
 
@@ -67,7 +68,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const given = Object.fromEntries(
     Object.keys(Environment.properties).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
   );
-  const values = Value.Convert(Environment, Value.Default(Environment, given));
+  const values = readNumbers(Environment, { ...Value.Create(Environment), ...given });
   const faults = Value.Check(Environment, values) ? [] : faultsIn(values);
   if (faults.length > 0) throw new StartError(`wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, 2);
   const config = configFrom(values as Environment);

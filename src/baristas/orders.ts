@@ -8,9 +8,10 @@ import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { holdOpen } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
+import { createQueryReader } from "../http/input.ts";
 import { WaitSeconds } from "../http/prefer.ts";
 import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE, Reason } from "../orders/order.ts";
-import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Change, type ChangeOutcome } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
 import type { BaristaDependencies } from "./app.ts";
 
@@ -45,11 +46,27 @@ const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Option
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
 export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
+  const readStart = createQueryReader(StartQuery);
+  const readChange = createQueryReader(ChangeQuery);
+  const readCancel = createQueryReader(CancelQuery);
+
+  /** The route of a verb: what it takes, and what it answers. `done` completes "can't be …". */
+  const change =
+    (verb: (change: Change) => Promise<ChangeOutcome>, done: string) =>
+    async ({ query }: { query: Record<string, unknown> }): Promise<Response> => {
+      const asked = readChange(query);
+      if (asked instanceof Response) return asked;
+      return answerChanged(await verb({ orderId: asked.order_id.toLowerCase(), barista: asked.barista }), done);
+    };
+
   return new Elysia()
     .get(
       "/start/",
-      async ({ query: { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE }, request, server }) => {
+      async ({ query, request, server }) => {
         if (isClosing()) return answerClosing();
+        const asked = readStart(query);
+        if (asked instanceof Response) return asked;
+        const { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE } = asked;
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
         return await holdOpen({ server, request }, async () => {
@@ -61,92 +78,81 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
             : problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
         });
       },
-      {
+      documented({
         query: StartQuery,
-        ...documented({
-          tag: "Orders",
-          summary: "Start the oldest order",
-          description:
-            "The order whose lease ran out, else the oldest queued one. With `wait` it is held up to N seconds for one. " +
-            "The order is yours for LEASE_SECONDS: finish, extend or release it.",
-          headers: [idempotencyKeyHeader("The same key again gets the same order, while it is brewing.")],
-          answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
-          problems: ["unauthorized", "queue_empty", "invalid_input", "redis_away", "closing"],
-        }),
-      },
+        tag: "Orders",
+        summary: "Start the oldest order",
+        description:
+          "The order whose lease ran out, else the oldest queued one. With `wait` it is held up to N seconds for one. " +
+          "The order is yours for LEASE_SECONDS: finish, extend or release it.",
+        headers: [idempotencyKeyHeader("The same key again gets the same order, while it is brewing.")],
+        answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
+        problems: ["unauthorized", "queue_empty", "invalid_input", "redis_away", "closing"],
+      }),
     )
     .post(
       "/finish/",
-      async ({ query: { order_id, barista } }) =>
-        answerChanged(await orders.finish({ orderId: order_id.toLowerCase(), barista }), "finished"),
-      {
+      change(orders.finish, "finished"),
+      documented({
         query: ChangeQuery,
-        ...documented({
-          tag: "Orders",
-          summary: "Finish an order",
-          description:
-            "Its customer gets their 200. Finishing again answers the same. Without `barista` it counts as whoever holds the order.",
-          answers: { 200: { description: "The order is ready.", schema: Order } },
-          problems: REFUSALS,
-        }),
-      },
+        tag: "Orders",
+        summary: "Finish an order",
+        description:
+          "Its customer gets their 200. Finishing again answers the same. Without `barista` it counts as whoever holds the order.",
+        answers: { 200: { description: "The order is ready.", schema: Order } },
+        problems: REFUSALS,
+      }),
     )
     .post(
       "/release/",
-      async ({ query: { order_id, barista } }) =>
-        answerChanged(await orders.release({ orderId: order_id.toLowerCase(), barista }), "released"),
-      {
+      change(orders.release, "released"),
+      documented({
         query: ChangeQuery,
-        ...documented({
-          tag: "Orders",
-          summary: "Put an order back to its place in the queue",
-          answers: {
-            200: {
-              description: "The order is queued again.",
-              schema: Order,
-              example: { ...QUEUED_EXAMPLE, attempts: 1 },
-            },
+        tag: "Orders",
+        summary: "Put an order back to its place in the queue",
+        answers: {
+          200: {
+            description: "The order is queued again.",
+            schema: Order,
+            example: { ...QUEUED_EXAMPLE, attempts: 1 },
           },
-          problems: REFUSALS,
-        }),
-      },
+        },
+        problems: REFUSALS,
+      }),
     )
     .post(
       "/extend/",
-      async ({ query: { order_id, barista } }) =>
-        answerChanged(await orders.extend({ orderId: order_id.toLowerCase(), barista }), "extended"),
-      {
+      change(orders.extend, "extended"),
+      documented({
         query: ChangeQuery,
-        ...documented({
-          tag: "Orders",
-          summary: "Still on it: a new lease",
-          answers: {
-            200: {
-              description: "The order is yours for LEASE_SECONDS from now.",
-              schema: Order,
-              example: BREWING_EXAMPLE,
-            },
+        tag: "Orders",
+        summary: "Still on it: a new lease",
+        answers: {
+          200: {
+            description: "The order is yours for LEASE_SECONDS from now.",
+            schema: Order,
+            example: BREWING_EXAMPLE,
           },
-          problems: REFUSALS,
-        }),
-      },
+        },
+        problems: REFUSALS,
+      }),
     )
     .post(
       "/cancel/",
-      async ({ query: { order_id, barista, reason = "barista" } }) =>
-        answerChanged(
-          await orders.cancel({ orderId: order_id.toLowerCase(), barista, canceller: "barista", reason }),
-          "cancelled",
-        ),
-      {
-        query: CancelQuery,
-        ...documented({
-          tag: "Orders",
-          summary: "Cancel an order, with a reason",
-          description: "While it is queued or brewing; without `reason` it is `barista`. Its customer is told.",
-          answers: { 200: { description: "The order is cancelled.", schema: Order, example: CANCELLED_EXAMPLE } },
-          problems: REFUSALS,
-        }),
+      async ({ query }) => {
+        const asked = readCancel(query);
+        if (asked instanceof Response) return asked;
+        const { order_id, barista, reason = "barista" } = asked;
+        const orderId = order_id.toLowerCase();
+        return answerChanged(await orders.cancel({ orderId, barista, canceller: "barista", reason }), "cancelled");
       },
+      documented({
+        query: CancelQuery,
+        tag: "Orders",
+        summary: "Cancel an order, with a reason",
+        description: "While it is queued or brewing; without `reason` it is `barista`. Its customer is told.",
+        answers: { 200: { description: "The order is cancelled.", schema: Order, example: CANCELLED_EXAMPLE } },
+        problems: REFUSALS,
+      }),
     );
 }

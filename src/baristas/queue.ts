@@ -3,6 +3,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerFound, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
+import { createQueryReader } from "../http/input.ts";
 import { Order, READY_EXAMPLE, Status } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
@@ -23,6 +24,8 @@ const SearchQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" })),
 });
 
+const QueueQuery = Type.Object({ queue: Type.Optional(QueueName) });
+
 const SearchPage = Type.Object({
   orders: Type.Array(Order),
   cursor: Type.Union([Type.String(), Type.Null()], { description: "goes on after this page; null on the last one" }),
@@ -42,10 +45,16 @@ const QueueView = Type.Object(
 );
 
 export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
+  const readSearch = createQueryReader(SearchQuery);
+  const readQueue = createQueryReader(QueueQuery);
+
   return new Elysia()
     .get(
       "/order/",
-      async ({ query: { status, customer_id, date, from, to, cursor, limit = 50 } }) => {
+      async ({ query }) => {
+        const asked = readSearch(query);
+        if (asked instanceof Response) return asked;
+        const { status, customer_id, date, from, to, cursor, limit = 50 } = asked;
         const outcome = await orders.search({
           status,
           customerId: customer_id,
@@ -60,23 +69,21 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
         }
         return answerJson({ orders: outcome.orders, cursor: outcome.cursor ?? null });
       },
-      {
+      documented({
         query: SearchQuery,
-        ...documented({
-          tag: "Search",
-          summary: "Search orders",
-          description:
-            "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
-          answers: {
-            200: {
-              description: "A page of orders.",
-              schema: SearchPage,
-              example: { orders: [READY_EXAMPLE], cursor: null },
-            },
+        tag: "Search",
+        summary: "Search orders",
+        description:
+          "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
+        answers: {
+          200: {
+            description: "A page of orders.",
+            schema: SearchPage,
+            example: { orders: [READY_EXAMPLE], cursor: null },
           },
-          problems: ["unauthorized", "invalid_input", "redis_away"],
-        }),
-      },
+        },
+        problems: ["unauthorized", "invalid_input", "redis_away"],
+      }),
     )
     .get("/order/:id", async ({ params: { id } }) => answerFound(await orders.find(id.toLowerCase())), {
       params: OrderParams,
@@ -89,19 +96,20 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
     })
     .get(
       "/queue",
-      async ({ query: { queue = DEFAULT_QUEUE } }) => {
+      async ({ query }) => {
+        const asked = readQueue(query);
+        if (asked instanceof Response) return asked;
+        const { queue = DEFAULT_QUEUE } = asked;
         const { depth, brewing, oldestWaitingSeconds } = await orders.measure(queue);
         return answerJson({ queue, depth, brewing, oldest_waiting_seconds: oldestWaitingSeconds, held: countHeld() });
       },
-      {
-        query: Type.Object({ queue: Type.Optional(QueueName) }),
-        ...documented({
-          tag: "Search",
-          summary: "How long is the queue?",
-          answers: { 200: { description: "The queue now.", schema: QueueView } },
-          problems: ["unauthorized", "invalid_input", "redis_away"],
-        }),
-      },
+      documented({
+        query: QueueQuery,
+        tag: "Search",
+        summary: "How long is the queue?",
+        answers: { 200: { description: "The queue now.", schema: QueueView } },
+        problems: ["unauthorized", "invalid_input", "redis_away"],
+      }),
     );
 }
 

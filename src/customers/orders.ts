@@ -9,7 +9,7 @@ import type { Server } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
 import { createHoldAlive } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
-import { createBodyReader } from "../http/input.ts";
+import { createBodyReader, createQueryReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
 import { CANCELLED_EXAMPLE, Draft, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
@@ -40,7 +40,6 @@ const PREFER = {
   name: "Prefer",
   description:
     "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
-  example: "wait=20",
 };
 
 const IDEMPOTENCY_KEY = idempotencyKeyHeader("The same key with the same body joins the order first placed under it.");
@@ -62,6 +61,7 @@ export function orderRoutes({
 }: CustomerDependencies) {
   const readDraft = createBodyReader(Draft);
   const holdAlive = createHoldAlive({ heartbeatSeconds, log });
+  const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
   const clientOf = (request: Request, server: Server | null): string =>
@@ -123,10 +123,10 @@ export function orderRoutes({
 
         return await withinCaps(address, () =>
           holdAlive({ server, request }, async (progress) => {
-            const verdict = await limiter.take(address);
+            const { draft, idempotencyKey, preferences } = asked;
+            const verdict = await limiter.take(address, idempotencyKey);
             const limits = limiter.headers(verdict);
             if (!verdict.allowed) return tooManyOrders(limits);
-            const { draft, idempotencyKey, preferences } = asked;
             const placed = await orders.place({
               orderId: Bun.randomUUIDv7(),
               queue: DEFAULT_QUEUE,
@@ -195,11 +195,13 @@ export function orderRoutes({
     )
     .get(
       "/order/:id",
-      async ({ params: { id }, query: { wait }, request, server }) => {
+      async ({ params: { id }, query, request, server }) => {
+        const wanted = readWait(query);
+        if (wanted instanceof Response) return wanted;
         const orderId = id.toLowerCase();
         const preferences = readPreferences(request.headers);
         if (preferences instanceof Response) return preferences;
-        const asked = wait ?? preferences.waitSeconds;
+        const asked = wanted.wait ?? preferences.waitSeconds;
         const show = async (): Promise<Response> =>
           answerFound(await orders.find(orderId), { headers: preferenceApplied(preferences) });
         if (asked === undefined || asked === 0) return await show();
@@ -219,8 +221,8 @@ export function orderRoutes({
       },
       {
         params: OrderParams,
-        query: WaitQuery,
         ...documented({
+          query: WaitQuery,
           tag: "Orders",
           summary: "Look at an order, or wait for it",
           description:

@@ -1,5 +1,5 @@
 /** Owns how routes are described in the OpenAPI document. Always holds: every status that a route can answer is there, with an example. */
-import type { TSchema } from "@sinclair/typebox";
+import type { TObject, TSchema } from "@sinclair/typebox";
 import type { DocumentDecoration } from "elysia";
 import { describeProblem, type ProblemName } from "../problem.ts";
 
@@ -14,7 +14,6 @@ interface Answer {
 interface HeaderParameter {
   readonly name: string;
   readonly description: string;
-  readonly example: string;
 }
 
 export interface Documentation {
@@ -23,25 +22,46 @@ export interface Documentation {
   readonly description?: string;
   readonly body?: { readonly schema: TSchema; readonly required: boolean };
   readonly headers?: readonly HeaderParameter[];
+  readonly query?: TObject;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly problems?: readonly ProblemName[];
 }
 
-/** A route's options, with its description. Query and path parameters are described by their own schemas. */
-export function documented({ tag, summary, description, body, headers = [], answers, problems = [] }: Documentation) {
+/** A route's options, with its description. Path parameters are described by their own schemas. */
+export function documented({
+  tag,
+  summary,
+  description,
+  body,
+  headers = [],
+  query,
+  answers,
+  problems = [],
+}: Documentation) {
   const detail: DocumentDecoration = {
     tags: [tag],
     summary,
     description: description ?? summary,
-    ...(headers.length > 0 ? { parameters: headers.map(headerParameter) } : undefined),
+    parameters: [...queryParameters(query), ...headers.map(headerParameter)],
     ...(body ? { requestBody: requestBody(body) } : undefined),
     responses: { ...mapValues(answers, toResponse), ...problemResponses(problems) },
   };
   return { detail };
 }
 
-function headerParameter({ name, description, example }: HeaderParameter) {
-  return { name, in: "header" as const, required: false, description, schema: { type: "string" as const }, example };
+/** Without an example: Swagger UI would send it unasked. */
+function headerParameter({ name, description }: HeaderParameter) {
+  return { name, in: "header" as const, required: false, description, schema: { type: "string" as const } };
+}
+
+function queryParameters(query: TObject | undefined) {
+  return Object.entries(query?.properties ?? {}).map(([name, schema]) => ({
+    name,
+    in: "query" as const,
+    required: query?.required?.includes(name) ?? false,
+    description: schema.description ?? name,
+    schema,
+  }));
 }
 
 function requestBody({ schema, required }: { schema: TSchema; required: boolean }) {

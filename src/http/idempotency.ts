@@ -6,7 +6,6 @@ export function idempotencyKeyHeader(effect: string) {
   return {
     name: "Idempotency-Key",
     description: `1 to 255 visible characters, such as a UUID. ${effect}`,
-    example: "8e03978e-40d5-43e8-bc93-6894a57f9324",
   };
 }
 

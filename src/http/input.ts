@@ -2,9 +2,10 @@
  * Owns the reading of input: bodies, and what is wrong with them, in words.
  * Always holds: nothing longer than the bound is kept in memory, and every fault names its field and what is wanted.
  */
-import type { Static, TSchema } from "@sinclair/typebox";
+import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
+import { readNumbers } from "../numeric.ts";
 import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
 export const BODY_LIMIT_BYTES = 16 * 1024;
@@ -20,6 +21,17 @@ export function createBodyReader<Schema extends TSchema>(
     const value = parseJson(text, request.headers.get("content-type"));
     if (value instanceof Response) return value;
     return validator.Check(value) ? value : invalidInput(faultsOf(validator.Errors(value)));
+  };
+}
+
+/** Makes the reader of query parameters of that schema: their values, or the problem to answer. Others are ignored. */
+export function createQueryReader<Schema extends TObject>(
+  schema: Schema,
+): (query: Readonly<Record<string, unknown>>) => Static<Schema> | Response {
+  const validator = TypeCompiler.Compile(schema);
+  return (query) => {
+    const values = readNumbers(schema, query);
+    return validator.Check(values) ? values : invalidInput(faultsOf(validator.Errors(values)));
   };
 }
 

@@ -31,7 +31,7 @@ const SUMMARY_EVERY_MS = 60_000;
 
 export class Limiter {
   readonly #settings: LimiterSettings;
-  readonly #take: (address: string) => Promise<Verdict>;
+  readonly #take: (request: { address: string; idempotencyKey: string }) => Promise<Verdict>;
   /** When each denied address may ask again, by `performance.now()`, and when its bucket is full. */
   readonly #denied = new Map<string, { readonly retryAt: number; readonly resetAt: number }>();
   readonly #refusals = { count: 0, addresses: new Set<string>() };
@@ -43,10 +43,10 @@ export class Limiter {
     this.#log = log;
     this.#summaries = setInterval(() => this.#summarize(), SUMMARY_EVERY_MS);
     const { policy, capacity, refillPerSecond } = settings;
-    this.#take = batched<string, Verdict>(run, {
+    this.#take = batched(run, {
       script: loadScript("take-tokens"),
       shared: [],
-      encode: (address) => [`${policy}:${address}`, capacity, refillPerSecond],
+      encode: ({ address, idempotencyKey }) => [`${policy}:${address}`, capacity, refillPerSecond, idempotencyKey],
       decode: (kind, [remaining, retryAfterMs, resetAfterMs]) => ({
         allowed: kind === "allowed",
         remaining: asInteger(remaining),
@@ -69,9 +69,12 @@ export class Limiter {
     return { allowed: false, remaining: 0, retryAfterMs: denied.retryAt - now, resetAfterMs: denied.resetAt - now };
   }
 
-  /** Takes a token. Rejects when Redis does not answer. */
-  async take(address: string): Promise<Verdict> {
-    const verdict = await this.#take(address);
+  /**
+   * Takes a token, but for a request whose Idempotency-Key has placed an order: that was paid for, and its customer comes
+   * back for it. Rejects when Redis does not answer.
+   */
+  async take(address: string, idempotencyKey = ""): Promise<Verdict> {
+    const verdict = await this.#take({ address, idempotencyKey });
     if (!verdict.allowed) {
       this.#remember(address, verdict);
       this.#count(address);

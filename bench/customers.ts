@@ -1,0 +1,60 @@
+/**
+ * `bun run customers`: groups of customers who order at once and wait for their coffee.
+ * Always holds: groups arrive whether or not the last one was served; the run ends when everybody is.
+ */
+import { runCommand } from "./sim/command.ts";
+import { visit } from "./sim/customer.ts";
+import { amount, seconds, server, whole, type Values } from "./sim/options.ts";
+import { between, pause } from "./sim/pause.ts";
+import { showProgress } from "./sim/progress.ts";
+import { CustomerTally } from "./sim/tally.ts";
+
+const ITEMS = ["americano", "espresso", "latte"];
+
+const spec = {
+  url: server("http://127.0.0.1:8000", "where customers order"),
+  groups: whole({ fallback: 1, min: 1, max: 1000, help: "how many groups come" }),
+  groupMin: whole({ fallback: 100, min: 1, max: 10_000, help: "customers in a group, at least" }),
+  groupMax: whole({ fallback: 200, min: 1, max: 10_000, help: "customers in a group, at most" }),
+  pauseSeconds: amount({ fallback: 60, min: 0, max: 86_400, help: "time between two groups" }),
+  seconds: seconds(0),
+};
+
+await runCommand({
+  name: "customers",
+  about:
+    "Groups of customers order at once, and wait without a time limit. Who is turned away or loses the connection asks again.",
+  spec,
+  check: ({ groupMin, groupMax }) => (groupMin > groupMax ? "--group-min must not be above --group-max" : undefined),
+  run: welcomeGroups,
+});
+
+async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal): Promise<boolean> {
+  const tally = new CustomerTally();
+  const hide = showProgress([
+    { name: "customers", total: () => tally.arrived, done: () => tally.ended, counters: () => tally.counters() },
+  ]);
+  const visits: Promise<void>[] = [];
+  for (let group = 1; group <= options.groups && !signal.aborted; group++) {
+    if (group > 1) await pause(options.pauseSeconds * 1000, signal);
+    visits.push(...arrive(group, options, tally, signal));
+  }
+  await Promise.all(visits);
+  hide();
+  console.log(tally.summary("customers"));
+  return tally.mistakes + tally.endings.lost === 0;
+}
+
+/** One group, of a random size. */
+function arrive(
+  group: number,
+  { url, groupMin, groupMax }: Values<typeof spec>,
+  tally: CustomerTally,
+  signal: AbortSignal,
+): Promise<void>[] {
+  const size = Math.floor(between(groupMin, groupMax + 1));
+  return Array.from({ length: size }, (_, index) => {
+    const item = ITEMS[index % ITEMS.length] ?? "americano";
+    return visit({ url, name: `customer-${group}-${index + 1}`, item, patient: true, tally, signal });
+  });
+}

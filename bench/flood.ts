@@ -1,0 +1,140 @@
+/**
+ * `bun run flood`: the delusional customer orders thousands at once from one address, while regulars order one each from others.
+ * Always holds: the flood is bounded in count and time, goes to this machine only, never asks twice, and ends with the last regular.
+ */
+import { isOurs, loopbackAddresses } from "./sim/addresses.ts";
+import { Quota, workShift } from "./sim/barista.ts";
+import { createStop, runCommand } from "./sim/command.ts";
+import { visit } from "./sim/customer.ts";
+import { address, seconds, server, staffToken, whole, type Values } from "./sim/options.ts";
+import { between, pause } from "./sim/pause.ts";
+import { showProgress } from "./sim/progress.ts";
+import { StaffTally } from "./sim/staff-tally.ts";
+import { CustomerTally } from "./sim/tally.ts";
+
+/** The regulars come in over this long, once the flood is on its way. */
+const ARRIVE_WITHIN_MS = 1000;
+
+const spec = {
+  url: server("http://127.0.0.1:8000", "where customers order, on this machine"),
+  orders: whole({ fallback: 3000, min: 1, max: 20_000, help: "orders of the delusional customer" }),
+  from: address("127.0.0.1", "where they come from"),
+  regulars: whole({ fallback: 50, min: 1, max: 1000, help: "regulars, each from another address: 127.0.0.2 and up" }),
+  baristas: whole({
+    fallback: 10,
+    min: 0,
+    max: 1000,
+    help: "baristas who brew in no time; 0 leaves it to bun run baristas",
+  }),
+  staffUrl: server("http://127.0.0.1:8001", "where these baristas work"),
+  token: staffToken(),
+  seconds: seconds(60),
+};
+
+await runCommand({
+  name: "flood",
+  about:
+    "One address orders thousands at once and hangs up when the regulars, who come from other addresses, are served.",
+  spec,
+  check: checkAddresses,
+  run: flood,
+});
+
+async function flood(options: Values<typeof spec>, signal: AbortSignal): Promise<boolean> {
+  const answeredTo = new Map<string, string>();
+  const tallies = {
+    regulars: new CustomerTally(answeredTo),
+    delusional: new CustomerTally(answeredTo),
+    staff: new StaffTally(),
+  };
+  const hide = showProgress(linesOf(tallies));
+  const closing = createStop();
+  const others = [
+    orderThousands(options, tallies.delusional, closing.signal),
+    staffShop(options, tallies.staff, closing.signal),
+  ];
+  await serveRegulars(options, tallies.regulars, signal);
+  closing.abort("done");
+  await Promise.all(others);
+  hide();
+  console.log(tallies.regulars.summary("regulars"));
+  console.log(tallies.delusional.summary("the delusional customer"));
+  if (options.baristas > 0) console.log(tallies.staff.summary("baristas"));
+  // What the delusional customer did not get is no loss; what was answered still has to be right.
+  return (
+    tallies.regulars.mistakes + tallies.regulars.endings.lost + tallies.delusional.mistakes === 0 &&
+    tallies.staff.lostNothing
+  );
+}
+
+async function orderThousands(
+  { url, orders, from }: Values<typeof spec>,
+  tally: CustomerTally,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = Array.from({ length: orders }, (_, index) => `delusional-${index + 1}`);
+  await Promise.all(
+    names.map((name) => visit({ url, name, item: "americano", localAddress: from, patient: false, tally, signal })),
+  );
+}
+
+async function serveRegulars(options: Values<typeof spec>, tally: CustomerTally, signal: AbortSignal): Promise<void> {
+  const visits = loopbackAddresses(options.regulars, options.from).map(async (localAddress, index) => {
+    await pause(between(0, ARRIVE_WITHIN_MS), signal);
+    await visit({
+      url: options.url,
+      name: `regular-${index + 1}`,
+      item: "latte",
+      localAddress,
+      patient: true,
+      tally,
+      signal,
+    });
+  });
+  await Promise.all(visits);
+}
+
+async function staffShop(
+  { staffUrl, token, baristas }: Values<typeof spec>,
+  tally: StaffTally,
+  signal: AbortSignal,
+): Promise<void> {
+  const shift = {
+    url: staffUrl,
+    token,
+    brewMinMs: 0,
+    brewMaxMs: 0,
+    idleMs: Infinity,
+    quota: new Quota(Infinity),
+    tally,
+    signal,
+  };
+  await Promise.all(Array.from({ length: baristas }, (_, index) => workShift(`barista-${index + 1}`, shift)));
+}
+
+async function checkAddresses(options: Values<typeof spec>): Promise<string | undefined> {
+  if (!/^(localhost|127(\.\d+){3})$/.test(options.url.hostname)) return "--url must be on this machine, at 127.0.0.1";
+  for (const one of [options.from, ...loopbackAddresses(options.regulars, options.from)]) {
+    if (!(await isOurs(one))) return `this machine can't call from ${one}; Linux can from all of 127.0.0.0/8`;
+  }
+  return undefined;
+}
+
+function linesOf({
+  regulars,
+  delusional,
+  staff,
+}: {
+  regulars: CustomerTally;
+  delusional: CustomerTally;
+  staff: StaffTally;
+}) {
+  const guests = (name: string, tally: CustomerTally) => ({
+    name,
+    total: () => tally.arrived,
+    done: () => tally.ended,
+    counters: () => tally.counters(),
+  });
+  const baristas = { name: "baristas", done: () => staff.handovers.finished, counters: () => staff.counters() };
+  return [guests("regulars", regulars), guests("flood", delusional), baristas];
+}

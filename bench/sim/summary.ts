@@ -1,0 +1,29 @@
+/**
+ * Owns the text at the end of a run.
+ * Always holds: quantiles are exact, taken from the whole sample by nearest rank; waits are shown in seconds.
+ */
+
+export type Row = readonly [label: string, value: number | string];
+
+/** The smallest value that at least the share `q` (0 to 1) of `sample` does not exceed; undefined when there is none. */
+export function quantile(sample: readonly number[], q: number): number | undefined {
+  const sorted = sample.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
+}
+
+/** `median 31.2 s, p99 58.0 s, max 61.1 s` of milliseconds; `-` when nobody waited. */
+export function formatWaits(sampleMs: readonly number[]): string {
+  const shares = { median: 0.5, p99: 0.99, max: 1 };
+  const parts = Object.entries(shares).map(([name, q]) => `${name} ${formatSeconds(quantile(sampleMs, q))}`);
+  return sampleMs.length === 0 ? "-" : parts.join(", ");
+}
+
+/** A title and its rows, in two columns. */
+export function formatSummary(title: string, rows: readonly Row[]): string {
+  const width = Math.max(0, ...rows.map(([label]) => label.length));
+  return [title, ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`)].join("\n");
+}
+
+function formatSeconds(ms = 0): string {
+  return ms < 1000 ? `${(ms / 1000).toFixed(3)} s` : `${(ms / 1000).toFixed(1)} s`;
+}
