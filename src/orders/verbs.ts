@@ -85,27 +85,50 @@ export function createOrders(run: RunScript, { leaseSeconds, maxAttempts, retent
   const leaseMs = leaseSeconds * 1000;
   const retentionMs = retentionHours * 3_600_000;
 
+  const place = batched<Placement, PlaceOutcome>(run, {
+    script: loadScript("place-order"),
+    shared: [retentionMs],
+    encode: ({ orderId, queue, draft, idempotencyKey = "" }) => [
+      orderId,
+      queue,
+      draft.item ?? "americano",
+      draft.note ?? "",
+      draft.customer_id ?? "",
+      draft.customer_name ?? "",
+      idempotencyKey,
+      idempotencyKey && hashOf(draft),
+    ],
+    decode: (kind, [orderId]) => {
+      if (kind === "placed" || kind === "joined") return { kind, orderId: asText(orderId) };
+      if (kind === "mismatch") return { kind };
+      throw unexpected("place-order", kind);
+    },
+  });
+
+  const cancel = batched<Cancellation, ChangeOutcome>(run, {
+    script: loadScript("cancel-order"),
+    shared: [retentionMs],
+    encode: ({ orderId, canceller, reason, barista = "" }) => [orderId, canceller, reason, barista],
+    decode: (kind, rest) => readChange("cancelled", kind, rest),
+  });
+
   return {
-    /** Queues a new order. */
-    place: batched<Placement, PlaceOutcome>(run, {
-      script: loadScript("place-order"),
-      shared: [retentionMs],
-      encode: ({ orderId, queue, draft, idempotencyKey = "" }) => [
-        orderId,
-        queue,
-        draft.item ?? "americano",
-        draft.note ?? "",
-        draft.customer_id ?? "",
-        draft.customer_name ?? "",
-        idempotencyKey,
-        idempotencyKey && hashOf(draft),
-      ],
-      decode: (kind, [orderId]) => {
-        if (kind === "placed" || kind === "joined") return { kind, orderId: asText(orderId) };
-        if (kind === "mismatch") return { kind };
-        throw unexpected("place-order", kind);
-      },
-    }),
+    /**
+     * Queues a new order. When Redis does not answer in time the order may still be queued later, for nobody: then it is
+     * cancelled, unless its customer can come back to it by their key.
+     */
+    place: async (placement: Placement): Promise<PlaceOutcome> => {
+      try {
+        return await place(placement);
+      } catch (error) {
+        const { orderId, idempotencyKey } = placement;
+        if (idempotencyKey === undefined) {
+          // Sent behind the lost one, on the same connection. It may fail as that did: the error is told already.
+          cancel({ orderId, canceller: "customer", reason: "customer_timeout" }).catch(() => {});
+        }
+        throw error;
+      }
+    },
 
     /** Gives the barista the order whose lease ran out first, else the oldest queued one. */
     start: batched<Claim, StartOutcome>(run, {
@@ -144,12 +167,7 @@ export function createOrders(run: RunScript, { leaseSeconds, maxAttempts, retent
     }),
 
     /** Cancels a queued order; a barista may cancel a brewing one too. */
-    cancel: batched<Cancellation, ChangeOutcome>(run, {
-      script: loadScript("cancel-order"),
-      shared: [retentionMs],
-      encode: ({ orderId, canceller, reason, barista = "" }) => [orderId, canceller, reason, barista],
-      decode: (kind, rest) => readChange("cancelled", kind, rest),
-    }),
+    cancel,
 
     /** The order as it is now, with its position and expected wait while queued. */
     find: batched<string, FindOutcome>(run, {

@@ -39,6 +39,8 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
   const commands = connect(address, {
     connectionName: `longpour:${shop}:commands`,
     commandTimeout: outageSeconds * 1000,
+    // A connection that is open and silent is given up as well, and what it left unanswered is sent again.
+    socketTimeout: outageSeconds * 1000,
   });
   try {
     await firstReady(commands, outageSeconds);
@@ -56,8 +58,8 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
     openBlocking: (name, longestBlockSeconds) =>
       connect(address, {
         connectionName: `longpour:${shop}:${name}`,
-        // What a lost connection swallowed is asked again by the reader, who looks at the truth first.
-        autoResendUnfulfilledCommands: false,
+        // What a lost connection swallowed rejects at once, and is not sent again: the reader looks at the truth first.
+        maxRetriesPerRequest: 0,
         blockingTimeout: (longestBlockSeconds + 5) * 1000,
         socketTimeout: (longestBlockSeconds + 5) * 1000,
       }),

@@ -49,7 +49,7 @@ export class BaristaRoom {
     try {
       for (;;) {
         waiter.woken = false;
-        const outcome = await this.#orders.start(claim);
+        const outcome = await this.#ask(claim, mayReturn);
         if (outcome.kind === "started") {
           return signal.aborted && !mayReturn ? await this.#putBack(outcome.order, claim) : outcome;
         }
@@ -68,6 +68,26 @@ export class BaristaRoom {
   /** Sends all waiting baristas away without an order. */
   close(): void {
     this.#closing.abort();
+  }
+
+  /** A start that Redis did not answer in time may still happen: what it takes then goes back. */
+  async #ask(claim: Claim, mayReturn: boolean): Promise<StartOutcome> {
+    try {
+      return await this.#orders.start(claim);
+    } catch (error) {
+      if (!mayReturn) void this.#undo(claim);
+      throw error;
+    }
+  }
+
+  /** The same claim gets the same order, so this finds what the lost start took. */
+  async #undo(claim: Claim): Promise<void> {
+    try {
+      const outcome = await this.#orders.start(claim);
+      if (outcome.kind === "started") await this.#putBack(outcome.order, claim);
+    } catch {
+      // Redis is still away: the lease will end it.
+    }
   }
 
   /** Nobody is there to take the order. */
