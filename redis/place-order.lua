@@ -44,6 +44,17 @@ local function find_once(idempotency_key, body_hash)
   return first_hash == body_hash and { 'joined', first_id } or { 'mismatch' }
 end
 
+-- A customer's index forgets as it grows: what retention has removed, a few entries each time.
+local function index_for_customer(id, index)
+  redis.call('ZADD', index, now_ms, id)
+  redis.call('PEXPIRE', index, 2 * retention_ms)
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now_ms - retention_ms, 'LIMIT', 0, 10)) do
+    if redis.call('EXISTS', key.order(old)) == 0 then
+      redis.call('ZREM', index, old)
+    end
+  end
+end
+
 local function place(id, queue, item, note, customer_id, customer_name, idempotency_key, body_hash)
   if redis.call('EXISTS', key.order(id)) == 1 then
     return { 'placed', id }
@@ -74,8 +85,7 @@ local function place(id, queue, item, note, customer_id, customer_name, idempote
   redis.call('ZADD', key.waiting(queue), today * 1000000000 + number, id)
   redis.call('ZADD', key.orders, now_ms, id)
   if customer_id ~= '' then
-    redis.call('ZADD', key.orders_of(customer_id), now_ms, id)
-    redis.call('PEXPIRE', key.orders_of(customer_id), 2 * retention_ms)
+    index_for_customer(id, key.orders_of(customer_id))
   end
   if idempotency_key ~= '' then
     redis.call('SET', key.once(idempotency_key), id .. ' ' .. body_hash, 'PX', retention_ms)

@@ -7,6 +7,7 @@ local EVENTS_KEPT = 100000   -- about 40 MB
 local WAITS_KEPT = 51        -- recent waits that the expected wait is the median of
 local WAITS_MS = 86400000    -- an expected wait of yesterday is none
 local BELL_MS = 120000       -- outlives the longest block of a lane (30 s) and a reconnect
+local CLAIM_SPENT_MS = 10000 -- outlives what is still on its way when an order is final
 
 local shop = KEYS[1]
 local key = {
@@ -75,7 +76,8 @@ local function close_order(id, queue, retention_ms)
   redis.call('XDEL', key.queue(queue), entry)
   redis.call('PEXPIRE', key.order(id), retention_ms)
   if claim then
-    redis.call('DEL', key.claim(claim))
+    -- Asked again by a reply that was lost on the way, it must not start another order.
+    redis.call('PEXPIRE', key.claim(claim), CLAIM_SPENT_MS)
   end
   if once then
     redis.call('PEXPIRE', key.once(once), retention_ms)
@@ -93,6 +95,19 @@ end
 -- Tells the baristas held on an empty queue, on every replica, that `count` orders can be started.
 local function wake_baristas(queue, count)
   redis.call('PUBLISH', key.wake, count .. ' ' .. queue)
+end
+
+-- Puts a brewing order back to its place in the queue, and tells a waiting barista. `order` has its claim and its place.
+-- Returns its fields.
+local function release_order(id, order, request)
+  redis.call('HSET', key.order(id), 'status', 'queued', 'released_by', request or '')
+  redis.call('HDEL', key.order(id), 'barista', 'started_at', 'claim')
+  redis.call('DEL', key.claim(order.claim))
+  redis.call('ZREM', key.leases(order.queue), id)
+  redis.call('ZADD', key.waiting(order.queue), order.place, id)
+  local fields = append_event(id, 'released')
+  wake_baristas(order.queue, 1)
+  return fields
 end
 
 -- Whether `barista` ('' is whoever holds it) may act on this brewing order.

@@ -12,14 +12,7 @@ local function release(request, id, barista)
     return refuse(order)
   end
 
-  redis.call('HSET', key.order(id), 'status', 'queued', 'released_by', request)
-  redis.call('HDEL', key.order(id), 'barista', 'started_at', 'claim')
-  redis.call('DEL', key.claim(order.claim))
-  redis.call('ZREM', key.leases(order.queue), id)
-  redis.call('ZADD', key.waiting(order.queue), order.place, id)
-  local fields = append_event(id, 'released')
-  wake_baristas(order.queue, 1)
-  return { 'released', id, fields }
+  return { 'released', id, release_order(id, order, request) }
 end
 
 return each_item(1, 3, release)

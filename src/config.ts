@@ -70,15 +70,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   );
   const values = readNumbers(Environment, { ...Value.Create(Environment), ...given });
   const faults = Value.Check(Environment, values) ? [] : faultsIn(values);
-  if (faults.length > 0) throw new StartError(`wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, 2);
-  const config = configFrom(values as Environment);
-  if (!config.staffToken && !isLoopback(config.baristaHost)) {
-    throw new StartError(
-      "wrong settings:\n  BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only",
-      2,
-    );
+  if (!given.STAFF_TOKEN && given.BARISTA_HOST && !isLoopback(given.BARISTA_HOST)) {
+    faults.push("BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only");
   }
-  return Object.freeze(config);
+  if (faults.length > 0) throw new StartError(`wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, 2);
+  return Object.freeze(configFrom(values as Environment));
 }
 
 /** Whether `host` reaches this machine only. */

@@ -26,7 +26,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
 
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
-  const orders = createOrders(redis.run, config);
+  const orders = createOrders(redis, config);
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
   const limiter = new Limiter(

@@ -5,6 +5,7 @@
 
 const PROBLEMS = {
   malformed_json: { status: 400, title: "Malformed JSON" },
+  malformed_host: { status: 400, title: "Malformed Host" },
   unauthorized: { status: 401, title: "Not authorized" },
   order_unknown: { status: 404, title: "No such order" },
   queue_empty: { status: 404, title: "No order to start" },

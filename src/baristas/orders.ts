@@ -43,6 +43,11 @@ const ChangeQuery = Type.Object({
 
 const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Optional(Reason) });
 
+/** A HEAD would take an order, and nobody would get to know which. */
+function takesGetOnly(): Response {
+  return problem("method_not_allowed", "/start/ takes GET, not HEAD.", { headers: { Allow: "GET" } });
+}
+
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
 export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
@@ -53,8 +58,8 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
   /** The route of a verb: what it takes, and what it answers. `done` completes "can't be …". */
   const change =
     (verb: (change: Change) => Promise<ChangeOutcome>, done: string) =>
-    async ({ query }: { query: Record<string, unknown> }): Promise<Response> => {
-      const asked = readChange(query);
+    async ({ request }: { request: Request }): Promise<Response> => {
+      const asked = readChange(request);
       if (asked instanceof Response) return asked;
       return answerChanged(await verb({ orderId: asked.order_id.toLowerCase(), barista: asked.barista }), done);
     };
@@ -62,9 +67,10 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
   return new Elysia()
     .get(
       "/start/",
-      async ({ query, request, server }) => {
+      async ({ request, server }) => {
+        if (request.method === "HEAD") return takesGetOnly();
         if (isClosing()) return answerClosing();
-        const asked = readStart(query);
+        const asked = readStart(request);
         if (asked instanceof Response) return asked;
         const { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE } = asked;
         const key = readIdempotencyKey(request.headers);
@@ -139,8 +145,8 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
     )
     .post(
       "/cancel/",
-      async ({ query }) => {
-        const asked = readCancel(query);
+      async ({ request }) => {
+        const asked = readCancel(request);
         if (asked instanceof Response) return asked;
         const { order_id, barista, reason = "barista" } = asked;
         const orderId = order_id.toLowerCase();

@@ -1,6 +1,7 @@
 /** Owns the baristas' views: search, one order, the queue's length. Always holds: a page is bounded, and a search changes nothing. */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
+import { DATE, DATE_TIME } from "../formats.ts";
 import { answerFound, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { createQueryReader } from "../http/input.ts";
@@ -17,9 +18,9 @@ const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description:
 const SearchQuery = Type.Object({
   status: Type.Optional(Status),
   customer_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
-  date: Type.Optional(Type.String({ format: "date", description: "a day (UTC) such as 2026-11-20" })),
-  from: Type.Optional(Type.String({ format: "date-time", description: "a time such as 2026-11-20T09:00:00Z" })),
-  to: Type.Optional(Type.String({ format: "date-time", description: "a time such as 2026-11-20T17:00:00Z" })),
+  date: Type.Optional(Type.String({ format: DATE, description: "a day (UTC) such as 2026-11-20" })),
+  from: Type.Optional(Type.String({ format: DATE_TIME, description: "a time such as 2026-11-20T09:00:00Z" })),
+  to: Type.Optional(Type.String({ format: DATE_TIME, description: "a time such as 2026-11-20T17:00:00Z" })),
   cursor: Type.Optional(Type.String({ format: "uuid", description: "the `cursor` of the page before" })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" })),
 });
@@ -51,8 +52,8 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
   return new Elysia()
     .get(
       "/order/",
-      async ({ query }) => {
-        const asked = readSearch(query);
+      async ({ request }) => {
+        const asked = readSearch(request);
         if (asked instanceof Response) return asked;
         const { status, customer_id, date, from, to, cursor, limit = 50 } = asked;
         const outcome = await orders.search({
@@ -96,8 +97,8 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
     })
     .get(
       "/queue",
-      async ({ query }) => {
-        const asked = readQueue(query);
+      async ({ request }) => {
+        const asked = readQueue(request);
         if (asked instanceof Response) return asked;
         const { queue = DEFAULT_QUEUE } = asked;
         const { depth, brewing, oldestWaitingSeconds } = await orders.measure(queue);

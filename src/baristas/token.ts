@@ -1,5 +1,6 @@
 /** Owns who may use the baristas' port. Always holds: tokens are compared in constant time, and never told. */
 import { createHash, timingSafeEqual } from "node:crypto";
+import { pathOf } from "../http/app.ts";
 import { problem } from "../problem.ts";
 
 /** Probes and the API's description tell nothing of the shop. */
@@ -10,7 +11,7 @@ export function createTokenCheck(staffToken: string | undefined): (request: Requ
   if (staffToken === undefined) return () => undefined;
   const wanted = digest(staffToken);
   return (request) => {
-    if (OPEN.test(new URL(request.url).pathname)) return undefined;
+    if (OPEN.test(pathOf(request))) return undefined;
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (given === undefined) {
       return problem("unauthorized", "Send Authorization: Bearer with the staff token.", {

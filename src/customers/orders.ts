@@ -11,7 +11,7 @@ import { createHoldAlive } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader, createQueryReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
-import { CANCELLED_EXAMPLE, Draft, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
+import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
 import type { WaitOutcome } from "../waiting/room.ts";
@@ -140,11 +140,12 @@ export function orderRoutes({
             }
             const { orderId } = placed;
             const headers = { ...limits, ...preferenceApplied(preferences) };
-            const accepted = async (): Promise<Response> =>
-              answerFound(await orders.find(orderId), {
-                status: 202,
-                headers: { ...headers, Location: `/order/${orderId}` },
-              });
+            const accepted = async (): Promise<Response> => {
+              const found = await orders.find(orderId);
+              // Joined by its key, it may be final already.
+              if (found.kind === "found" && isFinal(found.order)) return answerJson(found.order, { headers });
+              return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
+            };
             const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
             if (seconds === 0) return await accepted();
             const outcome = await room.wait({
@@ -195,8 +196,8 @@ export function orderRoutes({
     )
     .get(
       "/order/:id",
-      async ({ params: { id }, query, request, server }) => {
-        const wanted = readWait(query);
+      async ({ params: { id }, request, server }) => {
+        const wanted = readWait(request);
         if (wanted instanceof Response) return wanted;
         const orderId = id.toLowerCase();
         const preferences = readPreferences(request.headers);

@@ -7,7 +7,7 @@ import { Elysia, ValidationError } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { invalidInput, problem } from "../problem.ts";
-import { isRedisAway } from "../redis/connections.ts";
+import { isRedisAway } from "../redis/away.ts";
 import { faultsOf } from "./input.ts";
 
 /** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
@@ -18,15 +18,15 @@ export type Server = NonNullable<Elysia["server"]>;
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
 export function createApp(log: Log) {
   const answerError = createErrorAnswer(log);
-  const app = new Elysia({ normalize: false, handler: { standardHostname: false } }).onError(
-    ({ error, code, request, path }) => {
+  const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
+    .onRequest(checkHost)
+    .onError(({ error, code, request, path }) => {
       if (code === "NOT_FOUND") return answerUnrouted(app.routes, request.method, path);
       if (error instanceof ValidationError && canExplain(error.validator)) {
         return invalidInput(faultsOf(error.validator.Errors(error.value)));
       }
       return answerError(error, request);
-    },
-  );
+    });
   if (log.isLevelEnabled("debug")) {
     app.onAfterResponse({ as: "global" }, ({ request, path, set }) =>
       log.debug({ method: request.method, path, status: set.status }, "request"),
@@ -35,19 +35,37 @@ export function createApp(log: Log) {
   return app;
 }
 
+/** Bun builds the request's URL from Host: one with a path or a query in it would make another route of it. */
+function checkHost({ request }: { request: Request }): Response | undefined {
+  const host = request.headers.get("host");
+  if (host === null || /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(host)) return undefined;
+  return problem("malformed_host", "Send the server's name, and its port, in the Host header.");
+}
+
 /** Makes the answer to what nobody expected: 503 while Redis is away, else 500, and a line in the log. */
 export function createErrorAnswer(log: Log): (error: unknown, request: Request) => Response {
-  return (error, { method, url }) => {
+  return (error, request) => {
     if (isRedisAway(error))
       return problem("redis_away", "Try again in a few seconds.", { headers: { "Retry-After": "5" } });
-    log.error({ err: error, method, path: new URL(url).pathname }, "request failed");
+    log.error({ err: error, method: request.method, path: pathOf(request) }, "request failed");
     return problem("internal", "Something went wrong here. Try again.");
   };
 }
 
+/** The path asked for. Without a Host, as HTTP/1.0 allows, Bun's URL is nothing but path and query. */
+export function pathOf({ url }: Request): string {
+  return URL.parse(url, "http://host")?.pathname ?? "";
+}
+
 /** An app that can listen, whatever its routes. */
 interface App {
-  listen(options: { hostname: string; port: number; idleTimeout: number; reusePort: boolean }): unknown;
+  listen(options: {
+    hostname: string;
+    port: number;
+    idleTimeout: number;
+    reusePort: boolean;
+    development: boolean;
+  }): unknown;
   readonly server: Server | null;
 }
 
@@ -61,7 +79,7 @@ export interface Endpoint {
 /** Starts to listen, alone on its port. Throws a StartError when that is taken. */
 export function listen(app: App, { host, port, name }: Endpoint): Server {
   try {
-    app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false });
+    app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false, development: false });
   } catch (error) {
     throw new StartError(
       `the ${name}' port can't be opened on ${host}:${port} (${error instanceof Error ? error.message : String(error)})`,

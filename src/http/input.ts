@@ -27,10 +27,14 @@ export function createBodyReader<Schema extends TSchema>(
 /** Makes the reader of query parameters of that schema: their values, or the problem to answer. Others are ignored. */
 export function createQueryReader<Schema extends TObject>(
   schema: Schema,
-): (query: Readonly<Record<string, unknown>>) => Static<Schema> | Response {
+): (request: Request) => Static<Schema> | Response {
   const validator = TypeCompiler.Compile(schema);
-  return (query) => {
-    const values = readNumbers(schema, query);
+  return ({ url }) => {
+    const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "");
+    const names = Object.keys(schema.properties).filter((name) => query.has(name));
+    const repeated = names.filter((name) => query.getAll(name).length > 1);
+    if (repeated.length > 0) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
+    const values = readNumbers(schema, Object.fromEntries(names.map((name) => [name, query.get(name)])));
     return validator.Check(values) ? values : invalidInput(faultsOf(validator.Errors(values)));
   };
 }
@@ -56,9 +60,19 @@ async function readText(request: Request): Promise<string | Response> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > BODY_LIMIT_BYTES) return tooLarge();
   if (!request.body) return "";
+  try {
+    return await readBody(request.body as ReadableStream<Uint8Array>);
+  } catch (error) {
+    // Nobody reads the answer.
+    if (request.signal.aborted) return new Response(null, { status: 499 });
+    throw error;
+  }
+}
+
+async function readBody(body: ReadableStream<Uint8Array>): Promise<string | Response> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+  for await (const chunk of body) {
     bytes += chunk.length;
     if (bytes > BODY_LIMIT_BYTES) return tooLarge();
     chunks.push(chunk);

@@ -60,17 +60,24 @@ function parseNetwork(text: string): [Address, number] {
 /** The addresses that proxies wrote down, the nearest last. */
 function forwardedHops(headers: Headers): string[] {
   const listed = headers.get("x-forwarded-for");
-  const hops = listed === null ? elementsOf(headers.get("forwarded") ?? "").map(forParameter) : listed.split(",");
+  const hops = listed === null ? readForwarded(headers.get("forwarded") ?? "") : listed.split(",");
   return hops.slice(-MOST_HOPS).map((hop) => withoutPort(hop.trim()));
 }
 
-function elementsOf(forwarded: string): string[] {
-  return forwarded.split(",");
-}
-
-/** `for="[2001:db8::1]:4711";proto=http` → `[2001:db8::1]:4711` */
-function forParameter(element: string): string {
-  return /(?:^|;)\s*for="?([^";]*)"?/i.exec(element)?.[1] ?? "";
+/**
+ * The `for` of each element of a Forwarded header (RFC 7239, section 4), or "" where it has none:
+ * `for="[2001:db8::1]:4711";proto=http, for=192.0.2.1` → `[2001:db8::1]:4711`, `192.0.2.1`.
+ * What stands in quotes may hold commas and semicolons.
+ */
+function readForwarded(forwarded: string): string[] {
+  const hops = [""];
+  for (const [separator, name = "", quoted, token = ""] of forwarded.matchAll(
+    /,|([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))/g,
+  )) {
+    if (separator === ",") hops.push("");
+    else if (name.toLowerCase() === "for") hops[hops.length - 1] = quoted ?? token;
+  }
+  return hops;
 }
 
 /** `192.0.2.1:80` → `192.0.2.1`, `[2001:db8::1]:80` → `2001:db8::1` */

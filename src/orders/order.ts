@@ -10,6 +10,7 @@
  * Always holds: `ready` and `cancelled` are final, and only scripts write an order.
  */
 import { Type, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
+import { AT_MOST_200_CHARACTERS, DATE_TIME } from "../formats.ts";
 import { asFields, asInteger, asList, asText } from "../redis/reply.ts";
 
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
@@ -46,7 +47,7 @@ export type Item = Static<typeof Item>;
 export const Draft = Type.Object(
   {
     item: Type.Optional(Item),
-    note: Type.Optional(Type.String({ maxLength: 200, description: "at most 200 characters" })),
+    note: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
     customer_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
     customer_name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "1 to 100 characters" })),
   },
@@ -58,7 +59,7 @@ export const Draft = Type.Object(
 );
 export type Draft = Static<typeof Draft>;
 
-const Time = (description: string) => Type.String({ format: "date-time", description });
+const Time = (description: string) => Type.String({ format: DATE_TIME, description });
 
 // Examples for the OpenAPI documents: one order on its way.
 const PLACED = {

@@ -2,6 +2,8 @@
  * Owns the verbs of an order: each one is one Lua script, and all calls of a tick travel together.
  * Always holds: outcomes that can be expected are values; only Redis being away or a broken script rejects.
  */
+import { RedisAwayError } from "../redis/away.ts";
+import type { ShopRedis } from "../redis/connections.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { batched, loadScript, type RunScript } from "../redis/script.ts";
 import { readDescribedOrder, readOrder, type Draft, type Order, type Reason, type Status } from "./order.ts";
@@ -34,6 +36,8 @@ export interface Claim {
   readonly claim: string;
   readonly barista: string;
   readonly queue: string;
+  /** Whether a barista who got no answer may ask again with the same claim: then the order stays theirs. */
+  readonly mayReturn?: boolean;
 }
 
 export type StartOutcome = { readonly kind: "started"; readonly order: Order } | { readonly kind: "empty" };
@@ -81,7 +85,10 @@ export interface QueueMeasure {
 
 export type Orders = ReturnType<typeof createOrders>;
 
-export function createOrders(run: RunScript, { leaseSeconds, maxAttempts, retentionHours }: OrderSettings) {
+export function createOrders(
+  { run, later }: Pick<ShopRedis, "run" | "later">,
+  { leaseSeconds, maxAttempts, retentionHours }: OrderSettings,
+) {
   const leaseMs = leaseSeconds * 1000;
   const retentionMs = retentionHours * 3_600_000;
 
@@ -105,6 +112,24 @@ export function createOrders(run: RunScript, { leaseSeconds, maxAttempts, retent
     },
   });
 
+  const start = batched<Claim, StartOutcome>(run, {
+    script: loadScript("start-order"),
+    shared: [leaseMs, maxAttempts, retentionMs],
+    encode: ({ claim, barista, queue }) => [claim, barista, queue],
+    decode: (kind, [id, fields]) => {
+      if (kind === "empty") return { kind };
+      if (kind === "started") return { kind, order: readOrder(id, fields) };
+      throw unexpected("start-order", kind);
+    },
+  });
+
+  const dropClaim = batched<string, void>(run, {
+    script: loadScript("drop-claim"),
+    shared: [],
+    encode: (claim) => [claim],
+    decode: () => {},
+  });
+
   const cancel = batched<Cancellation, ChangeOutcome>(run, {
     script: loadScript("cancel-order"),
     shared: [retentionMs],
@@ -122,25 +147,25 @@ export function createOrders(run: RunScript, { leaseSeconds, maxAttempts, retent
         return await place(placement);
       } catch (error) {
         const { orderId, idempotencyKey } = placement;
-        if (idempotencyKey === undefined) {
-          // Sent behind the lost one, on the same connection. It may fail as that did: the error is told already.
-          cancel({ orderId, canceller: "customer", reason: "customer_timeout" }).catch(() => {});
+        if (mayHaveRun(error) && idempotencyKey === undefined) {
+          later(() => cancel({ orderId, canceller: "customer", reason: "customer_timeout" }));
         }
         throw error;
       }
     },
 
-    /** Gives the barista the order whose lease ran out first, else the oldest queued one. */
-    start: batched<Claim, StartOutcome>(run, {
-      script: loadScript("start-order"),
-      shared: [leaseMs, maxAttempts, retentionMs],
-      encode: ({ claim, barista, queue }) => [claim, barista, queue],
-      decode: (kind, [id, fields]) => {
-        if (kind === "empty") return { kind };
-        if (kind === "started") return { kind, order: readOrder(id, fields) };
-        throw unexpected("start-order", kind);
-      },
-    }),
+    /**
+     * Gives the barista the order whose lease ran out first, else the oldest queued one. When Redis does not answer in time
+     * the claim is dropped once it does, unless the barista may come back with it.
+     */
+    start: async ({ mayReturn = false, ...claim }: Claim): Promise<StartOutcome> => {
+      try {
+        return await start(claim);
+      } catch (error) {
+        if (mayHaveRun(error) && !mayReturn) later(() => dropClaim(claim.claim));
+        throw error;
+      }
+    },
 
     /** Makes a brewing order ready. */
     finish: batched<Change, ChangeOutcome>(run, {
@@ -232,6 +257,10 @@ function readChange(done: string, kind: string, [first, second]: readonly unknow
   if (kind === "unknown") return { kind };
   if (kind === "conflict") return { kind, status: asText(first) as Status, barista: asText(second) };
   throw unexpected(`a script that should answer ${done}`, kind);
+}
+
+function mayHaveRun(error: unknown): boolean {
+  return error instanceof RedisAwayError && error.mayHaveRun;
 }
 
 function unexpected(script: string, kind: string): TypeError {

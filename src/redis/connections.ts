@@ -5,6 +5,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
+import { Patience } from "./patience.ts";
 import { keysOf, type Keys } from "./keys.ts";
 import { scriptRunner, type RunScript } from "./script.ts";
 
@@ -13,12 +14,15 @@ export type RedisAddress = { readonly url: string } | { readonly socketPath: str
 
 export interface ShopRedis {
   readonly keys: Keys;
+  /** Runs a script, waiting for a Redis that is away. Rejects with RedisAwayError when that takes too long. */
   readonly run: RunScript;
+  /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
+  later(task: () => Promise<unknown>): void;
   /** A connection of its own for blocking reads of at most `longestBlockSeconds`. The caller closes it. */
   openBlocking(name: string, longestBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
   unblock(clientId: number): Promise<boolean>;
-  /** Calls `heard` for every message on the channel, and with null whenever messages may have been missed. */
+  /** Calls `heard` for every message on the channel, and with null whenever some may have been missed until now. */
   listen(channel: string, heard: (message: string | null) => void): void;
   /** Whether Redis answers within a second. */
   isReady(): Promise<boolean>;
@@ -39,7 +43,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
   const commands = connect(address, {
     connectionName: `longpour:${shop}:commands`,
     commandTimeout: outageSeconds * 1000,
-    // A connection that is open and silent is given up as well, and what it left unanswered is sent again.
+    // A connection that is open and silent is given up as well.
     socketTimeout: outageSeconds * 1000,
   });
   try {
@@ -50,24 +54,35 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
     throw error;
   }
   const stopLogging = logOutages(commands, log);
-  const listener = connect(address, { connectionName: `longpour:${shop}:wakes` });
+  const listener = connect(address, { connectionName: `longpour:${shop}:wakes`, autoResubscribe: false });
+  const patience = new Patience(commands, outageSeconds * 1000);
+  const runOnce = scriptRunner(commands, keys.prefix);
 
   return {
     keys,
-    run: scriptRunner(commands, keys.prefix),
+    run: (script, args) => patience.run(() => runOnce(script, args)),
+    later: (task) => patience.later(task),
     openBlocking: (name, longestBlockSeconds) =>
       connect(address, {
         connectionName: `longpour:${shop}:${name}`,
-        // What a lost connection swallowed rejects at once, and is not sent again: the reader looks at the truth first.
-        maxRetriesPerRequest: 0,
         blockingTimeout: (longestBlockSeconds + 5) * 1000,
+        // Redis counts its bound from when the block reaches it: a block given up before would pop bells for nobody.
+        blockingTimeoutGrace: 5000,
         socketTimeout: (longestBlockSeconds + 5) * 1000,
       }),
     unblock: async (clientId) => (await commands.client("UNBLOCK", clientId)) === 1,
     listen: (channel, heard) => {
       listener.on("message", (_channel: string, message: string) => heard(message));
-      listener.on("ready", () => heard(null));
-      listener.subscribe(channel).catch((error: unknown) => log.error({ err: error }, "cannot listen for wakes"));
+      const subscribe = async (): Promise<void> => {
+        try {
+          await listener.subscribe(channel);
+          heard(null);
+        } catch {
+          // The connection is lost again: the next one subscribes.
+        }
+      };
+      listener.on("ready", () => void subscribe());
+      if (listener.status === "ready") void subscribe();
     },
     isReady: async () => {
       const late = Promise.withResolvers<boolean>();
@@ -80,6 +95,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
     },
     close: () => {
       stopLogging();
+      patience.close();
       listener.disconnect();
       commands.disconnect();
     },
@@ -88,8 +104,8 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
 
 function connect(address: RedisAddress, own: RedisOptions): Redis {
   const options: RedisOptions = {
-    // A request waits for Redis as long as its own bound says, not for a number of tries.
-    maxRetriesPerRequest: null,
+    // What a lost connection swallowed rejects at once. Whoever sent it knows whether, and how long, to try again.
+    maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
     connectTimeout: 5000,
     ...own,
@@ -156,12 +172,4 @@ function logOutages(redis: Redis, log: Log): () => void {
   };
   redis.on("close", onClose).on("ready", onReady);
   return () => redis.off("close", onClose).off("ready", onReady);
-}
-
-/** Whether an error means that Redis did not answer, as against having refused. */
-export function isRedisAway(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    /^(Command timed out|Connection is closed|LOADING|READONLY|OOM|CLUSTERDOWN)/.test(error.message)
-  );
 }

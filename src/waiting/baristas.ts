@@ -15,8 +15,6 @@ export interface BaristaWait extends Claim {
   readonly seconds: number;
   /** Aborted when the barista hangs up. */
   readonly signal: AbortSignal;
-  /** Whether a barista who hung up may ask again with the same claim: then the order stays theirs. */
-  readonly mayReturn?: boolean;
 }
 
 interface Waiter {
@@ -40,7 +38,7 @@ export class BaristaRoom {
   }
 
   /** Starts an order for the barista, waiting up to `seconds` for one. Rejects when Redis does not answer. */
-  async start({ seconds, signal, mayReturn = false, ...claim }: BaristaWait): Promise<StartOutcome> {
+  async start({ seconds, signal, ...claim }: BaristaWait): Promise<StartOutcome> {
     const deadline = performance.now() + seconds * 1000;
     const waiter: Waiter = { woken: false, wake: () => {} };
     const waiters = this.#waiters.get(claim.queue) ?? new Set();
@@ -49,13 +47,14 @@ export class BaristaRoom {
     try {
       for (;;) {
         waiter.woken = false;
-        const outcome = await this.#ask(claim, mayReturn);
+        const outcome = await this.#orders.start(claim);
         if (outcome.kind === "started") {
-          return signal.aborted && !mayReturn ? await this.#putBack(outcome.order, claim) : outcome;
+          return signal.aborted && !claim.mayReturn ? await this.#putBack(outcome.order, claim) : outcome;
         }
         const leftMs = deadline - performance.now();
-        if (ending.aborted || leftMs <= 0) return outcome;
+        if (leftMs <= 0) return outcome;
         if (!waiter.woken) await untilWoken(waiter, ending, Math.min(leftMs, RELOOK_MS));
+        if (ending.aborted) return outcome;
       }
     } finally {
       waiters.delete(waiter);
@@ -68,26 +67,6 @@ export class BaristaRoom {
   /** Sends all waiting baristas away without an order. */
   close(): void {
     this.#closing.abort();
-  }
-
-  /** A start that Redis did not answer in time may still happen: what it takes then goes back. */
-  async #ask(claim: Claim, mayReturn: boolean): Promise<StartOutcome> {
-    try {
-      return await this.#orders.start(claim);
-    } catch (error) {
-      if (!mayReturn) void this.#undo(claim);
-      throw error;
-    }
-  }
-
-  /** The same claim gets the same order, so this finds what the lost start took. */
-  async #undo(claim: Claim): Promise<void> {
-    try {
-      const outcome = await this.#orders.start(claim);
-      if (outcome.kind === "started") await this.#putBack(outcome.order, claim);
-    } catch {
-      // Redis is still away: the lease will end it.
-    }
   }
 
   /** Nobody is there to take the order. */
@@ -113,6 +92,7 @@ export class BaristaRoom {
 
 /** Waits until the waiter is woken, `ending` aborts, or `ms` are over. */
 async function untilWoken(waiter: Waiter, ending: AbortSignal, ms: number): Promise<void> {
+  if (ending.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   const end = (): void => resolve();

@@ -1,0 +1,14 @@
+-- Drops claims whose barista was told that there is no answer: an order that such a claim got all the same goes back.
+-- KEYS[1]  the shop's prefix
+-- ARGV[…]  per claim: claim id
+-- Returns  per claim {'released', id of the order} | {'empty'}
+
+return each_item(1, 1, function(claim)
+  local id = redis.call('GET', key.claim(claim))
+  local order = id and read_order(id, 'claim', 'place')
+  if not order or order.status ~= 'brewing' or order.claim ~= claim then
+    return { 'empty' }
+  end
+  release_order(id, order)
+  return { 'released', id }
+end)

@@ -1,0 +1,324 @@
+/**
+ * Owns the customers' side of the protocol: a typed client on `fetch`, for browsers, Node and Bun.
+ *
+ * An order outlives every connection, so a wait is one or many tries: what another try may mend (a lost connection, half an
+ * answer, silence, a busy or stopping server) is tried again; what none can mend rejects with OrderRefused.
+ *
+ * Always holds: all tries of an order carry one Idempotency-Key, so it is one order; between two tries is a pause, random, so
+ * that a crowd does not come back as one, and never shorter than Retry-After; no timer, listener or body outlives the call.
+ */
+// eslint-disable-next-line no-restricted-imports -- types only: nothing of the server runs here
+import type { Draft, Order } from "./orders/order.ts";
+import type { FieldFault } from "./problem.ts";
+
+export type { Draft, FieldFault, Order };
+
+const FIRST_BACK_OFF_MS = 100;
+const LONGEST_BACK_OFF_MS = 5000;
+/** Who is told to come back later than this is refused: it is further than a wait makes sense. */
+const LONGEST_RETRY_AFTER_MS = 86_400_000;
+/** Characters. An order has a few hundred. */
+const LONGEST_ANSWER = 1_000_000;
+/** What a timer can count to. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Statuses that pass: too many, a proxy without its server, a server that is busy or stopping. */
+const PASSING = new Set([429, 502, 503, 504]);
+
+/** The part of `fetch` that the client needs. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface ClientOptions {
+  /** Where customers order, such as `http://localhost:8000`; in a browser "" is the page's own server. */
+  readonly url: string | URL;
+  readonly fetch?: Fetch;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * A try on which nothing comes for so long is given up and made again: a half-open connection is silent for ever. Has to be
+   * above the server's HEARTBEAT_SECONDS; Node's fetch gives up after 300 anyway. Default 90.
+   */
+  readonly silenceSeconds?: number;
+  /** Told of every try that failed, before the pause. What it throws rejects the call: a way to give up. */
+  readonly onRetry?: (retry: Retry) => void;
+}
+
+/**
+ * Why another try is needed. lost: no connection, or it broke. silent: nothing came for `silenceSeconds`. cut: the answer
+ * ended before its JSON did. busy: the server said so, with `status`. unfinished: the answer came before the order was final.
+ */
+export interface Retry {
+  readonly reason: "lost" | "silent" | "cut" | "busy" | "unfinished";
+  readonly status: number | undefined;
+  /** Tries so far, from 1. */
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+export interface CallOptions {
+  /** Aborting rejects at once with the signal's reason. The order goes on: cancel it, or come back with the same key. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface OrderOptions extends CallOptions {
+  /** 1 to 255 visible characters; the same key with the same draft joins the order first placed under it. */
+  readonly idempotencyKey?: string;
+}
+
+/** Each resolves to an order as the server spells it, and rejects with OrderRefused or the signal's reason. */
+export interface Client {
+  /** Orders, and waits until the order is final: `status` says whether it is ready or cancelled. */
+  order(draft?: Draft, options?: OrderOptions): Promise<Order>;
+  /** The order as it is now. */
+  find(orderId: string, options?: CallOptions): Promise<Order>;
+  /** Waits until an order placed before is final. */
+  wait(orderId: string, options?: CallOptions): Promise<Order>;
+  /** Cancels an order that is still queued. */
+  cancel(orderId: string, options?: CallOptions): Promise<Order>;
+}
+
+/** Problem details (RFC 9457), as far as an answer has them. */
+interface Problem {
+  readonly status?: number | undefined;
+  readonly type?: string | undefined;
+  readonly title?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly errors?: readonly FieldFault[] | undefined;
+}
+
+/** The server's no, or an answer that is none of Longpour's. */
+export class OrderRefused extends Error {
+  override readonly name = "OrderRefused";
+  readonly status: number;
+  /** A URI; `about:blank` when the answer was no problem+json. */
+  readonly type: string;
+  readonly title: string;
+  readonly detail: string;
+  /** The faulty fields of the input. */
+  readonly errors: readonly FieldFault[];
+
+  constructor({
+    status,
+    type = "about:blank",
+    title = `Status ${status}`,
+    detail = "",
+    errors = [],
+  }: Problem & { readonly status: number }) {
+    super(detail ? `${title}: ${detail}` : title);
+    this.status = status;
+    this.type = type;
+    this.title = title;
+    this.detail = detail;
+    this.errors = errors;
+  }
+}
+
+/** One request, to be made as often as needed. */
+interface Ask {
+  readonly path: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether only a final order is an answer. */
+  readonly untilFinal?: boolean;
+}
+
+/** One try of it. */
+interface Try {
+  readonly fetch: Fetch;
+  readonly url: string;
+  readonly init: RequestInit;
+  readonly signal: AbortSignal | undefined;
+  readonly silenceMs: number;
+  readonly untilFinal: boolean;
+}
+
+/** What a try came to, if not to a refusal. */
+type Outcome =
+  | { readonly kind: "order"; readonly order: Order }
+  | {
+      readonly kind: "again";
+      readonly reason: Retry["reason"];
+      readonly status?: number;
+      readonly retryAfterMs?: number;
+    };
+
+/** Makes a client. It holds nothing between calls. A wrong `url` or header rejects with a TypeError. */
+export function createClient({
+  url,
+  fetch = globalThis.fetch,
+  headers,
+  silenceSeconds = 90,
+  onRetry,
+}: ClientOptions): Client {
+  const base = String(url).replace(/\/+$/, "");
+  const silenceMs = Math.min(silenceSeconds * 1000, LONGEST_TIMER_MS);
+
+  const ask = async ({ path, method = "GET", json, signal, untilFinal = false, ...own }: Ask): Promise<Order> => {
+    const content = json === undefined ? undefined : { "Content-Type": "application/json" };
+    const init: RequestInit = { method, headers: { ...headers, ...content, ...own.headers } };
+    if (json !== undefined) init.body = JSON.stringify(json);
+    // Throws what no try could mend: fetch would tell a wrong URL or header like a lost connection.
+    const target = new Request(base + path, init).url;
+
+    for (let attempt = 1, failures = 1; ; attempt++, failures++) {
+      signal?.throwIfAborted();
+      const beganMs = performance.now();
+      const outcome = await tryOnce({ fetch, url: target, init, signal, silenceMs, untilFinal });
+      if (outcome.kind === "order") return outcome.order;
+      // A connection that held for long says that the server was well.
+      if (performance.now() - beganMs > LONGEST_BACK_OFF_MS) failures = 1;
+      const { reason, status, retryAfterMs = 0 } = outcome;
+      const delayMs = retryAfterMs + backOffMs(failures);
+      onRetry?.({ reason, status, attempt, delayMs });
+      await pause(delayMs, signal);
+    }
+  };
+
+  return {
+    order: (draft = {}, { signal, idempotencyKey = createKey() } = {}) => {
+      const own = { "Idempotency-Key": idempotencyKey };
+      return ask({ path: "/order/", method: "POST", headers: own, json: draft, signal, untilFinal: true });
+    },
+    find: (orderId, { signal } = {}) => ask({ path: pathOf(orderId), signal }),
+    wait: (orderId, { signal } = {}) => ask({ path: `${pathOf(orderId)}?wait`, signal, untilFinal: true }),
+    cancel: (orderId, { signal } = {}) =>
+      ask({ path: pathOf(orderId), method: "PATCH", json: { status: "cancelled" }, signal }),
+  };
+}
+
+/** Bun's fetch ends a connection that is silent for five minutes unless told not to; elsewhere `timeout` means nothing. */
+type PatientInit = RequestInit & { readonly timeout: false };
+
+/** Asks once, under a watch for silence and for the caller's signal. */
+async function tryOnce({ fetch, url, init, signal, silenceMs, untilFinal }: Try): Promise<Outcome> {
+  const connection = new AbortController();
+  const hangUp = (): void => connection.abort(signal?.reason);
+  const giveUp = (): void => connection.abort();
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  const heard = (): void => {
+    clearTimeout(silence);
+    silence = setTimeout(giveUp, silenceMs);
+  };
+  heard();
+  signal?.addEventListener("abort", hangUp);
+  try {
+    const patient: PatientInit = { ...init, signal: connection.signal, timeout: false };
+    const response = await fetch(url, patient);
+    heard();
+    return judge(response, await readText(response, heard), untilFinal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof OrderRefused) throw error;
+    return { kind: "again", reason: connection.signal.aborted ? "silent" : "lost" };
+  } finally {
+    clearTimeout(silence);
+    signal?.removeEventListener("abort", hangUp);
+    // A body that was not read to its end would hold the connection.
+    connection.abort();
+  }
+}
+
+/** The body without the spaces before it, which are heartbeats; of one that is too long, a little more than the bound. */
+async function readText({ body }: Response, heard: () => void): Promise<string> {
+  const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  while (reader && text.length <= LONGEST_ANSWER) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    heard();
+    text = (text + decoder.decode(value, { stream: true })).trimStart();
+  }
+  return text;
+}
+
+/** What an answer means. Throws OrderRefused when another try would bring no other. */
+function judge({ ok, status: sentStatus, headers }: Response, text: string, untilFinal: boolean): Outcome {
+  const value = parseJson(text);
+  if (ok && isOrder(value)) {
+    const isAnswer = isFinal(value) || !untilFinal;
+    return isAnswer ? { kind: "order", order: value } : { kind: "again", reason: "unfinished" };
+  }
+  const problem = readProblem(value);
+  // An answer that began with heartbeats has begun with 200, whatever comes at its end.
+  const status = ok ? (problem.status ?? sentStatus) : sentStatus;
+  const retryAfterMs = readRetryAfterMs(headers);
+  if (PASSING.has(status) && retryAfterMs <= LONGEST_RETRY_AFTER_MS) {
+    return { kind: "again", reason: "busy", status, retryAfterMs };
+  }
+  if (status < 200 || status > 299) throw new OrderRefused({ ...problem, status });
+  const isJson = /json|^$/i.test(headers.get("Content-Type") ?? "");
+  if (isJson && value === undefined && text.length <= LONGEST_ANSWER) return { kind: "again", reason: "cut" };
+  throw new OrderRefused({ status, title: "The answer is no order" });
+}
+
+/** Retry-After (RFC 9110, 10.2.3) in milliseconds; 0 when there is none. A date counts from the server's own, where it is told. */
+function readRetryAfterMs(headers: Headers): number {
+  const text = headers.get("Retry-After") ?? "";
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  const nowMs = Date.parse(headers.get("Date") ?? "") || Date.now();
+  return Math.max(0, Date.parse(text) - nowMs || 0);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isOrder(value: unknown): value is Order {
+  return isRecord(value) && typeof value["order_id"] === "string" && typeof value["status"] === "string";
+}
+
+function readProblem(value: unknown): Problem {
+  const { status, type, title, detail, errors } = isRecord(value) ? value : {};
+  const textOf = (field: unknown): string | undefined => (typeof field === "string" ? field : undefined);
+  return {
+    status: typeof status === "number" ? status : undefined,
+    type: textOf(type),
+    title: textOf(title),
+    detail: textOf(detail),
+    errors: Array.isArray(errors) ? (errors as FieldFault[]) : undefined,
+  };
+}
+
+function isFinal({ status }: Order): boolean {
+  return status === "ready" || status === "cancelled";
+}
+
+function pathOf(orderId: string): string {
+  return `/order/${encodeURIComponent(orderId)}`;
+}
+
+/** 128 random bits. Not randomUUID: a browser has that only for pages over https. */
+function createKey(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
+}
+
+/** Full jitter: evenly spread from 0 to a bound that doubles with each failure in a row, counted from 1. */
+function backOffMs(failures: number): number {
+  return Math.random() * Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (failures - 1));
+}
+
+/** Resolves after `ms`; rejects at once with the signal's reason. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      if (signal?.aborted) reject(signal.reason as Error);
+      else resolve();
+    };
+    // Timers may be early by a part of a millisecond.
+    const timer = setTimeout(end, ms + 1);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
+  });
+}

@@ -1,0 +1,29 @@
+/** Owns the string formats that schemas name. Always holds: a date is a day of the calendar, and a time is RFC 3339. */
+import { FormatRegistry } from "@sinclair/typebox";
+
+const TIME = /^(\d{4}-\d{2}-\d{2})[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** February has no 30th, though some parsers make a day in March of it. */
+function isDate(text: string): boolean {
+  const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}
+
+function isTime(text: string): boolean {
+  const date = TIME.exec(text)?.[1];
+  return date !== undefined && isDate(date) && !Number.isNaN(Date.parse(text));
+}
+
+/** `2026-11-20` */
+export const DATE = register("date", isDate);
+
+/** `2026-11-20T09:30:00.120Z` (RFC 3339) */
+export const DATE_TIME = register("date-time", isTime);
+
+/** JSON Schema's maxLength counts code points, but TypeBox's UTF-16 units: an emoji would be two characters. */
+export const AT_MOST_200_CHARACTERS = register("at-most-200-characters", (text) => Array.from(text).length <= 200);
+
+function register(name: string, check: (text: string) => boolean): string {
+  FormatRegistry.Set(name, check);
+  return name;
+}
