@@ -18,19 +18,24 @@ export type Server = NonNullable<Elysia["server"]>;
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
 export function createApp(log: Log) {
   const answerError = createErrorAnswer(log);
+  const logAnswer = (request: Request, { status }: Response): void =>
+    log.debug({ method: request.method, path: pathOf(request), status }, "request");
+
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
     .onRequest(checkHost)
     .onError(({ error, code, request, path }) => {
-      if (code === "NOT_FOUND") return answerUnrouted(app.routes, request.method, path);
-      if (error instanceof ValidationError && canExplain(error.validator)) {
-        return invalidInput(faultsOf(error.validator.Errors(error.value)));
-      }
-      return answerError(error, request);
+      const answer =
+        code === "NOT_FOUND"
+          ? answerUnrouted(app.routes, request.method, path)
+          : answerFault(error, request, answerError);
+      logAnswer(request, answer);
+      return answer;
     });
   if (log.isLevelEnabled("debug")) {
-    app.onAfterResponse({ as: "global" }, ({ request, path, set }) =>
-      log.debug({ method: request.method, path, status: set.status }, "request"),
-    );
+    app.onAfterResponse({ as: "global" }, ({ request, responseValue }) => {
+      // What onError answered is not here.
+      if (responseValue instanceof Response) logAnswer(request, responseValue);
+    });
   }
   return app;
 }
@@ -87,6 +92,17 @@ export function listen(app: App, { host, port, name }: Endpoint): Server {
   }
   if (!app.server) throw new StartError(`the ${name}' port did not open on ${host}:${port}`);
   return app.server;
+}
+
+function answerFault(
+  error: unknown,
+  request: Request,
+  answerError: (error: unknown, request: Request) => Response,
+): Response {
+  if (error instanceof ValidationError && canExplain(error.validator)) {
+    return invalidInput(faultsOf(error.validator.Errors(error.value)));
+  }
+  return answerError(error, request);
 }
 
 /** Elysia types its validators by several libraries; ours are TypeBox's. */

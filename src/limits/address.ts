@@ -12,6 +12,9 @@ export interface Hops {
   readonly headers: Headers;
 }
 
+/** Length of the prefix that makes an IPv4 address an IPv6 one. */
+const MAPPED_BITS = 96;
+
 /** Longer chains of proxies are nobody's: the rest is not read. */
 const MOST_HOPS = 32;
 
@@ -52,7 +55,11 @@ function parseAddress(text: string): Address | undefined {
 }
 
 function parseNetwork(text: string): [Address, number] {
-  if (text.includes("/")) return ipaddr.parseCIDR(text);
+  if (text.includes("/")) {
+    const [network, bits] = ipaddr.parseCIDR(text);
+    const isMapped = network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && bits >= MAPPED_BITS;
+    return isMapped ? [network.toIPv4Address(), bits - MAPPED_BITS] : [network, bits];
+  }
   const address = ipaddr.process(text);
   return [address, address.kind() === "ipv4" ? 32 : 128];
 }

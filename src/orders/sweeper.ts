@@ -6,7 +6,7 @@
 import type { Log } from "../log.ts";
 import type { Orders } from "./verbs.ts";
 
-const LONGEST_SLEEP_MS = 5000;
+const LONGEST_SLEEP_MS = 1000;
 const SHORTEST_SLEEP_MS = 20;
 const FORGET_EVERY_MS = 60_000;
 
@@ -16,7 +16,7 @@ export interface Sweeper {
 }
 
 export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log): Sweeper {
-  const stopping = Promise.withResolvers<void>();
+  let over = Promise.withResolvers<void>();
   let stopped = false;
   let forgetAt = 0;
   let skip = 0;
@@ -48,9 +48,9 @@ export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log
   const loop = async (): Promise<void> => {
     while (!stopped) {
       const sleepMs = await sweep().then(succeed, fail);
-      const over = Promise.withResolvers<void>();
+      over = Promise.withResolvers();
       const timer = setTimeout(over.resolve, Math.min(Math.max(sleepMs, SHORTEST_SLEEP_MS), LONGEST_SLEEP_MS));
-      await Promise.race([over.promise, stopping.promise]);
+      if (!stopped) await over.promise;
       clearTimeout(timer);
     }
   };
@@ -59,7 +59,7 @@ export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log
   return {
     stop: () => {
       stopped = true;
-      stopping.resolve();
+      over.resolve();
     },
   };
 }

@@ -19,15 +19,19 @@ export class Patience {
   readonly #outageMs: number;
   readonly #tasks = new Set<() => Promise<unknown>>();
   #ready = Promise.withResolvers<void>();
+  #wasReady: boolean;
   #isClosed = false;
 
   constructor(redis: Redis, outageMs: number) {
     this.#redis = redis;
     this.#outageMs = outageMs;
-    if (redis.status === "ready") this.#ready.resolve();
+    this.#wasReady = redis.status === "ready";
+    if (this.#wasReady) this.#ready.resolve();
     redis.on("ready", () => this.#welcome());
     redis.on("close", () => {
-      this.#ready = Promise.withResolvers();
+      // Failed attempts to connect close too: who waits already goes on waiting for the same promise.
+      if (this.#wasReady) this.#ready = Promise.withResolvers();
+      this.#wasReady = false;
     });
   }
 
@@ -57,9 +61,11 @@ export class Patience {
   close(): void {
     this.#isClosed = true;
     this.#tasks.clear();
+    this.#ready.resolve();
   }
 
   #welcome(): void {
+    this.#wasReady = true;
     this.#ready.resolve();
     for (const task of this.#tasks) {
       this.#tasks.delete(task);

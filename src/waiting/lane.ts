@@ -11,6 +11,7 @@
  */
 import type { Redis } from "ioredis";
 import type { Order } from "../orders/order.ts";
+import type { AnswerBells } from "./bells.ts";
 import type { Keys } from "../redis/keys.ts";
 
 /** Longest BLPOP: after it the lane looks at the truth again. */
@@ -19,6 +20,7 @@ export const BLOCK_SECONDS = 30;
 /** A look or a block that failed is tried again after this. */
 const RETRY_MS = 50;
 const UNBLOCK_AGAIN_MS = 1;
+const SHORTEST_BLOCK_SECONDS = 0.1;
 
 /** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
 export type Seat = (order: Order | null) => void;
@@ -26,8 +28,7 @@ export type Seat = (order: Order | null) => void;
 /** What a lane needs of the room. */
 export interface LaneRoom {
   readonly keys: Keys;
-  /** Rings the popped bells again, and resolves to those of the orders that are final (null: forgotten). */
-  answerBells(popped: readonly string[], orderIds: readonly string[]): Promise<ReadonlyMap<string, Order | null>>;
+  readonly answerBells: AnswerBells;
   openBlocking(): Redis;
   /** False when the connection was not blocked. */
   unblock(clientId: number): Promise<boolean>;
@@ -76,7 +77,6 @@ export class Lane {
     const seats = this.#seats.get(orderId);
     if (!seats?.delete(seat) || seats.size > 0) return;
     this.#seats.delete(orderId);
-    this.#unseen.delete(orderId);
   }
 
   /** Sees to it that whoever sat down is looked at and listened for. */
@@ -92,33 +92,28 @@ export class Lane {
     this.#redis.disconnect();
   }
 
-  /** Looks and blocks in turn until nobody sits here any more, and no bell is left to ring again. */
+  /** Looks and blocks in turn until nobody sits here any more, and nothing is left to look at. */
   async #run(): Promise<void> {
-    let popped: string[] = [];
-    while ((this.#seats.size > 0 || popped.length > 0) && !this.#isClosed()) {
+    this.#sawAllAt = performance.now();
+    while ((this.#seats.size > 0 || this.#unseen.size > 0) && !this.#isClosed()) {
       this.#state = "looking";
-      if (!(await this.#look(popped))) continue;
-      popped = [];
-      if (this.#seats.size === 0 || this.#isClosed()) break;
-      if (this.#unseen.size > 0) continue;
-      popped = await this.#block();
+      if (this.#unseen.size > 0) await this.#look();
+      else await this.#block();
     }
     if (!this.#isClosed()) this.#state = "idle";
   }
 
-  /** Reads the truth of the unseen, sends home whose order is final. False when Redis could not tell. */
-  async #look(popped: readonly string[]): Promise<boolean> {
+  /** Reads the truth of the unseen, and sends home whose order is final. */
+  async #look(): Promise<void> {
     const orderIds = [...this.#unseen];
-    if (orderIds.length === 0 && popped.length === 0) return true;
     this.#unseen.clear();
     try {
-      for (const [orderId, order] of await this.#room.answerBells(popped, orderIds)) this.#answer(orderId, order);
-      return true;
+      for (const [orderId, order] of await this.#room.answerBells(orderIds)) this.#answer(orderId, order);
     } catch {
       // Logged by the room; everybody stays seated.
       this.#seeAll();
+      for (const orderId of orderIds) this.#unseen.add(orderId);
       await Bun.sleep(RETRY_MS);
-      return false;
     }
   }
 
@@ -129,22 +124,23 @@ export class Lane {
     for (const seat of seats ?? []) seat(order);
   }
 
-  /** Waits until a bell of this lane rings, the bound is over, or somebody sits down. Resolves to the popped bells' orders. */
-  async #block(): Promise<string[]> {
+  /** Waits until a bell of this lane rings, the bound is over, or somebody sits down. */
+  async #block(): Promise<void> {
     this.#state = "blocked";
     try {
       const bells = Array.from(this.#seats.keys(), (orderId) => this.#room.keys.bell(orderId));
       if (this.#clientId === undefined) void this.#askClientId();
-      const rung = await this.#redis.blpop(bells, BLOCK_SECONDS);
+      const leftSeconds = BLOCK_SECONDS - (performance.now() - this.#sawAllAt) / 1000;
+      const rung = await this.#redis.blpop(bells, Math.max(SHORTEST_BLOCK_SECONDS, leftSeconds));
       // Woken for a newcomer alone: only they are looked at. Else other bells may have rung too, or been lost: all are.
       const isBoundOver = performance.now() - this.#sawAllAt >= BLOCK_SECONDS * 1000;
       if (rung || isBoundOver || this.#unseen.size === 0) this.#seeAll();
-      return rung ? [this.#room.keys.orderOfBell(rung[0])] : [];
+      // Popped for everybody: it is looked at, and rung again, even if nobody here waits for it any more.
+      if (rung) this.#unseen.add(this.#room.keys.orderOfBell(rung[0]));
     } catch {
       // A lost connection (told as an outage) or CLIENT UNBLOCK … ERROR: a popped bell may be lost with it.
       this.#seeAll();
       await Bun.sleep(RETRY_MS);
-      return [];
     } finally {
       if (!this.#isClosed()) this.#state = "looking";
     }
@@ -168,16 +164,16 @@ export class Lane {
   async #unblock(): Promise<void> {
     if (this.#waking) return;
     this.#waking = true;
-    try {
-      while (this.#state === "blocked" && this.#unseen.size > 0) {
+    while (this.#state === "blocked" && this.#unseen.size > 0) {
+      try {
         if (this.#clientId !== undefined) await this.#room.unblock(this.#clientId);
         await Bun.sleep(UNBLOCK_AGAIN_MS);
+      } catch {
+        // The line for commands is lost, told as an outage. This lane's own may go on.
+        await Bun.sleep(RETRY_MS);
       }
-    } catch {
-      // Redis is away: BLPOP ends too, and the lane looks at everybody.
-    } finally {
-      this.#waking = false;
     }
+    this.#waking = false;
   }
 
   /** A method, for `close` may come during any await. */

@@ -3,11 +3,10 @@
  * Always holds: at most `lanes` Redis connections however many wait, and nobody is held past a final order, their own bound,
  * their hanging up, or their being sent on to another server.
  */
-import { readOrder, type Order } from "../orders/order.ts";
+import type { Order } from "../orders/order.ts";
 import type { Log } from "../log.ts";
 import type { ShopRedis } from "../redis/connections.ts";
-import { asList, asText } from "../redis/reply.ts";
-import { loadScript } from "../redis/script.ts";
+import { createAnswerBells } from "./bells.ts";
 import { BLOCK_SECONDS, Lane, type LaneRoom, type Seat } from "./lane.ts";
 
 /**
@@ -48,7 +47,7 @@ export class WaitingRoom {
     this.#mostLanes = mostLanes;
     this.#laneRoom = {
       keys: redis.keys,
-      answerBells: createAnswerBells(redis, log),
+      answerBells: createAnswerBells(redis.run, log),
       openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS),
       unblock: (clientId) => redis.unblock(clientId),
     };
@@ -130,23 +129,4 @@ export class WaitingRoom {
     }
     return this.#lanes.reduce((smallest, lane) => (lane.size < smallest.size ? lane : smallest));
   }
-}
-
-/** Reads which orders are final. Failures are logged once until one succeeds: the lanes try again and again. */
-function createAnswerBells({ run }: ShopRedis, log: Log): LaneRoom["answerBells"] {
-  const script = loadScript("answer-bells");
-  let failing = false;
-  return async (popped, orderIds) => {
-    try {
-      const replies = asList(await run(script, [popped.length, ...popped, ...orderIds])).map(asList);
-      failing = false;
-      return new Map(
-        replies.map(([id, fields]) => [asText(id), asList(fields).length > 0 ? readOrder(id, fields) : null]),
-      );
-    } catch (error) {
-      if (!failing) log.warn({ err: error }, "held orders can't be read: trying again");
-      failing = true;
-      throw error;
-    }
-  };
 }

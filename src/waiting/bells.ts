@@ -1,0 +1,81 @@
+/**
+ * Owns the looks at the truth: which of the orders that lanes wait for are final.
+ * Always holds: the looks of one tick, of whatever lanes, travel together; a failure is logged once until a look succeeds.
+ */
+import type { Log } from "../log.ts";
+import { readOrder, type Order } from "../orders/order.ts";
+import { asList, asText } from "../redis/reply.ts";
+import { loadScript, type RunScript } from "../redis/script.ts";
+
+/** Tells which of the orders are final (null: forgotten), and sees to it that the bells of those ring. */
+export type AnswerBells = (orderIds: readonly string[]) => Promise<Answers>;
+/** By order id. Other lanes' orders may be among them. */
+export type Answers = ReadonlyMap<string, Order | null>;
+
+interface Look {
+  readonly orderIds: readonly string[];
+  readonly resolve: (answers: Answers) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Most orders in one run of the script: Redis serves nobody else meanwhile. One lane's look may hold more. */
+const MOST_ORDERS = 1000;
+
+export function createAnswerBells(run: RunScript, log: Log): AnswerBells {
+  const script = loadScript("answer-bells");
+  let gathered: Look[] = [];
+  let failing = false;
+
+  const send = async (looks: readonly Look[]): Promise<void> => {
+    const orderIds = looks.flatMap((look) => look.orderIds);
+    try {
+      const answers = readAnswers(await run(script, orderIds), log);
+      failing = false;
+      for (const { resolve } of looks) resolve(answers);
+    } catch (error) {
+      if (!failing) log.warn({ err: error }, "held orders can't be read: trying again");
+      failing = true;
+      for (const { reject } of looks) reject(error);
+    }
+  };
+
+  const flush = (): void => {
+    let together: Look[] = [];
+    let orders = 0;
+    for (const look of gathered.splice(0)) {
+      if (orders + look.orderIds.length > MOST_ORDERS && together.length > 0) {
+        void send(together);
+        together = [];
+        orders = 0;
+      }
+      together.push(look);
+      orders += look.orderIds.length;
+    }
+    void send(together);
+  };
+
+  return (orderIds) =>
+    new Promise((resolve, reject) => {
+      if (gathered.length === 0) setImmediate(flush);
+      gathered.push({ orderIds, resolve, reject });
+    });
+}
+
+function readAnswers(reply: unknown, log: Log): Answers {
+  return new Map(
+    asList(reply).map((answer) => {
+      const [id, fields] = asList(answer);
+      return [asText(id), asList(fields).length > 0 ? readFinalOrder(id, fields, log) : null];
+    }),
+  );
+}
+
+/** An order that somebody has written to by hand must not keep all others waiting. */
+function readFinalOrder(id: unknown, fields: unknown, log: Log): Order | null {
+  try {
+    return readOrder(id, fields);
+  } catch (error) {
+    log.error({ err: error, order_id: id }, "an order can't be read: its customer is told that it is not known");
+    return null;
+  }
+}

@@ -1,0 +1,142 @@
+/** Owns the tests of config.ts. */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isLoopback, readConfig } from "../src/config.ts";
+import { StartError } from "../src/lifecycle.ts";
+
+/** The faults that are told, one a line. */
+function faultsOf(environment: Record<string, string>): string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    expect(error.exitCode).toBe(2);
+    const [title, ...faults] = error.message.split("\n");
+    expect(title).toBe("wrong settings:");
+    return faults.map((fault) => fault.trim());
+  }
+  return [];
+}
+
+const DEFAULTS = {
+  shop: "main",
+  customerPort: 8000,
+  baristaPort: 8001,
+  customerHost: "0.0.0.0",
+  baristaHost: "127.0.0.1",
+  staffToken: undefined,
+  redisUrl: undefined,
+  dataDir: ".data",
+  lanes: 64,
+  maxHeld: 20_000,
+  maxHeldPerAddress: 300,
+  limitCapacity: 250,
+  limitRefillPerSecond: 1,
+  trustedProxies: [],
+  leaseSeconds: 900,
+  maxAttempts: 3,
+  heartbeatSeconds: 25,
+  drainSeconds: 25,
+  outageSeconds: 30,
+  retentionHours: 168,
+  logLevel: "info",
+};
+
+test("without settings, the defaults hold", () => {
+  expect(readConfig({})).toEqual(DEFAULTS);
+  expect(readConfig({ LANES: "", STAFF_TOKEN: undefined, HOME: "/nowhere" })).toEqual(DEFAULTS);
+  expect(Object.isFrozen(readConfig({}))).toBe(true);
+});
+
+test("settings are read in their types", () => {
+  const environment = {
+    CUSTOMER_PORT: "0",
+    LIMIT_REFILL_PER_SECOND: "0.5",
+    TRUSTED_PROXIES: "10.0.0.0/8, 192.0.2.7 ,fd00::/8,",
+  };
+  expect(readConfig(environment)).toMatchObject({
+    customerPort: 0,
+    limitRefillPerSecond: 0.5,
+    trustedProxies: ["10.0.0.0/8", "192.0.2.7", "fd00::/8"],
+  });
+});
+
+test("every fault is told at once, with what is wanted and what was given", () => {
+  expect(
+    faultsOf({
+      SHOP: "my shop",
+      CUSTOMER_PORT: "65536",
+      LANES: "none",
+      LIMIT_REFILL_PER_SECOND: "0",
+      TRUSTED_PROXIES: "10.0.0.0/8,nonsense",
+      LOG_LEVEL: "loud",
+    }).toSorted(),
+  ).toEqual([
+    "CUSTOMER_PORT: must be a whole number from 0 to 65535, not 65536",
+    'LANES: must be a whole number from 1 to 1024, not "none"',
+    "LIMIT_REFILL_PER_SECOND: must be a number from 0.001 to 1000000, not 0",
+    'LOG_LEVEL: must be trace, debug, info, warn, error, fatal or silent, not "loud"',
+    'SHOP: must be 1 to 64 letters, digits, _ or -, not "my shop"',
+    'TRUSTED_PROXIES: must be addresses or CIDRs, separated by commas, not "10.0.0.0/8,nonsense"',
+  ]);
+});
+
+test("a missing token is told together with the other faults", () => {
+  const faults = faultsOf({ BARISTA_HOST: "0.0.0.0", LANES: "none" });
+  const names = faults.map((fault) => fault.replace(/:.*/, ""));
+  expect(names.toSorted()).toEqual(["BARISTA_HOST", "LANES"]);
+});
+
+test.each(["2.5", "1e2", "true", "0x10", "12 lanes"])("a whole number is not read from %p", (value) => {
+  expect(faultsOf({ LANES: value })).toHaveLength(1);
+});
+
+test("secrets are not repeated", () => {
+  const faults = faultsOf({ STAFF_TOKEN: "secret with spaces", REDIS_URL: "http://user:secret@host" });
+  expect(faults.toSorted()).toEqual([
+    "REDIS_URL: must be redis://… or rediss://…",
+    "STAFF_TOKEN: must be 1 to 512 visible ASCII characters",
+  ]);
+});
+
+test("the baristas' port is reached from elsewhere only with a token", () => {
+  expect(faultsOf({ BARISTA_HOST: "0.0.0.0" })).toEqual([
+    "BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only",
+  ]);
+  expect(faultsOf({ BARISTA_HOST: "coffee.example" })).toHaveLength(1);
+  for (const host of ["127.0.0.1", "::1", "localhost"])
+    expect(readConfig({ BARISTA_HOST: host }).baristaHost).toBe(host);
+  expect(readConfig({ STAFF_TOKEN: "t" }).baristaHost).toBe("0.0.0.0");
+  expect(readConfig({ STAFF_TOKEN: "t", BARISTA_HOST: "10.0.0.1" })).toMatchObject({
+    baristaHost: "10.0.0.1",
+    staffToken: "t",
+  });
+});
+
+test("loopback is this machine only, in every spelling", () => {
+  for (const host of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"])
+    expect(isLoopback(host)).toBe(true);
+  for (const host of ["0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "localhost.example", ""])
+    expect(isLoopback(host)).toBe(false);
+});
+
+test(".env.example lists exactly the settings there are, with their defaults", () => {
+  const example = readFileSync(join(import.meta.dir, "../.env.example"), "utf8");
+  const lines = [...example.matchAll(/^(#?)([A-Z_]+)=(.*)$/gm)].map(([, off, name = "", value = ""]) => ({
+    off,
+    name,
+    value,
+  }));
+  const names = lines.map(({ name }) => name);
+  const properties = Object.keys(DEFAULTS).map((name) =>
+    name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
+  );
+  expect(names.toSorted()).toEqual(properties.toSorted());
+  // What is not commented out is the default.
+  expect(readConfig(Object.fromEntries(lines.flatMap(({ off, name, value }) => (off ? [] : [[name, value]]))))).toEqual(
+    DEFAULTS,
+  );
+  const settings = Object.fromEntries(lines.map(({ name, value }) => [name, value || "something"]));
+  expect(() => readConfig(settings)).not.toThrow();
+});

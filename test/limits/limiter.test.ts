@@ -1,0 +1,246 @@
+/** Owns the tests of limiter.ts and take-tokens.lua. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Redis } from "ioredis";
+import pino from "pino";
+import { Limiter, type LimiterSettings } from "../../src/limits/limiter.ts";
+import type { Argument, Script } from "../../src/redis/script.ts";
+import { openTestShop, sharedRedis, silent } from "../support/redis.ts";
+import type { ShopRedis } from "../../src/redis/connections.ts";
+import { until } from "../support/until.ts";
+
+let redis: ShopRedis;
+let client: Redis;
+let runs = 0;
+
+const run = (script: Script, args: readonly Argument[]): Promise<unknown> => {
+  runs += 1;
+  return redis.run(script, args);
+};
+
+/** An address that no other test of this file uses. */
+const someone = () => crypto.randomUUID();
+const keyOf = (address: string) => `${redis.keys.prefix}bucket:orders:${address}`;
+
+class TestLimiter extends Limiter implements Disposable {
+  constructor(own: Partial<LimiterSettings> = {}, log = silent) {
+    super(run, { policy: "orders", capacity: 3, refillPerSecond: 0.001, ...own }, log);
+  }
+
+  /** Takes tokens one after the other. */
+  async takeMany(address: string, count: number) {
+    return await Promise.all(Array.from({ length: count }, () => this.take(address)));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Lets the time of a bucket pass: it was last looked at so many seconds earlier. */
+async function pass(address: string, seconds: number): Promise<void> {
+  const at = Number(await client.hget(keyOf(address), "at"));
+  await client.hset(keyOf(address), "at", (at - seconds).toFixed(6));
+}
+
+beforeAll(async () => {
+  ({ redis } = await openTestShop());
+  client = (await sharedRedis()).connect();
+});
+afterAll(() => {
+  client.disconnect();
+  redis.close();
+});
+
+test("an address has as many tokens as the bucket holds, then is refused with the time of the next one", async () => {
+  using limiter = new TestLimiter();
+  const verdicts = await limiter.takeMany(someone(), 4);
+  expect(verdicts.map(({ allowed, remaining }) => [allowed, remaining])).toEqual([
+    [true, 2],
+    [true, 1],
+    [true, 0],
+    [false, 0],
+  ]);
+  const [first, , third, fourth] = verdicts;
+  // A token takes 1000 s.
+  expect(first?.retryAfterMs).toBe(0);
+  expect(first?.resetAfterMs).toBe(1_000_000);
+  expect(third?.retryAfterMs).toBe(1_000_000);
+  expect(fourth?.retryAfterMs).toBe(1_000_000);
+  expect(fourth?.resetAfterMs).toBe(3_000_000);
+});
+
+test("addresses and policies have buckets of their own", async () => {
+  using limiter = new TestLimiter({ capacity: 1 });
+  using other = new TestLimiter({ capacity: 1, policy: "others" });
+  const [one, two] = [someone(), someone()];
+  expect((await limiter.take(one)).allowed).toBe(true);
+  expect((await limiter.take(two)).allowed).toBe(true);
+  expect((await other.take(one)).allowed).toBe(true);
+  expect((await limiter.take(one)).allowed).toBe(false);
+});
+
+test("replicas share a bucket", async () => {
+  using here = new TestLimiter({ capacity: 2 });
+  using there = new TestLimiter({ capacity: 2 });
+  const address = someone();
+  const verdicts = [await here.take(address), await there.take(address), await here.take(address)];
+  expect(verdicts.map(({ allowed }) => allowed)).toEqual([true, true, false]);
+});
+
+test("a bucket is forgotten when it would be full again", async () => {
+  using limiter = new TestLimiter();
+  const address = someone();
+  const { resetAfterMs } = await limiter.take(address);
+  const ttlMs = await client.pttl(keyOf(address));
+  expect(ttlMs).toBeLessThanOrEqual(resetAfterMs);
+  expect(ttlMs).toBeGreaterThan(resetAfterMs - 60_000);
+});
+
+test("a clock that was set back empties no bucket", async () => {
+  using limiter = new TestLimiter();
+  const address = someone();
+  await limiter.take(address);
+  await pass(address, -3600);
+  expect(await limiter.take(address)).toMatchObject({ allowed: true, remaining: 1 });
+});
+
+test("whatever time passes, no more is allowed than was there at first and came since, and no less", async () => {
+  const pauses = fc.array(fc.tuple(fc.integer({ min: 1, max: 8 }), fc.double({ min: 0, max: 30, noNaN: true })), {
+    maxLength: 8,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      pauses,
+      fc.integer({ min: 1, max: 10 }),
+      fc.constantFrom(0.1, 0.5, 1, 3),
+      async (rounds, capacity, refillPerSecond) => {
+        using limiter = new TestLimiter({ capacity, refillPerSecond });
+        const address = someone();
+        const begun = performance.now();
+        let passed = 0;
+        let allowed = 0;
+        // What is there at least: as if no real time went by.
+        let tokens = capacity;
+        for (const [count, pause] of rounds) {
+          for (const verdict of await limiter.takeMany(address, count)) {
+            if (verdict.allowed) {
+              allowed += 1;
+              tokens = Math.max(0, tokens - 1);
+            } else expect(tokens).toBeLessThan(1.001);
+            const elapsed = passed + (performance.now() - begun) / 1000;
+            expect(allowed).toBeLessThanOrEqual(capacity + refillPerSecond * elapsed + 0.001);
+          }
+          if ((await client.exists(keyOf(address))) === 0) continue;
+          await pass(address, pause);
+          passed += pause;
+          tokens = Math.min(capacity, tokens + pause * refillPerSecond);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+}, 30_000);
+
+test("a bucket refills steadily, and never over its rim", async () => {
+  using limiter = new TestLimiter({ capacity: 5 });
+  const address = someone();
+  await limiter.takeMany(address, 5);
+  await pass(address, 2500);
+  expect(await limiter.take(address)).toMatchObject({ allowed: true, remaining: 1 });
+  await pass(address, 1_000_000);
+  expect(await limiter.take(address)).toMatchObject({ allowed: true, remaining: 4 });
+});
+
+test("who was refused is refused again without asking Redis, until a token is there", async () => {
+  using limiter = new TestLimiter({ capacity: 1, refillPerSecond: 2 });
+  const address = someone();
+  expect(limiter.recall(address)).toBeUndefined();
+  const [granted, denied] = await limiter.takeMany(address, 2);
+  expect([granted?.allowed, denied?.allowed]).toEqual([true, false]);
+  runs = 0;
+  let recalled = 0;
+  await until(() => {
+    const verdict = limiter.recall(address);
+    if (!verdict) return true;
+    recalled += 1;
+    expect(verdict).toMatchObject({ allowed: false, remaining: 0 });
+    expect(verdict.retryAfterMs).toBeGreaterThan(0);
+    expect(verdict.retryAfterMs).toBeLessThanOrEqual(denied?.retryAfterMs ?? 0);
+    expect(verdict.resetAfterMs).toBeGreaterThanOrEqual(verdict.retryAfterMs);
+    return false;
+  }, "it may ask again");
+  expect(recalled).toBeGreaterThan(0);
+  expect(runs).toBe(0);
+  expect((await limiter.take(address)).allowed).toBe(true);
+});
+
+test("who has a token is not refused from memory", async () => {
+  using limiter = new TestLimiter();
+  const address = someone();
+  await limiter.takeMany(address, 3);
+  expect(limiter.recall(address)).toBeUndefined();
+});
+
+test("a flood from one address asks Redis once", async () => {
+  using limiter = new TestLimiter({ capacity: 1 });
+  const address = someone();
+  runs = 0;
+  await limiter.takeMany(address, 2);
+  for (let request = 0; request < 10_000; request++) expect(limiter.recall(address)?.allowed).toBe(false);
+  expect(runs).toBe(1);
+});
+
+test("so many refused addresses are remembered, and the one remembered longest is forgotten first", async () => {
+  using limiter = new TestLimiter({ capacity: 1 });
+  const flood = Array.from({ length: 10_001 }, (_, index) => `flood-${index}`);
+  for (let round = 1; round <= 2; round++) await Promise.all(flood.map((address) => limiter.take(address)));
+  const forgotten = flood.filter((address) => limiter.recall(address) === undefined);
+  expect(forgotten).toEqual(["flood-0"]);
+}, 30_000);
+
+test("the headers tell the policy, what is left, and when to come back", () => {
+  using limiter = new TestLimiter({ capacity: 250, refillPerSecond: 2 });
+  expect(limiter.headers({ allowed: true, remaining: 249, retryAfterMs: 0, resetAfterMs: 500 })).toEqual({
+    "RateLimit-Policy": '"orders";q=250;w=125',
+    RateLimit: '"orders";r=249;t=1',
+  });
+  expect(limiter.headers({ allowed: true, remaining: 0, retryAfterMs: 500, resetAfterMs: 125_000 })).toEqual({
+    "RateLimit-Policy": '"orders";q=250;w=125',
+    RateLimit: '"orders";r=0;t=1',
+  });
+  expect(limiter.headers({ allowed: false, remaining: 0, retryAfterMs: 61_001, resetAfterMs: 125_000 })).toEqual({
+    "RateLimit-Policy": '"orders";q=250;w=125',
+    RateLimit: '"orders";r=0;t=62',
+    "Retry-After": "62",
+  });
+  // Zero would be asked again at once.
+  expect(limiter.headers({ allowed: false, remaining: 0, retryAfterMs: 0, resetAfterMs: 1 })).toMatchObject({
+    "Retry-After": "1",
+  });
+});
+
+test("refusals are logged as one line, and none where there were none", async () => {
+  const lines: unknown[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const limiter = new TestLimiter({ capacity: 1 }, log);
+  const [one, two] = [someone(), someone()];
+  await limiter.takeMany(one, 3);
+  await limiter.takeMany(two, 2);
+  limiter.recall(one);
+  limiter.recall(someone());
+  expect(lines).toEqual([]);
+  limiter.close();
+  limiter.close();
+  new TestLimiter({}, log).close();
+  expect(lines).toEqual([expect.objectContaining({ refused: 4, addresses: 2 })]);
+});
+
+test("a bucket that fails, fails alone", async () => {
+  using limiter = new TestLimiter();
+  const [one, broken] = [someone(), someone()];
+  await client.set(keyOf(broken), "no hash");
+  const outcomes = await Promise.allSettled([limiter.take(broken), limiter.take(one)]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+  expect(limiter.recall(broken)).toBeUndefined();
+});

@@ -1,0 +1,68 @@
+/** Owns the tests of extend-order.lua. */
+import { expect, test } from "bun:test";
+import { loadScript } from "../../src/redis/script.ts";
+import { TestOrders } from "../support/orders.ts";
+
+const script = loadScript("extend-order");
+
+const deadlineOf = async (shop: TestOrders, id: string) =>
+  Number(await shop.client.zscore(shop.key("leases:default"), id));
+
+test("an extended order has a new lease, and its claim lives as long", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 60 }) });
+  const before = await deadlineOf(shop, "A");
+  const changes = await shop.changes(async () => {
+    expect(await shop.ordersWith({ leaseSeconds: 600 }).extend({ orderId: "A", barista: "Grace" })).toMatchObject({
+      kind: "changed",
+      order: { order_id: "A", status: "brewing", barista: "Grace", attempts: 1 },
+    });
+  });
+  expect(changes).toEqual({
+    "events.3": "nothing → order.extended A",
+    "order:A.extended_by": "nothing → uuid",
+  });
+  expect((await deadlineOf(shop, "A")) - before).toBeGreaterThanOrEqual(540_000);
+  expect(await shop.ttlMs("claim:c1")).toBeGreaterThan(500_000);
+});
+
+test("an extension that is sent again does not extend again", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace");
+  const first = await shop.redis.run(script, [60_000, "request-1", "A", ""]);
+  const deadline = await deadlineOf(shop, "A");
+  const changes = await shop.changes(async () =>
+    expect(await shop.redis.run(script, [120_000, "request-1", "A", ""])).toEqual(first),
+  );
+  expect(changes).toEqual({});
+  expect(await deadlineOf(shop, "A")).toBe(deadline);
+
+  await shop.redis.run(script, [120_000, "request-2", "A", ""]);
+  expect(await deadlineOf(shop, "A")).toBeGreaterThan(deadline);
+});
+
+test("only who holds a brewing order may extend it", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["cancelled", "brewing", "queued"]);
+  await shop.orders.cancel({ orderId: "cancelled", canceller: "customer", reason: "customer" });
+  await shop.start("Grace");
+  const refusal = (orderId: string, barista?: string) => shop.orders.extend({ orderId, barista });
+  const changes = await shop.changes(async () => {
+    expect(await refusal("nobody's")).toEqual({ kind: "unknown" });
+    expect(await refusal("queued")).toEqual({ kind: "conflict", status: "queued", barista: "" });
+    expect(await refusal("brewing", "Linus")).toEqual({ kind: "conflict", status: "brewing", barista: "Grace" });
+    expect(await refusal("cancelled")).toEqual({ kind: "conflict", status: "cancelled", barista: "" });
+  });
+  expect(changes).toEqual({});
+});
+
+test("an order extended after its lease ran out is not offered to others", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.startAndLoseLease("Grace");
+  expect(await shop.orders.extend({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "changed" });
+  expect(await shop.start("Linus")).toBeNull();
+  expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "changed" });
+});

@@ -1,0 +1,135 @@
+/** Owns the tests of finish-order.lua. */
+import { expect, test } from "bun:test";
+import { TestOrders } from "../support/orders.ts";
+import { endings } from "../support/settled.ts";
+
+const HOUR_MS = 3_600_000;
+
+test("a finished order is ready, off the queue, and its bell rings", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"], { idempotencyKey: "" });
+  await shop.start("Grace", { claim: "c1" });
+  const changes = await shop.changes(async () => {
+    expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toMatchObject({
+      kind: "changed",
+      order: { order_id: "A", status: "ready", barista: "Grace" },
+    });
+  });
+  expect(changes).toEqual({
+    "bell:A": "nothing → list with TTL: 1",
+    "events.4": "nothing → order.finished A",
+    "leases:default": "zset: A time → nothing",
+    "order:A": "hash → hash with TTL",
+    "order:A.entry": "in the queue → not in the queue",
+    "order:A.finished_at": "nothing → time",
+    "order:A.status": "brewing → ready",
+    "queue:default": "stream: A, B → stream: B",
+    "queue:default.pending": "A by Grace → ",
+    "waits:default": "nothing → list with TTL: a wait",
+  });
+});
+
+test("the claim of a final order is forgotten once nothing of it can be on its way", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace", { claim: "c1" });
+  await shop.orders.finish({ orderId: "A" });
+  expect(await shop.ttlMs("claim:c1")).toBeLessThanOrEqual(10_000);
+});
+
+test("a final order and its Idempotency-Key are kept for the retention from then on, its bell for minutes", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"], { idempotencyKey: "k" });
+  await shop.client.pexpire(shop.key("once:k"), 60_000);
+  await shop.start("Grace");
+  await shop.ordersWith({ retentionHours: 5 }).finish({ orderId: "A" });
+  for (const name of ["order:A", "once:k"]) {
+    const ttlMs = await shop.ttlMs(name);
+    expect(ttlMs).toBeGreaterThan(4 * HOUR_MS);
+    expect(ttlMs).toBeLessThanOrEqual(5 * HOUR_MS);
+  }
+  const bellMs = await shop.ttlMs("bell:A");
+  // Longer than a block of a lane.
+  expect(bellMs).toBeGreaterThan(60_000);
+  expect(bellMs).toBeLessThanOrEqual(120_000);
+});
+
+test("finishing again answers the same, by the same barista or by nobody in particular", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace");
+  const first = await shop.orders.finish({ orderId: "A", barista: "Grace" });
+  const changes = await shop.changes(async () => {
+    expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toEqual(first);
+    expect(await shop.orders.finish({ orderId: "A" })).toEqual(first);
+  });
+  expect(changes).toEqual({});
+});
+
+test("one order finished twice in one tick is finished once", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace");
+  const [first, second] = await Promise.all([
+    shop.orders.finish({ orderId: "A" }),
+    shop.orders.finish({ orderId: "A" }),
+  ]);
+  expect(second).toEqual(first);
+  expect(await shop.state()).toMatchObject({ "bell:A": "list with TTL: 1", "waits:default": "list with TTL: a wait" });
+});
+
+test("what can't be finished is refused with the order's state, and nothing changes", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["cancelled", "ready", "brewing", "queued"]);
+  await shop.orders.cancel({ orderId: "cancelled", canceller: "customer", reason: "customer" });
+  await shop.start("Grace");
+  await shop.orders.finish({ orderId: "ready" });
+  await shop.start("Grace");
+  const refusal = (orderId: string, barista?: string) => shop.orders.finish({ orderId, barista });
+  const changes = await shop.changes(async () => {
+    expect(await refusal("nobody's")).toEqual({ kind: "unknown" });
+    expect(await refusal("queued")).toEqual({ kind: "conflict", status: "queued", barista: "" });
+    expect(await refusal("brewing", "Linus")).toEqual({ kind: "conflict", status: "brewing", barista: "Grace" });
+    expect(await refusal("ready", "Linus")).toEqual({ kind: "conflict", status: "ready", barista: "Grace" });
+    expect(await refusal("cancelled")).toEqual({ kind: "conflict", status: "cancelled", barista: "" });
+  });
+  expect(changes).toEqual({});
+});
+
+test("a barista whose lease ran out may still finish, until somebody else has the order", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.startAndLoseLease("Grace");
+  expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "changed" });
+  expect(await shop.state()).toMatchObject({ "order:A.status": "ready", "queue:default": "stream: B" });
+
+  await shop.startAndLoseLease("Grace");
+  expect(await shop.start("Linus")).toBe("B");
+  expect(await shop.orders.finish({ orderId: "B", barista: "Grace" })).toEqual({
+    kind: "conflict",
+    status: "brewing",
+    barista: "Linus",
+  });
+});
+
+test("only the latest waits are kept", async () => {
+  await using shop = await TestOrders.open();
+  const ids = Array.from({ length: 60 }, (_, index) => `order-${index}`);
+  await shop.place(ids);
+  await Promise.all(ids.map(() => shop.start("Grace")));
+  await Promise.all(ids.map((orderId) => shop.orders.finish({ orderId })));
+  expect(await shop.client.llen(shop.key("waits:default"))).toBe(51);
+  expect(await shop.ttlMs("waits:default")).toBeLessThanOrEqual(24 * HOUR_MS);
+});
+
+test("a finish that fails, fails alone", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.client.set(shop.key("order:broken"), "no hash");
+  await shop.start("Grace");
+  await shop.start("Grace");
+  const [first, second, third] = await endings(["A", "broken", "B"].map((orderId) => shop.orders.finish({ orderId })));
+  expect([first, third]).toEqual(["fulfilled", "fulfilled"]);
+  expect(second).toStartWith("Error: finish-order: WRONGTYPE");
+  expect(await shop.state()).toMatchObject({ "order:A.status": "ready", "order:B.status": "ready" });
+});

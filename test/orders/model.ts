@@ -1,0 +1,240 @@
+/**
+ * Owns the model of a shop that random histories are compared with: its orders, queues and events in memory, without a clock.
+ * Always holds: one change, one event; the bell of an order has rung once when it is final, and never before.
+ */
+
+export type Outcome =
+  | { readonly kind: "placed" | "started" | "joined"; readonly orderId: string }
+  | { readonly kind: "changed"; readonly orderId: string; readonly status: string }
+  | { readonly kind: "conflict"; readonly status: string; readonly barista: string }
+  | { readonly kind: "expired"; readonly cancelled: number }
+  | { readonly kind: "empty" | "unknown" | "mismatch" | "ran_out" };
+
+/** What can be seen of a shop after a command. */
+export interface Observation {
+  /** Appended since the last observation. */
+  readonly events: string[];
+  /** By queue: queued ids in their order, brewing ones, open ones, and who was given which. */
+  readonly queues: Readonly<
+    Record<string, { waiting: string[]; leases: string[]; entries: string[]; given: Record<string, string> }>
+  >;
+  readonly orders: Readonly<
+    Record<
+      string,
+      {
+        status: string | undefined;
+        attempts: number;
+        barista: string | undefined;
+        reason: string | undefined;
+        expiries: number;
+        rung: number;
+        kept: boolean;
+        /** 1 is next; undefined unless queued. */
+        position: number | undefined;
+      }
+    >
+  >;
+}
+
+interface ModelOrder {
+  readonly id: string;
+  readonly queue: string;
+  status: "queued" | "brewing" | "ready" | "cancelled";
+  attempts: number;
+  expiries: number;
+  /** When its lease ran out, counted; undefined while it runs. */
+  ranOut: number | undefined;
+  barista: string | undefined;
+  reason: string | undefined;
+  /** Who was given its entry in the stream; stays with a released order. */
+  given: string | undefined;
+}
+
+interface Starting {
+  readonly claim: string;
+  readonly barista: string;
+  readonly queue: string;
+}
+
+interface Cancelling {
+  readonly id: string;
+  readonly barista: string | undefined;
+  readonly canceller: "customer" | "barista";
+}
+
+export class ShopModel {
+  /** In the order of placing, which is the order of the queues. */
+  readonly #orders = new Map<string, ModelOrder>();
+  readonly #claims = new Map<string, ModelOrder>();
+  readonly #maxAttempts: number;
+  #events: string[] = [];
+  #runOuts = 0;
+
+  constructor(maxAttempts: number) {
+    this.#maxAttempts = maxAttempts;
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#orders.keys()];
+  }
+
+  place(id: string, queue: string): Outcome {
+    const fresh = { status: "queued", attempts: 0, expiries: 0, ranOut: undefined } as const;
+    this.#orders.set(id, { id, queue, ...fresh, barista: undefined, reason: undefined, given: undefined });
+    this.#events.push(`order.placed ${id}`);
+    return { kind: "placed", orderId: id };
+  }
+
+  start({ claim, barista, queue }: Starting): Outcome {
+    const before = this.#claims.get(claim);
+    // A claim that was finished or cancelled is spent.
+    if (before) return before.status === "brewing" ? { kind: "started", orderId: before.id } : { kind: "empty" };
+    const order = this.#takeExpired(queue) ?? this.#queued(queue)[0];
+    if (!order) return { kind: "empty" };
+    Object.assign(order, {
+      status: "brewing",
+      barista,
+      given: barista,
+      ranOut: undefined,
+      attempts: order.attempts + 1,
+    });
+    this.#claims.set(claim, order);
+    this.#events.push(`order.started ${order.id}`);
+    return { kind: "started", orderId: order.id };
+  }
+
+  finish(id: string, barista: string | undefined): Outcome {
+    const order = this.#orders.get(id);
+    if (order?.status === "ready" && isOf(order, barista)) return changed(order);
+    if (!order || !isHeld(order, barista)) return refusal(order);
+    this.#close(order, "ready");
+    this.#events.push(`order.finished ${id}`);
+    return changed(order);
+  }
+
+  release(id: string, barista: string | undefined): Outcome {
+    const order = this.#orders.get(id);
+    if (!order || !isHeld(order, barista)) return refusal(order);
+    this.#forgetClaim(order);
+    Object.assign(order, { status: "queued", barista: undefined, ranOut: undefined });
+    this.#events.push(`order.released ${id}`);
+    return changed(order);
+  }
+
+  extend(id: string, barista: string | undefined): Outcome {
+    const order = this.#orders.get(id);
+    if (!order || !isHeld(order, barista)) return refusal(order);
+    order.ranOut = undefined;
+    this.#events.push(`order.extended ${id}`);
+    return changed(order);
+  }
+
+  cancel({ id, barista, canceller }: Cancelling): Outcome {
+    const order = this.#orders.get(id);
+    if (order?.status === "cancelled" && order.reason === canceller) return changed(order);
+    const may = order?.status === "queued" || (order && canceller === "barista" && isHeld(order, barista));
+    if (!order || !may) return refusal(order);
+    this.#cancel(order, canceller);
+    return changed(order);
+  }
+
+  /** The lease of a brewing order runs out. */
+  runOut(id: string): Outcome {
+    const order = this.#orders.get(id);
+    if (order?.status === "brewing") {
+      this.#forgetClaim(order);
+      order.ranOut = this.#runOuts += 1;
+    }
+    return { kind: "ran_out" };
+  }
+
+  /** The sweeper comes by. */
+  expire(): Outcome {
+    const last = this.#expired([...this.#orders.values()]).filter(({ expiries }) => expiries + 1 >= this.#maxAttempts);
+    for (const order of last) this.#cancel(order, "barista_timeout");
+    return { kind: "expired", cancelled: last.length };
+  }
+
+  /** What should be seen now; its events count as observed. */
+  observe(queues: readonly string[]): Observation {
+    const events = this.#events;
+    this.#events = [];
+    return {
+      events,
+      queues: Object.fromEntries(queues.map((queue) => [queue, this.#observeQueue(queue)])),
+      orders: Object.fromEntries(
+        [...this.#orders.values()].map(({ id, queue, status, attempts, barista, reason, expiries }) => {
+          const isFinal = status === "ready" || status === "cancelled";
+          const position =
+            status === "queued" ? this.#queued(queue).findIndex((other) => other.id === id) + 1 : undefined;
+          return [id, { status, attempts, barista, reason, expiries, rung: isFinal ? 1 : 0, kept: !isFinal, position }];
+        }),
+      ),
+    };
+  }
+
+  #observeQueue(queue: string): Observation["queues"][string] {
+    const open = this.#inQueue(queue).filter(({ status }) => status === "queued" || status === "brewing");
+    const idsOf = (orders: readonly ModelOrder[]) => orders.map(({ id }) => id);
+    return {
+      waiting: idsOf(this.#queued(queue)),
+      leases: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
+      entries: idsOf(open).toSorted(),
+      given: Object.fromEntries(open.flatMap(({ id, given }) => (given === undefined ? [] : [[id, given]]))),
+    };
+  }
+
+  #takeExpired(queue: string): ModelOrder | undefined {
+    for (const order of this.#expired(this.#inQueue(queue))) {
+      order.expiries += 1;
+      if (order.expiries < this.#maxAttempts) return order;
+      this.#cancel(order, "barista_timeout");
+    }
+    return undefined;
+  }
+
+  #cancel(order: ModelOrder, reason: string): void {
+    order.reason = reason;
+    this.#close(order, "cancelled");
+    this.#events.push(`order.cancelled ${order.id}`);
+  }
+
+  #close(order: ModelOrder, status: "ready" | "cancelled"): void {
+    Object.assign(order, { status, given: undefined, ranOut: undefined });
+  }
+
+  #forgetClaim(order: ModelOrder): void {
+    for (const [claim, claimed] of this.#claims) if (claimed === order) this.#claims.delete(claim);
+  }
+
+  #inQueue(queue: string): ModelOrder[] {
+    return [...this.#orders.values()].filter((order) => order.queue === queue);
+  }
+
+  #queued(queue: string): ModelOrder[] {
+    return this.#inQueue(queue).filter(({ status }) => status === "queued");
+  }
+
+  /** The first that ran out first. */
+  #expired(orders: readonly ModelOrder[]): ModelOrder[] {
+    return orders
+      .filter(({ ranOut }) => ranOut !== undefined)
+      .toSorted((one, other) => (one.ranOut ?? 0) - (other.ranOut ?? 0));
+  }
+}
+
+function isOf(order: ModelOrder, barista: string | undefined): boolean {
+  return barista === undefined || barista === order.barista;
+}
+
+function isHeld(order: ModelOrder, barista: string | undefined): boolean {
+  return order.status === "brewing" && isOf(order, barista);
+}
+
+function changed({ id, status }: ModelOrder): Outcome {
+  return { kind: "changed", orderId: id, status };
+}
+
+function refusal(order: ModelOrder | undefined): Outcome {
+  return order ? { kind: "conflict", status: order.status, barista: order.barista ?? "" } : { kind: "unknown" };
+}

@@ -1,0 +1,70 @@
+/** The verbs on a line to Redis that is cut for long: what was refused then is not made later, for nobody. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { TestRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
+import { Cafe, endOf, soon } from "../waiting/cafe.ts";
+import { Line } from "../waiting/line.ts";
+
+setDefaultTimeout(60_000);
+
+test("an order that was refused in an outage is not made after it", async () => {
+  // One of the test's own: nobody has cancelled an order there yet, so Redis does not know that script.
+  const server = await TestRedis.start();
+  try {
+    await using cafe = await Cafe.open({ server, outageSeconds: 1 });
+    using line = new Line(server.port);
+    const replica = await cafe.replica(line.url);
+    await replica.place(1);
+    line.cut();
+    const orderId = Bun.randomUUIDv7();
+    const placed = replica.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {} });
+    expect(
+      await placed.then(
+        ({ kind }) => kind,
+        () => "refused",
+      ),
+    ).toBe("refused");
+    // As long as any other command waits, whatever the refused one has left behind.
+    for (let waited = 0; waited < 2; waited += 1) {
+      expect(
+        await replica.orders.find(orderId).then(
+          ({ kind }) => kind,
+          () => "refused",
+        ),
+      ).toBe("refused");
+    }
+    line.mend();
+    await until(async () => await replica.redis.isReady(), "Redis is back");
+    const isUnmade = async (): Promise<boolean> => {
+      const found = await replica.orders.find(orderId);
+      return found.kind === "unknown" || found.order.status === "cancelled";
+    };
+    await until(isUnmade, "nobody will make the order");
+  } finally {
+    await server.stop();
+  }
+});
+
+test("what waits through an outage is answered as soon as it is over", async () => {
+  const server = await TestRedis.start();
+  try {
+    // Longer than the test waits for an answer.
+    await using cafe = await Cafe.open({ server, outageSeconds: 25 });
+    using line = new Line(server.port);
+    const replica = await cafe.replica(line.url);
+    line.cut();
+    await until(() => line.refused > 0, "the connection is lost");
+    const orderId = Bun.randomUUIDv7();
+    const placed = replica.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {} });
+    const visit = replica.visit(orderId);
+    const refused = line.refused;
+    await until(() => line.refused >= refused + 12, "it was tried to connect several times meanwhile");
+    line.mend();
+    expect(await soon(placed, "the order is placed")).toEqual({ kind: "placed", orderId });
+    await replica.orders.cancel({ orderId, canceller: "customer", reason: "customer" });
+    expect(await endOf(visit)).toBe("cancelled");
+  } finally {
+    await server.stop();
+  }
+});

@@ -1,0 +1,103 @@
+/** Owns the tests of release-order.lua. */
+import { expect, test } from "bun:test";
+import { loadScript } from "../../src/redis/script.ts";
+import { TestOrders } from "../support/orders.ts";
+import { until } from "../support/until.ts";
+
+const script = loadScript("release-order");
+const dropClaim = loadScript("drop-claim");
+
+test("a released order stands at its old place in the queue, and nobody holds it", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.start("Grace", { claim: "c1" });
+  const wakes = await shop.wakes();
+  const changes = await shop.changes(async () => {
+    const outcome = await shop.orders.release({ orderId: "A", barista: "Grace" });
+    expect(outcome).toMatchObject({ kind: "changed", order: { order_id: "A", status: "queued", attempts: 1 } });
+    expect(outcome).not.toHaveProperty("order.barista");
+  });
+  expect(changes).toEqual({
+    "claim:c1": "string with TTL: A → nothing",
+    "events.4": "nothing → order.released A",
+    "leases:default": "zset: A time → nothing",
+    "order:A.status": "brewing → queued",
+    "order:A.barista": "Grace → nothing",
+    "order:A.claim": "c1 → nothing",
+    "order:A.started_at": "time → nothing",
+    "order:A.released_by": "nothing → uuid",
+    // It keeps its entry in the stream, pending: start-order.lua claims it from there.
+    "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
+  });
+  await until(() => wakes.length > 0, "a barista is woken");
+  expect(wakes).toEqual(["1 default"]);
+});
+
+test("only who holds a brewing order may release it", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["ready", "brewing", "queued"]);
+  await shop.start("Grace");
+  await shop.orders.finish({ orderId: "ready" });
+  await shop.start("Grace");
+  const refusal = (orderId: string, barista?: string) => shop.orders.release({ orderId, barista });
+  const changes = await shop.changes(async () => {
+    expect(await refusal("nobody's")).toEqual({ kind: "unknown" });
+    expect(await refusal("queued")).toEqual({ kind: "conflict", status: "queued", barista: "" });
+    expect(await refusal("brewing", "Linus")).toEqual({ kind: "conflict", status: "brewing", barista: "Grace" });
+    expect(await refusal("ready", "Grace")).toEqual({ kind: "conflict", status: "ready", barista: "Grace" });
+  });
+  expect(changes).toEqual({});
+});
+
+test("a release that is sent again changes nothing, whoever has the order by then", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace");
+  const release = () => shop.redis.run(script, ["request-1", "A", ""]);
+  const first = await release();
+  expect(await shop.changes(async () => expect(await release()).toEqual(first))).toEqual({});
+  await shop.start("Linus");
+  const changes = await shop.changes(async () =>
+    expect(await release()).toMatchObject([["released", "A", expect.anything()]]),
+  );
+  expect(changes).toEqual({});
+});
+
+test("releasing twice is refused the second time", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace");
+  await shop.orders.release({ orderId: "A" });
+  expect(await shop.orders.release({ orderId: "A" })).toEqual({ kind: "conflict", status: "queued", barista: "" });
+});
+
+test("an order whose lease ran out can be released by who held it", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.startAndLoseLease("Grace");
+  expect(await shop.orders.release({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "changed" });
+  const state = await shop.state();
+  expect(state).toMatchObject({ "order:A.status": "queued", "waiting:default": "zset: A place 1" });
+  expect(state).not.toHaveProperty(["leases:default"]);
+  expect(state).not.toHaveProperty(["order:A.expiries"]);
+});
+
+test("a dropped claim gives its order back, once, and never one that is final or somebody else's", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Linus", { claim: "c2" });
+  await shop.orders.finish({ orderId: "B" });
+  const drop = (claim: string) => shop.redis.run(dropClaim, [claim]);
+  const changes = await shop.changes(async () => expect(await drop("c1")).toEqual([["released", "A"]]));
+  expect(changes).toMatchObject({
+    "claim:c1": "string with TTL: A → nothing",
+    "leases:default": "zset: A time → nothing",
+    "order:A.status": "brewing → queued",
+    "waiting:default": "nothing → zset: A place 1",
+  });
+  const again = await shop.changes(async () => {
+    for (const claim of ["c1", "c2", "nobody's"]) expect(await drop(claim)).toEqual([["empty"]]);
+  });
+  expect(again).toEqual({});
+});

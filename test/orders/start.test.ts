@@ -1,0 +1,225 @@
+/** Owns the tests of start-order.lua. */
+import { expect, test } from "bun:test";
+import { TestOrders } from "../support/orders.ts";
+import { endings } from "../support/settled.ts";
+
+test("the oldest order is started, under a lease and a claim", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  const changes = await shop.changes(async () => {
+    const outcome = await shop.orders.start({ claim: "c1", barista: "Grace", queue: "default" });
+    expect(outcome).toMatchObject({
+      kind: "started",
+      order: { order_id: "A", status: "brewing", barista: "Grace", attempts: 1, number: 1 },
+    });
+  });
+  expect(changes).toEqual({
+    "claim:c1": "nothing → string with TTL: A",
+    "events.3": "nothing → order.started A",
+    "leases:default": "nothing → zset: A time",
+    "order:A.status": "queued → brewing",
+    "order:A.attempts": "0 → 1",
+    "order:A.barista": "nothing → Grace",
+    "order:A.claim": "nothing → c1",
+    "order:A.started_at": "nothing → time",
+    // The group is made by the first start of a new Redis.
+    "queue:default.consumers": "nothing → Grace",
+    "queue:default.pending": "nothing → A by Grace",
+    "waiting:default": "zset: A place 1, B place 2 → zset: B place 2",
+  });
+});
+
+test("the lease and the claim end together", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 60 }) });
+  const startedAt = Number(await shop.client.hget(shop.key("order:A"), "started_at"));
+  expect(Number(await shop.client.zscore(shop.key("leases:default"), "A"))).toBe(startedAt + 60_000);
+  const ttlMs = await shop.ttlMs("claim:c1");
+  expect(ttlMs).toBeGreaterThan(30_000);
+  expect(ttlMs).toBeLessThanOrEqual(60_000);
+});
+
+test("an empty queue and one that never was give nothing, and change nothing", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  expect(await shop.start("Grace")).toBe("A");
+  const changes = await shop.changes(async () => {
+    expect(await shop.orders.start({ claim: "c1", barista: "Linus", queue: "default" })).toEqual({ kind: "empty" });
+    expect(await shop.orders.start({ claim: "c2", barista: "Linus", queue: "patio" })).toEqual({ kind: "empty" });
+  });
+  expect(changes).toEqual({});
+});
+
+test("orders are started oldest first, also by many baristas at once", async () => {
+  await using shop = await TestOrders.open();
+  const ids = Array.from({ length: 20 }, (_, index) => `order-${index}`);
+  await shop.place(ids);
+  expect(await Promise.all([...ids, "one too many"].map((_, index) => shop.start(`barista-${index % 4}`)))).toEqual([
+    ...ids,
+    null,
+  ]);
+});
+
+test("each queue gives its own orders", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.place(["B"], { queue: "patio" });
+  expect(await shop.start("Grace", { queue: "patio" })).toBe("B");
+  expect(await shop.start("Grace", { queue: "patio" })).toBeNull();
+  expect(await shop.start("Grace")).toBe("A");
+});
+
+test("an empty queue does not keep the baristas of another waiting, in one tick", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  const queues = ["patio", "default", "patio", "default", "default"];
+  expect(await Promise.all(queues.map((queue) => shop.start("Grace", { queue })))).toEqual([
+    null,
+    "A",
+    null,
+    "B",
+    null,
+  ]);
+});
+
+test("the same claim gets the same order again, and nothing changes", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  const claim = { claim: "c1", barista: "Grace", queue: "default" };
+  const first = await shop.orders.start(claim);
+  const changes = await shop.changes(async () => {
+    expect(await shop.orders.start(claim)).toEqual(first);
+    expect(await Promise.all([shop.orders.start(claim), shop.orders.start(claim)])).toEqual([first, first]);
+  });
+  expect(changes).toEqual({});
+});
+
+test("one claim sent twice in one tick gets one order", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  expect(await Promise.all([shop.start("Grace", { claim: "c1" }), shop.start("Grace", { claim: "c1" })])).toEqual([
+    "A",
+    "A",
+  ]);
+  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: B place 2", "order:A.attempts": "1" });
+});
+
+test("the claim of a finished order gives nothing, though others wait", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.start("Grace", { claim: "c1" });
+  await shop.orders.finish({ orderId: "A" });
+  const changes = await shop.changes(async () => expect(await shop.start("Grace", { claim: "c1" })).toBeNull());
+  expect(changes).toEqual({});
+});
+
+test("a released order is started again before newer ones", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C"]);
+  expect(await shop.start("Grace")).toBe("A");
+  expect(await shop.start("Linus")).toBe("B");
+  await shop.orders.release({ orderId: "B" });
+  await shop.orders.release({ orderId: "A" });
+  expect(await shop.changes(async () => expect(await shop.start("Ada", { claim: "c1" })).toBe("A"))).toEqual({
+    "claim:c1": "nothing → string with TTL: A",
+    "events.8": "nothing → order.started A",
+    "leases:default": "nothing → zset: A time",
+    "order:A.status": "queued → brewing",
+    "order:A.attempts": "1 → 2",
+    "order:A.barista": "nothing → Ada",
+    "order:A.claim": "nothing → c1",
+    "order:A.started_at": "nothing → time",
+    "queue:default.consumers": "Grace, Linus → Ada, Grace, Linus",
+    "queue:default.pending": "A by Grace, B by Linus → A by Ada, B by Linus",
+    "waiting:default": "zset: A place 1, B place 2, C place 3 → zset: B place 2, C place 3",
+  });
+  expect([await shop.start("Ada"), await shop.start("Ada"), await shop.start("Ada")]).toEqual(["B", "C", null]);
+});
+
+test("an order whose lease ran out is given to the next barista before the oldest queued one", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C"]);
+  await shop.start("Linus");
+  expect(await shop.startAndLoseLease("Grace")).toBe("B");
+  await shop.orders.release({ orderId: "A" });
+  expect(await shop.changes(async () => expect(await shop.start("Ada", { claim: "c1" })).toBe("B"))).toEqual({
+    "claim:c1": "nothing → string with TTL: B",
+    "events.7": "nothing → order.started B",
+    "order:B.attempts": "1 → 2",
+    "order:B.expiries": "nothing → 1",
+    "order:B.barista": "Grace → Ada",
+    "order:B.claim": "uuid → c1",
+    "queue:default.consumers": "Grace, Linus → Ada, Grace, Linus",
+    "queue:default.pending": "A by Linus, B by Grace → A by Linus, B by Ada",
+  });
+  expect([await shop.start("Ada"), await shop.start("Ada"), await shop.start("Ada")]).toEqual(["A", "C", null]);
+});
+
+test("of several leases that ran out, the first is given out first", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C"]);
+  await shop.start("Grace");
+  await shop.startAndLoseLease("Grace");
+  await shop.startAndLoseLease("Grace");
+  await shop.client.zadd(shop.key("leases:default"), 1, "C");
+  expect([await shop.start("Ada"), await shop.start("Ada"), await shop.start("Ada")]).toEqual(["C", "B", null]);
+});
+
+test("an order is cancelled on the way when its leases ran out too often, and its customer is told", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  for (const barista of ["Grace", "Linus", "Ada"]) expect(await shop.startAndLoseLease(barista)).toBe("A");
+  const changes = await shop.changes(async () => expect(await shop.start("Grace", { claim: "c1" })).toBe("B"));
+  expect(changes).toEqual({
+    "bell:A": "nothing → list with TTL: 1",
+    "claim:c1": "nothing → string with TTL: B",
+    "events.6": "nothing → order.cancelled A",
+    "events.7": "nothing → order.started B",
+    "leases:default": "zset: A time → zset: B time",
+    "order:A": "hash → hash with TTL",
+    "order:A.entry": "in the queue → not in the queue",
+    "order:A.expiries": "2 → 3",
+    "order:A.finished_at": "nothing → time",
+    "order:A.reason": "nothing → barista_timeout",
+    "order:A.status": "brewing → cancelled",
+    "order:B.status": "queued → brewing",
+    "order:B.attempts": "0 → 1",
+    "order:B.barista": "nothing → Grace",
+    "order:B.claim": "nothing → c1",
+    "order:B.started_at": "nothing → time",
+    "queue:default": "stream: A, B → stream: B",
+    "queue:default.pending": "A by Ada → B by Grace",
+    "waiting:default": "zset: B place 2 → nothing",
+  });
+});
+
+test("a release is no lease that ran out", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  for (let round = 1; round <= 5; round++) {
+    expect(await shop.start("Grace")).toBe("A");
+    await shop.orders.release({ orderId: "A" });
+  }
+  expect(await shop.state()).toMatchObject({ "order:A.status": "queued", "order:A.attempts": "5" });
+});
+
+test("cancelled orders are passed over", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C", "D"]);
+  await shop.start("Grace");
+  await shop.orders.release({ orderId: "A" });
+  for (const orderId of ["A", "C"]) await shop.orders.cancel({ orderId, canceller: "customer", reason: "customer" });
+  expect([await shop.start("Grace"), await shop.start("Grace"), await shop.start("Grace")]).toEqual(["B", "D", null]);
+});
+
+test("a start that fails, fails alone", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.place(["B"], { queue: "patio" });
+  await shop.client.set(shop.key("order:B"), "no hash");
+  const [first, second] = await endings([shop.start("Grace", { queue: "patio" }), shop.start("Grace")]);
+  expect(first).toStartWith("Error: start-order: WRONGTYPE");
+  expect(second).toBe("fulfilled");
+  expect(await shop.client.zrange(shop.key("leases:default"), 0, "-1")).toEqual(["A"]);
+});

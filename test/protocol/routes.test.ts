@@ -1,0 +1,196 @@
+/** What a path answers to whom: slashes, methods, hosts, and what no HTTP library would send. */
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  ask,
+  exchange,
+  expectOrder,
+  expectProblem,
+  lookAtQueue,
+  openWire,
+  place,
+  start,
+  tell,
+} from "../support/http.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
+
+setDefaultTimeout(60_000);
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+
+test("an unknown path is no route, on both ports", async () => {
+  for (const path of [
+    "/",
+    "/nowhere",
+    "/orders",
+    "/order/a/b",
+    "/order%2f",
+    "/Order/",
+    "/swagger/nothing",
+    "/swagger/..%2fpackage.json",
+    "/.env",
+  ]) {
+    for (const base of [server.customers, server.baristas]) expectProblem(await ask(base + path), 404);
+  }
+});
+
+test("what is the baristas' is no route for customers", async () => {
+  for (const path of ["/start/", "/finish/", "/queue", "/events", "/metrics"]) {
+    for (const method of ["GET", "POST"]) expectProblem(await ask(server.customers + path, { method }), 404);
+  }
+  expectProblem(await ask(`${server.customers}/order/`), 405);
+});
+
+test.each([
+  ["customers", "GET", "/order/", "POST"],
+  ["customers", "DELETE", `/order/${NO_ORDER}`, "GET, HEAD, PATCH"],
+  ["customers", "POST", `/order/${NO_ORDER}`, "GET, HEAD, PATCH"],
+  ["customers", "POST", "/livez", "GET, HEAD"],
+  ["customers", "DELETE", "/swagger/json", "GET, HEAD"],
+  ["baristas", "GET", "/finish/", "POST"],
+  ["baristas", "PUT", "/release", "POST"],
+  ["baristas", "GET", "/extend/", "POST"],
+  ["baristas", "GET", "/cancel/", "POST"],
+  ["baristas", "POST", "/order/", "GET, HEAD"],
+  ["baristas", "PATCH", `/order/${NO_ORDER}`, "GET, HEAD"],
+  ["baristas", "POST", "/queue", "GET, HEAD"],
+  ["baristas", "OPTIONS", "/readyz", "GET, HEAD"],
+] as const)("%s: %s %s is answered with the methods that the path takes", async (port, method, path, allow) => {
+  for (const form of [path, path.endsWith("/") ? path.slice(0, -1) : `${path}/`]) {
+    const answer = await ask(server[port] + form, { method });
+    expectProblem(answer, 405);
+    expect(answer.headers.allow).toBe(allow);
+  }
+});
+
+test("HEAD /start/ takes no order from the queue: nobody would get to know which", async () => {
+  const { order_id } = await place(server);
+  await ask(`${server.baristas}/start/`, { method: "HEAD" });
+  const seen = await ask(`${server.customers}/order/${order_id}`);
+  await tell(server, "cancel", order_id);
+  expectOrder(seen, { status: "queued", attempts: 0 });
+});
+
+describe("every path answers the same with and without its last slash, and without a redirect", () => {
+  test.each([
+    ["customers", "GET", `/order/${NO_ORDER}`, 404],
+    ["customers", "GET", "/livez", 200],
+    ["customers", "GET", "/readyz", 200],
+    ["customers", "GET", "/swagger", 200],
+    ["customers", "GET", "/swagger/json", 200],
+    ["customers", "GET", "/swagger/swagger-ui.css", 200],
+    ["baristas", "GET", "/start", 404],
+    ["baristas", "GET", "/order", 200],
+    ["baristas", "GET", `/order/${NO_ORDER}`, 404],
+    ["baristas", "GET", "/queue", 200],
+    ["baristas", "GET", "/livez", 200],
+    ["baristas", "GET", "/readyz", 200],
+    ["baristas", "GET", "/swagger", 200],
+    ["baristas", "GET", "/swagger/json", 200],
+  ] as const)("%s: %s %s", async (port, method, path, status) => {
+    const [bare, slashed] = [
+      await ask(server[port] + path, { method }),
+      await ask(`${server[port]}${path}/`, { method }),
+    ];
+    expect([bare.status, slashed.status]).toEqual([status, status]);
+    expect(slashed.text).toBe(bare.text);
+    expect(slashed.headers["content-type"]).toBe(bare.headers["content-type"]);
+  });
+
+  test("customers: POST /order, PATCH /order/:id; baristas: the verbs", async () => {
+    for (const slash of ["", "/"]) {
+      const headers = { Prefer: "respond-async" };
+      const first = expectOrder(
+        await ask(`${server.customers}/order${slash}`, { method: "POST", headers }),
+        { status: "queued" },
+        202,
+      );
+      const second = expectOrder(
+        await ask(`${server.customers}/order${slash}`, { method: "POST", headers }),
+        { status: "queued" },
+        202,
+      );
+      const third = expectOrder(
+        await ask(`${server.customers}/order${slash}`, { method: "POST", headers }),
+        { status: "queued" },
+        202,
+      );
+      const cancelling = { method: "PATCH", json: { status: "cancelled" } };
+      expectOrder(await ask(`${server.customers}/order/${first.order_id}${slash}`, cancelling), {
+        status: "cancelled",
+      });
+
+      expectOrder(await ask(`${server.baristas}/start${slash}`), { order_id: second.order_id, status: "brewing" });
+      const verb = (name: string, id: string) =>
+        ask(`${server.baristas}/${name}${slash}?order_id=${id}`, { method: "POST" });
+      expectOrder(await verb("extend", second.order_id), { status: "brewing" });
+      expectOrder(await verb("release", second.order_id), { status: "queued" });
+      await start(server);
+      expectOrder(await verb("finish", second.order_id), { status: "ready" });
+      expectOrder(await verb("cancel", third.order_id), { status: "cancelled", reason: "barista" });
+    }
+  });
+});
+
+describe("what no HTTP library would send", () => {
+  const ports = ["customers", "baristas"] as const;
+
+  test.each(ports)("%s: a host of three letters, as in a compose file, is served", async (port) => {
+    for (const host of ["app", "a", "app:8000", "[::1]", "LOCALHOST"]) {
+      expect(await exchange(server[port], `GET /livez HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toStartWith("HTTP/1.1 200 ");
+    }
+    const path = port === "customers" ? `/order/${NO_ORDER}` : "/start/";
+    const got = await exchange(server[port], `GET ${path} HTTP/1.1\r\nHost: app\r\n\r\n`);
+    expect(got).toStartWith("HTTP/1.1 404 ");
+    expect(got).toContain(port === "customers" ? "order_unknown" : "queue_empty");
+  });
+
+  test.each(ports)("%s: HTTP/1.0 without a host, as health checks send it, is served", async (port) => {
+    expect(await exchange(server[port], "GET /livez HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 200 ");
+    expect(await exchange(server[port], "GET /nowhere HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 404 ");
+  });
+
+  test.each(ports)("%s: headers or a path over the limit are refused, and the server goes on", async (port) => {
+    const long = "k".repeat(20_000);
+    for (const bytes of [
+      `GET /livez HTTP/1.1\r\nHost: app\r\nX-Long: ${long}\r\n\r\n`,
+      `GET /livez?${long} HTTP/1.1\r\nHost: app\r\n\r\n`,
+    ]) {
+      expect(await exchange(server[port], bytes, () => false)).toStartWith("HTTP/1.1 431 ");
+    }
+    expect((await ask(`${server[port]}/livez`)).status).toBe(200);
+  });
+
+  test("contradicting or broken lengths are refused, and queue nothing", async () => {
+    const head = "POST /order/ HTTP/1.1\r\nHost: app\r\nPrefer: respond-async\r\n";
+    for (const rest of [
+      "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+      "Content-Length: -2\r\n\r\n",
+      "Content-Length: two\r\n\r\n{}",
+      "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ]) {
+      expect(await exchange(server.customers, head + rest, () => false)).toStartWith("HTTP/1.1 400 ");
+    }
+    expect(await lookAtQueue(server)).toMatchObject({ depth: 0, brewing: 0 });
+  });
+
+  test("a customer who hangs up in the middle of the body orders nothing, and is no error of the server", async () => {
+    const wire = openWire(
+      server.customers,
+      "POST /order/ HTTP/1.1\r\nHost: app\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{",
+    );
+    await exchange(server.customers, "GET /livez HTTP/1.1\r\nHost: app\r\n\r\n");
+    wire.socket.end();
+    wire.socket.destroy();
+    await wire.closed;
+    // Answered after the server has seen to the one before.
+    expect(await lookAtQueue(server)).toMatchObject({ depth: 0, brewing: 0, held: 0 });
+    expect(server.log().filter(({ level }) => level === "error")).toEqual([]);
+  });
+});

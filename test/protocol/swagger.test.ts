@@ -1,0 +1,257 @@
+/** The API's description on both ports: served from here alone, complete, and usable in a real browser. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { ensureProgram } from "../../src/redis/programs.ts";
+import { ask, lookAtQueue, place } from "../support/http.ts";
+import { silent } from "../support/redis.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+setDefaultTimeout(180_000);
+
+const TOKEN = "hush-hush-42";
+const CHROMIUM = {
+  names: ["chromium", "chromium-browser", "google-chrome"],
+  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium", pacman: "chromium", zypper: "chromium" },
+  byHand: "install Chromium",
+} as const;
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+
+interface Operation {
+  readonly summary?: string;
+  readonly description?: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema?: object }[];
+  readonly requestBody?: {
+    readonly content: Readonly<Record<string, { readonly schema?: object; readonly example?: unknown }>>;
+  };
+  readonly responses: Readonly<
+    Record<
+      string,
+      { readonly description: string; readonly content?: Readonly<Record<string, Record<string, unknown>>> }
+    >
+  >;
+}
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components?: { readonly securitySchemes?: Readonly<Record<string, object>> };
+  readonly security?: readonly object[];
+}
+
+async function readDocument(base: string): Promise<OpenApi> {
+  const answer = await ask(`${base}/swagger/json`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers["content-type"]).toStartWith("application/json");
+  return answer.body as OpenApi;
+}
+
+/** Every route, and the statuses that it is known to answer with. */
+const ROUTES: Readonly<Record<"customers" | "baristas", Readonly<Record<string, readonly number[]>>>> = {
+  customers: {
+    "POST /order/": [200, 202, 303, 400, 413, 415, 422, 429, 503],
+    "GET /order/{id}": [200, 303, 404, 422, 429, 503],
+    "PATCH /order/{id}": [200, 400, 404, 409, 413, 415, 422, 503],
+    "GET /livez": [200],
+    "GET /readyz": [200, 503],
+  },
+  baristas: {
+    "GET /start/": [200, 401, 404, 422, 503],
+    "POST /finish/": [200, 401, 404, 409, 422, 503],
+    "POST /release/": [200, 401, 404, 409, 422, 503],
+    "POST /extend/": [200, 401, 404, 409, 422, 503],
+    "POST /cancel/": [200, 401, 404, 409, 422, 503],
+    "GET /order/": [200, 401, 422, 503],
+    "GET /order/{id}": [200, 401, 404, 422, 503],
+    "GET /queue": [200, 401, 422, 503],
+    "GET /livez": [200],
+    "GET /readyz": [200, 503],
+  },
+};
+
+describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
+  test("serves the page and its files itself, under a strict policy", async () => {
+    const page = await ask(`${server[port]}/swagger`);
+    expect(page.status).toBe(200);
+    expect(page.headers["content-type"]).toStartWith("text/html");
+    expect(page.text).not.toMatch(/https?:|["'(]\/\/|unpkg|jsdelivr|cdn/);
+    const links = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = ""]) => link);
+    expect(links.length).toBeGreaterThanOrEqual(3);
+    for (const link of links) {
+      expect(link).toStartWith("/swagger/");
+      expect((await ask(server[port] + link)).status).toBe(200);
+    }
+    const policy = String(page.headers["content-security-policy"]);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).toContain("connect-src 'self'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe-eval|https?:|\*/);
+    expect(page.headers["x-content-type-options"]).toBe("nosniff");
+  });
+
+  test("describes every route, and no other, in a valid OpenAPI document", async () => {
+    const { openapi, info, paths } = await readDocument(server[port]);
+    expect(openapi).toStartWith("3.");
+    expect([info.title, info.version, info.description].every(Boolean)).toBe(true);
+    const described = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(described.toSorted()).toEqual(Object.keys(ROUTES[port]).toSorted());
+    for (const [path, operations] of Object.entries(paths)) {
+      for (const operation of Object.values(operations)) {
+        const parameters = operation.parameters ?? [];
+        const inPath = parameters.filter((parameter) => parameter.in === "path").map(({ name }) => `{${name}}`);
+        expect(inPath).toEqual(path.match(/\{\w+\}/g) ?? []);
+        expect(new Set(parameters.map(({ name, in: where }) => `${where} ${name}`)).size).toBe(parameters.length);
+        for (const parameter of parameters) {
+          expect(["path", "query", "header"]).toContain(parameter.in);
+          expect(parameter.schema).toBeObject();
+        }
+      }
+    }
+  });
+
+  test.each(Object.entries(ROUTES[port]))(
+    "%s has a description, examples, and every status",
+    async (route, statuses) => {
+      const [method = "", path = ""] = route.split(" ");
+      const { paths } = await readDocument(server[port]);
+      const operation = paths[path]?.[method.toLowerCase()];
+      expect(operation?.summary).toBeTruthy();
+      expect(operation?.description).toBeTruthy();
+      const told = Object.keys(operation?.responses ?? {});
+      expect(statuses.map(String).filter((status) => !told.includes(status))).toEqual([]);
+      for (const [status, response] of Object.entries(operation?.responses ?? {})) {
+        expect(response.description).toBeTruthy();
+        const [type, content] = Object.entries(response.content ?? {})[0] ?? [];
+        // A redirect has no body.
+        if (status === "303") continue;
+        expect(type).toBe(Number(status) >= 400 ? "application/problem+json" : "application/json");
+        expect(content?.example ?? content?.examples).toBeObject();
+      }
+      for (const content of Object.values(operation?.requestBody?.content ?? {})) {
+        expect(content.schema).toBeObject();
+        expect(content.example).toBeObject();
+      }
+    },
+  );
+});
+
+describe("a real browser", () => {
+  let folder: string;
+  let context: BrowserContext;
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "longpour-browser-"));
+    context = await chromium.launchPersistentContext(join(folder, "profile"), {
+      executablePath: await ensureProgram(CHROMIUM, { log: silent }),
+      viewport: { width: 1280, height: 1600 },
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+  });
+
+  afterAll(async () => {
+    await context.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Opens a port's page; what goes wrong on it, or leaves for elsewhere, is gathered in `faults`. */
+  async function open(base: string): Promise<Page> {
+    faults.length = 0;
+    const page = await context.newPage();
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) faults.push(`console: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => faults.push(`page: ${error.message}`));
+    page.on("requestfailed", (request) => faults.push(`failed: ${request.url()}`));
+    page.on("request", (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (protocol !== "data:" && origin !== new URL(base).origin) faults.push(`elsewhere: ${request.url()}`);
+    });
+    await page.goto(`${base}/swagger`);
+    await page.locator(".opblock").first().waitFor();
+    return page;
+  }
+
+  /** Opens a route's panel and its form. */
+  async function tryOut(page: Page, method: string, path: string) {
+    const panel = page
+      .locator(`.opblock-${method}`)
+      .filter({ has: page.locator(`.opblock-summary-path[data-path="${path}"]`) });
+    await panel.locator(".opblock-summary-control").first().click();
+    await panel.getByRole("button", { name: "Try it out" }).click();
+    return panel;
+  }
+
+  test("a customer orders from the page: 202, and nothing is asked of elsewhere", async () => {
+    const page = await open(server.customers);
+    const panel = await tryOut(page, "post", "/order/");
+    await panel.locator('tr[data-param-name="Prefer"] input').fill("respond-async");
+    await panel.locator('tr[data-param-name="Idempotency-Key"] input').fill("");
+    await panel.getByRole("button", { name: "Execute" }).click();
+    const status = panel.locator(".live-responses-table tbody .response-col_status");
+    await status.first().waitFor();
+    expect(await status.first().innerText()).toContain("202");
+    expect(await panel.locator(".live-responses-table").innerText()).toContain('"status": "queued"');
+    await shoot(page, "customers");
+    expect(faults).toEqual([]);
+    expect((await lookAtQueue(server)).depth).toBe(1);
+    await page.close();
+  });
+
+  test("a barista starts the oldest order from the page: 200", async () => {
+    await place(server);
+    const page = await open(server.baristas);
+    const panel = await tryOut(page, "get", "/start/");
+    await panel.getByRole("button", { name: "Execute" }).click();
+    const status = panel.locator(".live-responses-table tbody .response-col_status");
+    await status.first().waitFor();
+    expect(await status.first().innerText()).toContain("200");
+    expect(await panel.locator(".live-responses-table").innerText()).toContain('"status": "brewing"');
+    await shoot(page, "baristas");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("with a staff token: 401 without it, 200 once it is given through Authorize", async () => {
+    const guarded = await startServer({ STAFF_TOKEN: TOKEN, BARISTA_HOST: "127.0.0.1" });
+    await place(guarded);
+    const page = await open(guarded.baristas);
+    await page.getByRole("button", { name: "Authorize" }).click();
+    await page.locator(".auth-container input").fill(TOKEN);
+    await page.locator(".auth-btn-wrapper button.authorize").click();
+    await page.locator(".auth-btn-wrapper button.btn-done").click();
+    const panel = await tryOut(page, "get", "/start/");
+    await panel.getByRole("button", { name: "Execute" }).click();
+    const status = panel.locator(".live-responses-table tbody .response-col_status");
+    await status.first().waitFor();
+    expect(await status.first().innerText()).toContain("200");
+    expect(faults).toEqual([]);
+    await page.close();
+    await guarded.stop();
+  });
+
+  /** Where a picture is wanted: `SCREENSHOTS=<folder>`. */
+  async function shoot(page: Page, name: string): Promise<void> {
+    const where = process.env.SCREENSHOTS;
+    if (where) await page.screenshot({ path: join(where, `swagger-${name}.png`), fullPage: true });
+  }
+});

@@ -1,0 +1,109 @@
+/**
+ * Owns a shop of one test's own: its verbs, a plain client to look and meddle with, and its whole state.
+ * Always holds: `await using` closes what it opened.
+ */
+import type { Redis } from "ioredis";
+import {
+  createOrders,
+  DEFAULT_QUEUE,
+  type Orders,
+  type OrderSettings,
+  type Placement,
+} from "../../src/orders/verbs.ts";
+import type { ShopRedis } from "../../src/redis/connections.ts";
+import { openTestShop, sharedRedis } from "./redis.ts";
+import { changesBy, readState, type State } from "./state.ts";
+import { until } from "./until.ts";
+
+const SETTINGS: OrderSettings = { leaseSeconds: 900, maxAttempts: 3, retentionHours: 168 };
+
+interface Starting {
+  readonly claim?: string;
+  readonly queue?: string;
+  readonly orders?: Orders;
+}
+
+export class TestOrders implements AsyncDisposable {
+  readonly redis: ShopRedis;
+  readonly client: Redis;
+  readonly prefix: string;
+  readonly orders: Orders;
+
+  private constructor(redis: ShopRedis, client: Redis) {
+    this.redis = redis;
+    this.client = client;
+    this.prefix = redis.keys.prefix;
+    this.orders = this.ordersWith({});
+  }
+
+  static async open(): Promise<TestOrders> {
+    const { redis } = await openTestShop();
+    return new TestOrders(redis, (await sharedRedis()).connect());
+  }
+
+  /** The verbs of the same shop under other settings. */
+  ordersWith(settings: Partial<OrderSettings>): Orders {
+    return createOrders(this.redis, { ...SETTINGS, ...settings });
+  }
+
+  /** Places orders one after the other, and returns when all are queued. */
+  async place(ids: readonly string[], own: Partial<Placement> = {}): Promise<void> {
+    for (const orderId of ids) await this.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {}, ...own });
+  }
+
+  /** Starts an order, and returns its id; null when there was none. */
+  async start(
+    barista: string,
+    { claim = crypto.randomUUID(), queue = DEFAULT_QUEUE, orders = this.orders }: Starting = {},
+  ): Promise<string | null> {
+    const outcome = await orders.start({ claim, barista, queue });
+    return outcome.kind === "started" ? outcome.order.order_id : null;
+  }
+
+  /** Starts an order under so short a lease that it has run out when this returns. */
+  async startAndLoseLease(barista: string): Promise<string> {
+    const id = await this.start(barista, { orders: this.ordersWith({ leaseSeconds: 0.05 }) });
+    if (id === null) throw new Error("no order to start");
+    const claim = await this.client.hget(this.key(`order:${id}`), "claim");
+    await until(() => this.#hasLeaseRunOut(id), `the lease of ${id} runs out`);
+    await until(async () => (await this.client.exists(this.key(`claim:${claim}`))) === 0, "its claim is forgotten");
+    return id;
+  }
+
+  async #hasLeaseRunOut(id: string): Promise<boolean> {
+    const deadlineMs = Number(await this.client.zscore(this.key(`leases:${DEFAULT_QUEUE}`), id));
+    const [seconds, micros] = await this.client.time();
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) >= deadlineMs;
+  }
+
+  key(name: string): string {
+    return this.prefix + name;
+  }
+
+  /** Whole milliseconds that the key has left. */
+  async ttlMs(name: string): Promise<number> {
+    return await this.client.pttl(this.key(name));
+  }
+
+  async state(): Promise<State> {
+    return await readState(this.client, this.prefix);
+  }
+
+  /** Each line of the state that `act` changes, as `before → after`. */
+  async changes(act: () => Promise<unknown>): Promise<State> {
+    return await changesBy(this.client, this.prefix, act);
+  }
+
+  /** Collects the wakes of baristas from now on. */
+  async wakes(): Promise<string[]> {
+    const wakes: string[] = [];
+    this.redis.listen(this.redis.keys.wake, (message) => message !== null && wakes.push(message));
+    await until(async () => (await this.client.pubsub("NUMSUB", this.redis.keys.wake))[1] === 1, "the wakes are heard");
+    return wakes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.disconnect();
+    this.redis.close();
+  }
+}

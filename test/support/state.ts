@@ -1,0 +1,107 @@
+/**
+ * Owns the whole state of one shop in Redis, as tests compare it: a flat object of short lines, one a key or field.
+ * Always holds: what differs from run to run (times, stream ids, made-up ids) is normalised, everything else is told.
+ */
+import type { Redis } from "ioredis";
+
+/** Key without the shop's prefix, or `<key>.<field>`, to its content. */
+export type State = Readonly<Record<string, string>>;
+
+/** Reads every key of the shop: its type, its content, whether it has a TTL; of a queue also who was given what. */
+export async function readState(redis: Redis, prefix: string): Promise<State> {
+  const state: Record<string, string> = {};
+  for (const key of await keysUnder(redis, prefix)) {
+    const type = await redis.type(key);
+    const kind = (await redis.pttl(key)) > 0 ? `${type} with TTL` : type;
+    const name = key.slice(prefix.length).replace(/^numbers:\d{4}-\d\d-\d\d$/, "numbers:date");
+    if (type === "hash") Object.assign(state, { [name]: kind }, await readHash(redis, key, name));
+    else if (name === "events") Object.assign(state, await readEvents(redis, prefix));
+    else if (type === "stream") Object.assign(state, await readQueue(redis, key, name));
+    else if (type !== "none") state[name] = `${kind}: ${(await readPlain(redis, key, type)).join(", ")}`;
+  }
+  return state;
+}
+
+/** What `act` changes in the shop: each line that differs, as `before → after`. */
+export async function changesBy(redis: Redis, prefix: string, act: () => Promise<unknown>): Promise<State> {
+  const before = await readState(redis, prefix);
+  await act();
+  const after = await readState(redis, prefix);
+  const lines = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (line) => before[line] !== after[line],
+  );
+  return Object.fromEntries(lines.map((line) => [line, `${before[line] ?? "nothing"} → ${after[line] ?? "nothing"}`]));
+}
+
+async function keysUnder(redis: Redis, prefix: string): Promise<string[]> {
+  const keys = new Set<string>();
+  let cursor = "0";
+  do {
+    const [next, found] = await redis.scan(cursor, "MATCH", `${prefix}*`, "COUNT", 10_000);
+    for (const key of found) keys.add(key);
+    cursor = next;
+  } while (cursor !== "0");
+  return [...keys].toSorted();
+}
+
+async function readHash(redis: Redis, key: string, name: string): Promise<State> {
+  const { entry, ...fields } = await redis.hgetall(key);
+  const lines = Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]);
+  if (entry !== undefined) {
+    const queue = key.slice(0, key.indexOf("order:")) + `queue:${fields.queue}`;
+    const there = await redis.xrange(queue, entry, entry);
+    lines.push([
+      `${name}.entry`,
+      there[0]?.[1][1] === key.slice(key.indexOf("order:") + 6) ? "in the queue" : "not in the queue",
+    ]);
+  }
+  return Object.fromEntries(lines) as State;
+}
+
+/** One line an event. The last event of an order tells all fields of the order as it now is; it says so where it does not. */
+async function readEvents(redis: Redis, prefix: string): Promise<State> {
+  const lines: Record<string, string> = {};
+  const seen = new Set<string>();
+  const events = await redis.xrange(`${prefix}events`, "-", "+");
+  for (const [index, [, [, type, , id = "", ...fields]]] of [...events.entries()].toReversed()) {
+    const order = await redis.hgetall(`${prefix}order:${id}`);
+    const told = Object.fromEntries(fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])));
+    const isTrue = seen.has(id) || Object.keys(order).length === 0 || Bun.deepEquals(told, order);
+    lines[`events.${index + 1}`] = `${type} ${id}${isTrue ? "" : ", but not as the order is"}`;
+    seen.add(id);
+  }
+  return lines;
+}
+
+async function readQueue(redis: Redis, key: string, name: string): Promise<State> {
+  const entries = await redis.xrange(key, "-", "+");
+  const idOf = new Map(entries.map(([entry, [, id = ""]]) => [entry, id]));
+  const state: Record<string, string> = { [name]: `stream: ${[...idOf.values()].join(", ")}` };
+  const groups = (await redis.xinfo("GROUPS", key)) as unknown[];
+  if (groups.length === 0) return state;
+  const pending = (await redis.xpending(key, "baristas", "-", "+", 1000)) as [string, string][];
+  state[`${name}.pending`] = pending
+    .map(([entry, barista]) => `${idOf.get(entry) ?? "a lost entry"} by ${barista}`)
+    .join(", ");
+  const consumers = (await redis.xinfo("CONSUMERS", key, "baristas")) as [string, string][];
+  state[`${name}.consumers`] = consumers.map(([, barista]) => barista).join(", ");
+  return state;
+}
+
+async function readPlain(redis: Redis, key: string, type: string): Promise<string[]> {
+  if (type === "string") return [normalise((await redis.get(key)) ?? "")];
+  if (type === "set") return (await redis.smembers(key)).toSorted();
+  if (type === "list")
+    return (await redis.lrange(key, 0, -1)).map((value) => (key.includes(":waits:") ? "a wait" : value));
+  const scored = await redis.zrange(key, "0", "-1", "WITHSCORES");
+  return scored.flatMap((member, at) => (at % 2 === 0 ? [`${member} ${normalise(scored[at + 1] ?? "")}`] : []));
+}
+
+/** Times (13 digits) and made-up ids lose their value, a place in the queue (day and number: 14 digits) its day. */
+function normalise(value: string): string {
+  if (/^\d{13}$/.test(value)) return "time";
+  if (/^\d{14}$/.test(value)) return `place ${Number(value) % 1e9}`;
+  return value
+    .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, "uuid")
+    .replace(/ [\w-]{43}$/, " hash");
+}

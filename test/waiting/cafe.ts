@@ -1,0 +1,218 @@
+/**
+ * Owns what the tests of the waiting rooms share: replicas of one shop on a real Redis, customers in them, and a look from outside.
+ * Always holds: what a test opened here is closed when the test ends, also when it fails.
+ */
+import type { Redis } from "ioredis";
+import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
+import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
+import type { RunScript } from "../../src/redis/script.ts";
+import { BaristaRoom } from "../../src/waiting/baristas.ts";
+import { WaitingRoom, type WaitOutcome } from "../../src/waiting/room.ts";
+import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
+
+export interface CafeSettings extends Partial<OrderSettings> {
+  /** The shared one, unless the test harms it. */
+  readonly server?: TestRedis;
+  readonly lanes?: number;
+  readonly outageSeconds?: number;
+}
+
+/** A connection as CLIENT LIST tells it. */
+export interface Connection {
+  readonly id: string;
+  readonly name: string;
+  readonly isBlocked: boolean;
+}
+
+/** A shop of the test's own, any number of replicas serving it. */
+export class Cafe implements AsyncDisposable {
+  readonly shop = `test-${crypto.randomUUID()}`;
+  readonly server: TestRedis;
+  /** A stranger's connection. */
+  readonly outside: Redis;
+  readonly #settings: CafeSettings;
+  readonly #replicas: Replica[] = [];
+
+  private constructor(server: TestRedis, settings: CafeSettings) {
+    this.server = server;
+    this.#settings = settings;
+    this.outside = server.connect();
+  }
+
+  static async open(settings: CafeSettings = {}): Promise<Cafe> {
+    return new Cafe(settings.server ?? (await sharedRedis()), settings);
+  }
+
+  /** Opens one more replica; `url` is where it finds Redis. */
+  async replica(url = this.server.url): Promise<Replica> {
+    const { lanes = 4, outageSeconds = 5, leaseSeconds = 900, maxAttempts = 3, retentionHours = 1 } = this.#settings;
+    const redis = await openRedis({ address: { url }, shop: this.shop, outageSeconds, log: silent });
+    const replica = new Replica(redis, lanes, { leaseSeconds, maxAttempts, retentionHours });
+    this.#replicas.push(replica);
+    return replica;
+  }
+
+  /** This shop's connections, or those of one kind: lane, commands or wakes. */
+  async connections(kind = ""): Promise<Connection[]> {
+    const list = String(await this.outside.client("LIST"));
+    const wanted = `longpour:${this.shop}:${kind}`;
+    return list
+      .split("\n")
+      .map((line) => new Map(line.split(" ").map((field) => field.split("=", 2) as [string, string])))
+      .map((fields) => ({
+        id: fields.get("id") ?? "",
+        name: fields.get("name") ?? "",
+        isBlocked: fields.get("flags")?.includes("b") ?? false,
+      }))
+      .filter(({ name }) => name.startsWith(wanted));
+  }
+
+  async kill(kind: string): Promise<void> {
+    for (const { id } of await this.connections(kind)) await this.outside.call("CLIENT", "KILL", "ID", id);
+  }
+
+  /** Resolves to the ids of the blocked lanes' connections, once there are `count` of them. */
+  async blockedLanes(count: number): Promise<string[]> {
+    let ids: string[] = [];
+    await until(async () => {
+      ids = (await this.connections("lane")).filter(({ isBlocked }) => isBlocked).map(({ id }) => id);
+      return ids.length === count;
+    }, `${count} lanes are blocked`);
+    return ids;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const replica of this.#replicas) replica.close();
+    this.outside.disconnect();
+  }
+}
+
+/** What one server holds, as src/main.ts puts it together. */
+export class Replica {
+  readonly redis: ShopRedis;
+  readonly orders: Orders;
+  readonly room: WaitingRoom;
+  readonly baristas: BaristaRoom;
+  /** How many orders baristas asked for so far. */
+  starts = 0;
+  readonly #calls = new Map<string, number>();
+
+  constructor(redis: ShopRedis, lanes: number, settings: OrderSettings) {
+    const run: RunScript = async (script, args) => {
+      // Three shared arguments, then three for each claim.
+      if (script.name === "start-order") this.starts += (args.length - 3) / 3;
+      this.#calls.set(script.name, this.calls(script.name) + 1);
+      return await redis.run(script, args);
+    };
+    this.redis = { ...redis, run };
+    this.orders = createOrders(this.redis, settings);
+    this.room = new WaitingRoom(this.redis, lanes, silent);
+    this.baristas = new BaristaRoom(this.redis, this.orders);
+  }
+
+  /** How often a script was run so far. */
+  calls(script: string): number {
+    return this.#calls.get(script) ?? 0;
+  }
+
+  /** Seats a customer. */
+  visit(orderId: string, seconds?: number): Visit {
+    const { signal, hangUp } = phone();
+    return { orderId, outcome: this.room.wait({ orderId, signal, seconds }), hangUp };
+  }
+
+  /** Places orders in one tick; resolves to their ids. */
+  async place(count: number, queue = DEFAULT_QUEUE): Promise<string[]> {
+    const orderIds = Array.from({ length: count }, () => Bun.randomUUIDv7());
+    await Promise.all(orderIds.map((orderId) => this.orders.place({ orderId, queue, draft: {} })));
+    return orderIds;
+  }
+
+  /** Places and starts orders: any of them may be finished next. */
+  async brew(count: number): Promise<string[]> {
+    const orderIds = await this.place(count);
+    await Promise.all(
+      orderIds.map(() => this.orders.start({ claim: crypto.randomUUID(), barista: "Grace", queue: DEFAULT_QUEUE })),
+    );
+    return orderIds;
+  }
+
+  async brewOne(): Promise<string> {
+    const [orderId = ""] = await this.brew(1);
+    return orderId;
+  }
+
+  async finish(orderId: string): Promise<void> {
+    const outcome = await this.orders.finish({ orderId });
+    if (outcome.kind !== "changed") throw new Error(`order ${orderId} was not finished: ${outcome.kind}`);
+  }
+
+  close(): void {
+    this.room.close();
+    this.baristas.close();
+    this.redis.close();
+  }
+}
+
+export interface Visit {
+  readonly orderId: string;
+  readonly outcome: Promise<WaitOutcome>;
+  readonly hangUp: () => void;
+}
+
+/** What a request carries: a signal, and how to abort it. */
+export function phone(): { signal: AbortSignal; hangUp: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, hangUp: () => controller.abort() };
+}
+
+/** The value of a promise that must come within `ms`: well under the 30 s after which everything is looked at again. */
+export async function soon<Value>(promise: Promise<Value>, what: string, ms = 10_000): Promise<Value> {
+  let isSettled = false;
+  const settle = () => (isSettled = true);
+  promise.then(settle, settle);
+  await until(() => isSettled, what, ms);
+  return await promise;
+}
+
+/** Resolves to what became of a visit, in one word and the order's id. */
+export async function endOf({ orderId, outcome }: Visit, ms?: number): Promise<string> {
+  const end = await soon(outcome, `the customer of ${orderId} is answered`, ms);
+  if (end.kind !== "final") return end.kind;
+  return end.order.order_id === orderId ? end.order.status : `another's order: ${end.order.order_id}`;
+}
+
+/** Of many visits: how many ended in which way. */
+export async function endsOf(visits: readonly Visit[], ms?: number): Promise<Record<string, number>> {
+  const ends: Record<string, number> = {};
+  const settled = await Promise.allSettled(visits.map((visit) => endOf(visit, ms)));
+  for (const end of settled) {
+    const name = end.status === "fulfilled" ? end.value : "unanswered";
+    ends[name] = (ends[name] ?? 0) + 1;
+  }
+  return ends;
+}
+
+/** The next turn of the event loop, after what was set to run in it before. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** Random numbers that are the same in every run (mulberry32, Tommy Ettinger, public domain). */
+export function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+export function shuffled<Item>(items: readonly Item[], random: (below: number) => number): Item[] {
+  const rest = [...items];
+  return items.flatMap(() => rest.splice(random(rest.length), 1));
+}
