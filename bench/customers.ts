@@ -9,7 +9,7 @@ import { between, pause } from "./sim/pause.ts";
 import { showProgress } from "./sim/progress.ts";
 import { CustomerTally } from "./sim/tally.ts";
 
-const ITEMS = ["americano", "espresso", "latte"];
+const ITEMS = ["americano", "espresso", "latte"] as const;
 
 const spec = {
   url: server("http://127.0.0.1:8000", "where customers order"),

@@ -116,7 +116,7 @@ export function orderRoutes({
       async ({ request, server }) => {
         if (isClosing()) return answerClosing();
         const address = clientOf(request, server);
-        const recalled = limiter.recall(address);
+        const recalled = limiter.recall(address, request.headers.has("idempotency-key"));
         if (recalled) return tooManyOrders(limiter.headers(recalled));
         const asked = await readPlacement(request);
         if (asked instanceof Response) return asked;

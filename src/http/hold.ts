@@ -15,7 +15,7 @@ export interface HeldRequest {
 }
 
 /** How far a held answer is. */
-export interface Held {
+interface Held {
   /** Whether its status and first bytes are sent: then it can't become another status. */
   hasBegun: boolean;
 }

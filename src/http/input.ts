@@ -8,7 +8,7 @@ import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
 import { readNumbers } from "../numeric.ts";
 import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
-export const BODY_LIMIT_BYTES = 16 * 1024;
+const BODY_LIMIT_BYTES = 16 * 1024;
 
 /** Makes the reader of a JSON body of that schema: resolves to the body, undefined where there is none, or the problem to answer. */
 export function createBodyReader<Schema extends TSchema>(

@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox";
 import { invalidInput } from "../problem.ts";
 
 /** A day: longer than any proxy holds on, and within what timers can count. */
-export const LONGEST_WAIT_SECONDS = 86_400;
+const LONGEST_WAIT_SECONDS = 86_400;
 
 const description = `a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`;
 

@@ -28,12 +28,20 @@ export interface Verdict {
 /** Most addresses remembered as denied; the one remembered longest goes first. */
 const MOST_DENIED = 10_000;
 const SUMMARY_EVERY_MS = 60_000;
+/** Requests with an Idempotency-Key that may ask Redis all the same, an address and denial: they may be paid for. */
+const MOST_KEYS_ASKED = 10;
+
+interface Denial {
+  readonly retryAt: number;
+  readonly resetAt: number;
+  keysAsked: number;
+}
 
 export class Limiter {
   readonly #settings: LimiterSettings;
   readonly #take: (request: { address: string; idempotencyKey: string }) => Promise<Verdict>;
   /** When each denied address may ask again, by `performance.now()`, and when its bucket is full. */
-  readonly #denied = new Map<string, { readonly retryAt: number; readonly resetAt: number }>();
+  readonly #denied = new Map<string, Denial>();
   readonly #refusals = { count: 0, addresses: new Set<string>() };
   readonly #summaries: ReturnType<typeof setInterval>;
   readonly #log: Log;
@@ -56,13 +64,20 @@ export class Limiter {
     });
   }
 
-  /** The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody. */
-  recall(address: string): Verdict | undefined {
+  /**
+   * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody.
+   * Some that bring a key are let through, so that a flood does not keep its neighbours from coming back for their coffee.
+   */
+  recall(address: string, hasKey = false): Verdict | undefined {
     const denied = this.#denied.get(address);
     if (!denied) return undefined;
     const now = performance.now();
     if (now >= denied.retryAt) {
       this.#denied.delete(address);
+      return undefined;
+    }
+    if (hasKey && denied.keysAsked < MOST_KEYS_ASKED) {
+      denied.keysAsked += 1;
       return undefined;
     }
     this.#count(address);
@@ -99,8 +114,10 @@ export class Limiter {
 
   #remember(address: string, { retryAfterMs, resetAfterMs }: Verdict): void {
     const now = performance.now();
+    const before = this.#denied.get(address);
+    const keysAsked = before && now < before.retryAt ? before.keysAsked : 0;
     this.#denied.delete(address);
-    this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs });
+    this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs, keysAsked });
     const oldest = this.#denied.size > MOST_DENIED ? this.#denied.keys().next().value : undefined;
     if (oldest !== undefined) this.#denied.delete(oldest);
   }

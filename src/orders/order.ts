@@ -16,10 +16,7 @@ import { asFields, asInteger, asList, asText } from "../redis/reply.ts";
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
 /** A string that is one of `values`. */
-export function oneOf<const Values extends readonly string[]>(
-  values: Values,
-  description?: string,
-): TUnion<Literals<Values>> {
+function oneOf<const Values extends readonly string[]>(values: Values, description?: string): TUnion<Literals<Values>> {
   const literals = values.map((value) => Type.Literal(value));
   return Type.Union(literals, { description: description ?? `one of ${values.join(", ")}` }) as TUnion<
     Literals<Values>
@@ -40,8 +37,8 @@ export const Reason = oneOf([
 export type Reason = Static<typeof Reason>;
 
 /** What can be ordered. */
-export const Item = oneOf(["americano", "espresso", "double_espresso", "flat_white", "cappuccino", "latte", "mocha"]);
-export type Item = Static<typeof Item>;
+const Item = oneOf(["americano", "espresso", "double_espresso", "flat_white", "cappuccino", "latte", "mocha"]);
+type Item = Static<typeof Item>;
 
 /** What a customer may say of an order. */
 export const Draft = Type.Object(

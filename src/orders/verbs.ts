@@ -73,11 +73,11 @@ export interface Search {
 }
 
 /** `cursor` goes on after this page; absent on the last one. `cursor_gone`: its order is no longer kept. */
-export type SearchOutcome =
+type SearchOutcome =
   | { readonly kind: "page"; readonly orders: readonly Order[]; readonly cursor?: string }
   | { readonly kind: "cursor_gone" };
 
-export interface QueueMeasure {
+interface QueueMeasure {
   readonly depth: number;
   readonly brewing: number;
   readonly oldestWaitingSeconds: number | null;

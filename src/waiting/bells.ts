@@ -10,7 +10,7 @@ import { loadScript, type RunScript } from "../redis/script.ts";
 /** Tells which of the orders are final (null: forgotten), and sees to it that the bells of those ring. */
 export type AnswerBells = (orderIds: readonly string[]) => Promise<Answers>;
 /** By order id. Other lanes' orders may be among them. */
-export type Answers = ReadonlyMap<string, Order | null>;
+type Answers = ReadonlyMap<string, Order | null>;
 
 interface Look {
   readonly orderIds: readonly string[];

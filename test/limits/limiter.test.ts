@@ -175,6 +175,30 @@ test("who was refused is refused again without asking Redis, until a token is th
   expect((await limiter.take(address)).allowed).toBe(true);
 });
 
+test("an order that was paid for is free to ask for again, also for an address that is out of tokens", async () => {
+  using limiter = new TestLimiter({ capacity: 1 });
+  const address = someone();
+  await client.set(`${redis.keys.prefix}once:paid`, "order hash", "PX", 60_000);
+  expect(await limiter.take(address, "paid")).toMatchObject({ allowed: true, remaining: 1 });
+  expect((await limiter.take(address, "new")).allowed).toBe(true);
+  expect((await limiter.take(address, "other")).allowed).toBe(false);
+  expect((await limiter.take(address, "paid")).allowed).toBe(true);
+});
+
+test("of a refused address a bounded number that bring a key may ask Redis, and no more while it stays refused", async () => {
+  using limiter = new TestLimiter({ capacity: 1 });
+  const address = someone();
+  await limiter.takeMany(address, 2);
+  let asked = 0;
+  for (let request = 0; request < 100; request += 1) {
+    if (limiter.recall(address, true)) continue;
+    asked += 1;
+    expect((await limiter.take(address, `key-${request}`)).allowed).toBe(false);
+  }
+  expect(asked).toBe(10);
+  expect(limiter.recall(address)).toMatchObject({ allowed: false });
+});
+
 test("who has a token is not refused from memory", async () => {
   using limiter = new TestLimiter();
   const address = someone();

@@ -1,0 +1,56 @@
+/**
+ * Owns how simulators speak HTTP: a `fetch` on node:http, a socket a request.
+ * Always holds: there is no time limit but the caller's signal; an answer that breaks off is an error, never a short body.
+ *
+ * It is node:http because Bun's fetch runs 256 requests at once unless the environment says otherwise, and can't choose
+ * the local address. Sockets are bounded by this process's open files and, from one address, by its ephemeral ports.
+ */
+import { Agent, request, type IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import type { Fetch } from "../../src/client.ts";
+
+/** As many as browsers follow. */
+const MOST_HOPS = 20;
+
+const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
+
+/** Makes a fetch that calls from `localAddress`, an address of this machine. It takes bodies of text, and follows 303. */
+export function createFetch(localAddress?: string): Fetch {
+  return async (url, init) => {
+    let target = url;
+    let asked = init;
+    for (let hop = 0; hop <= MOST_HOPS; hop++) {
+      const answer = await send(target, asked, localAddress);
+      const { location } = answer.headers;
+      if (answer.statusCode !== 303 || location === undefined) return responseFrom(answer);
+      answer.resume();
+      target = new URL(location, target).href;
+      asked = { signal: init.signal ?? null };
+    }
+    throw new TypeError(`more than ${MOST_HOPS} redirects`);
+  };
+}
+
+function send(url: string, init: RequestInit, localAddress: string | undefined): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const options = {
+    agent,
+    method: init.method ?? "GET",
+    headers: Object.fromEntries(new Headers(init.headers)),
+    ...(init.signal ? { signal: init.signal } : {}),
+    ...(localAddress ? { localAddress } : {}),
+  };
+  request(url, options, resolve).on("error", reject).end(init.body);
+  return promise;
+}
+
+function responseFrom(answer: IncomingMessage): Response {
+  const headers = Object.entries(answer.headersDistinct).map(([name, values = []]): [string, string] => [
+    name,
+    values.join(", "),
+  ]);
+  const status = answer.statusCode ?? 0;
+  const hasBody = ![204, 205, 304].includes(status);
+  if (!hasBody) answer.resume();
+  return new Response(hasBody ? (Readable.toWeb(answer) as ReadableStream<Uint8Array>) : null, { status, headers });
+}

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { deliveryFaults } from "../../bench/harness/delivery.ts";
+import { emptyReport, type Report } from "../../bench/harness/report.ts";
+
+/** What the load sees of orders that go round as they should: finished at 10, answered at 12. */
+function goneRound(...ids: string[]): Report {
+  const timed = (sentAt: number, tookMs: number) => ({
+    ids: [...ids],
+    sentAt: ids.map(() => sentAt),
+    tookMs: ids.map(() => tookMs),
+  });
+  const seen = { answered: timed(0, 12), started: timed(4, 1), finished: timed(10, 1) };
+  return { ...emptyReport(), sent: ids.length, ...seen };
+}
+
+test("orders that go round as they should have no fault", () => {
+  expect(deliveryFaults(goneRound("a", "b"))).toEqual([]);
+});
+
+test("a customer who was never answered is lost", () => {
+  expect(deliveryFaults({ ...goneRound("a"), sent: 2 })).toEqual(["1 customers were lost"]);
+});
+
+test("an order that is answered to two customers is found", () => {
+  const report = goneRound("a", "b");
+  report.answered.ids[1] = "a";
+  expect(deliveryFaults(report)).toContain("1 orders were answered twice");
+});
+
+test("an order that two baristas start is found", () => {
+  const report = goneRound("a", "b");
+  report.started.ids[1] = "a";
+  expect(deliveryFaults(report)).toContain("1 orders were started twice");
+});
+
+test("an answer before the barista's word is found", () => {
+  const report = goneRound("a");
+  report.answered.tookMs[0] = 5;
+  expect(deliveryFaults(report)).toEqual(["1 customers were answered before, or without, a barista's word"]);
+});
+
+test("an accepted order that is never made is found", () => {
+  const report = { ...goneRound(), placed: goneRound("a").answered };
+  expect(deliveryFaults(report)).toEqual(["1 orders were answered or placed and never made"]);
+  expect(deliveryFaults(report, { stillQueued: 1 })).toEqual([]);
+});
+
+test("who hung up may or may not have been served, and nobody else", () => {
+  const report = goneRound("a");
+  const hungUp = { ...report, sent: 1, answered: emptyReport().answered, left: 1 };
+  expect(deliveryFaults(hungUp)).toEqual([]);
+  expect(deliveryFaults({ ...hungUp, finished: emptyReport().finished, started: emptyReport().started })).toEqual([]);
+  expect(deliveryFaults({ ...hungUp, sent: 0, left: 0 })).toEqual(["1 orders were made that nobody waited for"]);
+});
+
+test("what the load could not explain is a fault", () => {
+  const faults = { "a customer got somebody else's order": 2 };
+  expect(deliveryFaults({ ...goneRound("a"), faults })).toEqual(["2 × a customer got somebody else's order"]);
+});
