@@ -1,0 +1,120 @@
+/**
+ * Owns comparisons: variants that are measured in turn, A B A B …, so that a machine that drifts drifts for all of them.
+ * Always holds: goals are judged by ratios within a round, never between rounds.
+ */
+import { median } from "./statistics.ts";
+
+/** The figures of one run, by metric. */
+export type Sample = Readonly<Record<string, number>>;
+
+/** Where a variant stands: rows of the same group are compared. */
+export interface Place {
+  readonly group: string;
+  readonly name: string;
+}
+
+export interface Variant extends Place {
+  readonly measure: () => Promise<Sample>;
+}
+
+/** A variant's runs, one a round. */
+export interface Series extends Place {
+  readonly samples: readonly Sample[];
+}
+
+interface Metric {
+  readonly key: string;
+  readonly label: string;
+  /** Digits after the point. */
+  readonly digits: number;
+}
+
+/** A bound on a metric of `of`, or, with `to`, on its ratio to that of `to` (of the same metric, or of `toMetric`). */
+export interface Goal {
+  readonly what: string;
+  readonly metric: string;
+  readonly of: Place;
+  readonly to?: Place;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+export interface Verdict {
+  readonly what: string;
+  readonly bound: string;
+  /** One a round. */
+  readonly values: readonly number[];
+  readonly measured: number;
+  readonly isReached: boolean;
+}
+
+/** A bar or a line for each name, at each group. */
+export interface ChartSpec {
+  readonly file: string;
+  readonly title: string;
+  readonly metric: Metric;
+  readonly kind: "bar" | "line";
+}
+
+export interface Comparison {
+  readonly title: string;
+  /** What the groups are, as the head of their column. */
+  readonly groupLabel: string;
+  readonly metrics: readonly Metric[];
+  readonly series: readonly Series[];
+  readonly goals: readonly Goal[];
+  readonly charts: readonly ChartSpec[];
+}
+
+/** What a scenario found. Remarks say what was left out, and what a reader has to know. */
+export interface Finding {
+  readonly comparisons: readonly Comparison[];
+  readonly remarks: readonly string[];
+}
+
+/** What every scenario is given. */
+export interface Settings {
+  readonly rounds: number;
+  /** Length of a measured stretch. */
+  readonly seconds: number;
+  /** Everything small, only to see that it works. */
+  readonly isQuick: boolean;
+  /** Says which run begins, of how many of the scenario. */
+  readonly onRun: (run: { readonly text: string; readonly index: number; readonly total: number }) => void;
+}
+
+/** Measures every variant once a round, in turn. */
+export async function measureInTurn(variants: readonly Variant[], settings: Settings): Promise<Series[]> {
+  const samples = variants.map((): Sample[] => []);
+  const total = variants.length * settings.rounds;
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const [index, { group, name, measure }] of variants.entries()) {
+      const text = `${group}, ${name}, round ${round + 1} of ${settings.rounds}`;
+      settings.onRun({ text, index: round * variants.length + index, total });
+      try {
+        samples[index]?.push(await measure());
+      } catch (cause) {
+        throw new Error(`${text}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      }
+    }
+  }
+  return variants.map(({ group, name }, index) => ({ group, name, samples: samples[index] ?? [] }));
+}
+
+/** Judges a comparison's goals. */
+export function judge({ goals, series }: Comparison): Verdict[] {
+  return goals.map(({ what, metric, of, to, atLeast, atMost }) => {
+    const base = to && valuesOf(series, to, metric);
+    const values = valuesOf(series, of, metric).map((value, round) => (base ? value / (base[round] ?? NaN) : value));
+    const measured = median(values);
+    const isReached = measured >= (atLeast ?? -Infinity) && measured <= (atMost ?? Infinity);
+    const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+    return { what, bound: to ? `${bound} ×` : bound, values, measured, isReached };
+  });
+}
+
+/** A metric of one variant, one value a round. */
+export function valuesOf(series: readonly Series[], { group, name }: Place, metric: string): number[] {
+  const found = series.find((one) => one.group === group && one.name === name);
+  return found?.samples.map((sample) => sample[metric] ?? NaN) ?? [];
+}

@@ -1,0 +1,97 @@
+/**
+ * Owns the Redis of one run: a fresh one on loopback, with the shipped redis.conf, in a temporary folder.
+ * Always holds: closing it ends it and takes its folder away.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { createLog } from "../../src/log.ts";
+import { REDIS } from "../../src/redis/embedded/server.ts";
+import { ensureProgram } from "../../src/redis/programs.ts";
+import { endChild, watchChild } from "./children.ts";
+import { processorSeconds } from "./process.ts";
+
+export type Fsync = "always" | "everysec";
+
+const START_BOUND_MS = 10_000;
+
+export class BenchRedis {
+  readonly url: string;
+  readonly #child: Bun.Subprocess;
+  readonly #folder: string;
+  readonly #client: Redis;
+
+  private constructor(port: number, child: Bun.Subprocess, folder: string) {
+    this.url = `redis://127.0.0.1:${port}`;
+    this.#child = child;
+    this.#folder = folder;
+    this.#client = new Redis(this.url, { maxRetriesPerRequest: null, retryStrategy: () => 20, commandTimeout: 10_000 });
+    this.#client.on("error", () => {});
+  }
+
+  static async start(fsync: Fsync): Promise<BenchRedis> {
+    const log = createLog({ level: "info", terminal: false });
+    const program = await ensureProgram(REDIS, { log });
+    const folder = mkdtempSync(join(tmpdir(), "longpour-bench-"));
+    const port = freePort();
+    const own = { port: String(port), bind: "127.0.0.1", dir: folder, appendfsync: fsync, maxclients: "19000" };
+    const args = Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]);
+    const conf = join(import.meta.dir, "../../redis/redis.conf");
+    const child = watchChild(Bun.spawn([program, conf, ...args], { stdio: ["ignore", "ignore", "inherit"] }));
+    const redis = new BenchRedis(port, child, folder);
+    await redis.#untilReady();
+    return redis;
+  }
+
+  /** Bytes that it uses for data and connections (INFO, used_memory). */
+  async usedBytes(): Promise<number> {
+    return Number(/^used_memory:(\d+)/m.exec(await this.#client.info("memory"))?.[1]);
+  }
+
+  /** Connections other than the bench's own. */
+  async countConnections(): Promise<number> {
+    return Number(/^connected_clients:(\d+)/m.exec(await this.#client.info("clients"))?.[1]) - 1;
+  }
+
+  /** Commands run so far, those of scripts among them (INFO, commandstats), without the bench's own. */
+  async countCommands(): Promise<number> {
+    const stats = await this.#client.info("commandstats");
+    return [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
+      .filter(([, name]) => name !== "info")
+      .reduce((total, [, , calls]) => total + Number(calls), 0);
+  }
+
+  async version(): Promise<string> {
+    return /^redis_version:(.*?)\r?$/m.exec(await this.#client.info("server"))?.[1] ?? "";
+  }
+
+  get processorSeconds(): number {
+    return processorSeconds([this.#child.pid]);
+  }
+
+  async close(): Promise<void> {
+    this.#client.disconnect();
+    await endChild(this.#child, "SIGKILL");
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #untilReady(): Promise<void> {
+    const ended = this.#child.exited.then((exitCode) => {
+      throw new Error(`Redis did not start (exit code ${exitCode})`);
+    });
+    const late = Bun.sleep(START_BOUND_MS).then(() => {
+      throw new Error("Redis did not answer in time");
+    });
+    ended.catch(() => {});
+    late.catch(() => {});
+    await Promise.race([this.#client.ping(), ended, late]);
+  }
+}
+
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}

@@ -1,0 +1,52 @@
+/**
+ * Owns the requests that the load sends, and what it reads of the answers: the same for every contender.
+ * Always holds: a customer's note is theirs alone, so that somebody else's order is seen at once.
+ */
+import type { Endpoint } from "./connection.ts";
+
+/** What of an order the load looks at. */
+export interface WireOrder {
+  readonly order_id: string;
+  readonly note?: string;
+}
+
+/** Makes the requests to one endpoint. */
+export interface Requests {
+  /** POST /order/ under that note; `isAsync` asks for 202 at once. */
+  readonly order: (note: string, isAsync?: boolean) => string;
+  readonly start: (barista: string, waitSeconds: number) => string;
+  readonly finish: (orderId: string, barista: string) => string;
+  /** Nchan: waits on the channel of that name. */
+  readonly subscribe: (channel: string) => string;
+  /** Nchan: publishes an answer as long as an order's, on the channel of that name. */
+  readonly publish: (channel: string) => string;
+}
+
+export function requestsTo({ hostname, port }: Endpoint): Requests {
+  const host = `Host: ${hostname}:${port}\r\n`;
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\n${host}\r\n`;
+  const post = (path: string, body = "", headers = ""): string =>
+    `POST ${path} HTTP/1.1\r\n${host}${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+  const JSON_TYPE = "Content-Type: application/json\r\n";
+  return {
+    order: (note, isAsync = false) =>
+      post("/order/", `{"note":"${note}"}`, isAsync ? `${JSON_TYPE}Prefer: respond-async\r\n` : JSON_TYPE),
+    start: (barista, waitSeconds) => get(`/start/?barista=${barista}&wait=${waitSeconds}`),
+    finish: (orderId, barista) => post(`/finish/?order_id=${orderId}&barista=${barista}`),
+    subscribe: (channel) => get(`/sub/${channel}`),
+    publish: (channel) => post(`/pub/${channel}`, readyOrder(channel), JSON_TYPE),
+  };
+}
+
+/** The order in an answer's body. Throws when it is none. */
+export function readOrder(body: string): WireOrder {
+  return JSON.parse(body) as WireOrder;
+}
+
+/** A finished order as Longpour answers it. */
+function readyOrder(channel: string): string {
+  const time = "2026-11-20T09:31:52.871Z";
+  const times = { placed_at: time, started_at: time, finished_at: time };
+  const order = { number: 17, status: "ready", item: "americano", note: channel, barista: "barista-1", attempts: 1 };
+  return JSON.stringify({ order_id: channel, ...order, ...times });
+}

@@ -1,0 +1,52 @@
+/**
+ * Owns the HTTP side of a peer: Longpour's routes of the cycle, answered as plainly as can be, so that what differs is the queue.
+ * Always holds: a held request has no time limit; whoever starts it is told both addresses in one line of JSON.
+ */
+import { Elysia } from "elysia";
+
+/** An order as the peers keep it. Times are RFC 3339. */
+export interface PeerOrder {
+  readonly order_id: string;
+  readonly status: "queued" | "brewing" | "ready";
+  readonly item: string;
+  readonly note?: string;
+  readonly barista?: string;
+  readonly placed_at: string;
+  readonly started_at?: string;
+  readonly finished_at?: string;
+}
+
+export interface PeerQueue {
+  /** Queues the order, and resolves to it once it is ready. */
+  order(order: PeerOrder): Promise<PeerOrder>;
+  /** The oldest order; waits up to `seconds` for one. */
+  start(barista: string, seconds: number): Promise<PeerOrder | undefined>;
+  /** Undefined for an order that nobody has started. */
+  finish(orderId: string): Promise<PeerOrder | undefined>;
+}
+
+/** A queue that two processes may share needs ids that nobody else makes. */
+function newOrder(body: unknown): PeerOrder {
+  const { item = "americano", note } = (body ?? {}) as { item?: string; note?: string };
+  const placed = { order_id: Bun.randomUUIDv7(), status: "queued", placed_at: new Date().toISOString() } as const;
+  return { ...placed, item, ...(note === undefined ? undefined : { note }) };
+}
+
+/** Serves both ports, and tells where. */
+export function servePeer(queue: PeerQueue): void {
+  const customers = new Elysia().post("/order/", ({ body }) => queue.order(newOrder(body)));
+  const baristas = new Elysia()
+    .get("/start/", async ({ query, status }) => {
+      return (await queue.start(query.barista ?? "anonymous", Number(query.wait ?? 0))) ?? status(404);
+    })
+    .post("/finish/", async ({ query, status }) => (await queue.finish(query.order_id ?? "")) ?? status(404));
+  const urls = [customers, baristas].map((app) => {
+    const { server } = app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: 0 });
+    return `http://127.0.0.1:${server?.port}`;
+  });
+  console.log(JSON.stringify({ customers: urls[0], baristas: urls[1] }));
+}
+
+export function redisUrl(): string {
+  return process.env.REDIS_URL ?? "redis://127.0.0.1:6379";
+}
