@@ -2,10 +2,10 @@
  * Owns Nchan under load: nginx with one worker, messages in memory, long-poll subscribers.
  * Always holds: where the module is not installed, that is said, and nothing is started.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { endChild, watchChild } from "./children.ts";
+import { makeFolder, removeFolder } from "./folder.ts";
 import { childrenOf, processorSeconds, residentKib } from "./process.ts";
 import { freePort } from "./redis.ts";
 
@@ -30,7 +30,7 @@ export class BenchNchan {
   }
 
   static async start(module: string): Promise<BenchNchan> {
-    const folder = mkdtempSync(join(tmpdir(), "longpour-bench-"));
+    const folder = makeFolder();
     const port = freePort();
     const conf = join(folder, "nginx.conf");
     writeFileSync(conf, configuration(module, folder, port));
@@ -52,7 +52,7 @@ export class BenchNchan {
 
   async close(): Promise<void> {
     await endChild(this.#child);
-    rmSync(this.#folder, { recursive: true, force: true });
+    removeFolder(this.#folder);
   }
 
   async #untilReady(): Promise<void> {

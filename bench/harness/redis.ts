@@ -2,14 +2,13 @@
  * Owns the Redis of one run: a fresh one on loopback, with the shipped redis.conf, in a temporary folder.
  * Always holds: closing it ends it and takes its folder away.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { createLog } from "../../src/log.ts";
 import { REDIS } from "../../src/redis/embedded/server.ts";
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { endChild, watchChild } from "./children.ts";
+import { makeFolder, removeFolder } from "./folder.ts";
 import { processorSeconds } from "./process.ts";
 
 export type Fsync = "always" | "everysec";
@@ -33,7 +32,7 @@ export class BenchRedis {
   static async start(fsync: Fsync): Promise<BenchRedis> {
     const log = createLog({ level: "info", terminal: false });
     const program = await ensureProgram(REDIS, { log });
-    const folder = mkdtempSync(join(tmpdir(), "longpour-bench-"));
+    const folder = makeFolder();
     const port = freePort();
     const own = { port: String(port), bind: "127.0.0.1", dir: folder, appendfsync: fsync, maxclients: "19000" };
     const args = Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]);
@@ -73,7 +72,7 @@ export class BenchRedis {
   async close(): Promise<void> {
     this.#client.disconnect();
     await endChild(this.#child, "SIGKILL");
-    rmSync(this.#folder, { recursive: true, force: true });
+    removeFolder(this.#folder);
   }
 
   async #untilReady(): Promise<void> {

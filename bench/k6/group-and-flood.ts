@@ -88,7 +88,7 @@ export function barista(): void {
   const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
   const start = http.get(`${BARISTA_URL}/start/?wait=5`, { headers, responseCallback: expectedStatuses(200, 404) });
   if (start.status !== 200) return;
-  const { order_id: orderId } = start.json() as unknown as { order_id: string };
+  const orderId = start.json("order_id") as string;
   const finish = http.post(http.url`${BARISTA_URL}/finish/?order_id=${orderId}`, null, { headers });
   check(finish, { "it is finished": ({ status }) => status === 200 });
 }

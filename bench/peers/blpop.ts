@@ -85,7 +85,7 @@ class NaiveQueue implements PeerQueue {
 
   async #find(id: string): Promise<PeerOrder> {
     const { entry: _, ...order } = await this.#redis.hgetall(orderKey(id));
-    return order as unknown as PeerOrder;
+    return order as Record<string, string> & PeerOrder;
   }
 }
 
@@ -98,20 +98,13 @@ async function readOne(
   const group = ["GROUP", GROUP, barista, "COUNT", "1"];
   const block = seconds > 0 ? ["BLOCK", String(seconds * 1000)] : [];
   const reply = await redis.call("XREADGROUP", ...group, ...block, "STREAMS", QUEUE, ">");
-  const entries = firstStream(reply);
-  const [entryId, fields] = entries[0] ?? [];
+  // The map of streams comes as a flat list: the stream's name, then its entries.
+  const [, entries] = (reply ?? []) as [string?, Entries?];
+  const [entryId, fields] = entries?.[0] ?? [];
   const orderId = fields?.[1];
   return entryId === undefined || orderId === undefined ? undefined : { entryId, orderId };
 }
 
 type Entries = readonly (readonly [string, readonly string[]])[];
-
-/** RESP3 answers a map of streams, RESP2 a list of pairs. */
-function firstStream(reply: unknown): Entries {
-  if (reply === null) return [];
-  const streams = Array.isArray(reply) ? (reply as unknown[]) : Object.entries(reply as object);
-  const first = Array.isArray(streams[0]) ? (streams[0] as [string, Entries])[1] : (streams[1] as Entries);
-  return first ?? [];
-}
 
 servePeer(await new NaiveQueue(redisUrl()).open());
