@@ -11,6 +11,7 @@ import { Lifecycle, StartError } from "./lifecycle.ts";
 import { createAddressReader } from "./limits/address.ts";
 import { HeldRequests } from "./limits/held.ts";
 import { Limiter } from "./limits/limiter.ts";
+import { Refusals } from "./limits/refusals.ts";
 import { createLog, type Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { createOrders } from "./orders/verbs.ts";
@@ -29,12 +30,13 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const orders = createOrders(redis, config);
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
+  const refusals = new Refusals(log);
+  lifecycle.opened("refusals", () => refusals.close());
   const limiter = new Limiter(
     redis.run,
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
-    log,
+    refusals,
   );
-  lifecycle.opened("limiter", () => limiter.close());
   const room = new WaitingRoom(redis, config.lanes, log);
   lifecycle.opened("waiting room", () => room.close());
   const baristaRoom = new BaristaRoom(redis, orders);
@@ -47,7 +49,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     orders,
     room,
     limiter,
-    held: new HeldRequests(config),
+    held: new HeldRequests(config, refusals),
     addressOf: createAddressReader(config.trustedProxies),
     readiness,
     isClosing,

@@ -70,7 +70,7 @@ export function orderRoutes({
   /** Lets a request into the waiting room while its address and the room have space for it. */
   const withinCaps = async (address: string, answer: () => Promise<Response>): Promise<Response> => {
     const entry = held.enter(address);
-    if (entry.kind === "address_full") {
+    if (entry.kind === "too_many_held") {
       return problem("too_many_held", "Too many requests of your address wait already: let some end.", {
         headers: { "Retry-After": "5" },
       });

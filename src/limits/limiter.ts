@@ -3,9 +3,9 @@
  * Always holds: an address known to be out of tokens is refused from this process's memory until its retry time, so a flood costs
  * Redis nothing; that memory is bounded.
  */
-import type { Log } from "../log.ts";
 import { asInteger } from "../redis/reply.ts";
 import { batched, loadScript, type RunScript } from "../redis/script.ts";
+import type { Refusals } from "./refusals.ts";
 
 export interface LimiterSettings {
   /** Name of the policy, in the key and in the RateLimit headers. */
@@ -27,7 +27,6 @@ export interface Verdict {
 
 /** Most addresses remembered as denied; the one remembered longest goes first. */
 const MOST_DENIED = 10_000;
-const SUMMARY_EVERY_MS = 60_000;
 /** Requests with an Idempotency-Key that may ask Redis all the same, an address and denial: they may be paid for. */
 const MOST_KEYS_ASKED = 10;
 
@@ -42,14 +41,11 @@ export class Limiter {
   readonly #take: (request: { address: string; idempotencyKey: string }) => Promise<Verdict>;
   /** When each denied address may ask again, by `performance.now()`, and when its bucket is full. */
   readonly #denied = new Map<string, Denial>();
-  readonly #refusals = { count: 0, addresses: new Set<string>() };
-  readonly #summaries: ReturnType<typeof setInterval>;
-  readonly #log: Log;
+  readonly #refusals: Pick<Refusals, "count">;
 
-  constructor(run: RunScript, settings: LimiterSettings, log: Log) {
+  constructor(run: RunScript, settings: LimiterSettings, refusals: Pick<Refusals, "count">) {
     this.#settings = settings;
-    this.#log = log;
-    this.#summaries = setInterval(() => this.#summarize(), SUMMARY_EVERY_MS);
+    this.#refusals = refusals;
     const { policy, capacity, refillPerSecond } = settings;
     this.#take = batched(run, {
       script: loadScript("take-tokens"),
@@ -80,7 +76,7 @@ export class Limiter {
       denied.keysAsked += 1;
       return undefined;
     }
-    this.#count(address);
+    this.#refusals.count("too_many_orders", address);
     return { allowed: false, remaining: 0, retryAfterMs: denied.retryAt - now, resetAfterMs: denied.resetAt - now };
   }
 
@@ -92,7 +88,7 @@ export class Limiter {
     const verdict = await this.#take({ address, idempotencyKey });
     if (!verdict.allowed) {
       this.#remember(address, verdict);
-      this.#count(address);
+      this.#refusals.count("too_many_orders", address);
     }
     return verdict;
   }
@@ -107,11 +103,6 @@ export class Limiter {
     };
   }
 
-  close(): void {
-    clearInterval(this.#summaries);
-    this.#summarize();
-  }
-
   #remember(address: string, { retryAfterMs, resetAfterMs }: Verdict): void {
     const now = performance.now();
     const before = this.#denied.get(address);
@@ -120,19 +111,5 @@ export class Limiter {
     this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs, keysAsked });
     const oldest = this.#denied.size > MOST_DENIED ? this.#denied.keys().next().value : undefined;
     if (oldest !== undefined) this.#denied.delete(oldest);
-  }
-
-  #count(address: string): void {
-    this.#refusals.count += 1;
-    if (this.#refusals.addresses.size < MOST_DENIED) this.#refusals.addresses.add(address);
-  }
-
-  /** One line for all refusals since the last one. */
-  #summarize(): void {
-    const { count, addresses } = this.#refusals;
-    if (count === 0) return;
-    this.#log.warn({ refused: count, addresses: addresses.size }, "orders refused: too many from one address");
-    this.#refusals.count = 0;
-    addresses.clear();
   }
 }

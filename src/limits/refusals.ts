@@ -1,0 +1,36 @@
+/** Owns the summary of refused requests. Always holds: a flood is one line a minute in the log, and its memory is bounded. */
+import type { Log } from "../log.ts";
+
+export type RefusalReason = "too_many_orders" | "too_many_held" | "room_full";
+
+const SUMMARY_EVERY_MS = 60_000;
+const MOST_ADDRESSES = 10_000;
+
+export class Refusals {
+  readonly #log: Log;
+  readonly #counts = new Map<RefusalReason, number>();
+  readonly #addresses = new Set<string>();
+  readonly #summaries: ReturnType<typeof setInterval>;
+
+  constructor(log: Log) {
+    this.#log = log;
+    this.#summaries = setInterval(() => this.#summarize(), SUMMARY_EVERY_MS);
+  }
+
+  count(reason: RefusalReason, address: string): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    if (this.#addresses.size < MOST_ADDRESSES) this.#addresses.add(address);
+  }
+
+  close(): void {
+    clearInterval(this.#summaries);
+    this.#summarize();
+  }
+
+  #summarize(): void {
+    if (this.#counts.size === 0) return;
+    this.#log.warn({ ...Object.fromEntries(this.#counts), addresses: this.#addresses.size }, "requests refused");
+    this.#counts.clear();
+    this.#addresses.clear();
+  }
+}
