@@ -2,14 +2,14 @@
 -- one may have been popped for all, or be lost with a connection, while somebody else waits on the same order.
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  the ids of the orders to look at
--- Returns  {id, fields} for each that is final; the fields are empty where the order is forgotten
+-- Returns  {id, the order as JSON} for each that is final; '' where the order is forgotten
 
 local answers = {}
 for _, id in ipairs(ARGV) do
   local status = redis.call('HGET', key.order(id), 'status')
   local is_final = status == 'ready' or status == 'cancelled'
   if is_final or not status then
-    answers[#answers + 1] = { id, redis.call('HGETALL', key.order(id)) }
+    answers[#answers + 1] = { id, encode_order(id) or '' }
   end
   if is_final and redis.call('EXISTS', key.bell(id)) == 0 then
     ring_bell(id)

@@ -2,17 +2,17 @@
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a final order is kept, ms
 -- ARGV[…]  per order: order id, who cancels (customer or barista), reason, barista ('' is whoever holds it)
--- Returns  per order {'cancelled', id, fields} | {'unknown'} | {'conflict', status, barista}
+-- Returns  per order {'cancelled', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
 
 local retention_ms = tonumber(ARGV[1])
 
 local function cancel(id, canceller, reason, barista)
-  local order = read_order(id, 'reason')
+  local order = read_order(id, 'reason', 'claim', 'once')
   if order.status == 'cancelled' and order.reason == reason then
-    return { 'cancelled', id, redis.call('HGETALL', key.order(id)) }
+    return { 'cancelled', id, encode_order(id) }
   end
   if order.status == 'queued' or (canceller == 'barista' and holds(order, barista)) then
-    return { 'cancelled', id, cancel_order(id, order.queue, reason, retention_ms) }
+    return { 'cancelled', id, cancel_order(id, order, reason, retention_ms) }
   end
   return refuse(order)
 end

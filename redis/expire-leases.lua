@@ -12,8 +12,9 @@ local next_ms, cancelled = -1, 0
 for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
   local offered = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key.leases(queue), '-inf', now_ms)) do
-    if (tonumber(redis.call('HGET', key.order(id), 'expiries')) or 0) + 1 >= max_attempts then
-      cancel_order(id, queue, 'barista_timeout', retention_ms)
+    local order = read_order(id, 'expiries', 'claim', 'once')
+    if (tonumber(order.expiries) or 0) + 1 >= max_attempts then
+      cancel_order(id, order, 'barista_timeout', retention_ms)
       cancelled = cancelled + 1
     else
       offered = offered + 1

@@ -2,14 +2,14 @@
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease, ms
 -- ARGV[…]  per order: request id (made by the caller), order id, barista ('' is whoever holds it)
--- Returns  per order {'extended', id, fields} | {'unknown'} | {'conflict', status, barista}
+-- Returns  per order {'extended', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
 
 local lease_ms = tonumber(ARGV[1])
 
 local function extend(request, id, barista)
   local order = read_order(id, 'extended_by', 'claim')
   if order.extended_by == request then
-    return { 'extended', id, redis.call('HGETALL', key.order(id)) }
+    return { 'extended', id, encode_order(id) }
   end
   if not holds(order, barista) then
     return refuse(order)

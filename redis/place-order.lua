@@ -36,12 +36,24 @@ local function next_number()
 end
 
 -- What was placed under this Idempotency-Key before; nil where nothing was, or its order is forgotten.
-local function find_once(idempotency_key, body_hash)
+local function find_once(id, idempotency_key, body_hash)
   local first_id, first_hash = string.match(redis.call('GET', key.once(idempotency_key)) or '', '^(%S+) (%S+)$')
   if not first_id or redis.call('EXISTS', key.order(first_id)) == 0 then
     return nil
   end
+  if first_id == id then
+    return { 'placed', id }
+  end
   return first_hash == body_hash and { 'joined', first_id } or { 'mismatch' }
+end
+
+local function flatten(fields)
+  local list = {}
+  for name, value in pairs(fields) do
+    list[#list + 1] = name
+    list[#list + 1] = value
+  end
+  return unpack(list)
 end
 
 -- A customer's index forgets as it grows: what retention has removed, a few entries each time.
@@ -56,41 +68,40 @@ local function index_for_customer(id, index)
 end
 
 local function place(id, queue, item, note, customer_id, customer_name, idempotency_key, body_hash)
-  if redis.call('EXISTS', key.order(id)) == 1 then
-    return { 'placed', id }
-  end
-  local before = idempotency_key ~= '' and find_once(idempotency_key, body_hash)
+  local before = idempotency_key ~= '' and find_once(id, idempotency_key, body_hash)
   if before then
     return before
   end
+  if redis.call('ZADD', key.orders, 'NX', now_ms, id) == 0 then
+    return { 'placed', id }
+  end
 
   local number = next_number()
-  local entry = redis.call('XADD', key.queue(queue), '*', 'order_id', id)
+  -- Numbers start anew each day; the place in the queue does not.
+  local place = string.format('%.0f', today * 1000000000 + number)
   local fields = {
-    'status', 'queued', 'number', number, 'item', item, 'attempts', 0, 'placed_at', now_ms, 'queue', queue, 'entry', entry,
-    -- Numbers start anew each day; the place in the queue does not.
-    'place', today * 1000000000 + number,
+    status = 'queued',
+    number = string.format('%.0f', number),
+    item = item,
+    attempts = '0',
+    placed_at = string.format('%.0f', now_ms),
+    queue = queue,
+    entry = redis.call('XADD', key.queue(queue), '*', 'order_id', id),
+    place = place,
+    note = note ~= '' and note or nil,
+    customer_id = customer_id ~= '' and customer_id or nil,
+    customer_name = customer_name ~= '' and customer_name or nil,
+    once = idempotency_key ~= '' and idempotency_key or nil,
   }
-  local function add(name, value)
-    if value ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
-    end
-  end
-  add('note', note)
-  add('customer_id', customer_id)
-  add('customer_name', customer_name)
-  add('once', idempotency_key)
-  redis.call('HSET', key.order(id), unpack(fields))
-  redis.call('ZADD', key.waiting(queue), today * 1000000000 + number, id)
-  redis.call('ZADD', key.orders, now_ms, id)
+  redis.call('HSET', key.order(id), flatten(fields))
+  redis.call('ZADD', key.waiting(queue), place, id)
   if customer_id ~= '' then
     index_for_customer(id, key.orders_of(customer_id))
   end
   if idempotency_key ~= '' then
     redis.call('SET', key.once(idempotency_key), id .. ' ' .. body_hash, 'PX', retention_ms)
   end
-  append_event(id, 'placed')
+  append_event(id, 'placed', cjson.encode(fields))
   placed[queue] = (placed[queue] or 0) + 1
   return { 'placed', id }
 end

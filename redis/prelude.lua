@@ -54,11 +54,24 @@ local function read_order(id, ...)
   return order
 end
 
--- Appends the event of a change just written. Returns the order's fields: name, value, name, value …
-local function append_event(id, verb)
-  local fields = redis.call('HGETALL', key.order(id))
-  redis.call('XADD', key.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', 'order.' .. verb, 'order_id', id, unpack(fields))
-  return fields
+-- An order's fields as a JSON object of strings; nil where there is none. One string travels faster than twenty.
+local function encode_order(id)
+  local list = redis.call('HGETALL', key.order(id))
+  if #list == 0 then
+    return nil
+  end
+  local fields = {}
+  for i = 1, #list, 2 do
+    fields[list[i]] = list[i + 1]
+  end
+  return cjson.encode(fields)
+end
+
+-- Appends the event of a change just written. Returns the order as JSON.
+local function append_event(id, verb, json)
+  json = json or encode_order(id)
+  redis.call('XADD', key.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', 'order.' .. verb, 'order_id', id, 'data', json)
+  return json
 end
 
 -- Rings the bell of a final order: whoever blocks on it looks at the order.
@@ -67,28 +80,28 @@ local function ring_bell(id)
   redis.call('PEXPIRE', key.bell(id), BELL_MS)
 end
 
--- What every final order has in common: off the queue and the leases, its bell rung, kept for `retention_ms`.
-local function close_order(id, queue, retention_ms)
-  local entry, claim, once = unpack(redis.call('HMGET', key.order(id), 'entry', 'claim', 'once'))
-  redis.call('ZREM', key.waiting(queue), id)
-  redis.call('ZREM', key.leases(queue), id)
-  redis.call('XACK', key.queue(queue), 'baristas', entry)
-  redis.call('XDEL', key.queue(queue), entry)
+-- What every final order has in common: off the queue or the leases, its bell rung, kept for `retention_ms`.
+-- `order` is as it was before, with its claim and its Idempotency-Key.
+local function close_order(id, order, retention_ms)
+  local queue = order.queue
+  redis.call('ZREM', order.status == 'queued' and key.waiting(queue) or key.leases(queue), id)
+  redis.call('XACK', key.queue(queue), 'baristas', order.entry)
+  redis.call('XDEL', key.queue(queue), order.entry)
   redis.call('PEXPIRE', key.order(id), retention_ms)
-  if claim then
+  if order.claim then
     -- Asked again by a reply that was lost on the way, it must not start another order.
-    redis.call('PEXPIRE', key.claim(claim), CLAIM_SPENT_MS)
+    redis.call('PEXPIRE', key.claim(order.claim), CLAIM_SPENT_MS)
   end
-  if once then
-    redis.call('PEXPIRE', key.once(once), retention_ms)
+  if order.once then
+    redis.call('PEXPIRE', key.once(order.once), retention_ms)
   end
   ring_bell(id)
 end
 
--- Makes an order cancelled, from whatever state the caller has checked. Returns its fields.
-local function cancel_order(id, queue, reason, retention_ms)
+-- Makes an order cancelled, from whatever state the caller has checked; `order` as for close_order. Returns it as JSON.
+local function cancel_order(id, order, reason, retention_ms)
   redis.call('HSET', key.order(id), 'status', 'cancelled', 'reason', reason, 'finished_at', now_ms)
-  close_order(id, queue, retention_ms)
+  close_order(id, order, retention_ms)
   return append_event(id, 'cancelled')
 end
 
@@ -98,16 +111,16 @@ local function wake_baristas(queue, count)
 end
 
 -- Puts a brewing order back to its place in the queue, and tells a waiting barista. `order` has its claim and its place.
--- Returns its fields.
+-- Returns it as JSON.
 local function release_order(id, order, request)
   redis.call('HSET', key.order(id), 'status', 'queued', 'released_by', request or '')
   redis.call('HDEL', key.order(id), 'barista', 'started_at', 'claim')
   redis.call('DEL', key.claim(order.claim))
   redis.call('ZREM', key.leases(order.queue), id)
   redis.call('ZADD', key.waiting(order.queue), order.place, id)
-  local fields = append_event(id, 'released')
+  local json = append_event(id, 'released')
   wake_baristas(order.queue, 1)
-  return fields
+  return json
 end
 
 -- Whether `barista` ('' is whoever holds it) may act on this brewing order.
@@ -125,7 +138,7 @@ end
 
 -- The median of the queue's recent waits from placed to ready, in ms; nil without history.
 local function median_wait_ms(queue)
-  local waits = redis.call('LRANGE', key.waits(queue), 0, -1)
+  local waits = redis.call('LRANGE', key.waits(queue), 0, WAITS_KEPT - 1)
   if #waits == 0 then
     return nil
   end
@@ -136,19 +149,19 @@ local function median_wait_ms(queue)
   return waits[math.ceil(#waits / 2)]
 end
 
--- An order as it is now: {id, position (0 unless queued), expected seconds to ready (-1 unless queued, with history), fields};
+-- An order as it is now: {id, position (0 unless queued), expected seconds to ready (-1 unless queued, with history), JSON};
 -- nil where there is none.
-local function describe_order(id, fields)
-  fields = fields or redis.call('HGETALL', key.order(id))
-  if #fields == 0 then
+local function describe_order(id)
+  local json = encode_order(id)
+  if not json then
     return nil
   end
   local order = read_order(id, 'placed_at')
   if order.status ~= 'queued' then
-    return { id, 0, -1, fields }
+    return { id, 0, -1, json }
   end
   local rank = redis.call('ZRANK', key.waiting(order.queue), id)
   local median_ms = median_wait_ms(order.queue)
   local eta_seconds = median_ms and math.max(0, math.ceil((median_ms - (now_ms - order.placed_at)) / 1000)) or -1
-  return { id, rank + 1, eta_seconds, fields }
+  return { id, rank + 1, eta_seconds, json }
 end

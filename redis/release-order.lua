@@ -1,12 +1,12 @@
 -- Releases orders: each brewing order goes back to its old place in the queue, and a waiting barista is woken.
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  per order: request id (made by the caller), order id, barista ('' is whoever holds it)
--- Returns  per order {'released', id, fields} | {'unknown'} | {'conflict', status, barista}
+-- Returns  per order {'released', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
 
 local function release(request, id, barista)
   local order = read_order(id, 'released_by', 'place', 'claim')
   if order.released_by == request then
-    return { 'released', id, redis.call('HGETALL', key.order(id)) }
+    return { 'released', id, encode_order(id) }
   end
   if not holds(order, barista) then
     return refuse(order)

@@ -6,7 +6,7 @@
 -- ARGV[4]  placed before, ms since 1970
 -- ARGV[5]  id of the order to go on after, or ''
 -- ARGV[6]  most orders a page
--- Returns  {'page', id to go on after or '', {id, position, eta seconds, fields} …} | {'cursor_gone'}
+-- Returns  {'page', id to go on after or '', {id, position, eta seconds, the order as JSON} …} | {'cursor_gone'}
 
 local EXAMINED = 1000
 local customer_id, status = ARGV[1], ARGV[2]

@@ -5,25 +5,28 @@
 -- ARGV[2]  how many leases of one order may run out before it is cancelled
 -- ARGV[3]  how long a final order is kept, ms
 -- ARGV[…]  per claim: claim id (made by the caller), barista, queue
--- Returns  per claim {'started', id, fields} | {'empty'}
+-- Returns  per claim {'started', id, the order as JSON} | {'empty'}
 
 local lease_ms = tonumber(ARGV[1])
 local max_attempts = tonumber(ARGV[2])
 local retention_ms = tonumber(ARGV[3])
-local empty = {}
+-- What this run has seen of each queue: within a run no order comes, and no lease runs out.
+local empty, unexpired = {}, {}
 
--- The order whose lease ran out first, its stream entry handed to this barista; nil where none did.
+-- The order whose lease ran out first, its stream entry handed to this barista, and how often it was started; nil where none did.
 local function take_expired(queue, barista)
-  while true do
+  while not unexpired[queue] do
     local id = redis.call('ZRANGEBYSCORE', key.leases(queue), '-inf', now_ms, 'LIMIT', 0, 1)[1]
     if not id then
+      unexpired[queue] = true
       return nil
     end
+    local order = read_order(id, 'attempts', 'claim', 'once')
     if redis.call('HINCRBY', key.order(id), 'expiries', 1) < max_attempts then
-      redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, redis.call('HGET', key.order(id), 'entry'), 'JUSTID')
-      return id
+      redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, order.entry, 'JUSTID')
+      return id, order.attempts
     end
-    cancel_order(id, queue, 'barista_timeout', retention_ms)
+    cancel_order(id, order, 'barista_timeout', retention_ms)
   end
 end
 
@@ -41,38 +44,56 @@ local function read_group(queue, barista)
   return stream and stream[2][1][2][2]
 end
 
--- The oldest queued order. One that was released still stands in the group's pending list; a fresh one does not.
+-- The oldest queued order, off the queue, and how often it was started.
+-- One that was released still stands in the group's pending list; a fresh one does not.
 local function take_queued(queue, barista)
-  local head = redis.call('ZRANGE', key.waiting(queue), 0, 0)[1]
+  local head, place = unpack(redis.call('ZPOPMIN', key.waiting(queue)))
   if not head then
     return nil
   end
   local entry, attempts = unpack(redis.call('HMGET', key.order(head), 'entry', 'attempts'))
-  if attempts == '0' then
-    return read_group(queue, barista)
+  if attempts ~= '0' then
+    redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, entry, 'JUSTID')
+    return head, attempts
   end
-  redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, entry, 'JUSTID')
-  return head
+  local id = read_group(queue, barista)
+  if id ~= head then
+    -- A clock set back over midnight: places and entries disagree, and the stream decides.
+    redis.call('ZADD', key.waiting(queue), place, head)
+    redis.call('ZREM', key.waiting(queue), id or '')
+  end
+  return id, attempts
+end
+
+local function take(queue, barista)
+  local id, attempts = take_expired(queue, barista)
+  if id then
+    return id, attempts
+  end
+  return take_queued(queue, barista)
 end
 
 local function start(claim, barista, queue)
   local claimed = redis.call('GET', key.claim(claim))
   if claimed then
-    local fields = redis.call('HGETALL', key.order(claimed))
     local order = read_order(claimed, 'claim')
-    return order.claim == claim and order.status == 'brewing' and { 'started', claimed, fields } or { 'empty' }
+    local is_theirs = order.claim == claim and order.status == 'brewing'
+    return is_theirs and { 'started', claimed, encode_order(claimed) } or { 'empty' }
   end
-  local id = not empty[queue] and (take_expired(queue, barista) or take_queued(queue, barista))
+  if empty[queue] then
+    return { 'empty' }
+  end
+  local id, attempts = take(queue, barista)
   if not id then
     empty[queue] = true
     return { 'empty' }
   end
 
-  redis.call('ZREM', key.waiting(queue), id)
   redis.call('ZADD', key.leases(queue), now_ms + lease_ms, id)
   redis.call('SET', key.claim(claim), id, 'PX', lease_ms)
-  redis.call('HINCRBY', key.order(id), 'attempts', 1)
-  redis.call('HSET', key.order(id), 'status', 'brewing', 'barista', barista, 'started_at', now_ms, 'claim', claim)
+  redis.call(
+    'HSET', key.order(id), 'status', 'brewing', 'barista', barista, 'started_at', now_ms, 'claim', claim, 'attempts', attempts + 1
+  )
   return { 'started', id, append_event(id, 'started') }
 end
 

@@ -23,17 +23,21 @@ export interface BaristaDependencies {
 }
 
 export function createBaristaApp(dependencies: BaristaDependencies) {
-  const checkToken = createTokenCheck(dependencies.staffToken);
-  return createApp(dependencies.log)
-    .onRequest(({ request }) => checkToken(request))
+  const { staffToken, log } = dependencies;
+  const app = createApp(log);
+  if (staffToken !== undefined) {
+    const checkToken = createTokenCheck(staffToken);
+    app.onRequest(({ request }) => checkToken(request));
+  }
+  return app
     .use(
       swaggerRoutes({
         title: "Longpour: baristas",
         description: "Start the oldest order, make it, finish it: its customer gets their 200.",
-        authorized: dependencies.staffToken !== undefined,
+        authorized: staffToken !== undefined,
       }),
     )
     .use(healthRoutes(dependencies.readiness))
-    .use(orderRoutes(dependencies))
+    .use(orderRoutes(dependencies, () => app.server))
     .use(queueRoutes(dependencies));
 }

@@ -5,6 +5,7 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
+import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
 import { holdOpen } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
@@ -50,7 +51,7 @@ function takesGetOnly(): Response {
 
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
-export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
+export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, findServer: FindServer) {
   const readStart = createQueryReader(StartQuery);
   const readChange = createQueryReader(ChangeQuery);
   const readCancel = createQueryReader(CancelQuery);
@@ -67,7 +68,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
   return new Elysia()
     .get(
       "/start/",
-      async ({ request, server }) => {
+      async ({ request }) => {
         if (request.method === "HEAD") return takesGetOnly();
         if (isClosing()) return answerClosing();
         const asked = readStart(request);
@@ -75,7 +76,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
         const { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE } = asked;
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
-        return await holdOpen({ server, request }, async () => {
+        return await holdOpen({ server: findServer(), request }, async () => {
           const claim = key ?? crypto.randomUUID();
           const mayReturn = key !== undefined;
           const outcome = await room.start({ claim, barista, queue, seconds: wait, signal: request.signal, mayReturn });

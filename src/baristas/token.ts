@@ -7,8 +7,7 @@ import { problem } from "../problem.ts";
 const OPEN = /^\/(livez|readyz|swagger(\/[^/]+)?)\/?$/;
 
 /** Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. */
-export function createTokenCheck(staffToken: string | undefined): (request: Request) => Response | undefined {
-  if (staffToken === undefined) return () => undefined;
+export function createTokenCheck(staffToken: string): (request: Request) => Response | undefined {
   const wanted = digest(staffToken);
   return (request) => {
     if (OPEN.test(pathOf(request))) return undefined;

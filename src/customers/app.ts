@@ -24,7 +24,8 @@ export interface CustomerDependencies {
 }
 
 export function createCustomerApp(dependencies: CustomerDependencies) {
-  return createApp(dependencies.log)
+  const app = createApp(dependencies.log);
+  return app
     .use(
       swaggerRoutes({
         title: "Longpour: customers",
@@ -33,5 +34,5 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
       }),
     )
     .use(healthRoutes(dependencies.readiness))
-    .use(orderRoutes(dependencies));
+    .use(orderRoutes(dependencies, () => app.server));
 }

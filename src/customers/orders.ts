@@ -5,7 +5,7 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, unknownOrder } from "../http/answers.ts";
-import type { Server } from "../http/app.ts";
+import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
 import { createHoldAlive } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
@@ -49,23 +49,17 @@ const LIMIT_HEADERS = {
   "RateLimit-Policy": "how many, and how they come back",
 };
 
-export function orderRoutes({
-  orders,
-  room,
-  limiter,
-  held,
-  addressOf,
-  isClosing,
-  heartbeatSeconds,
-  log,
-}: CustomerDependencies) {
+export function orderRoutes(
+  { orders, room, limiter, held, addressOf, isClosing, heartbeatSeconds, log }: CustomerDependencies,
+  findServer: FindServer,
+) {
   const readDraft = createBodyReader(Draft);
   const holdAlive = createHoldAlive({ heartbeatSeconds, log });
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
-  const clientOf = (request: Request, server: Server | null): string =>
-    addressOf({ peer: server?.requestIP(request)?.address ?? "", headers: request.headers });
+  const clientOf = (request: Request): string =>
+    addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
 
   /** Lets a request into the waiting room while its address and the room have space for it. */
   const withinCaps = async (address: string, answer: () => Promise<Response>): Promise<Response> => {
@@ -113,16 +107,16 @@ export function orderRoutes({
   return new Elysia()
     .post(
       "/order/",
-      async ({ request, server }) => {
+      async ({ request }) => {
         if (isClosing()) return answerClosing();
-        const address = clientOf(request, server);
+        const address = clientOf(request);
         const recalled = limiter.recall(address, request.headers.has("idempotency-key"));
         if (recalled) return tooManyOrders(limiter.headers(recalled));
         const asked = await readPlacement(request);
         if (asked instanceof Response) return asked;
 
         return await withinCaps(address, () =>
-          holdAlive({ server, request }, async (progress) => {
+          holdAlive({ server: findServer(), request }, async (progress) => {
             const { draft, idempotencyKey, preferences } = asked;
             const verdict = await limiter.take(address, idempotencyKey);
             const limits = limiter.headers(verdict);
@@ -196,7 +190,7 @@ export function orderRoutes({
     )
     .get(
       "/order/:id",
-      async ({ params: { id }, request, server }) => {
+      async ({ params: { id }, request }) => {
         const wanted = readWait(request);
         if (wanted instanceof Response) return wanted;
         const orderId = id.toLowerCase();
@@ -208,8 +202,8 @@ export function orderRoutes({
         if (asked === undefined || asked === 0) return await show();
 
         const seconds = asked === "" ? undefined : asked;
-        return await withinCaps(clientOf(request, server), () =>
-          holdAlive({ server, request }, async (progress) => {
+        return await withinCaps(clientOf(request), () =>
+          holdAlive({ server: findServer(), request }, async (progress) => {
             const outcome = await room.wait({
               orderId,
               seconds,

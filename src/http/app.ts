@@ -15,6 +15,9 @@ export const IDLE_SECONDS = 10;
 
 export type Server = NonNullable<Elysia["server"]>;
 
+/** The server of a port, once it listens. (Elysia's own `server` in a handler's context costs a getter defined per request.) */
+export type FindServer = () => Server | null;
+
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
 export function createApp(log: Log) {
   const answerError = createErrorAnswer(log);

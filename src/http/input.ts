@@ -30,7 +30,8 @@ export function createQueryReader<Schema extends TObject>(
 ): (request: Request) => Static<Schema> | Response {
   const validator = TypeCompiler.Compile(schema);
   return ({ url }) => {
-    const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "");
+    const at = url.indexOf("?");
+    const query = new URLSearchParams(at < 0 ? "" : url.slice(at));
     const names = Object.keys(schema.properties).filter((name) => query.has(name));
     const repeated = names.filter((name) => query.getAll(name).length > 1);
     if (repeated.length > 0) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
@@ -61,6 +62,8 @@ async function readText(request: Request): Promise<string | Response> {
   if (announced > BODY_LIMIT_BYTES) return tooLarge();
   if (!request.body) return "";
   try {
+    // Of an announced length no more can come.
+    if (announced > 0) return decodeUtf8(await request.bytes());
     return await readBody(request.body as ReadableStream<Uint8Array>);
   } catch (error) {
     // Nobody reads the answer.

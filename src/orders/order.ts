@@ -117,37 +117,32 @@ export function isFinal({ status }: Pick<Order, "status">): boolean {
   return status === "ready" || status === "cancelled";
 }
 
-/** Reads an order from its id and the flat fields of its hash. Fields that only scripts use are left out. */
-export function readOrder(id: unknown, flatFields: unknown): Order {
-  const fields = asFields(flatFields);
-  const required = (name: string): string => {
-    const value = fields.get(name);
-    if (value === undefined) throw new TypeError(`order ${asText(id)} has no ${name}`);
-    return value;
-  };
-  const text = (name: string) => (fields.has(name) ? { [name]: required(name) } : undefined);
-  const time = (name: string) => (fields.has(name) ? { [name]: toTime(required(name)) } : undefined);
-  return {
+/** Reads an order from its id and its hash as JSON. Fields that only scripts use are left out. */
+export function readOrder(id: unknown, json: unknown): Order {
+  const fields = asFields(json);
+  const { number, status, item, attempts, placed_at: placedAt } = fields;
+  if (!number || !status || !item || !attempts || !placedAt) throw new TypeError(`order ${asText(id)} is incomplete`);
+  const order: Order = {
     order_id: asText(id),
-    number: Number(required("number")),
-    status: required("status") as Status,
-    ...text("reason"),
-    item: required("item") as Item,
-    ...text("note"),
-    ...text("customer_id"),
-    ...text("customer_name"),
-    ...text("barista"),
-    attempts: Number(required("attempts")),
-    placed_at: toTime(required("placed_at")),
-    ...time("started_at"),
-    ...time("finished_at"),
+    number: Number(number),
+    status: status as Status,
+    item: item as Item,
+    attempts: Number(attempts),
+    placed_at: toTime(placedAt),
   };
+  if (fields.reason) order.reason = fields.reason as Reason;
+  for (const name of ["note", "customer_id", "customer_name", "barista"] as const) {
+    if (fields[name]) order[name] = fields[name];
+  }
+  if (fields.started_at) order.started_at = toTime(fields.started_at);
+  if (fields.finished_at) order.finished_at = toTime(fields.finished_at);
+  return order;
 }
 
-/** Reads {id, position, eta seconds, fields}, as `describe_order` in `redis/prelude.lua` answers. */
+/** Reads {id, position, eta seconds, JSON}, as `describe_order` in `redis/prelude.lua` answers. */
 export function readDescribedOrder(reply: unknown): Order {
-  const [id, position, etaSeconds, fields] = asList(reply);
-  const order = readOrder(id, fields);
+  const [id, position, etaSeconds, json] = asList(reply);
+  const order = readOrder(id, json);
   if (asInteger(position) > 0) order.position = asInteger(position);
   if (asInteger(etaSeconds) >= 0) order.eta_seconds = asInteger(etaSeconds);
   return order;

@@ -116,9 +116,9 @@ export function createOrders(
     script: loadScript("start-order"),
     shared: [leaseMs, maxAttempts, retentionMs],
     encode: ({ claim, barista, queue }) => [claim, barista, queue],
-    decode: (kind, [id, fields]) => {
+    decode: (kind, [id, json]) => {
       if (kind === "empty") return { kind };
-      if (kind === "started") return { kind, order: readOrder(id, fields) };
+      if (kind === "started") return { kind, order: readOrder(id, json) };
       throw unexpected("start-order", kind);
     },
   });

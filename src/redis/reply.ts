@@ -18,10 +18,9 @@ export function asInteger(reply: unknown): number {
   throw new TypeError(`expected an integer from a script, not ${typeof reply}`);
 }
 
-/** A flat list of names and values, as HGETALL answers a script. */
-export function asFields(reply: unknown): ReadonlyMap<string, string> {
-  const flat = asList(reply);
-  const fields = new Map<string, string>();
-  for (let at = 0; at < flat.length; at += 2) fields.set(asText(flat[at]), asText(flat[at + 1]));
-  return fields;
+/** A JSON object of strings, as `encode_order` in `redis/prelude.lua` makes it. */
+export function asFields(reply: unknown): Readonly<Record<string, string>> {
+  const fields: unknown = JSON.parse(asText(reply));
+  if (typeof fields === "object" && fields !== null) return fields as Record<string, string>;
+  throw new TypeError(`expected a JSON object from a script, not ${asText(reply)}`);
 }

@@ -26,7 +26,7 @@ interface Waiter {
 export class BaristaRoom {
   readonly #orders: Pick<Orders, "start" | "release">;
   readonly #waiters = new Map<string, Set<Waiter>>();
-  readonly #closing = new AbortController();
+  #isClosed = false;
 
   constructor(redis: ShopRedis, orders: Pick<Orders, "start" | "release">) {
     this.#orders = orders;
@@ -43,7 +43,6 @@ export class BaristaRoom {
     const waiter: Waiter = { woken: false, wake: () => {} };
     const waiters = this.#waiters.get(claim.queue) ?? new Set();
     this.#waiters.set(claim.queue, waiters.add(waiter));
-    const ending = AbortSignal.any([signal, this.#closing.signal]);
     try {
       for (;;) {
         waiter.woken = false;
@@ -53,8 +52,10 @@ export class BaristaRoom {
         }
         const leftMs = deadline - performance.now();
         if (leftMs <= 0) return outcome;
-        if (!waiter.woken) await untilWoken(waiter, ending, Math.min(leftMs, RELOOK_MS));
-        if (ending.aborted) return outcome;
+        if (!waiter.woken && !signal.aborted && !this.#isClosed) {
+          await untilWoken(waiter, signal, Math.min(leftMs, RELOOK_MS));
+        }
+        if (signal.aborted || this.#isClosed) return outcome;
       }
     } finally {
       waiters.delete(waiter);
@@ -66,7 +67,8 @@ export class BaristaRoom {
 
   /** Sends all waiting baristas away without an order. */
   close(): void {
-    this.#closing.abort();
+    this.#isClosed = true;
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();
   }
 
   /** Nobody is there to take the order. */
@@ -90,15 +92,14 @@ export class BaristaRoom {
   }
 }
 
-/** Waits until the waiter is woken, `ending` aborts, or `ms` are over. */
-async function untilWoken(waiter: Waiter, ending: AbortSignal, ms: number): Promise<void> {
-  if (ending.aborted) return;
+/** Waits until the waiter is woken, `signal` aborts, or `ms` are over. */
+async function untilWoken(waiter: Waiter, signal: AbortSignal, ms: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   const end = (): void => resolve();
-  ending.addEventListener("abort", end);
+  signal.addEventListener("abort", end);
   waiter.wake = resolve;
   await promise;
   clearTimeout(timer);
-  ending.removeEventListener("abort", end);
+  signal.removeEventListener("abort", end);
 }

@@ -64,16 +64,16 @@ export function createAnswerBells(run: RunScript, log: Log): AnswerBells {
 function readAnswers(reply: unknown, log: Log): Answers {
   return new Map(
     asList(reply).map((answer) => {
-      const [id, fields] = asList(answer);
-      return [asText(id), asList(fields).length > 0 ? readFinalOrder(id, fields, log) : null];
+      const [id, json] = asList(answer);
+      return [asText(id), json === "" ? null : readFinalOrder(id, json, log)];
     }),
   );
 }
 
 /** An order that somebody has written to by hand must not keep all others waiting. */
-function readFinalOrder(id: unknown, fields: unknown, log: Log): Order | null {
+function readFinalOrder(id: unknown, json: unknown, log: Log): Order | null {
   try {
-    return readOrder(id, fields);
+    return readOrder(id, json);
   } catch (error) {
     log.error({ err: error, order_id: id }, "an order can't be read: its customer is told that it is not known");
     return null;

@@ -7,8 +7,8 @@ const script = loadScript("answer-bells");
 
 /** Ids of the final or forgotten orders, and the status of each (null: forgotten). */
 async function answer(shop: TestOrders, ids: readonly string[]) {
-  const replies = (await shop.redis.run(script, ids)) as [string, string[]][];
-  return replies.map(([id, fields]) => [id, fields.length === 0 ? null : fields[fields.indexOf("status") + 1]]);
+  const replies = (await shop.redis.run(script, ids)) as [string, string][];
+  return replies.map(([id, json]) => [id, json === "" ? null : (JSON.parse(json) as { status: string }).status]);
 }
 
 /** A shop with one order of each state, each named by it; `forgotten` is none. */

@@ -63,9 +63,9 @@ async function readEvents(redis: Redis, prefix: string): Promise<State> {
   const lines: Record<string, string> = {};
   const seen = new Set<string>();
   const events = await redis.xrange(`${prefix}events`, "-", "+");
-  for (const [index, [, [, type, , id = "", ...fields]]] of [...events.entries()].toReversed()) {
+  for (const [index, [, [, type, , id = "", , data = ""]]] of [...events.entries()].toReversed()) {
     const order = await redis.hgetall(`${prefix}order:${id}`);
-    const told = Object.fromEntries(fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])));
+    const told: unknown = JSON.parse(data);
     const isTrue = seen.has(id) || Object.keys(order).length === 0 || Bun.deepEquals(told, order);
     lines[`events.${index + 1}`] = `${type} ${id}${isTrue ? "" : ", but not as the order is"}`;
     seen.add(id);

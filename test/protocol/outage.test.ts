@@ -1,0 +1,295 @@
+/** A Redis that is killed, stopped, or throws everybody out, under load and at rest: nobody who waits gets to know of it. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import {
+  ask,
+  brew,
+  expectOrder,
+  expectProblem,
+  lookAtQueue,
+  order,
+  place,
+  start,
+  tell,
+  untilHeld,
+  type Answer,
+  type WireOrder,
+} from "../support/http.ts";
+import { TestRedis } from "../support/redis.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { expectDelivered, Staff } from "../support/staff.ts";
+import { until } from "../support/until.ts";
+
+setDefaultTimeout(120_000);
+
+const OUTAGE_MS = 5000;
+/** Longer than any call may take while Redis is away for longer than OUTAGE_SECONDS=2. */
+const BOUND_MS = 15_000;
+
+/** A server on a Redis of its own. */
+class Cafe implements AsyncDisposable {
+  readonly redis: TestRedis;
+  readonly server: TestServer;
+
+  private constructor(redis: TestRedis, server: TestServer) {
+    this.redis = redis;
+    this.server = server;
+  }
+
+  static async open(environment: Record<string, string> = {}): Promise<Cafe> {
+    const redis = await TestRedis.start();
+    const limits = { LIMIT_CAPACITY: "1000000", MAX_HELD_PER_ADDRESS: "10000", HEARTBEAT_SECONDS: "60" };
+    return new Cafe(redis, await startServer({ ...limits, ...environment, REDIS_URL: redis.url }));
+  }
+
+  logged(message: string): readonly Record<string, unknown>[] {
+    return this.server.log().filter(({ msg }) => String(msg).startsWith(message));
+  }
+
+  async readiness(): Promise<number> {
+    return (await ask(`${this.server.baristas}/readyz`)).status;
+  }
+
+  async search(query: string): Promise<WireOrder[]> {
+    const { body } = await ask(`${this.server.baristas}/order/?limit=200&${query}`);
+    return (body as { orders: WireOrder[] }).orders;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.stop("SIGKILL");
+    await this.redis.stop();
+  }
+}
+
+/** Customers who order again as soon as they have their coffee, until the shop closes. */
+class Regulars {
+  readonly got: WireOrder[] = [];
+  readonly #customers: Promise<void>[];
+  readonly #visits: number[];
+  #isClosing = false;
+
+  constructor(server: TestServer, count: number) {
+    this.#visits = Array.from({ length: count }, () => 0);
+    this.#customers = this.#visits.map((_, index) => this.#frequent(server, index));
+  }
+
+  /** Resolves once each of them got so many more coffees; rejects with what went wrong for any. */
+  async enjoy(coffees: number): Promise<void> {
+    const wanted = this.#visits.map((visits) => visits + coffees);
+    const all = () => wanted.every((visits, index) => (this.#visits[index] ?? 0) >= visits);
+    await this.#unlessWrong(until(all, `each gets ${coffees} more`, 60_000));
+  }
+
+  /** As long as `meanwhile` takes; rejects with what went wrong for any. */
+  async during(meanwhile: Promise<unknown>): Promise<void> {
+    await this.#unlessWrong(meanwhile);
+  }
+
+  /** Lets everybody have the coffee they ordered. */
+  async goHome(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.#customers);
+  }
+
+  async #unlessWrong(meanwhile: Promise<unknown>): Promise<void> {
+    await Promise.race([meanwhile, Promise.all(this.#customers)]);
+  }
+
+  async #frequent(server: TestServer, index: number): Promise<void> {
+    while (!this.#isClosing) {
+      const note = `guest ${index}, visit ${this.#visits[index]}`;
+      this.got.push(expectOrder(await order(server, { note }), { note, status: "ready" }));
+      this.#visits[index] = (this.#visits[index] ?? 0) + 1;
+    }
+  }
+}
+
+async function expectEmpty({ server }: Cafe): Promise<void> {
+  await untilHeld(server, 0);
+  expect(await lookAtQueue(server)).toMatchObject({ depth: 0, brewing: 0, held: 0 });
+}
+
+/** Fails when a call seems to wait for ever. */
+async function soon<Value>(call: Promise<Value>, what: string): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer: ${what}`)), BOUND_MS);
+  return await Promise.race([call, late.promise]).finally(() => clearTimeout(timer));
+}
+
+function expectAway(answer: Answer): void {
+  expect(expectProblem(answer, 503).type).toBe("urn:longpour:problem:redis_away");
+  expect(Number(answer.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+}
+
+test("Redis killed and started again under load: no customer notices, and each order is made once", async () => {
+  await using cafe = await Cafe.open();
+  const { server, redis } = cafe;
+  // Who came before, and waits for an order that is made last.
+  const early = await place(server, { note: "early" });
+  const held = ask(`${server.customers}/order/${early.order_id}?wait`);
+  await start(server, "barista=Grace");
+  await untilHeld(server, 1);
+
+  const regulars = new Regulars(server, 60);
+  const staff = new Staff(server, { baristas: 10, brewMs: 5 });
+  await regulars.enjoy(3);
+  await redis.kill();
+  await regulars.during(until(() => cafe.logged("Redis is away").length > 0, "the outage is logged"));
+  // The length of the outage, with everybody still there.
+  await regulars.during(Bun.sleep(OUTAGE_MS));
+  await redis.resume();
+  await regulars.enjoy(3);
+  await regulars.goHome();
+  await staff.goHome();
+  expectDelivered(regulars.got, staff);
+
+  expectOrder(await tell(server, "finish", early.order_id, "barista=Grace"), { status: "ready" });
+  expectOrder(await held, { order_id: early.order_id, note: "early", status: "ready" });
+  await expectEmpty(cafe);
+  expect(cafe.logged("Redis is away")).toHaveLength(1);
+  const [back, ...more] = cafe.logged("Redis is back");
+  expect(more).toEqual([]);
+  expect(back?.outage_seconds).toBeGreaterThanOrEqual(OUTAGE_MS / 1000 - 1);
+});
+
+test("customers and baristas who wait while Redis is killed and back get theirs without asking again", async () => {
+  await using cafe = await Cafe.open();
+  const { server, redis } = cafe;
+  const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
+  await untilHeld(server, 5);
+  for (let made = 0; made < 5; made += 1) await start(server, "barista=Grace");
+  const barista = start(server, "wait=60&barista=Ada");
+  await lookAtQueue(server);
+  await redis.kill();
+  await until(() => cafe.logged("Redis is away").length > 0, "the outage is logged");
+  await redis.resume();
+  await until(async () => (await cafe.readiness()) === 200, "Redis is back");
+  for (const { order_id } of await cafe.search("status=brewing")) {
+    expectOrder(await tell(server, "finish", order_id, "barista=Grace"), { status: "ready" });
+  }
+  const answers = await Promise.all(waiting);
+  for (const [index, answer] of answers.entries()) expectOrder(answer, { note: `held ${index}`, status: "ready" });
+  const { order_id } = await place(server);
+  expect(await barista).toMatchObject({ order_id, barista: "Ada" });
+});
+
+test("Redis away for longer than the bound: new orders are refused and forgotten, held ones wait on", async () => {
+  await using cafe = await Cafe.open({ OUTAGE_SECONDS: "2" });
+  const { server, redis } = cafe;
+  const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
+  await untilHeld(server, 5);
+  await redis.kill();
+  for (let wave = 0; wave < 2; wave += 1) {
+    const refused = Array.from({ length: 10 }, () => order(server, { note: "refused" }));
+    for (const answer of await soon(Promise.all(refused), "new orders")) expectAway(answer);
+  }
+  expectProblem(await ask(`${server.customers}/readyz`), 503);
+  expect((await ask(`${server.customers}/livez`)).status).toBe(200);
+
+  await redis.resume();
+  await until(async () => (await cafe.readiness()) === 200, "Redis is back");
+  expect(await lookAtQueue(server)).toMatchObject({ depth: 5, brewing: 0, held: 5 });
+  for (let made = 0; made < 5; made += 1) await brew(server);
+  const answers = await Promise.all(waiting);
+  for (const [index, answer] of answers.entries()) expectOrder(answer, { note: `held ${index}`, status: "ready" });
+  expectProblem(await ask(`${server.baristas}/start/`), 404);
+  expect(await cafe.search("")).toHaveLength(5);
+  expect(cafe.logged("Redis is away")).toHaveLength(1);
+  expect(cafe.logged("Redis is back")).toHaveLength(1);
+});
+
+test("a Redis that hangs is away as well: every call is answered, and afterwards all is as it was", async () => {
+  await using cafe = await Cafe.open({ OUTAGE_SECONDS: "2" });
+  const { server, redis } = cafe;
+  const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
+  await untilHeld(server, 5);
+  const brewing = await start(server, "barista=Grace");
+  const queued = await place(server, { note: "to be looked at" });
+
+  process.kill(redis.pid, "SIGSTOP");
+  // In the first wave Redis has just gone silent; in the second the connection has been given up; and so on.
+  for (let wave = 0; wave < 4; wave += 1) {
+    const calls = {
+      place: order(server, { note: "refused" }),
+      "place and not wait": order(server, { note: "refused" }, { headers: { Prefer: "respond-async" } }),
+      find: ask(`${server.customers}/order/${queued.order_id}`),
+      cancel: ask(`${server.customers}/order/${crypto.randomUUID()}`, {
+        method: "PATCH",
+        json: { status: "cancelled" },
+      }),
+      start: ask(`${server.baristas}/start/?wait=1&barista=Ada`),
+      finish: tell(server, "finish", brewing.order_id, "barista=Grace"),
+      extend: tell(server, "extend", brewing.order_id, "barista=Grace"),
+      search: ask(`${server.baristas}/order/`),
+      queue: ask(`${server.baristas}/queue`),
+    };
+    const ready = soon(ask(`${server.customers}/readyz`), "readyz");
+    const live = soon(ask(`${server.customers}/livez`), "livez");
+    expectProblem(await ready, 503);
+    expect((await live).status).toBe(200);
+    for (const [name, call] of Object.entries(calls)) expectAway(await soon(call, `${name}, wave ${wave}`));
+  }
+  process.kill(redis.pid, "SIGCONT");
+
+  await until(async () => (await cafe.readiness()) === 200, "Redis is back");
+  // What was under way when it hung may have been placed or started once it went on; that is taken back.
+  const mine = waiting.length + 1;
+  await until(async () => {
+    const { depth, brewing: atWork } = await lookAtQueue(server);
+    return depth + atWork <= mine && atWork <= 1;
+  }, "nothing is left of what was refused");
+  for (const refused of (await cafe.search("")).filter(({ note }) => note === "refused")) {
+    expect(refused).toMatchObject({ status: "cancelled", reason: "customer_timeout", attempts: 0 });
+  }
+  expectOrder(await tell(server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
+  const made = [brewing.order_id];
+  while (made.length < mine) made.push((await brew(server)).order_id);
+  expect(new Set(made).size).toBe(mine);
+  const answers = await Promise.all(waiting);
+  for (const [index, answer] of answers.entries()) expectOrder(answer, { note: `held ${index}`, status: "ready" });
+  expectProblem(await ask(`${server.baristas}/start/`), 404);
+  const fresh = order(server, { note: "afterwards" });
+  await brew(server);
+  expectOrder(await fresh, { note: "afterwards", status: "ready" });
+  await expectEmpty(cafe);
+});
+
+test("a Redis that hangs for less than the bound, under load: no customer notices", async () => {
+  await using cafe = await Cafe.open();
+  const { server, redis } = cafe;
+  const regulars = new Regulars(server, 60);
+  const staff = new Staff(server, { baristas: 10, brewMs: 5 });
+  await regulars.enjoy(3);
+  process.kill(redis.pid, "SIGSTOP");
+  await regulars.during(Bun.sleep(OUTAGE_MS));
+  process.kill(redis.pid, "SIGCONT");
+  await regulars.enjoy(3);
+  await regulars.goHome();
+  await staff.goHome();
+  expectDelivered(regulars.got, staff);
+  await expectEmpty(cafe);
+});
+
+test("every connection killed ten times a second under load: nothing is lost, and everybody is answered", async () => {
+  await using cafe = await Cafe.open();
+  const { server, redis } = cafe;
+  const late = await place(server, { note: "late" });
+  const held = ask(`${server.customers}/order/${late.order_id}?wait`);
+  await start(server, "barista=Grace");
+  await untilHeld(server, 1);
+  const regulars = new Regulars(server, 60);
+  const staff = new Staff(server, { baristas: 10, brewMs: 5 });
+  await regulars.enjoy(1);
+
+  const client = redis.connect();
+  for (let kills = 0; kills < 100; kills += 1) {
+    await client.call("CLIENT", "KILL", "TYPE", "normal");
+    await regulars.during(Bun.sleep(100));
+  }
+  client.disconnect();
+  await regulars.goHome();
+  await staff.goHome();
+  expectDelivered(regulars.got, staff);
+  expectOrder(await tell(server, "finish", late.order_id, "barista=Grace"), { status: "ready" });
+  expectOrder(await held, { order_id: late.order_id, status: "ready" });
+  await expectEmpty(cafe);
+});

@@ -1,0 +1,112 @@
+/**
+ * Owns the real nginx of the tests: on loopback, with the configuration that compose.yaml ships, in front of the test's servers.
+ * Always holds: an nginx that a test started is gone when the test disposes of it, and so is its folder.
+ */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureProgram, type Program } from "../../src/redis/programs.ts";
+import { ask, type Ports } from "./http.ts";
+import { freePort } from "../../bench/harness/redis.ts";
+import { silent } from "./redis.ts";
+import { until } from "./until.ts";
+
+const NGINX: Program = {
+  names: ["nginx"],
+  packages: { "apt-get": "nginx", dnf: "nginx", apk: "nginx", pacman: "nginx", zypper: "nginx", brew: "nginx" },
+  byHand: "install nginx 1.22 or newer",
+};
+
+interface NginxOptions {
+  /** How long a server may be silent, such as `5s`; as shipped where absent. */
+  readonly readTimeout?: string;
+}
+
+export class TestNginx implements Ports, AsyncDisposable {
+  readonly customers: string;
+  readonly baristas: string;
+  readonly #child: Bun.Subprocess;
+  readonly #folder: string;
+
+  private constructor(ports: Ports, child: Bun.Subprocess, folder: string) {
+    this.customers = ports.customers;
+    this.baristas = ports.baristas;
+    this.#child = child;
+    this.#folder = folder;
+  }
+
+  /** Starts it on free ports, before these servers. */
+  static async start(servers: readonly Ports[], options: NginxOptions = {}): Promise<TestNginx> {
+    const program = await ensureProgram(NGINX, { log: silent });
+    const folder = mkdtempSync(join(tmpdir(), "longpour-nginx-"));
+    // Where it is started by root, its workers are somebody else.
+    chmodSync(folder, 0o755);
+    const own = { customers: `http://127.0.0.1:${freePort()}`, baristas: `http://127.0.0.1:${freePort()}` };
+    const conf = join(folder, "nginx.conf");
+    writeFileSync(conf, configuration({ folder, own, servers, options }));
+    const errors = join(folder, "error.log");
+    const child = Bun.spawn([program, "-p", folder, "-e", errors, "-c", conf], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    const nginx = new TestNginx(own, child, folder);
+    try {
+      await until(() => nginx.#answers(), "nginx answers");
+    } catch (error) {
+      const told = readFileSync(errors, "utf8");
+      await nginx[Symbol.asyncDispose]();
+      throw new Error(`nginx did not start: ${told}`, { cause: error });
+    }
+    return nginx;
+  }
+
+  /** Ends all its connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#child.exited;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #answers(): Promise<boolean> {
+    if (this.#child.exitCode !== null) throw new Error(`nginx ended with exit code ${this.#child.exitCode}`);
+    const { status } = await ask(`${this.customers}/livez`).catch(() => ({ status: 0 }));
+    return status === 200;
+  }
+}
+
+interface Setting {
+  readonly folder: string;
+  readonly own: Ports;
+  readonly servers: readonly Ports[];
+  readonly options: NginxOptions;
+}
+
+/** What compose.yaml ships, with this machine's addresses in place of the containers'. */
+function configuration({ folder, own, servers, options: { readTimeout } }: Setting): string {
+  const upstream = (port: keyof Ports): string =>
+    servers.map((server) => `server ${new URL(server[port]).host} max_fails=0;`).join(" ");
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+    .join(" ");
+  let text = `daemon off;\npid ${folder}/nginx.pid;\n${shipped()}`;
+  /** A line of it becomes another. */
+  const change = (line: RegExp, to: string): void => {
+    if (!line.test(text)) throw new Error(`compose.yaml's nginx configuration has no ${String(line)}`);
+    text = text.replace(line, () => to);
+  };
+  change(/^http \{$/m, `http {\n${temporary}`);
+  change(/^ *resolver .*$/m, "");
+  // nginx follows names in an upstream only since 1.27.3.
+  change(/server app:8000 .*;/, upstream("customers"));
+  change(/server app:8001 .*;/, upstream("baristas"));
+  change(/listen 8000 /, `listen ${new URL(own.customers).host} `);
+  change(/listen 8001;/, `listen ${new URL(own.baristas).host};`);
+  if (readTimeout) change(/proxy_read_timeout .*;/, `proxy_read_timeout ${readTimeout};`);
+  return text;
+}
+
+function shipped(): string {
+  const compose = Bun.YAML.parse(readFileSync(join(import.meta.dir, "../../compose.yaml"), "utf8")) as {
+    configs: { nginx: { content: string } };
+  };
+  return compose.configs.nginx.content.replaceAll("$$", () => "$");
+}
