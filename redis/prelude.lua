@@ -74,9 +74,10 @@ local function append_event(id, verb, json)
   return json
 end
 
--- Rings the bell of a final order: whoever blocks on it looks at the order.
+-- Rings the bell of a final order: whoever blocks on it looks at the order. Twice, so that it still rings when one has popped it:
+-- only a second one who waits on the same order has to ring it again.
 local function ring_bell(id)
-  redis.call('RPUSH', key.bell(id), '1')
+  redis.call('RPUSH', key.bell(id), '1', '1')
   redis.call('PEXPIRE', key.bell(id), BELL_MS)
 end
 

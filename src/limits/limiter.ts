@@ -30,8 +30,11 @@ const MOST_DENIED = 10_000;
 /** Requests with an Idempotency-Key that may ask Redis all the same, an address and denial: they may be paid for. */
 const MOST_KEYS_ASKED = 10;
 
+/** How long the others wait for the answer of the one that asks. */
+const PROBE_MS = 1000;
+
 interface Denial {
-  readonly retryAt: number;
+  retryAt: number;
   readonly resetAt: number;
   keysAsked: number;
 }
@@ -69,7 +72,9 @@ export class Limiter {
     if (!denied) return undefined;
     const now = performance.now();
     if (now >= denied.retryAt) {
-      this.#denied.delete(address);
+      // One asks for all the others: its answer ends the denial, or renews it.
+      denied.retryAt = now + PROBE_MS;
+      denied.keysAsked = 0;
       return undefined;
     }
     if (hasKey && denied.keysAsked < MOST_KEYS_ASKED) {
@@ -86,10 +91,10 @@ export class Limiter {
    */
   async take(address: string, idempotencyKey = ""): Promise<Verdict> {
     const verdict = await this.#take({ address, idempotencyKey });
-    if (!verdict.allowed) {
-      this.#remember(address, verdict);
-      this.#refusals.count("too_many_orders", address);
-    }
+    // Who took the last token need not ask for the next one before it is there.
+    if (verdict.retryAfterMs > 0) this.#remember(address, verdict);
+    else this.#denied.delete(address);
+    if (!verdict.allowed) this.#refusals.count("too_many_orders", address);
     return verdict;
   }
 
@@ -105,8 +110,8 @@ export class Limiter {
 
   #remember(address: string, { retryAfterMs, resetAfterMs }: Verdict): void {
     const now = performance.now();
-    const before = this.#denied.get(address);
-    const keysAsked = before && now < before.retryAt ? before.keysAsked : 0;
+    // The same denial, as long as it lasts: what keys may ask does not begin anew.
+    const keysAsked = this.#denied.get(address)?.keysAsked ?? 0;
     this.#denied.delete(address);
     this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs, keysAsked });
     const oldest = this.#denied.size > MOST_DENIED ? this.#denied.keys().next().value : undefined;

@@ -21,6 +21,8 @@ export const BLOCK_SECONDS = 30;
 const RETRY_MS = 50;
 const UNBLOCK_AGAIN_MS = 1;
 const SHORTEST_BLOCK_SECONDS = 0.1;
+/** A bell that rings so soon after the block began was rung before it. */
+const BUSY_MS = 5;
 
 /** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
 export type Seat = (order: Order | null) => void;
@@ -130,11 +132,14 @@ export class Lane {
     try {
       const bells = Array.from(this.#seats.keys(), (orderId) => this.#room.keys.bell(orderId));
       if (this.#clientId === undefined) void this.#askClientId();
-      const leftSeconds = BLOCK_SECONDS - (performance.now() - this.#sawAllAt) / 1000;
+      const blockedAt = performance.now();
+      const leftSeconds = BLOCK_SECONDS - (blockedAt - this.#sawAllAt) / 1000;
       const rung = await this.#redis.blpop(bells, Math.max(SHORTEST_BLOCK_SECONDS, leftSeconds));
-      // Woken for a newcomer alone: only they are looked at. Else other bells may have rung too, or been lost: all are.
-      const isBoundOver = performance.now() - this.#sawAllAt >= BLOCK_SECONDS * 1000;
-      if (rung || isBoundOver || this.#unseen.size === 0) this.#seeAll();
+      const now = performance.now();
+      // A bell that rang at once has company: all are looked at in one go. One that was waited for comes alone, as a newcomer does.
+      const isBusy = rung !== null && now - blockedAt < BUSY_MS;
+      const isBoundOver = now - this.#sawAllAt >= BLOCK_SECONDS * 1000;
+      if (isBusy || isBoundOver || (!rung && this.#unseen.size === 0)) this.#seeAll();
       // Popped for everybody: it is looked at, and rung again, even if nobody here waits for it any more.
       if (rung) this.#unseen.add(this.#room.keys.orderOfBell(rung[0]));
     } catch {

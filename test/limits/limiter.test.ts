@@ -205,11 +205,13 @@ test("every refusal is counted, whoever tells it", async () => {
   expect(refused - before).toBe(3);
 });
 
-test("who has a token is not refused from memory", async () => {
+test("who has a token is not refused from memory; who took the last one is, until there is another", async () => {
   const limiter = new TestLimiter();
   const address = someone();
-  await limiter.takeMany(address, 3);
+  await limiter.takeMany(address, 2);
   expect(limiter.recall(address)).toBeUndefined();
+  expect((await limiter.take(address)).allowed).toBe(true);
+  expect(limiter.recall(address)?.allowed).toBe(false);
 });
 
 test("a flood from one address asks Redis once", async () => {

@@ -42,8 +42,8 @@ test("popped bells of final orders ring again, for whoever else waits, and never
   for (const id of ALL) await shop.client.del(shop.key(`bell:${id}`));
   const changes = await shop.changes(() => answer(shop, ALL));
   expect(changes).toEqual({
-    "bell:ready": "nothing → list with TTL: 1",
-    "bell:cancelled": "nothing → list with TTL: 1",
+    "bell:ready": "nothing → list with TTL: 1, 1",
+    "bell:cancelled": "nothing → list with TTL: 1, 1",
   });
 });
 

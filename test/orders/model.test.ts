@@ -188,7 +188,7 @@ async function observe(orders: Orders, { prefix, model: { ids }, eventsSeen }: L
       const { status, attempts, barista: holder, reason, expiries } = fields;
       const shown = found[at]?.kind === "found" ? found[at].order : undefined;
       const counts = { attempts: Number(attempts), expiries: Number(expiries ?? 0), position: shown?.position };
-      return [id, { status, barista: holder, reason, rung: bell, kept: ttlMs < 0, ...counts }];
+      return [id, { status, barista: holder, reason, rung: Math.sign(bell), kept: ttlMs < 0, ...counts }];
     }),
   );
   const observation = { events: events.map(([, [, type, , id]]) => `${type} ${id}`), queues, orders: states };

@@ -1,5 +1,6 @@
 /** A Redis that is killed, stopped, or throws everybody out, under load and at rest: nobody who waits gets to know of it. */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { BLOCK_SECONDS } from "../../src/waiting/lane.ts";
 import {
   ask,
   brew,
@@ -24,6 +25,8 @@ setDefaultTimeout(120_000);
 const OUTAGE_MS = 5000;
 /** Longer than any call may take while Redis is away for longer than OUTAGE_SECONDS=2. */
 const BOUND_MS = 15_000;
+/** A blocked read's bound, after which the truth is looked at again, and some time to look. */
+const BLOCK_MS = (BLOCK_SECONDS + 5) * 1000;
 
 /** A server on a Redis of its own. */
 class Cafe implements AsyncDisposable {
@@ -109,9 +112,9 @@ async function expectEmpty({ server }: Cafe): Promise<void> {
 }
 
 /** Fails when a call seems to wait for ever. */
-async function soon<Value>(call: Promise<Value>, what: string): Promise<Value> {
+async function soon<Value>(call: Promise<Value>, what: string, boundMs = BOUND_MS): Promise<Value> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer: ${what}`)), BOUND_MS);
+  const timer = setTimeout(() => late.reject(new Error(`no answer: ${what}`)), boundMs);
   return await Promise.race([call, late.promise]).finally(() => clearTimeout(timer));
 }
 
@@ -195,6 +198,22 @@ test("Redis away for longer than the bound: new orders are refused and forgotten
   expect(await cafe.search("")).toHaveLength(5);
   expect(cafe.logged("Redis is away")).toHaveLength(1);
   expect(cafe.logged("Redis is back")).toHaveLength(1);
+});
+
+test("new orders are refused with 503 also where signs of life come sooner, as they do by default", async () => {
+  await using cafe = await Cafe.open({ HEARTBEAT_SECONDS: "1", OUTAGE_SECONDS: "2" });
+  await cafe.redis.kill();
+  expectAway(await soon(order(cafe.server, { note: "refused" }), "a new order"));
+});
+
+test("a server that is told to stop while Redis hangs sends its customers on, and ends with 0", async () => {
+  await using cafe = await Cafe.open({ OUTAGE_SECONDS: "2" });
+  const { server, redis } = cafe;
+  const waiting = [order(server), order(server)];
+  await untilHeld(server, 2);
+  process.kill(redis.pid, "SIGSTOP");
+  expect(await soon(server.stop(), "the server's end")).toBe(0);
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([303, 303]);
 });
 
 test("a Redis that hangs is away as well: every call is answered, and afterwards all is as it was", async () => {
@@ -286,10 +305,12 @@ test("every connection killed ten times a second under load: nothing is lost, an
     await regulars.during(Bun.sleep(100));
   }
   client.disconnect();
-  await regulars.goHome();
+  await soon(regulars.goHome(), "who was held when the last were killed", BLOCK_MS);
   await staff.goHome();
   expectDelivered(regulars.got, staff);
   expectOrder(await tell(server, "finish", late.order_id, "barista=Grace"), { status: "ready" });
   expectOrder(await held, { order_id: late.order_id, status: "ready" });
   await expectEmpty(cafe);
+  // They were killed, and came back, again and again.
+  expect(cafe.logged("Redis is back").length).toBeGreaterThan(10);
 });

@@ -194,7 +194,7 @@ describe("a lane whose connection is lost", () => {
     const [lane = ""] = await cafe.blockedLanes(1);
     // Redis serves the lane after the script and writes to it after the pipeline: the popped bell dies with the connection.
     await finishAnd(cafe, orderId, { isAtomic: false, next: ["CLIENT", "KILL", "ID", lane] });
-    expect(await cafe.outside.exists(replica.redis.keys.bell(orderId))).toBe(0);
+    expect(await cafe.outside.llen(replica.redis.keys.bell(orderId))).toBe(1);
     expect(await endOf(visits[0] as Visit)).toBe("ready");
     await replica.finish(another);
     expect(await endsOf(visits)).toEqual({ ready: 2 });
