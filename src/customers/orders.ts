@@ -7,14 +7,13 @@ import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, unknownOrder } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
-import { createHoldAlive } from "../http/hold.ts";
+import { createHoldAlive, holdOpen, type HeldRequest } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader, createQueryReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
 import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
-import type { WaitOutcome } from "../waiting/room.ts";
 import type { CustomerDependencies } from "./app.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
@@ -78,31 +77,52 @@ export function orderRoutes(
     }
   };
 
-  /** What a wait comes to; `timeOver` answers when the bound came first. */
-  const answerWait = async (
-    orderId: string,
-    outcome: WaitOutcome,
-    timeOver: () => Promise<Response>,
-    headers?: Headers,
-  ): Promise<Response> => {
-    switch (outcome.kind) {
-      case "final":
-        return answerJson(outcome.order, headers && { headers });
-      case "time_over":
-        return await timeOver();
-      case "forgotten":
-        return unknownOrder();
-      case "sent_on":
-        // Another replica, or this one once it is back, holds them on.
-        return new Response(null, {
-          status: 303,
-          headers: { Location: `/order/${orderId}?wait`, Connection: "close" },
-        });
-      case "left":
-        // Nobody reads it.
-        return new Response(null, { status: 499 });
+  /** Takes a token and places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
+  const placeOrRefuse = async (
+    address: string,
+    { draft, idempotencyKey, preferences }: Wish,
+  ): Promise<Placed | Response> => {
+    const verdict = await limiter.take(address, idempotencyKey);
+    const limits = limiter.headers(verdict);
+    if (!verdict.allowed) return tooManyOrders(limits);
+    const placed = await orders.place({ orderId: Bun.randomUUIDv7(), queue: DEFAULT_QUEUE, draft, idempotencyKey });
+    if (placed.kind === "mismatch") {
+      const detail = "Send the same body with this Idempotency-Key, or another key.";
+      return problem("idempotency_mismatch", detail, { headers: limits });
     }
+    return { orderId: placed.orderId, headers: { ...limits, ...preferenceApplied(preferences) } };
   };
+
+  /** 202 with the order as it is now; joined by its key, it may be final already. */
+  const answerAccepted = async (orderId: string, headers: Headers): Promise<Response> => {
+    const found = await orders.find(orderId);
+    if (found.kind === "found" && isFinal(found.order)) return answerJson(found.order, { headers });
+    return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
+  };
+
+  /** Holds the customer, with signs of life, until their order is final; `timeOver` answers when `seconds` are over before. */
+  const holdUntilFinal = ({ orderId, seconds, connection, headers, timeOver }: Holding): Promise<Response> =>
+    holdAlive(connection, async (progress) => {
+      const { signal } = connection.request;
+      const outcome = await room.wait({ orderId, seconds, signal, mustStay: () => progress.hasBegun });
+      switch (outcome.kind) {
+        case "final":
+          return answerJson(outcome.order, headers && { headers });
+        case "time_over":
+          return await timeOver();
+        case "forgotten":
+          return unknownOrder();
+        case "sent_on":
+          // Another replica, or this one once it is back, holds them on.
+          return new Response(null, {
+            status: 303,
+            headers: { Location: `/order/${orderId}?wait`, Connection: "close" },
+          });
+        case "left":
+          // Nobody reads it.
+          return new Response(null, { status: 499 });
+      }
+    });
 
   return new Elysia()
     .post(
@@ -112,45 +132,21 @@ export function orderRoutes(
         const address = clientOf(request);
         const recalled = limiter.recall(address, request.headers.has("idempotency-key"));
         if (recalled) return tooManyOrders(limiter.headers(recalled));
-        const asked = await readPlacement(request);
+        const asked = await readWish(request);
         if (asked instanceof Response) return asked;
 
-        return await withinCaps(address, () =>
-          holdAlive({ server: findServer(), request }, async (progress) => {
-            const { draft, idempotencyKey, preferences } = asked;
-            const verdict = await limiter.take(address, idempotencyKey);
-            const limits = limiter.headers(verdict);
-            if (!verdict.allowed) return tooManyOrders(limits);
-            const placed = await orders.place({
-              orderId: Bun.randomUUIDv7(),
-              queue: DEFAULT_QUEUE,
-              draft,
-              idempotencyKey,
-            });
-            if (placed.kind === "mismatch") {
-              return problem("idempotency_mismatch", "Send the same body with this Idempotency-Key, or another key.", {
-                headers: limits,
-              });
-            }
-            const { orderId } = placed;
-            const headers = { ...limits, ...preferenceApplied(preferences) };
-            const accepted = async (): Promise<Response> => {
-              const found = await orders.find(orderId);
-              // Joined by its key, it may be final already.
-              if (found.kind === "found" && isFinal(found.order)) return answerJson(found.order, { headers });
-              return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
-            };
-            const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
-            if (seconds === 0) return await accepted();
-            const outcome = await room.wait({
-              orderId,
-              seconds,
-              signal: request.signal,
-              mustStay: () => progress.hasBegun,
-            });
-            return await answerWait(orderId, outcome, accepted, headers);
-          }),
-        );
+        return await withinCaps(address, async () => {
+          const connection = { server: findServer(), request };
+          const placed = await holdOpen(connection, () => placeOrRefuse(address, asked));
+          if (placed instanceof Response) return placed;
+
+          const { orderId, headers } = placed;
+          const { waitSeconds, respondAsync } = asked.preferences;
+          const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
+          const accept = (): Promise<Response> => answerAccepted(orderId, headers);
+          if (seconds === 0) return await accept();
+          return await holdUntilFinal({ orderId, seconds, connection, headers, timeOver: accept });
+        });
       },
       documented({
         tag: "Orders",
@@ -202,16 +198,10 @@ export function orderRoutes(
         if (asked === undefined || asked === 0) return await show();
 
         const seconds = asked === "" ? undefined : asked;
+        const connection = { server: findServer(), request };
+        const headers = preferenceApplied(preferences);
         return await withinCaps(clientOf(request), () =>
-          holdAlive({ server: findServer(), request }, async (progress) => {
-            const outcome = await room.wait({
-              orderId,
-              seconds,
-              signal: request.signal,
-              mustStay: () => progress.hasBegun,
-            });
-            return await answerWait(orderId, outcome, show, preferenceApplied(preferences));
-          }),
+          holdUntilFinal({ orderId, seconds, connection, headers, timeOver: show }),
         );
       },
       {
@@ -268,7 +258,7 @@ export function orderRoutes(
     );
 
   /** All that a request to order says, or the problem with it. */
-  async function readPlacement(request: Request) {
+  async function readWish(request: Request): Promise<Wish | Response> {
     const preferences = readPreferences(request.headers);
     if (preferences instanceof Response) return preferences;
     const idempotencyKey = readIdempotencyKey(request.headers);
@@ -280,6 +270,28 @@ export function orderRoutes(
 }
 
 type Headers = Record<string, string>;
+
+/** What a customer asks for. */
+interface Wish {
+  readonly draft: Draft;
+  readonly idempotencyKey: string | undefined;
+  readonly preferences: Preferences;
+}
+
+/** An order that is queued, and what to say of it in any answer. */
+interface Placed {
+  readonly orderId: string;
+  readonly headers: Headers;
+}
+
+interface Holding {
+  readonly orderId: string;
+  /** Undefined: as long as it takes. */
+  readonly seconds: number | undefined;
+  readonly connection: HeldRequest;
+  readonly headers: Headers | undefined;
+  readonly timeOver: () => Promise<Response>;
+}
 
 function tooManyOrders(headers: Headers): Response {
   return problem("too_many_orders", `Your address orders too fast: try again in ${headers["Retry-After"]} s.`, {

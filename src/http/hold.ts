@@ -23,7 +23,10 @@ interface Held {
 const SPACE = new TextEncoder().encode(" ");
 
 /** Runs `answer` with the idle timeout of the request's connection switched off, and on again when it is done. */
-export async function holdOpen({ server, request }: HeldRequest, answer: () => Promise<Response>): Promise<Response> {
+export async function holdOpen<Result>(
+  { server, request }: HeldRequest,
+  answer: () => Promise<Result>,
+): Promise<Result> {
   server?.timeout(request, 0);
   try {
     return await answer();

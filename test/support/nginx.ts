@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureProgram, type Program } from "../../src/redis/programs.ts";
 import { ask, type Ports } from "./http.ts";
-import { freePort } from "../../bench/harness/redis.ts";
+import { freePort } from "./redis.ts";
 import { silent } from "./redis.ts";
 import { until } from "./until.ts";
 

@@ -98,7 +98,8 @@ export async function openTestShop(server?: TestRedis): Promise<{ redis: ShopRed
   return { redis, shop, prefix: redis.keys.prefix };
 }
 
-function freePort(): number {
+/** A port that nobody listens on now. */
+export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
   listener.stop(true);

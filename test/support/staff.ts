@@ -11,6 +11,8 @@ import { until } from "./until.ts";
 const PASSING = [502, 503, 504];
 const PAUSE_MS = 20;
 const SHIFT_MS = 110_000;
+/** Longer than any outage of a test: after it, the test has failed, and nobody asks on. */
+const PATIENCE_MS = 40_000;
 
 interface StaffOptions {
   readonly baristas: number;
@@ -37,6 +39,8 @@ export class Staff {
     this.#brewMs = brewMs;
     this.mayMake = mayMake;
     this.#shifts = Array.from({ length: baristas }, (_, index) => this.#work(`barista-${index}`));
+    // Told by goHome.
+    for (const shift of this.#shifts) shift.catch(() => {});
   }
 
   /** Lets everybody finish what they have; rejects with what anybody was answered that is no way to treat a barista. */
@@ -75,9 +79,11 @@ export class Staff {
 
   /** Asks until there is an answer that counts. */
   async #insist(asking: () => Promise<Answer>): Promise<Answer> {
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const answer = await asking().catch(() => undefined);
       if (answer && !PASSING.includes(answer.status)) return answer;
+      if (performance.now() > deadline) throw new Error(`no answer that counts, at last: ${answer?.text ?? "none"}`);
       await Bun.sleep(PAUSE_MS);
     }
   }
