@@ -11,6 +11,7 @@ import { createHoldAlive, holdOpen, type HeldRequest } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader, createQueryReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
+import { Tarpit } from "../limits/tarpit.ts";
 import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
@@ -52,6 +53,7 @@ export function orderRoutes(
   { orders, room, limiter, held, addressOf, isClosing, heartbeatSeconds, log }: CustomerDependencies,
   findServer: FindServer,
 ) {
+  const tarpit = new Tarpit();
   const readDraft = createBodyReader(Draft);
   const holdAlive = createHoldAlive({ heartbeatSeconds, log });
   const readWait = createQueryReader(WaitQuery);
@@ -60,21 +62,19 @@ export function orderRoutes(
   const clientOf = (request: Request): string =>
     addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
 
-  /** Lets a request into the waiting room while its address and the room have space for it. */
-  const withinCaps = async (address: string, answer: () => Promise<Response>): Promise<Response> => {
+  /** A place in the waiting room, to be given back by disposing of it, or the refusal while the address or the room is full. */
+  const enter = (address: string): DisposableStack | Response => {
     const entry = held.enter(address);
     if (entry.kind === "too_many_held") {
-      return problem("too_many_held", "Too many requests of your address wait already: let some end.", {
-        headers: { "Retry-After": "5" },
-      });
+      const detail = "Too many requests of your address wait already: let some end.";
+      return problem("too_many_held", detail, { headers: { "Retry-After": "5" } });
     }
-    if (entry.kind === "room_full")
+    if (entry.kind === "room_full") {
       return problem("room_full", "Everybody here waits: try again soon.", { headers: { "Retry-After": "5" } });
-    try {
-      return await answer();
-    } finally {
-      entry.leave();
     }
+    const stay = new DisposableStack();
+    stay.defer(entry.leave);
+    return stay;
   };
 
   /** Takes a token and places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
@@ -101,8 +101,10 @@ export function orderRoutes(
   };
 
   /** Holds the customer, with signs of life, until their order is final; `timeOver` answers when `seconds` are over before. */
-  const holdUntilFinal = ({ orderId, seconds, connection, headers, timeOver }: Holding): Promise<Response> =>
+  const holdUntilFinal = ({ orderId, seconds, connection, headers, timeOver, stay }: Holding): Promise<Response> =>
     holdAlive(connection, async (progress) => {
+      // Until the end, not until the answer begins.
+      using _ = stay;
       const { signal } = connection.request;
       const outcome = await room.wait({ orderId, seconds, signal, mustStay: () => progress.hasBegun });
       switch (outcome.kind) {
@@ -131,22 +133,26 @@ export function orderRoutes(
         if (isClosing()) return answerClosing();
         const address = clientOf(request);
         const recalled = limiter.recall(address, request.headers.has("idempotency-key"));
-        if (recalled) return tooManyOrders(limiter.headers(recalled));
+        if (recalled) {
+          await tarpit.wait();
+          return tooManyOrders(limiter.headers(recalled));
+        }
         const asked = await readWish(request);
         if (asked instanceof Response) return asked;
 
-        return await withinCaps(address, async () => {
-          const connection = { server: findServer(), request };
-          const placed = await holdOpen(connection, () => placeOrRefuse(address, asked));
-          if (placed instanceof Response) return placed;
+        const entered = enter(address);
+        if (entered instanceof Response) return entered;
+        using stay = entered;
+        const connection = { server: findServer(), request };
+        const placed = await holdOpen(connection, () => placeOrRefuse(address, asked));
+        if (placed instanceof Response) return placed;
 
-          const { orderId, headers } = placed;
-          const { waitSeconds, respondAsync } = asked.preferences;
-          const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
-          const accept = (): Promise<Response> => answerAccepted(orderId, headers);
-          if (seconds === 0) return await accept();
-          return await holdUntilFinal({ orderId, seconds, connection, headers, timeOver: accept });
-        });
+        const { orderId, headers } = placed;
+        const { waitSeconds, respondAsync } = asked.preferences;
+        const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
+        const accept = (): Promise<Response> => answerAccepted(orderId, headers);
+        if (seconds === 0) return await accept();
+        return await holdUntilFinal({ orderId, seconds, connection, headers, timeOver: accept, stay: stay.move() });
       },
       documented({
         tag: "Orders",
@@ -200,9 +206,9 @@ export function orderRoutes(
         const seconds = asked === "" ? undefined : asked;
         const connection = { server: findServer(), request };
         const headers = preferenceApplied(preferences);
-        return await withinCaps(clientOf(request), () =>
-          holdUntilFinal({ orderId, seconds, connection, headers, timeOver: show }),
-        );
+        const stay = enter(clientOf(request));
+        if (stay instanceof Response) return stay;
+        return await holdUntilFinal({ orderId, seconds, connection, headers, timeOver: show, stay });
       },
       {
         params: OrderParams,
@@ -291,6 +297,8 @@ interface Holding {
   readonly connection: HeldRequest;
   readonly headers: Headers | undefined;
   readonly timeOver: () => Promise<Response>;
+  /** The customer's place in the waiting room. */
+  readonly stay: DisposableStack;
 }
 
 function tooManyOrders(headers: Headers): Response {

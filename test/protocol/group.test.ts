@@ -123,6 +123,24 @@ describe("caps on who may wait", () => {
     await untilHeld(server, 0);
   });
 
+  test("who is given signs of life waits still, and counts", async () => {
+    const lively = await startServer({ MAX_HELD_PER_ADDRESS: "1", HEARTBEAT_SECONDS: "1" });
+    const began = Promise.withResolvers<void>();
+    const waiting = fetch(`${lively.customers}/order/`, { method: "POST" }).then((response) => {
+      began.resolve();
+      return response.json();
+    });
+    await began.promise;
+    expectProblem(await order(lively), 429);
+    await brew(lively);
+    expect(await waiting).toMatchObject({ status: "ready" });
+    const next = order(lively);
+    await untilHeld(lively, 1);
+    await brew(lively);
+    expectOrder(await next, { status: "ready" });
+    await lively.stop();
+  });
+
   test("who only looks is not held, and who waits by GET counts as well", async () => {
     const waiting = [order(server), order(server)];
     await untilHeld(server, 2);
