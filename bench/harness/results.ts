@@ -1,6 +1,6 @@
 /** Owns what the bench writes: results.json, RESULTS.md and the charts, all in one folder. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { cpus, release, totalmem, type } from "node:os";
+import { cpus, totalmem, type } from "node:os";
 import { join } from "node:path";
 import { drawChart } from "./chart.ts";
 import { judge, type Finding, type Settings } from "./comparison.ts";
@@ -27,7 +27,7 @@ export function describeMachine(): Machine {
   return {
     processors: `${cpus().length} × ${first?.model ?? "unknown"}`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    system: `${type()} ${release()}`,
+    system: type(),
     bun: Bun.version,
   };
 }
