@@ -37,7 +37,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
         authorized: staffToken !== undefined,
       }),
     )
-    .use(healthRoutes(dependencies.readiness))
     .use(orderRoutes(dependencies, () => app.server))
-    .use(queueRoutes(dependencies));
+    .use(queueRoutes(dependencies))
+    .use(healthRoutes(dependencies.readiness));
 }

@@ -33,6 +33,6 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
         authorized: false,
       }),
     )
-    .use(healthRoutes(dependencies.readiness))
-    .use(orderRoutes(dependencies, () => app.server));
+    .use(orderRoutes(dependencies, () => app.server))
+    .use(healthRoutes(dependencies.readiness));
 }
