@@ -53,6 +53,22 @@ export async function ensureProgram(
   wanted: Program,
   { log, machine = { uid: userInfo().uid } }: { log: Log; machine?: Machine },
 ): Promise<string> {
+  return find(wanted.names, machine) ?? (await inTurn(() => install(wanted, log, machine)));
+}
+
+let lastInstall: Promise<unknown> = Promise.resolve();
+
+/** Package managers lock their lists: a second install at the same time fails at once. */
+function inTurn(work: () => Promise<string>): Promise<string> {
+  const turn = lastInstall.then(work, work);
+  lastInstall = turn;
+  // Whoever asked is told of a failure; the next in turn goes on after it.
+  turn.catch(() => {});
+  return turn;
+}
+
+async function install(wanted: Program, log: Log, machine: Machine): Promise<string> {
+  // The one before may have installed it.
   const present = find(wanted.names, machine);
   if (present) return present;
   const missing = `${wanted.names.join(" or ")} is missing`;
