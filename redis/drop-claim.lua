@@ -1,3 +1,4 @@
+-- drop-claim
 -- Drops claims whose barista was told that there is no answer: an order that such a claim got all the same goes back.
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  per claim: claim id
@@ -5,7 +6,7 @@
 
 return each_item(1, 1, function(claim)
   local id = redis.call('GET', key.claim(claim))
-  local order = id and read_order(id, 'claim', 'place')
+  local order = id and read_order(id)
   if not order or order.status ~= 'brewing' or order.claim ~= claim then
     return { 'empty' }
   end

@@ -12,7 +12,7 @@ local next_ms, cancelled = -1, 0
 for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
   local offered = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key.leases(queue), '-inf', now_ms)) do
-    local order = read_order(id, 'expiries', 'claim', 'once')
+    local order = read_order(id)
     if (tonumber(order.expiries) or 0) + 1 >= max_attempts then
       cancel_order(id, order, 'barista_timeout', retention_ms)
       cancelled = cancelled + 1
@@ -28,4 +28,5 @@ for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
     next_ms = deadline_ms - now_ms
   end
 end
+write_gathered()
 return { next_ms, cancelled }

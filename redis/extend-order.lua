@@ -1,3 +1,4 @@
+-- extend-order
 -- Extends orders: each brewing order gets a new lease, counted from now.
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease, ms
@@ -7,18 +8,18 @@
 local lease_ms = tonumber(ARGV[1])
 
 local function extend(request, id, barista)
-  local order = read_order(id, 'extended_by', 'claim')
-  if order.extended_by == request then
-    return { 'extended', id, encode_order(id) }
+  local order = read_order(id)
+  if order and order.extended_by == request then
+    return { 'extended', id, encode_order(order) }
   end
-  if not holds(order, barista) then
+  if not order or not holds(order, barista) then
     return refuse(order)
   end
 
-  redis.call('HSET', key.order(id), 'extended_by', request)
+  write_order(id, order, { extended_by = request })
   redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
   redis.call('PEXPIRE', key.claim(order.claim), lease_ms)
-  return { 'extended', id, append_event(id, 'extended') }
+  return { 'extended', id, append_event(id, 'extended', order) }
 end
 
 return each_item(2, 3, extend)

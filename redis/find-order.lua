@@ -1,9 +1,10 @@
+-- find-order
 -- Finds orders by id, as they are now.
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  per order: order id
--- Returns  per order {'found', {id, position, eta seconds, the order as JSON}} | {'unknown'}
+-- Returns  per order {'found', id, status, the order as JSON, with position and expected wait} | {'unknown'}
 
 return each_item(1, 1, function(id)
-  local order = describe_order(id)
-  return order and { 'found', order } or { 'unknown' }
+  local order = read_order(id)
+  return order and { 'found', id, order.status, describe_order(id, order) } or { 'unknown' }
 end)

@@ -5,5 +5,5 @@
 
 local queue = ARGV[1]
 local oldest = redis.call('ZRANGE', key.waiting(queue), 0, 0)[1]
-local oldest_ms = oldest and now_ms - redis.call('HGET', key.order(oldest), 'placed_at') or -1
+local oldest_ms = oldest and now_ms - placed_ms(oldest) or -1
 return { redis.call('ZCARD', key.waiting(queue)), redis.call('ZCARD', key.leases(queue)), oldest_ms }

@@ -1,14 +1,15 @@
+-- release-order
 -- Releases orders: each brewing order goes back to its old place in the queue, and a waiting barista is woken.
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  per order: request id (made by the caller), order id, barista ('' is whoever holds it)
 -- Returns  per order {'released', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
 
 local function release(request, id, barista)
-  local order = read_order(id, 'released_by', 'place', 'claim')
-  if order.released_by == request then
-    return { 'released', id, encode_order(id) }
+  local order = read_order(id)
+  if order and order.released_by == request then
+    return { 'released', id, encode_order(order) }
   end
-  if not holds(order, barista) then
+  if not order or not holds(order, barista) then
     return refuse(order)
   end
 

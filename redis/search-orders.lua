@@ -6,7 +6,7 @@
 -- ARGV[4]  placed before, ms since 1970
 -- ARGV[5]  id of the order to go on after, or ''
 -- ARGV[6]  most orders a page
--- Returns  {'page', id to go on after or '', {id, position, eta seconds, the order as JSON} …} | {'cursor_gone'}
+-- Returns  {'page', id to go on after or '', {id, the order as JSON, with position and expected wait} …} | {'cursor_gone'}
 
 local EXAMINED = 1000
 local customer_id, status = ARGV[1], ARGV[2]
@@ -26,18 +26,18 @@ end
 local page = { 'page', '' }
 local candidates = redis.call('ZRANGE', index, first, first + EXAMINED - 1, 'WITHSCORES')
 for at = 1, #candidates, 2 do
-  local id, placed_ms = candidates[at], tonumber(candidates[at + 1])
-  if placed_ms >= before_ms then
+  local id, placed_at_ms = candidates[at], tonumber(candidates[at + 1])
+  if placed_at_ms >= before_ms then
     return page
   end
   local matches = status == '' or redis.call('HGET', key.order(id), 'status') == status
-  local order = matches and describe_order(id)
+  local order = matches and read_order(id)
   if order then
     if #page - 2 == limit then
       page[2] = page[#page][1]
       return page
     end
-    page[#page + 1] = order
+    page[#page + 1] = { id, describe_order(id, order) }
   end
 end
 if #candidates == 2 * EXAMINED then

@@ -1,19 +1,25 @@
--- Starts orders: each claim gets the order whose lease ran out first, else the oldest queued one, under a new lease.
+-- start-order
+-- Starts orders: each claim gets the order it names, or else the one whose lease ran out first, or else the oldest queued one,
+-- under a new lease.
 -- A claim made before gets the same order again. An order whose lease ran out too often is cancelled on the way.
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease, ms
 -- ARGV[2]  how many leases of one order may run out before it is cancelled
 -- ARGV[3]  how long a final order is kept, ms
--- ARGV[…]  per claim: claim id (made by the caller), barista, queue
--- Returns  per claim {'started', id, the order as JSON} | {'empty'}
+-- ARGV[…]  per claim: claim id (made by the caller), barista, queue, order id ('' is the next one)
+-- Returns  per claim {'started', id, the order as JSON} | {'empty'} | {'unknown'} | {'conflict', status, barista}
 
+local WIDTH = 4
+local FIRST = 4
 local lease_ms = tonumber(ARGV[1])
 local max_attempts = tonumber(ARGV[2])
 local retention_ms = tonumber(ARGV[3])
 -- What this run has seen of each queue: within a run no order comes, and no lease runs out.
-local empty, unexpired = {}, {}
+local unexpired = {}
+-- The heads of each queue, oldest first, taken off `waiting` for this run: id, place, id, place …
+local heads = {}
 
--- The order whose lease ran out first, its stream entry handed to this barista, and how often it was started; nil where none did.
+-- The order whose lease ran out first, its stream entry handed to this barista; nil where none did.
 local function take_expired(queue, barista)
   while not unexpired[queue] do
     local id = redis.call('ZRANGEBYSCORE', key.leases(queue), '-inf', now_ms, 'LIMIT', 0, 1)[1]
@@ -21,80 +27,156 @@ local function take_expired(queue, barista)
       unexpired[queue] = true
       return nil
     end
-    local order = read_order(id, 'attempts', 'claim', 'once')
+    local order = read_order(id)
     if redis.call('HINCRBY', key.order(id), 'expiries', 1) < max_attempts then
       redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, order.entry, 'JUSTID')
-      return id, order.attempts
+      -- Not the oldest lease that ran out any more, for those who come after in this run.
+      redis.call('ZADD', key.leases(queue), now_ms + lease_ms, id)
+      return id, order
     end
     cancel_order(id, order, 'barista_timeout', retention_ms)
+    write_gathered()
   end
 end
 
--- The next entry of the stream that nobody was given yet. The group is made when it is first needed: a new Redis has none.
-local function read_group(queue, barista)
-  local reply = redis.pcall('XREADGROUP', 'GROUP', 'baristas', barista, 'COUNT', 1, 'STREAMS', key.queue(queue), '>')
-  if reply and reply.err then
-    if not string.find(reply.err, 'NOGROUP', 1, true) then
-      error(reply)
-    end
-    redis.call('XGROUP', 'CREATE', key.queue(queue), 'baristas', '0', 'MKSTREAM')
-    return read_group(queue, barista)
+-- Calls a command of the consumer group, which is made when it is first needed: a new Redis has none.
+local function call_group(queue, ...)
+  local reply = redis.pcall(...)
+  if not (reply and reply.err) then
+    return reply
   end
+  if not string.find(reply.err, 'NOGROUP', 1, true) then
+    error(reply)
+  end
+  redis.call('XGROUP', 'CREATE', key.queue(queue), 'baristas', '0', 'MKSTREAM')
+  return redis.call(...)
+end
+
+-- The next entry of the stream that nobody was given yet.
+local function read_group(queue, barista)
+  local reply = call_group(
+    queue, 'XREADGROUP', 'GROUP', 'baristas', barista, 'COUNT', 1, 'STREAMS', key.queue(queue), '>'
+  )
   local stream = reply and reply[1]
   return stream and stream[2][1][2][2]
 end
 
--- The oldest queued order, off the queue, and how often it was started.
+-- The next entry that is queued, which `head` should be. One that was chosen was given out before it is read here: it stays
+-- with whom it is.
+local function read_queued(queue, barista, head)
+  while true do
+    local id = read_group(queue, barista)
+    if not id or id == head then
+      return id
+    end
+    local order = read_order(id)
+    if not order or order.status == 'queued' then
+      return id
+    end
+    redis.call('XCLAIM', key.queue(queue), 'baristas', order.barista, 0, order.entry, 'JUSTID')
+  end
+end
+
+local function next_head(queue)
+  if not heads[queue] then
+    local claims = (#ARGV - FIRST + 1) / WIDTH
+    heads[queue] = { at = 1, ids = redis.call('ZPOPMIN', key.waiting(queue), claims) }
+  end
+  local taken = heads[queue]
+  local id, place = taken.ids[taken.at], taken.ids[taken.at + 1]
+  taken.at = taken.at + 2
+  return id, place
+end
+
+-- Those whom no claim of this run has got so far.
+local function put_heads_back()
+  for queue, taken in pairs(heads) do
+    for at = taken.at, #taken.ids, 2 do
+      gather('ZADD', key.waiting(queue), taken.ids[at + 1], taken.ids[at])
+    end
+    heads[queue] = nil
+  end
+  write_gathered()
+end
+
+-- The oldest queued order, off the queue.
 -- One that was released still stands in the group's pending list; a fresh one does not.
 local function take_queued(queue, barista)
-  local head, place = unpack(redis.call('ZPOPMIN', key.waiting(queue)))
+  local head, place = next_head(queue)
   if not head then
     return nil
   end
-  local entry, attempts = unpack(redis.call('HMGET', key.order(head), 'entry', 'attempts'))
-  if attempts ~= '0' then
-    redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, entry, 'JUSTID')
-    return head, attempts
+  local order = read_order(head)
+  if order.attempts ~= '0' then
+    redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, order.entry, 'JUSTID')
+    return head, order
   end
-  local id = read_group(queue, barista)
-  if id ~= head then
-    -- A clock set back over midnight: places and entries disagree, and the stream decides.
-    redis.call('ZADD', key.waiting(queue), place, head)
-    redis.call('ZREM', key.waiting(queue), id or '')
+  local id = read_queued(queue, barista, head)
+  if id == head then
+    return head, order
   end
-  return id, attempts
+  -- A clock set back over midnight: places and entries disagree, and the stream decides.
+  put_heads_back()
+  redis.call('ZADD', key.waiting(queue), place, head)
+  redis.call('ZREM', key.waiting(queue), id or '')
+  return id, id and read_order(id)
+end
+
+-- The order that the barista has chosen: queued, or brewing under a lease that ran out. Else nil, and the refusal.
+-- The lease of one that this run has started is not written yet.
+local function take_chosen(id, barista)
+  local order = read_order(id)
+  local deadline_ms = order and order.status == 'brewing' and redis.call('ZSCORE', key.leases(order.queue), id)
+  local has_expired = deadline_ms and tonumber(deadline_ms) <= now_ms
+  if not order or not (order.status == 'queued' or has_expired) then
+    return nil, refuse(order)
+  end
+  if has_expired then
+    if redis.call('HINCRBY', key.order(id), 'expiries', 1) >= max_attempts then
+      cancel_order(id, order, 'barista_timeout', retention_ms)
+      return nil, refuse(order)
+    end
+    redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
+  else
+    put_heads_back()
+    redis.call('ZREM', key.waiting(order.queue), id)
+  end
+  call_group(order.queue, 'XCLAIM', key.queue(order.queue), 'baristas', barista, 0, order.entry, 'FORCE', 'JUSTID')
+  return id, order
 end
 
 local function take(queue, barista)
-  local id, attempts = take_expired(queue, barista)
+  local id, order = take_expired(queue, barista)
   if id then
-    return id, attempts
+    return id, order
   end
   return take_queued(queue, barista)
 end
 
-local function start(claim, barista, queue)
+local function start(claim, barista, queue, chosen)
   local claimed = redis.call('GET', key.claim(claim))
   if claimed then
-    local order = read_order(claimed, 'claim')
-    local is_theirs = order.claim == claim and order.status == 'brewing'
-    return is_theirs and { 'started', claimed, encode_order(claimed) } or { 'empty' }
+    local order = read_order(claimed)
+    local is_theirs = order and order.claim == claim and order.status == 'brewing'
+    return is_theirs and { 'started', claimed, encode_order(order) } or { 'empty' }
   end
-  if empty[queue] then
-    return { 'empty' }
+  local id, order
+  if chosen == '' then
+    id, order = take(queue, barista)
+  else
+    id, order = take_chosen(chosen, barista)
   end
-  local id, attempts = take(queue, barista)
   if not id then
-    empty[queue] = true
-    return { 'empty' }
+    return order or { 'empty' }
   end
 
-  redis.call('ZADD', key.leases(queue), now_ms + lease_ms, id)
+  gather('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
   redis.call('SET', key.claim(claim), id, 'PX', lease_ms)
-  redis.call(
-    'HSET', key.order(id), 'status', 'brewing', 'barista', barista, 'started_at', now_ms, 'claim', claim, 'attempts', attempts + 1
-  )
-  return { 'started', id, append_event(id, 'started') }
+  local attempts = string.format('%.0f', order.attempts + 1)
+  write_order(id, order, { status = 'brewing', barista = barista, started_at = now, claim = claim, attempts = attempts })
+  return { 'started', id, append_event(id, 'started', order) }
 end
 
-return each_item(4, 3, start)
+local replies = each_item(FIRST, WIDTH, start)
+put_heads_back()
+return replies

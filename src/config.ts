@@ -26,6 +26,9 @@ const Environment = Type.Object({
   BARISTA_PORT: port(8001),
   CUSTOMER_HOST: Type.String({ minLength: 1, default: "0.0.0.0", description: "an address to listen on" }),
   BARISTA_HOST: optional(Type.String({ minLength: 1, description: "an address to listen on" })),
+  PUBLIC_URL: optional(
+    Type.String({ pattern: "^https?://[^/?#\\s]+/?$", description: "https://… or http://…, without a path" }),
+  ),
   STAFF_TOKEN: optional(
     Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
   ),
@@ -90,6 +93,7 @@ function configFrom(env: Environment) {
     baristaPort: env.BARISTA_PORT,
     customerHost: env.CUSTOMER_HOST,
     baristaHost: env.BARISTA_HOST ?? (env.STAFF_TOKEN ? "0.0.0.0" : "127.0.0.1"),
+    publicUrl: env.PUBLIC_URL,
     staffToken: env.STAFF_TOKEN,
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,

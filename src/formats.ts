@@ -23,6 +23,9 @@ export const DATE_TIME = register("date-time", isTime);
 /** JSON Schema's maxLength counts code points, but TypeBox's UTF-16 units: an emoji would be two characters. */
 export const AT_MOST_200_CHARACTERS = register("at-most-200-characters", (text) => Array.from(text).length <= 200);
 
+/** Pattern of a coffee's id on the menu. */
+export const COFFEE_ID = "^[a-z0-9_-]{1,64}$";
+
 function register(name: string, check: (text: string) => boolean): string {
   FormatRegistry.Set(name, check);
   return name;

@@ -25,6 +25,7 @@ const DEFAULTS = {
   baristaPort: 8001,
   customerHost: "0.0.0.0",
   baristaHost: "127.0.0.1",
+  publicUrl: undefined,
   staffToken: undefined,
   redisUrl: undefined,
   dataDir: ".data",

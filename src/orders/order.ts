@@ -1,7 +1,9 @@
 /**
- * Owns what an order is: its states, its JSON on the wire, and how it is read from its hash in Redis.
+ * Owns what an order is: its states, and its JSON on the wire.
  *
- *              place                 start                finish
+ *      reserve            complete
+ *  (nothing) ──▶ reserved ───┐
+ *              place         ▼       start                finish
  *  (nothing) ────────▶ queued ────────────────▶ brewing ────────────▶ ready
  *                        │  ▲                      │ │
  *                        │  └──── release ─────────┘ │   (or its lease ran out)
@@ -10,8 +12,7 @@
  * Always holds: `ready` and `cancelled` are final, and only scripts write an order.
  */
 import { Type, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
-import { AT_MOST_200_CHARACTERS, DATE_TIME } from "../formats.ts";
-import { asFields, asInteger, asList, asText } from "../redis/reply.ts";
+import { AT_MOST_200_CHARACTERS, COFFEE_ID, DATE_TIME } from "../formats.ts";
 
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
@@ -23,7 +24,7 @@ function oneOf<const Values extends readonly string[]>(values: Values, descripti
   >;
 }
 
-export const Status = oneOf(["queued", "brewing", "ready", "cancelled"]);
+export const Status = oneOf(["reserved", "queued", "brewing", "ready", "cancelled"]);
 export type Status = Static<typeof Status>;
 
 export const Reason = oneOf([
@@ -36,25 +37,52 @@ export const Reason = oneOf([
 ]);
 export type Reason = Static<typeof Reason>;
 
-/** What can be ordered. */
-const Item = oneOf(["americano", "espresso", "double_espresso", "flat_white", "cappuccino", "latte", "mocha"]);
-type Item = Static<typeof Item>;
+/** What an order is for that names no item. */
+export const DEFAULT_ITEM = "americano";
+
+const CustomerId = Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" });
+const CustomerName = Type.String({ minLength: 1, maxLength: 100, description: "1 to 100 characters" });
+const Code = Type.String({ minLength: 1, maxLength: 64, description: "the code from the board" });
+
+/** What is wanted, of the menu. */
+const Choice = {
+  item: Type.Optional(Type.String({ pattern: COFFEE_ID, description: "the id of a coffee on the menu" })),
+  modifiers: Type.Optional(
+    Type.Record(Type.String({ minLength: 1, maxLength: 40 }), Type.String({ minLength: 1, maxLength: 40 }), {
+      maxProperties: 10,
+      description: "an object of at most 10 modifiers, each with one of its options",
+    }),
+  ),
+  note: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
+};
+
+const asObject = { additionalProperties: false, description: "an object" };
 
 /** What a customer may say of an order. */
 export const Draft = Type.Object(
   {
-    item: Type.Optional(Item),
-    note: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
-    customer_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
-    customer_name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "1 to 100 characters" })),
+    ...Choice,
+    customer_id: Type.Optional(CustomerId),
+    customer_name: Type.Optional(CustomerName),
+    code: Type.Optional(Code),
   },
-  {
-    additionalProperties: false,
-    description: "an object",
-    examples: [{ item: "latte", note: "oat milk, please", customer_name: "Ada" }],
-  },
+  { ...asObject, examples: [{ item: "latte", note: "oat milk, please", customer_name: "Ada" }] },
 );
 export type Draft = Static<typeof Draft>;
+
+/** What a customer says who redeems a code and has not chosen yet. */
+export const ReservationDraft = Type.Object(
+  { code: Code, customer_id: Type.Optional(CustomerId), customer_name: Type.Optional(CustomerName) },
+  { ...asObject, examples: [{ code: "7QK2M9XWTR3B", customer_name: "Ada" }] },
+);
+export type ReservationDraft = Static<typeof ReservationDraft>;
+
+/** What a customer chooses for their reservation. */
+export const Completion = Type.Object(
+  { ...Choice, customer_name: Type.Optional(CustomerName) },
+  { ...asObject, examples: [{ item: "latte", modifiers: { milk: "oat" } }] },
+);
+export type Completion = Static<typeof Completion>;
 
 const Time = (description: string) => Type.String({ format: DATE_TIME, description });
 
@@ -63,12 +91,20 @@ const PLACED = {
   order_id: "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59",
   number: 17,
   item: "latte",
+  price: 400,
   note: "oat milk, please",
   customer_name: "Ada",
   placed_at: "2026-11-20T09:30:00.120Z",
 };
 const STARTED = { ...PLACED, barista: "Grace", attempts: 1, started_at: "2026-11-20T09:31:10.004Z" };
 export const QUEUED_EXAMPLE = { ...PLACED, status: "queued", attempts: 0, position: 3, eta_seconds: 95 };
+export const RESERVED_EXAMPLE = {
+  order_id: PLACED.order_id,
+  status: "reserved",
+  attempts: 0,
+  customer_name: "Ada",
+  placed_at: PLACED.placed_at,
+};
 export const BREWING_EXAMPLE = { ...STARTED, status: "brewing" };
 export const READY_EXAMPLE = { ...STARTED, status: "ready", finished_at: "2026-11-20T09:31:52.871Z" };
 export const CANCELLED_EXAMPLE = {
@@ -86,10 +122,14 @@ export const Order = Type.Object(
       format: "uuid",
       description: "UUIDv7; knowing it is the right to see and cancel the order",
     }),
-    number: Type.Integer({ minimum: 1, description: "ticket number, from 1 each day (UTC)" }),
+    number: Type.Optional(
+      Type.Integer({ minimum: 1, description: "ticket number, from 1 each day (UTC); none before it is queued" }),
+    ),
     status: Status,
     reason: Type.Optional(Reason),
-    item: Item,
+    item: Type.Optional(Type.String({ description: "none while it is reserved" })),
+    price: Type.Optional(Type.Integer({ minimum: 0, description: "cents, as the menu said when it was placed" })),
+    modifiers: Type.Optional(Type.Record(Type.String(), Type.String())),
     note: Type.Optional(Type.String()),
     customer_id: Type.Optional(Type.String()),
     customer_name: Type.Optional(Type.String()),
@@ -112,43 +152,15 @@ export const Order = Type.Object(
 );
 export type Order = Static<typeof Order>;
 
+/** An order as JSON, as it goes over the wire: it is passed on as it is. */
+export type OrderJson = string;
+
+/** Puts together what scripts answer: the id, and the order as JSON without it (`encode_order` in `redis/prelude.lua`). */
+export function toOrderJson(id: string, rest: string): OrderJson {
+  return `{"order_id":"${id}",${rest.slice(1)}`;
+}
+
 /** Whether the order will never change again. */
-export function isFinal({ status }: Pick<Order, "status">): boolean {
+export function isFinal(status: Status): boolean {
   return status === "ready" || status === "cancelled";
-}
-
-/** Reads an order from its id and its hash as JSON. Fields that only scripts use are left out. */
-export function readOrder(id: unknown, json: unknown): Order {
-  const fields = asFields(json);
-  const { number, status, item, attempts, placed_at: placedAt } = fields;
-  if (!number || !status || !item || !attempts || !placedAt) throw new TypeError(`order ${asText(id)} is incomplete`);
-  const order: Order = {
-    order_id: asText(id),
-    number: Number(number),
-    status: status as Status,
-    item: item as Item,
-    attempts: Number(attempts),
-    placed_at: toTime(placedAt),
-  };
-  if (fields.reason) order.reason = fields.reason as Reason;
-  for (const name of ["note", "customer_id", "customer_name", "barista"] as const) {
-    if (fields[name]) order[name] = fields[name];
-  }
-  if (fields.started_at) order.started_at = toTime(fields.started_at);
-  if (fields.finished_at) order.finished_at = toTime(fields.finished_at);
-  return order;
-}
-
-/** Reads {id, position, eta seconds, JSON}, as `describe_order` in `redis/prelude.lua` answers. */
-export function readDescribedOrder(reply: unknown): Order {
-  const [id, position, etaSeconds, json] = asList(reply);
-  const order = readOrder(id, json);
-  if (asInteger(position) > 0) order.position = asInteger(position);
-  if (asInteger(etaSeconds) >= 0) order.eta_seconds = asInteger(etaSeconds);
-  return order;
-}
-
-/** RFC 3339 with milliseconds. */
-function toTime(ms: string): string {
-  return new Date(Number(ms)).toISOString();
 }

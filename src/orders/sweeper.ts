@@ -1,7 +1,7 @@
 /**
  * Owns the sweeper: one loop a replica that looks after what nobody asks for.
- * It cancels orders whose last lease ran out, offers the others again, and forgets what retention removed.
- * Always holds: it sleeps until the next lease runs out, at most LONGEST_SLEEP_MS; any number of replicas may sweep at once.
+ * It cancels orders whose last lease or whose reservation ran out, offers the others again, and forgets what retention removed.
+ * Always holds: it sleeps until the next one runs out, at most LONGEST_SLEEP_MS; any number of replicas may sweep at once.
  */
 import type { Log } from "../log.ts";
 import type { Orders } from "./verbs.ts";
@@ -24,7 +24,7 @@ export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log
 
   const sweep = async (): Promise<number> => {
     const { nextMs, cancelled } = await orders.expire();
-    if (cancelled > 0) log.warn({ cancelled }, "orders cancelled: nobody finished them");
+    if (cancelled > 0) log.warn({ cancelled }, "orders cancelled: their time was over");
     if (performance.now() >= forgetAt) {
       const { kept, isMore } = await orders.forget(skip);
       // The kept ones stand first: the next round goes on behind them.

@@ -6,7 +6,16 @@ import { RedisAwayError } from "../redis/away.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { batched, loadScript, type RunScript } from "../redis/script.ts";
-import { readDescribedOrder, readOrder, type Draft, type Order, type Reason, type Status } from "./order.ts";
+import {
+  DEFAULT_ITEM,
+  toOrderJson,
+  type Completion,
+  type Draft,
+  type OrderJson,
+  type Reason,
+  type ReservationDraft,
+  type Status,
+} from "./order.ts";
 
 /** Where customers' orders go, and where baristas look who name no queue. */
 export const DEFAULT_QUEUE = "default";
@@ -26,10 +35,45 @@ export interface Placement {
   readonly idempotencyKey?: string | undefined;
 }
 
+const WHY_REFUSED = [
+  "closed",
+  "full",
+  "too_many_open",
+  "unknown_item",
+  "unavailable_item",
+  "unknown_modifier",
+  "unknown_option",
+  "code_required",
+  "code_wrong",
+  "code_used_up",
+] as const;
+type WhyRefused = (typeof WHY_REFUSED)[number];
+
+/** The shop's no. `subject` is the item or the modifier that it is about, or empty. Nothing is queued, and no code is spent. */
+export interface ShopRefusal {
+  readonly kind: "refused";
+  readonly why: WhyRefused;
+  readonly subject: string;
+}
+
 /** `placed`: the order is queued. `joined`: the key was used with the same body; the id is the first order's. `mismatch`: with another. */
 export type PlaceOutcome =
   | { readonly kind: "placed" | "joined"; readonly orderId: string }
-  | { readonly kind: "mismatch" };
+  | { readonly kind: "mismatch" }
+  | ShopRefusal;
+
+/** An order for a code, its drink to be chosen. `orderId` (UUIDv7) is made by the caller: reserving the same id again changes nothing. */
+export interface Reservation {
+  readonly orderId: string;
+  readonly draft: ReservationDraft;
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface Choice {
+  readonly orderId: string;
+  readonly queue: string;
+  readonly completion: Completion;
+}
 
 /** A barista's wish for an order. The same `claim` (UUID, made by the caller) gets the same order. */
 export interface Claim {
@@ -38,15 +82,19 @@ export interface Claim {
   readonly queue: string;
   /** Whether a barista who got no answer may ask again with the same claim: then the order stays theirs. */
   readonly mayReturn?: boolean;
+  /** Only this order, out of its turn. */
+  readonly orderId?: string | undefined;
 }
-
-export type StartOutcome = { readonly kind: "started"; readonly order: Order } | { readonly kind: "empty" };
 
 /** `conflict`: the order's state does not allow the verb; `barista` is who holds or held it, or empty. */
 export type Refusal =
   | { readonly kind: "unknown" }
   | { readonly kind: "conflict"; readonly status: Status; readonly barista: string };
-export type ChangeOutcome = { readonly kind: "changed"; readonly order: Order } | Refusal;
+export type StartOutcome =
+  | { readonly kind: "started"; readonly orderId: string; readonly order: OrderJson }
+  | { readonly kind: "empty" }
+  | Refusal;
+export type ChangeOutcome = { readonly kind: "changed"; readonly order: OrderJson } | Refusal;
 
 /** Which order, and whose: `barista` undefined means whoever holds it. */
 export interface Change {
@@ -59,7 +107,15 @@ export interface Cancellation extends Change {
   readonly reason: Reason;
 }
 
-export type FindOutcome = { readonly kind: "found"; readonly order: Order } | { readonly kind: "unknown" };
+export type ReserveOutcome =
+  | { readonly kind: "reserved"; readonly orderId: string; readonly order: OrderJson }
+  | { readonly kind: "mismatch" }
+  | ShopRefusal;
+export type CompleteOutcome = ChangeOutcome | ShopRefusal;
+
+export type FindOutcome =
+  | { readonly kind: "found"; readonly status: Status; readonly order: OrderJson }
+  | { readonly kind: "unknown" };
 
 export interface Search {
   readonly status?: Status | undefined;
@@ -74,7 +130,7 @@ export interface Search {
 
 /** `cursor` goes on after this page; absent on the last one. `cursor_gone`: its order is no longer kept. */
 type SearchOutcome =
-  | { readonly kind: "page"; readonly orders: readonly Order[]; readonly cursor?: string }
+  | { readonly kind: "page"; readonly orders: readonly OrderJson[]; readonly cursor?: string }
   | { readonly kind: "cursor_gone" };
 
 interface QueueMeasure {
@@ -95,31 +151,28 @@ export function createOrders(
   const place = batched<Placement, PlaceOutcome>(run, {
     script: loadScript("place-order"),
     shared: [retentionMs],
-    encode: ({ orderId, queue, draft, idempotencyKey = "" }) => [
-      orderId,
-      queue,
-      draft.item ?? "americano",
-      draft.note ?? "",
-      draft.customer_id ?? "",
-      draft.customer_name ?? "",
-      idempotencyKey,
-      idempotencyKey && hashOf(draft),
-    ],
-    decode: (kind, [orderId]) => {
+    encode: ({ orderId, queue, draft, idempotencyKey = "" }) => {
+      const { item = DEFAULT_ITEM, modifiers, code = "", ...details } = draft;
+      const hash = idempotencyKey && hashOf(draft);
+      const [options, all] = [encodeModifiers(modifiers), encodeDetails({ ...details, modifiers })];
+      return [orderId, queue, item, options, all, details.customer_id ?? "", code, idempotencyKey, hash];
+    },
+    decode: (kind, [orderId, subject]) => {
       if (kind === "placed" || kind === "joined") return { kind, orderId: asText(orderId) };
       if (kind === "mismatch") return { kind };
-      throw unexpected("place-order", kind);
+      return readShopRefusal("place-order", kind, [orderId, subject]);
     },
   });
 
   const start = batched<Claim, StartOutcome>(run, {
     script: loadScript("start-order"),
     shared: [leaseMs, maxAttempts, retentionMs],
-    encode: ({ claim, barista, queue }) => [claim, barista, queue],
-    decode: (kind, [id, json]) => {
+    encode: ({ claim, barista, queue, orderId = "" }) => [claim, barista, queue, orderId],
+    decode: (kind, rest) => {
+      const [id, json] = rest;
       if (kind === "empty") return { kind };
-      if (kind === "started") return { kind, order: readOrder(id, json) };
-      throw unexpected("start-order", kind);
+      if (kind === "started") return { kind, orderId: asText(id), order: toOrderJson(asText(id), asText(json)) };
+      return readRefusal("start-order", kind, rest);
     },
   });
 
@@ -154,15 +207,45 @@ export function createOrders(
       }
     },
 
+    /** Redeems a code for an order whose drink is chosen later. Never given up on half-way: who got no answer can redeem again. */
+    reserve: batched<Reservation, ReserveOutcome>(run, {
+      script: loadScript("reserve-order"),
+      shared: [retentionMs],
+      encode: ({ orderId, draft, idempotencyKey = "" }) => {
+        const { code, ...details } = draft;
+        const hash = idempotencyKey && hashOf(draft);
+        return [orderId, code, encodeDetails(details), details.customer_id ?? "", idempotencyKey, hash];
+      },
+      decode: (kind, rest) => {
+        const [id, json] = rest;
+        if (kind === "reserved") return { kind, orderId: asText(id), order: toOrderJson(asText(id), asText(json)) };
+        if (kind === "mismatch") return { kind };
+        return readShopRefusal("reserve-order", kind, rest);
+      },
+    }),
+
+    /** Queues a reserved order, its drink chosen. The same choice again answers the same. */
+    complete: batched<Choice, CompleteOutcome>(run, {
+      script: loadScript("complete-order"),
+      shared: [retentionMs],
+      encode: ({ orderId, queue, completion }) => {
+        const { item = DEFAULT_ITEM, modifiers, ...details } = completion;
+        const options = encodeModifiers(modifiers);
+        return [orderId, queue, item, options, encodeDetails({ ...details, modifiers }), hashOf(completion)];
+      },
+      decode: (kind, rest) =>
+        kind === "refused" ? readShopRefusal("complete-order", kind, rest) : readChange("completed", kind, rest),
+    }),
+
     /**
      * Gives the barista the order whose lease ran out first, else the oldest queued one. When Redis does not answer in time
      * the claim is dropped once it does, unless the barista may come back with it.
      */
-    start: async ({ mayReturn = false, ...claim }: Claim): Promise<StartOutcome> => {
+    start: async (claim: Claim): Promise<StartOutcome> => {
       try {
         return await start(claim);
       } catch (error) {
-        if (mayHaveRun(error) && !mayReturn) later(() => dropClaim(claim.claim));
+        if (mayHaveRun(error) && !claim.mayReturn) later(() => dropClaim(claim.claim));
         throw error;
       }
     },
@@ -199,9 +282,11 @@ export function createOrders(
       script: loadScript("find-order"),
       shared: [],
       encode: (orderId) => [orderId],
-      decode: (kind, [order]) => {
+      decode: (kind, [id, status, json]) => {
         if (kind === "unknown") return { kind };
-        if (kind === "found") return { kind, order: readDescribedOrder(order) };
+        if (kind === "found") {
+          return { kind, status: asText(status) as Status, order: toOrderJson(asText(id), asText(json)) };
+        }
         throw unexpected("find-order", kind);
       },
     }),
@@ -220,7 +305,7 @@ function createSearch(run: RunScript) {
     const reply = await run(script, [customerId ?? "", status ?? "", fromMs, beforeMs, cursor ?? "", limit]);
     const [kind, next, ...orders] = asList(reply);
     if (kind === "cursor_gone") return { kind };
-    return { kind: "page", orders: orders.map(readDescribedOrder), ...(next ? { cursor: asText(next) } : undefined) };
+    return { kind: "page", orders: orders.map(readFound), ...(next ? { cursor: asText(next) } : undefined) };
   };
 }
 
@@ -234,12 +319,21 @@ function createMeasure(run: RunScript) {
   };
 }
 
-/** Cancels orders whose last lease ran out and offers the others. Resolves to the ms until the next lease runs out, or null. */
+/** Looks after leases and reservations that ran out. `nextMs`: when the next one does; null: none is open. */
 function createExpire(run: RunScript, maxAttempts: number, retentionMs: number) {
-  const script = loadScript("expire-leases");
+  const expireLeases = loadScript("expire-leases");
+  const expireReservations = loadScript("expire-reservations");
   return async (): Promise<{ nextMs: number | null; cancelled: number }> => {
-    const [nextMs, cancelled] = asList(await run(script, [maxAttempts, retentionMs]));
-    return { nextMs: asInteger(nextMs) < 0 ? null : asInteger(nextMs), cancelled: asInteger(cancelled) };
+    const replies = await Promise.all([
+      run(expireLeases, [maxAttempts, retentionMs]),
+      run(expireReservations, [retentionMs]),
+    ]);
+    const [leases, reservations] = replies.map((reply) => asList(reply).map(asInteger));
+    const nexts = [leases?.[0] ?? -1, reservations?.[0] ?? -1].filter((ms) => ms >= 0);
+    return {
+      nextMs: nexts.length > 0 ? Math.min(...nexts) : null,
+      cancelled: (leases?.[1] ?? 0) + (reservations?.[1] ?? 0),
+    };
   };
 }
 
@@ -252,11 +346,26 @@ function createForget(run: RunScript, retentionMs: number) {
   };
 }
 
-function readChange(done: string, kind: string, [first, second]: readonly unknown[]): ChangeOutcome {
-  if (kind === done) return { kind: "changed", order: readOrder(first, second) };
+function readFound(reply: unknown): OrderJson {
+  const [id, json] = asList(reply);
+  return toOrderJson(asText(id), asText(json));
+}
+
+function readChange(done: string, kind: string, rest: readonly unknown[]): ChangeOutcome {
+  if (kind !== done) return readRefusal(`a script that should answer ${done}`, kind, rest);
+  return { kind: "changed", order: readFound(rest) };
+}
+
+function readRefusal(script: string, kind: string, [status, barista]: readonly unknown[]): Refusal {
   if (kind === "unknown") return { kind };
-  if (kind === "conflict") return { kind, status: asText(first) as Status, barista: asText(second) };
-  throw unexpected(`a script that should answer ${done}`, kind);
+  if (kind === "conflict") return { kind, status: asText(status) as Status, barista: asText(barista) };
+  throw unexpected(script, kind);
+}
+
+function readShopRefusal(script: string, kind: string, [why, subject]: readonly unknown[]): ShopRefusal {
+  const known = WHY_REFUSED.find((each) => each === why);
+  if (kind !== "refused" || !known) throw unexpected(script, kind);
+  return { kind, why: known, subject: asText(subject) };
 }
 
 function mayHaveRun(error: unknown): boolean {
@@ -267,8 +376,20 @@ function unexpected(script: string, kind: string): TypeError {
   return new TypeError(`${script} answered ${kind}`);
 }
 
+function encodeModifiers(modifiers: Draft["modifiers"]): string {
+  return modifiers && Object.keys(modifiers).length > 0 ? JSON.stringify(modifiers) : "";
+}
+
+/** What is told of the order beside what scripts know: nothing that is empty. */
+function encodeDetails({ note, modifiers, ...others }: Omit<Draft, "item" | "code">): string {
+  const options = encodeModifiers(modifiers) ? modifiers : undefined;
+  return JSON.stringify({ ...others, note: note || undefined, modifiers: options });
+}
+
 /** The same for bodies that mean the same: defaults filled in, fields in a fixed order. */
-function hashOf({ item = "americano", note = "", customer_id = "", customer_name = "" }: Draft): string {
-  const canonical = JSON.stringify([item, note, customer_id, customer_name]);
+function hashOf({ item = DEFAULT_ITEM, modifiers = {}, ...others }: Draft): string {
+  const options = Object.entries(modifiers).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const { note = "", customer_id = "", customer_name = "", code = "" } = others;
+  const canonical = JSON.stringify([item, note, customer_id, customer_name, options, code]);
   return new Bun.CryptoHasher("sha256").update(canonical).digest("base64url");
 }

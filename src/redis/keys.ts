@@ -8,6 +8,8 @@ export interface Keys {
   readonly prefix: string;
   /** Channel: `<count> <queue>`, so many orders of that queue can be started. */
   readonly wake: string;
+  /** Stream of everything that happened. */
+  readonly events: string;
   /** List that is rung (pushed to) once the order is final. */
   bell(orderId: string): string;
   /** The order whose bell this key is. */
@@ -20,6 +22,7 @@ export function keysOf(shop: string): Keys {
   return {
     prefix,
     wake: `${prefix}wake`,
+    events: `${prefix}events`,
     bell: (orderId) => bell + orderId,
     orderOfBell: (key) => key.slice(bell.length),
   };

@@ -17,10 +17,3 @@ export function asInteger(reply: unknown): number {
   if (typeof reply === "number") return reply;
   throw new TypeError(`expected an integer from a script, not ${typeof reply}`);
 }
-
-/** A JSON object of strings, as `encode_order` in `redis/prelude.lua` makes it. */
-export function asFields(reply: unknown): Readonly<Record<string, string>> {
-  const fields: unknown = JSON.parse(asText(reply));
-  if (typeof fields === "object" && fields !== null) return fields as Record<string, string>;
-  throw new TypeError(`expected a JSON object from a script, not ${asText(reply)}`);
-}

@@ -3,7 +3,6 @@
  * Always holds: a wake from any replica reaches as many of them as there are new orders, first come first served; every wait is
  * bounded, and looks at the queue again at the latest after RELOOK_MS; an order given to a barista who has hung up goes back.
  */
-import type { Order } from "../orders/order.ts";
 import type { Claim, Orders, StartOutcome } from "../orders/verbs.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 
@@ -48,10 +47,10 @@ export class BaristaRoom {
         waiter.woken = false;
         const outcome = await this.#orders.start(claim);
         if (outcome.kind === "started") {
-          return signal.aborted && !claim.mayReturn ? await this.#putBack(outcome.order, claim) : outcome;
+          return signal.aborted && !claim.mayReturn ? await this.#putBack(outcome.orderId, claim) : outcome;
         }
         const leftMs = deadline - performance.now();
-        if (leftMs <= 0) return outcome;
+        if (outcome.kind !== "empty" || leftMs <= 0) return outcome;
         if (!waiter.woken && !signal.aborted && !this.#isClosed) {
           await untilWoken(waiter, signal, Math.min(leftMs, RELOOK_MS));
         }
@@ -72,7 +71,7 @@ export class BaristaRoom {
   }
 
   /** Nobody is there to take the order. */
-  async #putBack({ order_id: orderId }: Order, { barista }: Claim): Promise<StartOutcome> {
+  async #putBack(orderId: string, { barista }: Claim): Promise<StartOutcome> {
     await this.#orders.release({ orderId, barista });
     return { kind: "empty" };
   }

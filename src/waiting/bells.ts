@@ -1,16 +1,16 @@
 /**
- * Owns the looks at the truth: which of the orders that lanes wait for are final.
+ * Owns the looks at orders that lanes wait for: at the truth, which of them are final, and at their bells, which of them ring.
  * Always holds: the looks of one tick, of whatever lanes, travel together; a failure is logged once until a look succeeds.
  */
 import type { Log } from "../log.ts";
-import { readOrder, type Order } from "../orders/order.ts";
+import { toOrderJson, type OrderJson } from "../orders/order.ts";
 import { asList, asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 
-/** Tells which of the orders are final (null: forgotten), and sees to it that the bells of those ring. */
-export type AnswerBells = (orderIds: readonly string[]) => Promise<Answers>;
+/** Tells which of the orders are over (null: forgotten). */
+export type LookAtBells = (orderIds: readonly string[]) => Promise<Answers>;
 /** By order id. Other lanes' orders may be among them. */
-type Answers = ReadonlyMap<string, Order | null>;
+type Answers = ReadonlyMap<string, OrderJson | null>;
 
 interface Look {
   readonly orderIds: readonly string[];
@@ -21,15 +21,16 @@ interface Look {
 /** Most orders in one run of the script: Redis serves nobody else meanwhile. One lane's look may hold more. */
 const MOST_ORDERS = 1000;
 
-export function createAnswerBells(run: RunScript, log: Log): AnswerBells {
-  const script = loadScript("answer-bells");
+/** `answer-bells` reads the truth; `take-bells` takes what rings. */
+export function createBells(run: RunScript, name: "answer-bells" | "take-bells", log: Log): LookAtBells {
+  const script = loadScript(name);
   let gathered: Look[] = [];
   let failing = false;
 
   const send = async (looks: readonly Look[]): Promise<void> => {
     const orderIds = looks.flatMap((look) => look.orderIds);
     try {
-      const answers = readAnswers(await run(script, orderIds), log);
+      const answers = readAnswers(await run(script, orderIds));
       failing = false;
       for (const { resolve } of looks) resolve(answers);
     } catch (error) {
@@ -61,21 +62,11 @@ export function createAnswerBells(run: RunScript, log: Log): AnswerBells {
     });
 }
 
-function readAnswers(reply: unknown, log: Log): Answers {
+function readAnswers(reply: unknown): Answers {
   return new Map(
     asList(reply).map((answer) => {
       const [id, json] = asList(answer);
-      return [asText(id), json === "" ? null : readFinalOrder(id, json, log)];
+      return [asText(id), json === "" ? null : toOrderJson(asText(id), asText(json))];
     }),
   );
-}
-
-/** An order that somebody has written to by hand must not keep all others waiting. */
-function readFinalOrder(id: unknown, json: unknown, log: Log): Order | null {
-  try {
-    return readOrder(id, json);
-  } catch (error) {
-    log.error({ err: error, order_id: id }, "an order can't be read: its customer is told that it is not known");
-    return null;
-  }
 }

@@ -6,12 +6,12 @@
  * Customers may sit down at any time: into an idle lane at once; a looking one sees them before it blocks; a blocked one is
  * woken with CLIENT UNBLOCK and blocks again on the longer list.
  *
- * Always holds: the bell only wakes, the order's state decides; a block is bounded, and after each bound, error or reconnect
+ * Always holds: a bell rings only for a final order, and what it brings will never change; a block is bounded, and after each bound, error or reconnect
  * all orders of the lane are looked at again.
  */
 import type { Redis } from "ioredis";
-import type { Order } from "../orders/order.ts";
-import type { AnswerBells } from "./bells.ts";
+import { toOrderJson, type OrderJson } from "../orders/order.ts";
+import type { LookAtBells } from "./bells.ts";
 import type { Keys } from "../redis/keys.ts";
 
 /** Longest BLPOP: after it the lane looks at the truth again. */
@@ -22,15 +22,23 @@ const RETRY_MS = 50;
 const UNBLOCK_AGAIN_MS = 1;
 const SHORTEST_BLOCK_SECONDS = 0.1;
 /** A bell that rings so soon after the block began was rung before it. */
-const BUSY_MS = 5;
+const AT_ONCE_MS = 5;
 
 /** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
-export type Seat = (order: Order | null) => void;
+export type Seat = (order: OrderJson | null) => void;
+
+export interface Sitting {
+  readonly orderId: string;
+  readonly seat: Seat;
+  /** Whether its state need not be read before its bell is listened to. */
+  readonly isNew: boolean;
+}
 
 /** What a lane needs of the room. */
 export interface LaneRoom {
   readonly keys: Keys;
-  readonly answerBells: AnswerBells;
+  readonly answerBells: LookAtBells;
+  readonly takeBells: LookAtBells;
   openBlocking(): Redis;
   /** False when the connection was not blocked. */
   unblock(clientId: number): Promise<boolean>;
@@ -41,9 +49,15 @@ type State = "idle" | "looking" | "blocked" | "closed";
 export class Lane {
   readonly #room: LaneRoom;
   readonly #redis: Redis;
-  readonly #seats = new Map<string, Set<Seat>>();
-  /** Orders whose state was not read since they sat down. */
+  /** By order: mostly one waits for each. */
+  readonly #seats = new Map<string, Seat[]>();
+  /** Orders whose state has to be read before the lane blocks. */
   readonly #unseen = new Set<string>();
+  /** Whether somebody sat down since the block began: it does not listen to their bell. */
+  #hasNewcomers = false;
+  /** Whether bells ring in company: then the one that was heard is no reason to listen again before the others are taken. */
+  #ringsTogether = false;
+  #hasHeard = false;
   #state: State = "idle";
   #clientId: number | undefined;
   #waking = false;
@@ -58,8 +72,9 @@ export class Lane {
     });
   }
 
-  get isIdle(): boolean {
-    return this.#state === "idle";
+  /** Whether whoever sits down now is listened for without waking it. */
+  get isLooking(): boolean {
+    return this.#state === "looking" || this.#state === "idle";
   }
 
   /** How many orders are waited for: what Redis looks through and the length of BLPOP. */
@@ -67,18 +82,19 @@ export class Lane {
     return this.#seats.size;
   }
 
-  sit(orderId: string, seat: Seat): void {
+  sit({ orderId, seat, isNew }: Sitting): void {
     const seats = this.#seats.get(orderId);
-    if (seats) seats.add(seat);
-    else this.#seats.set(orderId, new Set([seat]));
-    this.#unseen.add(orderId);
+    if (seats) seats.push(seat);
+    else this.#seats.set(orderId, [seat]);
+    this.#hasNewcomers = true;
+    if (!isNew) this.#unseen.add(orderId);
   }
 
   /** Frees the seat at once; the lane stops listening to its bell the next time it blocks. */
   leave(orderId: string, seat: Seat): void {
-    const seats = this.#seats.get(orderId);
-    if (!seats?.delete(seat) || seats.size > 0) return;
-    this.#seats.delete(orderId);
+    const others = this.#seats.get(orderId)?.filter((other) => other !== seat);
+    if (others?.length) this.#seats.set(orderId, others);
+    else this.#seats.delete(orderId);
   }
 
   /** Sees to it that whoever sat down is looked at and listened for. */
@@ -100,6 +116,7 @@ export class Lane {
     while ((this.#seats.size > 0 || this.#unseen.size > 0) && !this.#isClosed()) {
       this.#state = "looking";
       if (this.#unseen.size > 0) await this.#look();
+      else if (this.#hasHeard && this.#ringsTogether) await this.#takeBells();
       else await this.#block();
     }
     if (!this.#isClosed()) this.#state = "idle";
@@ -119,7 +136,20 @@ export class Lane {
     }
   }
 
-  #answer(orderId: string, order: Order | null): void {
+  /** Sends home everybody whose bell rings. */
+  async #takeBells(): Promise<void> {
+    this.#hasHeard = false;
+    try {
+      const before = this.#seats.size;
+      for (const [orderId, order] of await this.#room.takeBells([...this.#seats.keys()])) this.#answer(orderId, order);
+      this.#ringsTogether = this.#seats.size < before;
+    } catch {
+      this.#seeAll();
+      await Bun.sleep(RETRY_MS);
+    }
+  }
+
+  #answer(orderId: string, order: OrderJson | null): void {
     const seats = this.#seats.get(orderId);
     this.#seats.delete(orderId);
     this.#unseen.delete(orderId);
@@ -131,17 +161,19 @@ export class Lane {
     this.#state = "blocked";
     try {
       const bells = Array.from(this.#seats.keys(), (orderId) => this.#room.keys.bell(orderId));
+      this.#hasNewcomers = false;
       if (this.#clientId === undefined) void this.#askClientId();
       const blockedAt = performance.now();
       const leftSeconds = BLOCK_SECONDS - (blockedAt - this.#sawAllAt) / 1000;
       const rung = await this.#redis.blpop(bells, Math.max(SHORTEST_BLOCK_SECONDS, leftSeconds));
       const now = performance.now();
-      // A bell that rang at once has company: all are looked at in one go. One that was waited for comes alone, as a newcomer does.
-      const isBusy = rung !== null && now - blockedAt < BUSY_MS;
       const isBoundOver = now - this.#sawAllAt >= BLOCK_SECONDS * 1000;
-      if (isBusy || isBoundOver || (!rung && this.#unseen.size === 0)) this.#seeAll();
-      // Popped for everybody: it is looked at, and rung again, even if nobody here waits for it any more.
-      if (rung) this.#unseen.add(this.#room.keys.orderOfBell(rung[0]));
+      if (isBoundOver || (!rung && !this.#hasNewcomers)) this.#seeAll();
+      this.#hasHeard = rung !== null;
+      if (rung) {
+        this.#ringsTogether ||= now - blockedAt < AT_ONCE_MS;
+        this.#hear(this.#room.keys.orderOfBell(rung[0]), rung[1]);
+      }
     } catch {
       // A lost connection (told as an outage) or CLIENT UNBLOCK … ERROR: a popped bell may be lost with it.
       this.#seeAll();
@@ -149,6 +181,12 @@ export class Lane {
     } finally {
       if (!this.#isClosed()) this.#state = "looking";
     }
+  }
+
+  /** Whoever pops the order itself passes it on; who comes after looks, and it is rung again, even if nobody waits here any more. */
+  #hear(orderId: string, json: string): void {
+    if (json === "") this.#unseen.add(orderId);
+    else this.#answer(orderId, toOrderJson(orderId, json));
   }
 
   /** Sent right before BLPOP on the same connection, so the answer is there once that blocks. */
@@ -169,7 +207,7 @@ export class Lane {
   async #unblock(): Promise<void> {
     if (this.#waking) return;
     this.#waking = true;
-    while (this.#state === "blocked" && this.#unseen.size > 0) {
+    while (this.#state === "blocked" && this.#hasNewcomers) {
       try {
         if (this.#clientId !== undefined) await this.#room.unblock(this.#clientId);
         await Bun.sleep(UNBLOCK_AGAIN_MS);

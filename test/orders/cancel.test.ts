@@ -15,7 +15,7 @@ test("a customer's queued order is cancelled, and its bell rings", async () => {
     });
   });
   expect(changes).toEqual({
-    "bell:A": "nothing → list with TTL: 1, 1",
+    "bell:A": 'nothing → list with TTL: the order, ""',
     "events.3": "nothing → order.cancelled A",
     "order:A": "hash → hash with TTL",
     "order:A.entry": "in the queue → not in the queue",
@@ -38,7 +38,7 @@ test("a barista cancels a brewing order", async () => {
     });
   });
   expect(changes).toEqual({
-    "bell:A": "nothing → list with TTL: 1, 1",
+    "bell:A": 'nothing → list with TTL: the order, ""',
     "events.3": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "hash → hash with TTL",

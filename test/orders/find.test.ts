@@ -11,11 +11,13 @@ test("an order is found as it is on the wire, and looking changes nothing", asyn
   const changes = await shop.changes(async () => {
     expect(await shop.orders.find("A")).toEqual({
       kind: "found",
+      status: "queued",
       order: {
         order_id: "A",
         number: 1,
         status: "queued",
         item: "mocha",
+        price: 450,
         note: "hot",
         customer_id: "c1",
         customer_name: "Ada",
@@ -58,7 +60,7 @@ test("with history, the expected wait is the median of the queue's waits less th
   await shop.place(["A"]);
   await shop.place(["B"], { queue: "patio" });
   await shop.client.rpush(shop.key("waits:default"), 90_000, 10_000, 500_000);
-  await shop.client.hincrby(shop.key("order:A"), "placed_at", -30_000);
+  await shop.age("A", 30_000);
   const found = await shop.orders.find("A");
   const etaSeconds = found.kind === "found" ? found.order.eta_seconds : undefined;
   expect(etaSeconds).toBeGreaterThan(30);
@@ -70,7 +72,7 @@ test("who has waited longer than usual is expected any moment", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.client.rpush(shop.key("waits:default"), 1000);
-  await shop.client.hincrby(shop.key("order:A"), "placed_at", -60_000);
+  await shop.age("A", 60_000);
   expect(await shop.orders.find("A")).toMatchObject({ order: { eta_seconds: 0 } });
 });
 
@@ -91,7 +93,7 @@ test("a queue is measured by its queued and brewing orders and how long the olde
   await shop.start("Grace");
   await shop.start("Grace");
   await shop.orders.finish({ orderId: "A" });
-  await shop.client.hincrby(shop.key("order:C"), "placed_at", -60_000);
+  await shop.age("C", 60_000);
   const measure = await shop.orders.measure("default");
   expect(measure).toMatchObject({ depth: 2, brewing: 1 });
   expect(measure.oldestWaitingSeconds).toBeGreaterThanOrEqual(60);

@@ -16,7 +16,7 @@ test("a finished order is ready, off the queue, and its bell rings", async () =>
     });
   });
   expect(changes).toEqual({
-    "bell:A": "nothing → list with TTL: 1, 1",
+    "bell:A": 'nothing → list with TTL: the order, ""',
     "events.4": "nothing → order.finished A",
     "leases:default": "zset: A time → nothing",
     "order:A": "hash → hash with TTL",
@@ -76,7 +76,7 @@ test("one order finished twice in one tick is finished once", async () => {
   ]);
   expect(second).toEqual(first);
   expect(await shop.state()).toMatchObject({
-    "bell:A": "list with TTL: 1, 1",
+    "bell:A": 'list with TTL: the order, ""',
     "waits:default": "list with TTL: a wait",
   });
 });
@@ -121,9 +121,27 @@ test("only the latest waits are kept", async () => {
   await shop.place(ids);
   await Promise.all(ids.map(() => shop.start("Grace")));
   await Promise.all(ids.map((orderId) => shop.orders.finish({ orderId })));
-  // Trimmed to 51 each time there are 102.
-  expect(await shop.client.llen(shop.key("waits:default"))).toBe(69);
-  expect(await shop.ttlMs("waits:default")).toBeLessThanOrEqual(24 * HOUR_MS);
+  expect(await shop.client.llen(shop.key("waits:default"))).toBe(51);
+  const ttlMs = await shop.ttlMs("waits:default");
+  expect(ttlMs).toBeGreaterThan(23 * HOUR_MS);
+  expect(ttlMs).toBeLessThanOrEqual(24 * HOUR_MS);
+});
+
+test("each queue has its waits, and the newest take the place of the oldest", async () => {
+  await using shop = await TestOrders.open();
+  const waits = (queue: string) => shop.client.lrange(shop.key(`waits:${queue}`), 0, -1);
+  const DAY_MS = 24 * HOUR_MS;
+  await shop.client.rpush(shop.key("waits:default"), ...Array.from({ length: 51 }, (_, index) => index * DAY_MS));
+  await shop.place(["A", "B"]);
+  await shop.place(["C"], { queue: "patio" });
+  for (const queue of ["default", "default", "patio"]) await shop.start("Grace", { queue });
+  await Promise.all(["A", "B", "C"].map((orderId) => shop.orders.finish({ orderId })));
+  const [first, second, ...rest] = await waits("default");
+  expect(Number(first)).toBeLessThan(HOUR_MS);
+  expect(Number(second)).toBeLessThan(HOUR_MS);
+  expect(rest.map(Number)).toEqual(Array.from({ length: 49 }, (_, index) => index * DAY_MS));
+  expect(await waits("patio")).toHaveLength(1);
+  for (const queue of ["default", "patio"]) expect(await shop.ttlMs(`waits:${queue}`)).toBeGreaterThan(23 * HOUR_MS);
 });
 
 test("a finish that fails, fails alone", async () => {

@@ -1,19 +1,21 @@
 /** Owns the tests of what is done to orders that Redis takes after it was given up. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { createOrders, type Orders } from "../../src/orders/verbs.ts";
+import { createOrders } from "../../src/orders/verbs.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
-import { silent, TestRedis } from "../support/redis.ts";
+import { openMenu, silent, TestRedis } from "../support/redis.ts";
 import { endings } from "../support/settled.ts";
 import { until } from "../support/until.ts";
+import { parsing, type ParsedOrders } from "../support/wire.ts";
 
 let server: TestRedis;
 let redis: ShopRedis;
-let orders: Orders;
+let orders: ParsedOrders;
 
 beforeEach(async () => {
   server = await TestRedis.start();
   redis = await openRedis({ address: { url: server.url }, shop: "test", outageSeconds: 1, log: silent });
-  orders = createOrders(redis, { leaseSeconds: 900, maxAttempts: 3, retentionHours: 1 });
+  await openMenu(redis);
+  orders = parsing(createOrders(redis, { leaseSeconds: 900, maxAttempts: 3, retentionHours: 1 }));
   // Redis knows the scripts.
   await place("before");
   await start("before");

@@ -52,7 +52,7 @@ test("an order that nobody finished in its last attempt is cancelled, and its cu
     expect(await shop.orders.expire()).toEqual({ nextMs: null, cancelled: 1 }),
   );
   expect(changes).toEqual({
-    "bell:A": "nothing → list with TTL: 1, 1",
+    "bell:A": 'nothing → list with TTL: the order, ""',
     "events.6": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "hash → hash with TTL",

@@ -20,10 +20,11 @@ test("a placed order stands in the queue and in all indexes", async () => {
     "order:A": "hash",
     "order:A.status": "queued",
     "order:A.number": "1",
+    "open:of:c1": "set: A",
     "order:A.item": "latte",
-    "order:A.note": "oat milk",
+    "order:A.price": "400",
     "order:A.customer_id": "c1",
-    "order:A.customer_name": "Ada",
+    "order:A.details": '{"customer_id":"c1","customer_name":"Ada","note":"oat milk"}',
     "order:A.once": "k",
     "order:A.attempts": "0",
     "order:A.placed_at": "time",
@@ -47,6 +48,7 @@ test("an order without wishes is an americano of nobody", async () => {
     "order:A.status": "nothing → queued",
     "order:A.number": "nothing → 1",
     "order:A.item": "nothing → americano",
+    "order:A.price": "nothing → 300",
     "order:A.attempts": "nothing → 0",
     "order:A.placed_at": "nothing → time",
     "order:A.queue": "nothing → default",
@@ -62,7 +64,7 @@ test("an order without wishes is an americano of nobody", async () => {
 test("the ticket counter is the day's, by Redis's clock", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
-  const placedAt = Number(await shop.client.hget(shop.key("order:A"), "placed_at"));
+  const placedAt = Date.parse((await shop.client.hget(shop.key("order:A"), "placed_at")) ?? "");
   const date = new Date(placedAt).toISOString().slice(0, 10);
   expect(await shop.client.get(shop.key(`numbers:${date}`))).toBe("1");
   const day = Math.floor(placedAt / (24 * HOUR_MS));

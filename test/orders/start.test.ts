@@ -29,12 +29,18 @@ test("the oldest order is started, under a lease and a claim", async () => {
   });
 });
 
-test("the lease and the claim end together", async () => {
+test("a lease runs from the start on", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace", { orders: shop.ordersWith({ leaseSeconds: 60 }) });
+  const startedAt = Date.parse((await shop.client.hget(shop.key("order:A"), "started_at")) ?? "");
+  expect(Number(await shop.client.zscore(shop.key("leases:default"), "A"))).toBe(startedAt + 60_000);
+});
+
+test("a claim is remembered as long as the lease", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 60 }) });
-  const startedAt = Number(await shop.client.hget(shop.key("order:A"), "started_at"));
-  expect(Number(await shop.client.zscore(shop.key("leases:default"), "A"))).toBe(startedAt + 60_000);
   const ttlMs = await shop.ttlMs("claim:c1");
   expect(ttlMs).toBeGreaterThan(30_000);
   expect(ttlMs).toBeLessThanOrEqual(60_000);
@@ -170,7 +176,7 @@ test("an order is cancelled on the way when its leases ran out too often, and it
   for (const barista of ["Grace", "Linus", "Ada"]) expect(await shop.startAndLoseLease(barista)).toBe("A");
   const changes = await shop.changes(async () => expect(await shop.start("Grace", { claim: "c1" })).toBe("B"));
   expect(changes).toEqual({
-    "bell:A": "nothing → list with TTL: 1, 1",
+    "bell:A": 'nothing → list with TTL: the order, ""',
     "claim:c1": "nothing → string with TTL: B",
     "events.6": "nothing → order.cancelled A",
     "events.7": "nothing → order.started B",
@@ -209,6 +215,41 @@ test("cancelled orders are passed over", async () => {
   await shop.orders.release({ orderId: "A" });
   for (const orderId of ["A", "C"]) await shop.orders.cancel({ orderId, canceller: "customer", reason: "customer" });
   expect([await shop.start("Grace"), await shop.start("Grace"), await shop.start("Grace")]).toEqual(["B", "D", null]);
+});
+
+/** Sets the clock back over midnight between the orders: the later ones have the earlier places. */
+async function turnRound(shop: TestOrders, queue: string, ids: readonly string[]): Promise<void> {
+  for (const [at, id] of ids.toReversed().entries()) {
+    await shop.client.hset(shop.key(`order:${id}`), "place", at + 1);
+    await shop.client.zadd(shop.key(`waiting:${queue}`), "XX", at + 1, id);
+  }
+}
+
+test("where a clock was set back over midnight, the stream decides, and each order is started once", async () => {
+  await using shop = await TestOrders.open();
+  const ids = ["A", "B", "C", "D"];
+  await shop.place(ids);
+  await turnRound(shop, "default", ids);
+  const alone = [await shop.start("Grace"), await shop.start("Linus")];
+  const together = await Promise.all(["Ada", "Grace", "Linus"].map((barista) => shop.start(barista)));
+  expect([...alone, ...together]).toEqual([...ids, null]);
+  expect(await shop.state()).toMatchObject({
+    "leases:default": "zset: A time, B time, C time, D time",
+    "queue:default.pending": "A by Grace, B by Linus, C by Ada, D by Grace",
+  });
+  expect(await shop.state()).not.toHaveProperty(["waiting:default"]);
+});
+
+test("where it was in one queue, no order of another is started twice", async () => {
+  await using shop = await TestOrders.open();
+  const queues = ["patio", "default", "patio", "default", "patio"];
+  await shop.place(["A", "B", "C"]);
+  await shop.place(["P", "Q", "R"], { queue: "patio" });
+  await turnRound(shop, "default", ["A", "B", "C"]);
+  expect(await Promise.all(queues.map((queue) => shop.start("Grace", { queue })))).toEqual(["P", "A", "Q", "B", "R"]);
+  expect(await shop.state()).toMatchObject({ "waiting:default": expect.stringMatching(/^zset: C \S+$/) as string });
+  expect(await shop.state()).not.toHaveProperty(["waiting:patio"]);
+  expect([await shop.start("Linus", { queue: "patio" }), await shop.start("Linus")]).toEqual([null, "C"]);
 });
 
 test("a start that fails, fails alone", async () => {

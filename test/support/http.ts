@@ -74,6 +74,8 @@ export interface WireOrder {
   readonly status: "queued" | "brewing" | "ready" | "cancelled";
   readonly reason?: string;
   readonly item: string;
+  readonly price?: number;
+  readonly modifiers?: Readonly<Record<string, string>>;
   readonly note?: string;
   readonly customer_id?: string;
   readonly customer_name?: string;
@@ -96,6 +98,8 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   status: (value) => ["queued", "brewing", "ready", "cancelled"].includes(String(value)),
   reason: (value) => typeof value === "string",
   item: (value) => typeof value === "string",
+  price: (value) => Number.isInteger(value) && Number(value) >= 0,
+  modifiers: (value) => Object.values(Object(value) as object).every((option) => typeof option === "string"),
   note: (value) => typeof value === "string",
   customer_id: (value) => typeof value === "string",
   customer_name: (value) => typeof value === "string",

@@ -3,31 +3,26 @@
  * Always holds: `await using` closes what it opened.
  */
 import type { Redis } from "ioredis";
-import {
-  createOrders,
-  DEFAULT_QUEUE,
-  type Orders,
-  type OrderSettings,
-  type Placement,
-} from "../../src/orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE, type OrderSettings, type Placement } from "../../src/orders/verbs.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import { openTestShop, sharedRedis } from "./redis.ts";
 import { changesBy, readState, type State } from "./state.ts";
 import { until } from "./until.ts";
+import { parsing, type ParsedOrders } from "./wire.ts";
 
 const SETTINGS: OrderSettings = { leaseSeconds: 900, maxAttempts: 3, retentionHours: 168 };
 
 interface Starting {
   readonly claim?: string;
   readonly queue?: string;
-  readonly orders?: Orders;
+  readonly orders?: ParsedOrders;
 }
 
 export class TestOrders implements AsyncDisposable {
   readonly redis: ShopRedis;
   readonly client: Redis;
   readonly prefix: string;
-  readonly orders: Orders;
+  readonly orders: ParsedOrders;
 
   private constructor(redis: ShopRedis, client: Redis) {
     this.redis = redis;
@@ -42,8 +37,8 @@ export class TestOrders implements AsyncDisposable {
   }
 
   /** The verbs of the same shop under other settings. */
-  ordersWith(settings: Partial<OrderSettings>): Orders {
-    return createOrders(this.redis, { ...SETTINGS, ...settings });
+  ordersWith(settings: Partial<OrderSettings>): ParsedOrders {
+    return parsing(createOrders(this.redis, { ...SETTINGS, ...settings }));
   }
 
   /** Places orders one after the other, and returns when all are queued. */
@@ -57,7 +52,7 @@ export class TestOrders implements AsyncDisposable {
     { claim = crypto.randomUUID(), queue = DEFAULT_QUEUE, orders = this.orders }: Starting = {},
   ): Promise<string | null> {
     const outcome = await orders.start({ claim, barista, queue });
-    return outcome.kind === "started" ? outcome.order.order_id : null;
+    return outcome.kind === "started" ? outcome.orderId : null;
   }
 
   /** Starts an order under so short a lease that it has run out when this returns. */
@@ -74,6 +69,11 @@ export class TestOrders implements AsyncDisposable {
     const deadlineMs = Number(await this.client.zscore(this.key(`leases:${DEFAULT_QUEUE}`), id));
     const [seconds, micros] = await this.client.time();
     return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) >= deadlineMs;
+  }
+
+  /** Makes an order look as if it had been placed so much earlier. */
+  async age(id: string, ms: number): Promise<void> {
+    await this.client.zincrby(this.key("orders"), -ms, id);
   }
 
   key(name: string): string {

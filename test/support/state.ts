@@ -3,6 +3,10 @@
  * Always holds: what differs from run to run (times, stream ids, made-up ids) is normalised, everything else is told.
  */
 import type { Redis } from "ioredis";
+import { loadScript, scriptRunner } from "../../src/redis/script.ts";
+import { parseTold, withoutPlace } from "./wire.ts";
+
+const find = loadScript("find-order");
 
 /** Key without the shop's prefix, or `<key>.<field>`, to its content. */
 export type State = Readonly<Record<string, string>>;
@@ -16,6 +20,7 @@ export async function readState(redis: Redis, prefix: string): Promise<State> {
     const name = key.slice(prefix.length).replace(/^numbers:\d{4}-\d\d-\d\d$/, "numbers:date");
     if (type === "hash") Object.assign(state, { [name]: kind }, await readHash(redis, key, name));
     else if (name === "events") Object.assign(state, await readEvents(redis, prefix));
+    else if (name.startsWith("bell:")) state[name] = `${kind}: ${await readBell(redis, prefix, name.slice(5))}`;
     else if (type === "stream") Object.assign(state, await readQueue(redis, key, name));
     else if (type !== "none") state[name] = `${kind}: ${(await readPlain(redis, key, type)).join(", ")}`;
   }
@@ -41,11 +46,19 @@ async function keysUnder(redis: Redis, prefix: string): Promise<string[]> {
     for (const key of found) keys.add(key);
     cursor = next;
   } while (cursor !== "0");
+  // The first menu, which every shop has, is left out.
+  for (const name of ["menu", "settings"]) if (await isFirst(redis, prefix, name)) keys.delete(prefix + name);
   return [...keys].toSorted();
 }
 
+async function isFirst(redis: Redis, prefix: string, name: string): Promise<boolean> {
+  if (name === "menu")
+    return (await redis.xrange(`${prefix}events`, "-", "+")).every(([, [, type]]) => type !== "menu.changed");
+  return (await redis.hlen(prefix + name)) === 1;
+}
+
 async function readHash(redis: Redis, key: string, name: string): Promise<State> {
-  const { entry, ...fields } = await redis.hgetall(key);
+  const { entry, has_menu: _, ...fields } = await redis.hgetall(key);
   const lines = Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]);
   if (entry !== undefined) {
     const queue = key.slice(0, key.indexOf("order:")) + `queue:${fields.queue}`;
@@ -58,19 +71,42 @@ async function readHash(redis: Redis, key: string, name: string): Promise<State>
   return Object.fromEntries(lines) as State;
 }
 
-/** One line an event. The last event of an order tells all fields of the order as it now is; it says so where it does not. */
+/**
+ * One line an event. Each tells an order as JSON; the last event of an order tells it as find does now, without what only a
+ * look tells, and says so where it does not.
+ */
 async function readEvents(redis: Redis, prefix: string): Promise<State> {
   const lines: Record<string, string> = {};
   const seen = new Set<string>();
   const events = await redis.xrange(`${prefix}events`, "-", "+");
   for (const [index, [, [, type, , id = "", , data = ""]]] of [...events.entries()].toReversed()) {
-    const order = await redis.hgetall(`${prefix}order:${id}`);
-    const told: unknown = JSON.parse(data);
-    const isTrue = seen.has(id) || Object.keys(order).length === 0 || Bun.deepEquals(told, order);
+    if (id === "") {
+      // The shop's own.
+      lines[`events.${index + 1}`] = `${type} ${data}`;
+      continue;
+    }
+    const told = parseTold(id, data);
+    const json = seen.has(id) ? null : await findOrder(redis, prefix, id);
+    const isTrue = json === null || Bun.deepEquals(told, withoutPlace(parseTold(id, json)));
     lines[`events.${index + 1}`] = `${type} ${id}${isTrue ? "" : ", but not as the order is"}`;
     seen.add(id);
   }
   return lines;
+}
+
+/** What each who pops the bell gets: the order, word for word as find tells it, or nothing (`""`). */
+async function readBell(redis: Redis, prefix: string, id: string): Promise<string> {
+  const json = await findOrder(redis, prefix, id);
+  const rings = await redis.lrange(`${prefix}bell:${id}`, 0, -1);
+  return rings
+    .map((ring) => (ring === "" ? '""' : ring === json ? "the order" : `not the order but ${ring}`))
+    .join(", ");
+}
+
+/** The order as find tells it; null where there is none, or it can't be read. */
+async function findOrder(redis: Redis, prefix: string, id: string): Promise<string | null> {
+  const [[kind, , , json = ""] = []] = (await scriptRunner(redis, prefix)(find, [id])) as string[][];
+  return kind === "found" ? json : null;
 }
 
 async function readQueue(redis: Redis, key: string, name: string): Promise<State> {
@@ -97,9 +133,9 @@ async function readPlain(redis: Redis, key: string, type: string): Promise<strin
   return scored.flatMap((member, at) => (at % 2 === 0 ? [`${member} ${normalise(scored[at + 1] ?? "")}`] : []));
 }
 
-/** Times (13 digits) and made-up ids lose their value, a place in the queue (day and number: 14 digits) its day. */
+/** Times (13 digits, or RFC 3339 with milliseconds) and made-up ids lose their value, a place in the queue (day and number: 14 digits) its day. */
 function normalise(value: string): string {
-  if (/^\d{13}$/.test(value)) return "time";
+  if (/^(\d{13}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/.test(value)) return "time";
   if (/^\d{14}$/.test(value)) return `place ${Number(value) % 1e9}`;
   return value
     .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, "uuid")

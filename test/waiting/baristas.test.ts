@@ -4,20 +4,22 @@ import { startSweeper } from "../../src/orders/sweeper.ts";
 import { DEFAULT_QUEUE, type StartOutcome } from "../../src/orders/verbs.ts";
 import { silent } from "../support/redis.ts";
 import { until } from "../support/until.ts";
+import { parsed, type Parsed } from "../support/wire.ts";
 import { Cafe, nextTurn, phone, randomFrom, soon, type CafeSettings, type Replica } from "./cafe.ts";
 import { Line } from "./line.ts";
 
 setDefaultTimeout(60_000);
 
 interface Shift {
-  readonly outcome: Promise<StartOutcome>;
+  readonly outcome: Promise<Parsed<StartOutcome>>;
   readonly hangUp: () => void;
 }
 
 /** A barista asks for an order. */
 function ask({ baristas }: Replica, { seconds = 3600, queue = DEFAULT_QUEUE, barista = "Grace" } = {}): Shift {
   const { signal, hangUp } = phone();
-  return { outcome: baristas.start({ claim: crypto.randomUUID(), barista, queue, seconds, signal }), hangUp };
+  const wait = { claim: crypto.randomUUID(), barista, queue, seconds, signal };
+  return { outcome: baristas.start(wait).then(parsed), hangUp };
 }
 
 /** The order that the barista got, or `empty`. */
@@ -175,6 +177,7 @@ describe("of many who wait", () => {
         const outcome = await shift.outcome;
         shifts.delete(shift);
         if (outcome.kind === "empty") return;
+        if (outcome.kind !== "started") throw new Error(`a barista was told ${outcome.kind}`);
         made.push(outcome.order.order_id);
         await here.finish(outcome.order.order_id);
       }
@@ -243,7 +246,8 @@ describe("a barista who hangs up", () => {
     const lost = here.baristas.start({ ...wait, signal });
     hangUp();
     await soon(lost, "the first try ends");
-    expect(await soon(there.baristas.start({ ...wait, signal: phone().signal }), "the second try ends")).toMatchObject({
+    const again = there.baristas.start({ ...wait, signal: phone().signal }).then(parsed);
+    expect(await soon(again, "the second try ends")).toMatchObject({
       kind: "started",
       order: { order_id: orderId, attempts: 1 },
     });

@@ -3,13 +3,14 @@
  * Always holds: what a test opened here is closed when the test ends, also when it fails.
  */
 import type { Redis } from "ioredis";
-import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/verbs.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { BaristaRoom } from "../../src/waiting/baristas.ts";
 import { WaitingRoom, type WaitOutcome } from "../../src/waiting/room.ts";
-import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
+import { openMenu, sharedRedis, silent, type TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
+import { parsed, parsing, type Parsed, type ParsedOrders } from "../support/wire.ts";
 
 export interface CafeSettings extends Partial<OrderSettings> {
   /** The shared one, unless the test harms it. */
@@ -17,6 +18,9 @@ export interface CafeSettings extends Partial<OrderSettings> {
   readonly lanes?: number;
   readonly outageSeconds?: number;
 }
+
+/** A lane with so many orders is full: whoever comes next sits in another one, while there may be more. */
+export const ROOMY = 48;
 
 /** A connection as CLIENT LIST tells it. */
 export interface Connection {
@@ -48,6 +52,7 @@ export class Cafe implements AsyncDisposable {
   async replica(url = this.server.url): Promise<Replica> {
     const { lanes = 4, outageSeconds = 5, leaseSeconds = 900, maxAttempts = 3, retentionHours = 1 } = this.#settings;
     const redis = await openRedis({ address: { url }, shop: this.shop, outageSeconds, log: silent });
+    await openMenu(redis);
     const replica = new Replica(redis, lanes, { leaseSeconds, maxAttempts, retentionHours });
     this.#replicas.push(replica);
     return replica;
@@ -91,24 +96,29 @@ export class Cafe implements AsyncDisposable {
 /** What one server holds, as src/main.ts puts it together. */
 export class Replica {
   readonly redis: ShopRedis;
-  readonly orders: Orders;
+  readonly orders: ParsedOrders;
   readonly room: WaitingRoom;
   readonly baristas: BaristaRoom;
   /** How many orders baristas asked for so far. */
   starts = 0;
+  /** Scripts that run once more, and whose reply is lost then. */
+  readonly losesNext = new Set<string>();
   readonly #calls = new Map<string, number>();
 
   constructor(redis: ShopRedis, lanes: number, settings: OrderSettings) {
     const run: RunScript = async (script, args) => {
-      // Three shared arguments, then three for each claim.
-      if (script.name === "start-order") this.starts += (args.length - 3) / 3;
+      // Three shared arguments, then five for each claim.
+      if (script.name === "start-order") this.starts += (args.length - 3) / 4;
       this.#calls.set(script.name, this.calls(script.name) + 1);
-      return await redis.run(script, args);
+      const reply = await redis.run(script, args);
+      if (this.losesNext.delete(script.name)) throw new Error(`the reply of ${script.name} is lost`);
+      return reply;
     };
     this.redis = { ...redis, run };
-    this.orders = createOrders(this.redis, settings);
+    const orders = createOrders(this.redis, settings);
+    this.orders = parsing(orders);
     this.room = new WaitingRoom(this.redis, lanes, silent);
-    this.baristas = new BaristaRoom(this.redis, this.orders);
+    this.baristas = new BaristaRoom(this.redis, orders);
   }
 
   /** How often a script was run so far. */
@@ -116,10 +126,21 @@ export class Replica {
     return this.#calls.get(script) ?? 0;
   }
 
-  /** Seats a customer. */
-  visit(orderId: string, seconds?: number): Visit {
+  /** Seats a customer, who has come back for their order unless it `isNew`. */
+  visit(orderId: string, seconds?: number, isNew = false): Visit {
     const { signal, hangUp } = phone();
-    return { orderId, outcome: this.room.wait({ orderId, signal, seconds }), hangUp };
+    const wait = { orderId, signal, seconds, ...(isNew ? { isNew } : undefined) };
+    return { orderId, outcome: this.room.wait(wait).then(parsed), hangUp };
+  }
+
+  /** Seats a customer whose order was placed just now. */
+  visitNew(orderId: string): Visit {
+    return this.visit(orderId, undefined, true);
+  }
+
+  /** Seats customers in so many places of a lane. */
+  async fillLane(places = ROOMY): Promise<Visit[]> {
+    return (await this.brew(places)).map((orderId) => this.visit(orderId));
   }
 
   /** Places orders in one tick; resolves to their ids. */
@@ -157,7 +178,7 @@ export class Replica {
 
 export interface Visit {
   readonly orderId: string;
-  readonly outcome: Promise<WaitOutcome>;
+  readonly outcome: Promise<Parsed<WaitOutcome>>;
   readonly hangUp: () => void;
 }
 

@@ -3,7 +3,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { until } from "../support/until.ts";
-import { Cafe, endOf, endsOf, nextTurn, randomFrom, shuffled, type Replica, type Visit } from "./cafe.ts";
+import { parseTold } from "../support/wire.ts";
+import { Cafe, endOf, endsOf, nextTurn, randomFrom, ROOMY, shuffled, type Replica, type Visit } from "./cafe.ts";
 import { Line } from "./line.ts";
 
 setDefaultTimeout(60_000);
@@ -42,14 +43,54 @@ describe("customers share connections", () => {
     await using cafe = await Cafe.open({ lanes: 3 });
     const replica = await cafe.replica();
     const visits: Visit[] = [];
-    for (const orderId of await replica.brew(50)) {
+    for (const orderId of await replica.brew(4 * ROOMY)) {
       visits.push(replica.visit(orderId));
       await nextTurn();
     }
     await cafe.blockedLanes(3);
     expect(await cafe.connections("lane")).toHaveLength(3);
     await Promise.all(visits.map(({ orderId }) => replica.finish(orderId)));
-    expect(await endsOf(visits)).toEqual({ ready: 50 });
+    expect(await endsOf(visits)).toEqual({ ready: 4 * ROOMY });
+  });
+
+  test.each([
+    ["looked at first", false],
+    ["new", true],
+  ])("a lane is filled before there is another one, by those who are %s", async (_how, isNew) => {
+    await using cafe = await Cafe.open({ lanes: 8 });
+    const replica = await cafe.replica();
+    const [last = "", ...orderIds] = await replica.brew(ROOMY + 1);
+    const visits: Visit[] = [];
+    for (const orderId of orderIds) {
+      visits.push(replica.visit(orderId, undefined, isNew));
+      await nextTurn();
+    }
+    await cafe.blockedLanes(1);
+    expect(await cafe.connections("lane")).toHaveLength(1);
+    visits.push(replica.visit(last, undefined, isNew));
+    await cafe.blockedLanes(2);
+    // Two who wait for one order take the room of one.
+    visits.push(replica.visit(last, undefined, isNew));
+    for (const { orderId } of visits.slice(0, 5)) await replica.finish(orderId);
+    expect(await endsOf(visits.slice(0, 5))).toEqual({ ready: 5 });
+    await Promise.all(visits.slice(5, -1).map(({ orderId }) => replica.finish(orderId)));
+    expect(await endsOf(visits)).toEqual({ ready: ROOMY + 2 });
+    expect(await cafe.connections("lane")).toHaveLength(2);
+  });
+
+  test("a place that was left is taken before there is another lane", async () => {
+    await using cafe = await Cafe.open({ lanes: 8 });
+    const replica = await cafe.replica();
+    const full = await replica.fillLane();
+    await cafe.blockedLanes(1);
+    full[7]?.hangUp();
+    const orderId = await replica.brewOne();
+    const visit = replica.visitNew(orderId);
+    await nextTurn();
+    expect(await cafe.connections("lane")).toHaveLength(1);
+    await replica.finish(orderId);
+    expect(await endOf(visit)).toBe("ready");
+    expect(await cafe.connections("lane")).toHaveLength(1);
   });
 
   test("who comes when a lane is free again takes that one", async () => {
@@ -79,14 +120,17 @@ describe("while all lanes are blocked", () => {
     expect(await endOf(first)).toBe("ready");
   });
 
-  test("who comes is listened for", async () => {
+  test.each([
+    ["comes back", false],
+    ["is new", true],
+  ])("who %s is listened for", async (_who, isNew) => {
     await using cafe = await Cafe.open({ lanes: 1 });
     const replica = await cafe.replica();
     const [patient = "", ...orderIds] = await replica.brew(101);
     const first = replica.visit(patient);
     for (const orderId of orderIds) {
       await cafe.blockedLanes(1);
-      const visit = replica.visit(orderId);
+      const visit = replica.visit(orderId, undefined, isNew);
       await nextTurn();
       await replica.finish(orderId);
       expect(await endOf(visit)).toBe("ready");
@@ -102,7 +146,7 @@ describe("while all lanes are blocked", () => {
     const orderIds = await replica.brew(400);
     const visits: Visit[] = [];
     for (const orderId of orderIds) {
-      visits.push(replica.visit(orderId));
+      visits.push(replica.visit(orderId, undefined, random(2) === 0));
       for (let turns = random(8); turns > 0; turns -= 1) await nextTurn();
     }
     await Promise.all(orderIds.map((orderId) => replica.finish(orderId)));
@@ -130,7 +174,11 @@ test("who comes while the line for commands is lost is not overlooked in a block
   expect(await endOf(first)).toBe("ready");
 });
 
-test("2,000 customers on 4 lanes all get their own order once, while others come and leave", async () => {
+test.each([
+  ["who come back for their orders", () => false],
+  ["whose orders were placed just now", () => true],
+  ["of both kinds", (random: (below: number) => number) => random(2) === 0],
+])("2,000 customers %s on 4 lanes all get their own order once, while others come and leave", async (_who, isNew) => {
   await using cafe = await Cafe.open({ lanes: 4 });
   const replica = await cafe.replica();
   const random = randomFrom(2000);
@@ -142,8 +190,8 @@ test("2,000 customers on 4 lanes all get their own order once, while others come
   const arrive = async (): Promise<void> => {
     while (seated.length > 0) {
       for (const orderId of seated.splice(0, 1 + random(40))) {
-        if (random(3) === 0) leaving.push(replica.visit(orderId));
-        staying.push(replica.visit(orderId));
+        if (random(3) === 0) leaving.push(replica.visit(orderId, undefined, isNew(random)));
+        staying.push(replica.visit(orderId, undefined, isNew(random)));
       }
       for (let turns = random(4); turns > 0; turns -= 1) await nextTurn();
       leaving[random(leaving.length)]?.hangUp();
@@ -185,12 +233,75 @@ test("a stranger's CLIENT UNBLOCK sends nobody home, and keeps nobody", async ()
   expect(await endsOf(visits)).toEqual({ ready: 4 });
 });
 
+describe("bells that ring in company", () => {
+  /** Customers of so many new orders, all in one blocked lane. */
+  const openParty = async (cafe: Cafe, count: number): Promise<{ replica: Replica; visits: Visit[] }> => {
+    const replica = await cafe.replica();
+    const visits = (await replica.brew(count)).map((orderId) => replica.visitNew(orderId));
+    await cafe.blockedLanes(1);
+    return { replica, visits };
+  };
+
+  test("are taken in few goes, and no order is looked at", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const { replica, visits } = await openParty(cafe, 100);
+    await Promise.all(visits.map(({ orderId }) => replica.finish(orderId)));
+    expect(await endsOf(visits)).toEqual({ ready: 100 });
+    expect(replica.calls("answer-bells")).toBe(0);
+    expect(replica.calls("take-bells")).toBeGreaterThanOrEqual(1);
+    expect(replica.calls("take-bells")).toBeLessThan(10);
+  });
+
+  test("keep nobody who waits for another, and nobody who comes after them", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const { replica, visits } = await openParty(cafe, 100);
+    const [together, alone] = [visits.slice(0, 50), visits.slice(50)];
+    await Promise.all(together.map(({ orderId }) => replica.finish(orderId)));
+    expect(await endsOf(together)).toEqual({ ready: 50 });
+    expect(replica.room.held).toBe(50);
+    const late = await replica.brew(10);
+    alone.push(...late.map((orderId) => replica.visitNew(orderId)));
+    for (const visit of alone) {
+      await cafe.blockedLanes(1);
+      await replica.finish(visit.orderId);
+      expect(await endOf(visit)).toBe("ready");
+    }
+  });
+
+  test("are heard by all who wait for them, here and on another replica, and by those who come after", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const { replica: here, visits } = await openParty(cafe, 40);
+    const there = await cafe.replica();
+    const orderIds = visits.map(({ orderId }) => orderId);
+    visits.push(...orderIds.map((orderId) => there.visitNew(orderId)), ...orderIds.map((id) => there.visitNew(id)));
+    await cafe.blockedLanes(2);
+    await Promise.all(orderIds.map((orderId) => here.finish(orderId)));
+    expect(await endsOf(visits)).toEqual({ ready: 120 });
+    for (const replica of [here, there, here]) {
+      expect(await endsOf(orderIds.map((orderId) => replica.visitNew(orderId)))).toEqual({ ready: 40 });
+    }
+  });
+
+  test("are not lost with the reply that tells of them", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const { replica, visits } = await openParty(cafe, 100);
+    replica.losesNext.add("take-bells");
+    await Promise.all(visits.map(({ orderId }) => replica.finish(orderId)));
+    expect(await endsOf(visits)).toEqual({ ready: 100 });
+    expect([...replica.losesNext]).toEqual([]);
+    expect(replica.calls("answer-bells")).toBeGreaterThanOrEqual(1);
+  });
+});
+
 describe("a lane whose connection is lost", () => {
-  test("looks at its orders again as soon as it is back: a bell it popped may be lost", async () => {
+  test.each([
+    ["come back", false],
+    ["are new", true],
+  ])("looks at orders of those who %s as soon as it is back: a bell it popped may be lost", async (_who, isNew) => {
     await using cafe = await Cafe.open({ lanes: 1 });
     const replica = await cafe.replica();
     const [orderId = "", another = ""] = await replica.brew(2);
-    const visits = [replica.visit(orderId), replica.visit(another)];
+    const visits = [replica.visit(orderId, undefined, isNew), replica.visit(another, undefined, isNew)];
     const [lane = ""] = await cafe.blockedLanes(1);
     // Redis serves the lane after the script and writes to it after the pipeline: the popped bell dies with the connection.
     await finishAnd(cafe, orderId, { isAtomic: false, next: ["CLIENT", "KILL", "ID", lane] });
@@ -223,7 +334,7 @@ describe("a lane whose connection is lost", () => {
     const first = replica.visit(waiting);
     await cafe.blockedLanes(1);
     await cafe.kill("lane");
-    const visits = [replica.visit(final), replica.visit(later)];
+    const visits = [replica.visit(final), replica.visitNew(later)];
     expect(await endOf(visits[0] as Visit)).toBe("ready");
     await replica.finish(later);
     expect(await endOf(visits[1] as Visit)).toBe("ready");
@@ -247,7 +358,7 @@ test("connections that are killed again and again lose nobody", async () => {
   })();
   try {
     for (const orderId of orderIds) {
-      for (const replica of replicas) visits.push(replica.visit(orderId));
+      for (const replica of replicas) visits.push(replica.visit(orderId, undefined, random(2) === 0));
       for (let turns = random(4); turns > 0; turns -= 1) await nextTurn();
     }
     for (const orderId of shuffled(orderIds, random)) await (replicas[random(2)] as Replica).finish(orderId);
@@ -260,30 +371,36 @@ test("connections that are killed again and again lose nobody", async () => {
 });
 
 describe("what a lane never hears", () => {
-  test.concurrent("it sees after its bound: a bell that was taken away, or popped by a stranger", async () => {
-    await using cafe = await Cafe.open({ lanes: 2 });
+  test.concurrent("it sees after its bound: bells that were taken away, or popped by strangers", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
     const replica = await cafe.replica();
     const bellOf = (orderId: string) => replica.redis.keys.bell(orderId);
-    const [removed = "", stolen = "", busy = ""] = await replica.brew(3);
-    const stranger = cafe.server.connect();
+    const [removed = "", removedNew = "", stolen = "", busy = ""] = await replica.brew(4);
+    const strangers = [cafe.server.connect(), cafe.server.connect()];
     try {
-      const stealing = stranger.blpop(bellOf(stolen), 0);
-      const visits = [replica.visit(removed)];
+      // As many as a bell rings for: the order, and the call to look.
+      for (const stranger of strangers) await stranger.client("SETNAME", `longpour:${cafe.shop}:stranger`);
+      const stealing = strangers.map((stranger) => stranger.blpop(bellOf(stolen), 0));
+      await until(async () => (await cafe.connections("stranger")).every(({ isBlocked }) => isBlocked), "they listen");
+      const visits = [replica.visit(removed), replica.visitNew(removedNew), replica.visit(stolen)];
       await cafe.blockedLanes(1);
-      visits.push(replica.visit(stolen));
-      await cafe.blockedLanes(2);
-      await finishAnd(cafe, removed, { isAtomic: true, next: ["DEL", bellOf(removed)] });
+      for (const orderId of [removed, removedNew]) {
+        await finishAnd(cafe, orderId, { isAtomic: true, next: ["DEL", bellOf(orderId)] });
+      }
       await replica.finish(stolen);
-      expect(await stealing).toEqual([bellOf(stolen), "1"]);
-      // Newcomers make the lanes block anew; their bound must not begin anew with that.
-      const noise = setInterval(() => replica.visit(busy, 0.5), 1000);
+      const [look, json = ""] = (await Promise.all(stealing)).map((rung) => rung?.[1] ?? "nothing").toSorted();
+      expect(look).toBe("");
+      expect(parseTold(stolen, json).status).toBe("ready");
+      expect(replica.room.held).toBe(3);
+      // Newcomers make the lane block anew; its bound must not begin anew with that.
+      const noise = setInterval(() => replica.visit(busy, 0.5, true), 1000);
       try {
-        expect(await endsOf(visits, 75_000)).toEqual({ ready: 2 });
+        expect(await endsOf(visits, 75_000)).toEqual({ ready: 3 });
       } finally {
         clearInterval(noise);
       }
     } finally {
-      stranger.disconnect();
+      for (const stranger of strangers) stranger.disconnect();
     }
   }, 90_000);
 

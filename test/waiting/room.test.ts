@@ -3,7 +3,8 @@ import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { join } from "node:path";
 import { TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
-import { Cafe, endOf, endsOf, nextTurn, phone, randomFrom, soon } from "./cafe.ts";
+import { parsed } from "../support/wire.ts";
+import { Cafe, endOf, endsOf, nextTurn, phone, randomFrom, ROOMY, soon, type Replica } from "./cafe.ts";
 import { wholeLife } from "./whole-life.ts";
 
 setDefaultTimeout(60_000);
@@ -75,6 +76,100 @@ describe("a customer", () => {
   });
 });
 
+describe("a customer whose order was placed just now", () => {
+  test("is told by its bell alone: nobody looks at it", async () => {
+    await using cafe = await Cafe.open();
+    const replica = await cafe.replica();
+    const orderId = await replica.brewOne();
+    const visit = replica.visitNew(orderId);
+    await cafe.blockedLanes(1);
+    await replica.finish(orderId);
+    expect(await soon(visit.outcome, "the customer is answered")).toMatchObject({
+      kind: "final",
+      order: { order_id: orderId, status: "ready", barista: "Grace" },
+    });
+    expect([replica.calls("answer-bells"), replica.calls("take-bells")]).toEqual([0, 0]);
+  });
+
+  const ends: readonly (readonly [string, (replica: Replica, orderId: string) => Promise<unknown>])[] = [
+    ["ready", (replica, orderId) => replica.finish(orderId)],
+    ["cancelled", ({ orders }, orderId) => orders.cancel({ orderId, canceller: "barista", reason: "machine_error" })],
+  ];
+  test.each(ends)("hears a bell that rang before they sat down: it is %s already", async (status, end) => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const replica = await cafe.replica();
+    const [alone = "", joined = "", waiting = ""] = await replica.brew(3);
+    for (const orderId of [alone, joined]) await end(replica, orderId);
+    // In a lane of its own, and in one that listens to another bell.
+    expect(await endOf(replica.visitNew(alone))).toBe(status);
+    const first = replica.visitNew(waiting);
+    await cafe.blockedLanes(1);
+    expect(await endOf(replica.visitNew(joined))).toBe(status);
+    expect(replica.calls("answer-bells")).toBe(0);
+    await replica.finish(waiting);
+    expect(await endOf(first)).toBe("ready");
+  });
+
+  test("hears a bell that somebody else popped before", async () => {
+    await using cafe = await Cafe.open();
+    const [here, there] = [await cafe.replica(), await cafe.replica()];
+    const orderId = await here.brewOne();
+    await here.finish(orderId);
+    for (const replica of [there, here, there, here]) expect(await endOf(replica.visitNew(orderId))).toBe("ready");
+  });
+
+  test("is answered in whatever turn the bell rings, and so is who joins them", async () => {
+    await using cafe = await Cafe.open({ lanes: 2 });
+    const [here, there] = [await cafe.replica(), await cafe.replica()];
+    const random = randomFrom(48);
+    for (const orderId of await here.brew(150)) {
+      const finishing = (async () => {
+        for (let turns = random(8); turns > 0; turns -= 1) await nextTurn();
+        await there.finish(orderId);
+      })();
+      for (let turns = random(8); turns > 0; turns -= 1) await nextTurn();
+      const visits = [here.visitNew(orderId)];
+      for (let turns = random(8); turns > 0; turns -= 1) await nextTurn();
+      visits.push((random(2) === 0 ? here : there).visit(orderId));
+      await finishing;
+      expect(await endsOf(visits)).toEqual({ ready: 2 });
+    }
+    expect([here.room.held, there.room.held]).toEqual([0, 0]);
+  });
+
+  test("waits for it, though who joined it is looked at first", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const replica = await cafe.replica();
+    const orderId = await replica.brewOne();
+    const visits = [replica.visitNew(orderId)];
+    await cafe.blockedLanes(1);
+    expect(replica.calls("answer-bells")).toBe(0);
+    visits.push(replica.visit(orderId));
+    await until(() => replica.calls("answer-bells") === 1, "the order is looked at");
+    expect(replica.room.held).toBe(2);
+    await replica.finish(orderId);
+    expect(await endsOf(visits)).toEqual({ ready: 2 });
+  });
+
+  test("may be told that the time is over, or hang up, and come back as who is looked at", async () => {
+    await using cafe = await Cafe.open({ lanes: 1 });
+    const replica = await cafe.replica();
+    const [slow = "", left = ""] = await replica.brew(2);
+    expect(await endOf(replica.visit(slow, 0.05, true))).toBe("time_over");
+    const leaving = replica.visitNew(left);
+    await nextTurn();
+    leaving.hangUp();
+    expect(await endOf(leaving)).toBe("left");
+    for (const orderId of [slow, left]) {
+      await replica.finish(orderId);
+      // Their lane may still have listened, and popped it for nobody; the rest is taken away.
+      await cafe.outside.del(replica.redis.keys.bell(orderId));
+      expect(await endOf(replica.visit(orderId))).toBe("ready");
+    }
+    expect(replica.room.held).toBe(0);
+  });
+});
+
 describe("a customer who hangs up", () => {
   test("before they sit down is not held at all", async () => {
     await using cafe = await Cafe.open();
@@ -112,9 +207,11 @@ describe("a customer who hangs up", () => {
     await using cafe = await Cafe.open({ lanes: 2 });
     const replica = await cafe.replica();
     const random = randomFrom(7);
-    const others = (await replica.brew(40)).map((orderId) => replica.visit(orderId));
+    const others = await replica.fillLane();
     for (const other of others) {
       const orderId = await replica.brewOne();
+      // The lane of the others is blocked, and the other one free.
+      await cafe.blockedLanes(1);
       const visit = replica.visit(orderId);
       await cafe.blockedLanes(2);
       const finished = Promise.all([replica.finish(orderId), replica.finish(other.orderId)]);
@@ -122,6 +219,7 @@ describe("a customer who hangs up", () => {
       visit.hangUp();
       await finished;
       expect(["left", "ready"]).toContain(await endOf(visit));
+      expect(await endOf(other)).toBe("ready");
     }
     expect(await endsOf(others)).toEqual({ ready: others.length });
     expect(replica.room.held).toBe(0);
@@ -136,8 +234,11 @@ describe("a customer who hangs up", () => {
       const first = here.visit(orderId);
       await cafe.blockedLanes(1);
       first.hangUp();
+      const looks = replica.calls("answer-bells");
       const second = replica.visit(orderId);
-      await cafe.blockedLanes(2);
+      await until(() => replica.calls("answer-bells") > looks, "the order is looked at again");
+      // Here it is the same lane.
+      await cafe.blockedLanes(replica === here ? 1 : 2);
       await here.finish(orderId);
       expect(await endOf(second)).toBe("ready");
       await cafe.blockedLanes(0);
@@ -190,6 +291,8 @@ describe("two devices that wait for the same order", () => {
     const orderId = await replica.brewOne();
     const first = replica.visit(orderId);
     await cafe.blockedLanes(1);
+    await replica.fillLane(ROOMY - 1);
+    await nextTurn();
     const second = replica.visit(orderId);
     await cafe.blockedLanes(2);
     await replica.finish(orderId);
@@ -244,7 +347,7 @@ describe("closing the room", () => {
     const { signal } = phone();
     const staying = {
       orderId,
-      outcome: replica.room.wait({ orderId, signal, mustStay: () => true }),
+      outcome: replica.room.wait({ orderId, signal, mustStay: () => true }).then(parsed),
       hangUp: () => {},
     };
     const going = replica.visit(orderId);

@@ -1,0 +1,50 @@
+-- complete-order
+-- Completes reservations: each becomes queued under the day's next number, for what its customer has chosen.
+-- Completing again with the same choice answers the same. Closed or full does not matter here: they were let in before.
+-- Needs    shop.lua
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  how long a final order is kept, ms
+-- ARGV[…]  per order: order id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object),
+--          hash of the choice
+-- Returns  per order {'completed', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
+--          | {'refused', why, subject}: as place-order.lua says
+
+local retention_ms = tonumber(ARGV[1])
+
+-- What was said when it was reserved, and what is said now.
+local function merge_details(before, now_said)
+  local merged = cjson.decode(before or '{}')
+  for name, value in pairs(cjson.decode(now_said)) do
+    merged[name] = value
+  end
+  return next(merged) and cjson.encode(merged) or nil
+end
+
+local function complete(id, queue, item, modifiers, details, choice)
+  local order = read_order(id)
+  if order and order.choice == choice then
+    return { 'completed', id, describe_order(id, order) }
+  end
+  if not order or order.status ~= 'reserved' then
+    return refuse(order)
+  end
+  if tonumber(redis.call('ZSCORE', key.reserved, id)) <= now_ms then
+    cancel_order(id, order, 'customer_timeout', retention_ms)
+    return refuse(order)
+  end
+  local fault, price = check_choice(item, modifiers)
+  if fault then
+    return fault
+  end
+
+  redis.call('ZREM', key.reserved, id)
+  order.item = item
+  order.price = price
+  order.choice = choice
+  order.details = merge_details(order.details, details)
+  return { 'completed', id, enqueue_order(id, order, queue) }
+end
+
+local replies = each_item(2, 6, complete)
+close_door()
+return replies

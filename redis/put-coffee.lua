@@ -1,0 +1,18 @@
+-- put-coffee
+-- Puts a coffee on the menu, or changes it: in force for every order that is placed from now on.
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  id
+-- ARGV[2]  the coffee as JSON, without its id
+-- ARGV[3]  most coffees on a menu
+-- Returns  'created' | 'changed' | 'full'
+
+local id, json, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local before = redis.call('HGET', key.menu, id)
+if not before and redis.call('HLEN', key.menu) >= most then
+  return 'full'
+end
+if before ~= json then
+  redis.call('HSET', key.menu, id, json)
+  append_to_events('menu.changed', '', cjson.encode({ id = id }))
+end
+return before and 'changed' or 'created'

@@ -1,0 +1,50 @@
+-- reserve-order
+-- Reserves orders: each redeems one drink of the current code, and becomes reserved until its customer has chosen.
+-- Needs    shop.lua
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  how long an Idempotency-Key is remembered, and a customer's index after their last order, ms
+-- ARGV[…]  per order: order id, code, details (a JSON object), customer id, Idempotency-Key, hash of the body ('' where absent)
+-- Returns  per order {'reserved', id, the order as JSON} (asked again by its key: the first one, as it is now) | {'mismatch'}
+--          | {'refused', why, ''}: closed, full, too_many_open, code_wrong,
+--          code_used_up
+
+local retention_ms = tonumber(ARGV[1])
+
+local function reserve(id, code, details, customer_id, idempotency_key, body_hash)
+  local before = find_once(id, idempotency_key, body_hash)
+  if before and before[1] == 'mismatch' then
+    return before
+  end
+  local first_id = before and before[2] or id
+  local first = read_order(first_id)
+  if first then
+    return { 'reserved', first_id, encode_order(first) }
+  end
+  local refusal = refuse_at_door(customer_id) or spend_code(code)
+  if refusal then
+    return refusal
+  end
+
+  local order = {
+    status = 'reserved',
+    attempts = '0',
+    placed_at = now,
+    details = details ~= '{}' and details or nil,
+    customer_id = customer_id ~= '' and customer_id or nil,
+    code = code,
+    once = idempotency_key ~= '' and idempotency_key or nil,
+  }
+  write_order(id, order, order)
+  redis.call('ZADD', key.reserved, now_ms + 1000 * setting('customer_timeout_seconds'), id)
+  redis.call('ZADD', key.orders, now_ms, id)
+  note_let_in(id, customer_id)
+  if customer_id ~= '' then
+    index_for_customer(id, customer_id, retention_ms)
+  end
+  keep_once(id, idempotency_key, body_hash, retention_ms)
+  return { 'reserved', id, append_event(id, 'reserved', order) }
+end
+
+local replies = each_item(2, 6, reserve)
+close_door()
+return replies

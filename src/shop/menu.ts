@@ -1,0 +1,104 @@
+/**
+ * Owns the menu: what can be ordered, how, and for how much.
+ * Always holds: it is kept in Redis; scripts check each order against it and look its price up there, whatever a client says.
+ */
+import { Type, type Static } from "@sinclair/typebox";
+import { COFFEE_ID } from "../formats.ts";
+import type { ShopRedis } from "../redis/connections.ts";
+import { asInteger, asList, asText } from "../redis/reply.ts";
+import { loadScript } from "../redis/script.ts";
+
+const MOST_COFFEES = 200;
+
+const text = (maxLength: number, minLength = 1) =>
+  Type.String({ minLength, maxLength, description: `${minLength} to ${maxLength} characters` });
+
+const Modifier = Type.Object(
+  {
+    name: text(40),
+    options: Type.Array(text(40), {
+      minItems: 1,
+      maxItems: 20,
+      uniqueItems: true,
+      description: "1 to 20 different options",
+    }),
+  },
+  { additionalProperties: false, description: "an object with name and options" },
+);
+
+const MILK = { name: "milk", options: ["whole", "skimmed", "oat", "soy"] };
+
+/** A coffee as staff put it on the menu; its id stands in the path. */
+export const CoffeeDraft = Type.Object(
+  {
+    name: text(60),
+    description: Type.String({ maxLength: 200, description: "at most 200 characters" }),
+    price: Type.Integer({ minimum: 0, maximum: 1_000_000, description: "a whole number of cents from 0 to 1000000" }),
+    available: Type.Boolean({ description: "true or false" }),
+    modifiers: Type.Array(Modifier, { maxItems: 10, description: "at most 10 modifiers" }),
+    icon: Type.String({ maxLength: 16, description: "at most 16 characters, such as an emoji" }),
+  },
+  {
+    additionalProperties: false,
+    description: "an object",
+    examples: [{ name: "Latte", description: "Much milk", price: 400, available: true, modifiers: [MILK], icon: "🥛" }],
+  },
+);
+export type CoffeeDraft = Static<typeof CoffeeDraft>;
+
+/** A coffee on the wire. */
+export const Coffee = Type.Object({ id: Type.String({ pattern: COFFEE_ID }), ...CoffeeDraft.properties });
+export type Coffee = Static<typeof Coffee>;
+
+const coffee = (id: string, name: string, price: number, description: string, icon = "☕", modifiers = [MILK]) => ({
+  id,
+  coffee: { name, description, price, available: true, modifiers, icon } satisfies CoffeeDraft,
+});
+
+/** What a new shop offers. */
+const FIRST_MENU = [
+  coffee("americano", "Americano", 300, "Espresso with hot water", "☕", []),
+  coffee("espresso", "Espresso", 250, "Short and strong", "⚡", []),
+  coffee("double_espresso", "Double espresso", 320, "Twice as awake", "⚡", []),
+  coffee("flat_white", "Flat white", 380, "Two shots, silky milk"),
+  coffee("cappuccino", "Cappuccino", 370, "One third foam"),
+  coffee("latte", "Latte", 400, "Much milk, gentle coffee", "🥛"),
+  coffee("mocha", "Mocha", 450, "Coffee meets chocolate", "🍫"),
+];
+
+type PutOutcome = "created" | "changed" | "full";
+
+export type Menu = ReturnType<typeof createMenu>;
+
+export function createMenu({ run }: Pick<ShopRedis, "run">) {
+  const [openMenu, readMenu] = [loadScript("open-menu"), loadScript("read-menu")];
+  const [putCoffee, removeCoffee] = [loadScript("put-coffee"), loadScript("remove-coffee")];
+
+  return {
+    /** Gives a new shop its first menu; to be called whenever Redis may be a new one. */
+    open: async (): Promise<void> => {
+      await run(
+        openMenu,
+        FIRST_MENU.flatMap(({ id, coffee: first }) => [id, JSON.stringify(first)]),
+      );
+    },
+
+    /** Everything on the menu, cheapest first. */
+    list: async (): Promise<Coffee[]> => {
+      const reply = asList(await run(readMenu, [])).map(asText);
+      const coffees = reply.flatMap((id, at) => (at % 2 === 0 ? [readCoffee(id, reply[at + 1] ?? "")] : []));
+      return coffees.toSorted((a, b) => a.price - b.price || a.name.localeCompare(b.name));
+    },
+
+    /** Puts a coffee on the menu, or changes it. `full`: there are too many already. */
+    put: async (id: string, draft: CoffeeDraft): Promise<PutOutcome> =>
+      asText(await run(putCoffee, [id, JSON.stringify(draft), MOST_COFFEES])) as PutOutcome,
+
+    /** Takes it off; false where it was not there. */
+    remove: async (id: string): Promise<boolean> => asInteger(await run(removeCoffee, [id])) === 1,
+  };
+}
+
+function readCoffee(id: string, json: string): Coffee {
+  return { id, ...(JSON.parse(json) as CoffeeDraft) };
+}

@@ -1,0 +1,69 @@
+/**
+ * Owns the shop's settings: open or closed, how many orders, codes, and times.
+ * Always holds: they are kept in Redis and read by the scripts that let orders in, so a change is in force on all replicas at once.
+ */
+import { Type, type Static, type TSchema } from "@sinclair/typebox";
+import type { ShopRedis } from "../redis/connections.ts";
+import { asInteger, asList, asText } from "../redis/reply.ts";
+import { loadScript } from "../redis/script.ts";
+
+const integer = (minimum: number, maximum: number, about: string) =>
+  Type.Integer({ minimum, maximum, description: `a whole number from ${minimum} to ${maximum}: ${about}` });
+const orNone = <Schema extends TSchema>(schema: Schema, none: string) =>
+  Type.Union([schema, Type.Null()], { description: `${schema.description}; null: ${none}` });
+const flag = (about: string) => Type.Boolean({ description: `true or false: ${about}` });
+
+/** What staff can change, as `redis/shop.lua` keeps it. */
+const SETTINGS = {
+  open: flag("whether orders are taken"),
+  capacity: orNone(integer(0, 1_000_000, "most orders reserved, queued and brewing"), "any number"),
+  require_code: flag("whether an order needs a code"),
+  drinks_per_code: integer(1, 10_000, "orders that one code is good for"),
+  code_period_seconds: integer(5, 86_400, "how long a code is the current one"),
+  max_open_per_customer: orNone(integer(1, 1_000_000, "most open orders of one customer_id"), "any number"),
+  customer_timeout_seconds: integer(1, 86_400, "how long a reservation waits for its customer's choice"),
+};
+export const ShopSettings = Type.Object(SETTINGS, { additionalProperties: false });
+export type ShopSettings = Static<typeof ShopSettings>;
+
+export const ShopPatch = Type.Partial(ShopSettings, {
+  additionalProperties: false,
+  description: "an object of settings",
+  examples: [{ open: false }],
+});
+export type ShopPatch = Static<typeof ShopPatch>;
+
+export interface ShopState {
+  readonly settings: ShopSettings;
+  /** Reserved, queued or brewing. */
+  readonly openOrders: number;
+  readonly queueLength: number;
+  /** The median of recent waits; null without history. */
+  readonly expectedSeconds: number | null;
+}
+
+export type Shop = ReturnType<typeof createShop>;
+
+export function createShop({ run }: Pick<ShopRedis, "run">, queue: string) {
+  const readShop = loadScript("read-shop");
+  const changeShop = loadScript("change-shop");
+
+  return {
+    read: async (): Promise<ShopState> => {
+      const [settings, openOrders, queueLength, medianMs] = asList(await run(readShop, [queue]));
+      const waitMs = asInteger(medianMs);
+      return {
+        settings: JSON.parse(asText(settings)) as ShopSettings,
+        openOrders: asInteger(openOrders),
+        queueLength: asInteger(queueLength),
+        expectedSeconds: waitMs < 0 ? null : Math.ceil(waitMs / 1000),
+      };
+    },
+
+    /** Changes the settings named; staff who listen are told if anything is different. */
+    change: async (patch: ShopPatch): Promise<void> => {
+      const pairs = Object.entries(patch).flatMap(([name, value]) => [name, JSON.stringify(value)]);
+      if (pairs.length > 0) await run(changeShop, pairs);
+    },
+  };
+}

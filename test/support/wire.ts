@@ -1,0 +1,66 @@
+/**
+ * Owns how tests read what the verbs answer: orders come as JSON, tests compare them as objects.
+ * Always holds: JSON that is no order, or another order than its outcome names, fails the test that got it.
+ */
+import { Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { Order, type OrderJson } from "../../src/orders/order.ts";
+import type { Orders } from "../../src/orders/verbs.ts";
+
+/** An order with all that may stand in one, and nothing else. Tests of scripts name their orders as they like. */
+const AnyOrder = Type.Object({ ...Order.properties, order_id: Type.String() }, { additionalProperties: false });
+
+/** What a verb answers, its orders read. */
+export type Parsed<Outcome> = Outcome extends { readonly order: OrderJson }
+  ? Omit<Outcome, "order"> & { readonly order: Order }
+  : Outcome extends { readonly orders: readonly OrderJson[] }
+    ? Omit<Outcome, "orders"> & { readonly orders: readonly Order[] }
+    : Outcome;
+
+/** The verbs, each of which answers its orders read. */
+export type ParsedOrders = {
+  readonly [Verb in keyof Orders]: Orders[Verb] extends (...args: infer Args) => Promise<infer Outcome>
+    ? (...args: Args) => Promise<Parsed<Outcome>>
+    : never;
+};
+
+/** An order as scripts tell it, in events and bells too: without its id, which stands beside it. */
+export function parseTold(id: string, json: string): Order {
+  if ("order_id" in (JSON.parse(json) as object)) throw new Error(`the id again: ${json}`);
+  return parseOrder(`{"order_id":${JSON.stringify(id)},${json.slice(1)}`);
+}
+
+function parseOrder(json: OrderJson): Order {
+  const value: unknown = JSON.parse(json);
+  if (Value.Check(AnyOrder, value)) return value;
+  const faults = [...Value.Errors(AnyOrder, value)].map(({ path, message }) => `${path}: ${message}`);
+  throw new Error(`no order: ${json}\n${faults.join("\n")}`);
+}
+
+/** The order without what only a look at it tells. */
+export function withoutPlace({ position: _position, eta_seconds: _etaSeconds, ...order }: Order): Order {
+  return order;
+}
+
+/** Reads the orders of one outcome. */
+export function parsed<Outcome extends object>(outcome: Outcome): Parsed<Outcome> {
+  if ("order" in outcome) {
+    const order = parseOrder(outcome.order as OrderJson);
+    if ("orderId" in outcome && outcome.orderId !== order.order_id) throw new Error(`another's: ${order.order_id}`);
+    if ("status" in outcome && outcome.status !== order.status) throw new Error(`another status: ${order.status}`);
+    return { ...outcome, order } as Parsed<Outcome>;
+  }
+  if ("orders" in outcome) {
+    return { ...outcome, orders: (outcome.orders as readonly OrderJson[]).map(parseOrder) } as Parsed<Outcome>;
+  }
+  return outcome as Parsed<Outcome>;
+}
+
+export function parsing(orders: Orders): ParsedOrders {
+  type Tell = (...args: readonly unknown[]) => Promise<object>;
+  const verbs = Object.entries(orders).map(([verb, tell]) => [
+    verb,
+    async (...args: readonly unknown[]) => parsed(await (tell as Tell)(...args)),
+  ]);
+  return Object.fromEntries(verbs) as ParsedOrders;
+}
