@@ -5,8 +5,10 @@
 import { createBaristaApp } from "./baristas/app.ts";
 import { readConfig, type Config } from "./config.ts";
 import { createCustomerApp } from "./customers/app.ts";
+import { EventFeed, MOST_LISTENERS } from "./events/feed.ts";
 import { listen, stopListening, urlOf } from "./http/app.ts";
 import type { Readiness } from "./http/health.ts";
+import { createCustomersUrl } from "./http/reach.ts";
 import { Lifecycle, StartError } from "./lifecycle.ts";
 import { createAddressReader } from "./limits/address.ts";
 import { HeldRequests } from "./limits/held.ts";
@@ -14,9 +16,12 @@ import { Limiter } from "./limits/limiter.ts";
 import { Refusals } from "./limits/refusals.ts";
 import { createLog, type Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
-import { createOrders } from "./orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE } from "./orders/verbs.ts";
 import { openRedis, type RedisAddress } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
+import { createCodes } from "./shop/codes.ts";
+import { createMenu } from "./shop/menu.ts";
+import { createShop } from "./shop/settings.ts";
 import { BaristaRoom } from "./waiting/baristas.ts";
 import { WaitingRoom } from "./waiting/room.ts";
 
@@ -28,6 +33,10 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
   const orders = createOrders(redis, config);
+  const shop = createShop(redis, DEFAULT_QUEUE);
+  const menu = createMenu(redis);
+  await menu.open();
+  redis.onBack(() => menu.open());
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
   const refusals = new Refusals(log);
@@ -40,17 +49,26 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const room = new WaitingRoom(redis, config.lanes, log);
   lifecycle.opened("waiting room", () => room.close());
   const baristaRoom = new BaristaRoom(redis, orders);
+  const feed = new EventFeed(redis, config.shop);
+  lifecycle.opened("event feed", () => feed.close());
   const readiness: Readiness = async () => {
     if (closing) return "closing";
     return (await redis.isReady()) ? undefined : "redis_away";
   };
 
+  const addressOf = createAddressReader(config.trustedProxies);
+
   const customers = createCustomerApp({
     orders,
+    shop,
+    menu,
     room,
     limiter,
     held: new HeldRequests(config, refusals),
-    addressOf: createAddressReader(config.trustedProxies),
+    feed,
+    // Some places are left for staff.
+    listeners: new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals),
+    addressOf,
     readiness,
     isClosing,
     heartbeatSeconds: config.heartbeatSeconds,
@@ -59,6 +77,16 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const baristas = createBaristaApp({
     orders,
     room: baristaRoom,
+    feed,
+    shop,
+    menu,
+    readCode: createCodes(redis),
+    customersUrl: createCustomersUrl({
+      publicUrl: config.publicUrl,
+      customerPort: () => customers.server?.port ?? config.customerPort,
+    }),
+    leaseSeconds: config.leaseSeconds,
+    addressOf,
     countHeld: () => room.held,
     staffToken: config.staffToken,
     readiness,
@@ -74,6 +102,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     closing = true;
     room.sendOn();
     baristaRoom.close();
+    feed.close();
     await stopListening(customerServer, config.drainSeconds);
   });
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient, OrderRefused, type Client, type Draft, type Retry } from "../src/client.ts";
+import { createClient, OrderRefused, type Client, type Retry } from "../src/client.ts";
 import {
   answer,
   BadNetwork,
@@ -126,7 +126,7 @@ describe("an order", () => {
 describe("a refusal", () => {
   test("tells the problem and the faulty field", async () => {
     const { client, reasons } = watched(server.customers);
-    const refused = await refusal(client.order({ item: "tea" } as unknown as Draft));
+    const refused = await refusal(client.order({ item: "tea" }));
     expect(refused).toMatchObject({ status: 422, type: "urn:longpour:problem:invalid_input", title: "Invalid input" });
     expect(refused.errors.map(({ field }) => field)).toEqual(["item"]);
     expect(refused.message).toContain(refused.detail);

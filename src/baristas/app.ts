@@ -1,17 +1,33 @@
-/** Owns the baristas' port. Always holds: with a staff token set, nothing but probes and the API's description answers without it. */
+/** Owns the baristas' port. Always holds: with a staff token set, nothing but probes, the API's description and the pages' own files answers without it. */
+import type { EventFeed } from "../events/feed.ts";
 import { createApp } from "../http/app.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
+import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
 import type { Orders } from "../orders/verbs.ts";
+import type { CurrentCode } from "../shop/codes.ts";
+import type { Menu } from "../shop/menu.ts";
+import type { Shop } from "../shop/settings.ts";
 import type { BaristaRoom } from "../waiting/baristas.ts";
+import { eventRoutes } from "./events.ts";
 import { orderRoutes } from "./orders.ts";
 import { queueRoutes } from "./queue.ts";
-import { createTokenCheck } from "./token.ts";
+import { shopRoutes } from "./shop.ts";
+import { createTokenCheck, refuseOtherSites } from "./token.ts";
 
 export interface BaristaDependencies {
   readonly orders: Orders;
   readonly room: BaristaRoom;
+  readonly feed: EventFeed;
+  readonly shop: Shop;
+  readonly menu: Menu;
+  readonly readCode: () => Promise<CurrentCode>;
+  /** Where customers reach their port, for whoever sent this request. */
+  readonly customersUrl: (request: Request) => string;
+  readonly leaseSeconds: number;
+  /** Tells a request's address, as wrong tokens are counted. */
+  readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
   /** How many customers this server holds. */
   readonly countHeld: () => number;
   /** Absent: everybody who reaches the port is staff. */
@@ -25,10 +41,10 @@ export interface BaristaDependencies {
 export function createBaristaApp(dependencies: BaristaDependencies) {
   const { staffToken, log } = dependencies;
   const app = createApp(log);
-  if (staffToken !== undefined) {
-    const checkToken = createTokenCheck(staffToken);
-    app.onRequest(({ request }) => checkToken(request));
-  }
+  const addressOf = (request: Request): string =>
+    dependencies.addressOf({ peer: app.server?.requestIP(request)?.address ?? "", headers: request.headers });
+  const check = staffToken === undefined ? refuseOtherSites : createTokenCheck(staffToken, addressOf);
+  app.onRequest(({ request }) => check(request));
   return app
     .use(
       swaggerRoutes({
@@ -39,5 +55,8 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     )
     .use(orderRoutes(dependencies, () => app.server))
     .use(queueRoutes(dependencies))
+    .use(eventRoutes(dependencies, () => app.server))
+    .use(shopRoutes(dependencies))
+    .use(pageRoutes({ "/": "barista", "/board": "board" }, log))
     .use(healthRoutes(dependencies.readiness));
 }

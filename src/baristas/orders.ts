@@ -35,6 +35,7 @@ const StartQuery = Type.Object({
   wait: Type.Optional(WaitSeconds),
   barista: Type.Optional(BaristaName),
   queue: Type.Optional(QueueName),
+  order_id: Type.Optional(Type.String({ format: "uuid", description: "the order's UUID" })),
 });
 
 const ChangeQuery = Type.Object({
@@ -79,10 +80,12 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
         return await holdOpen({ server: findServer(), request }, async () => {
           const claim = key ?? crypto.randomUUID();
           const mayReturn = key !== undefined;
-          const outcome = await room.start({ claim, barista, queue, seconds: wait, signal: request.signal, mayReturn });
-          return outcome.kind === "started"
-            ? answerJson(outcome.order)
-            : problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
+          const orderId = asked.order_id?.toLowerCase();
+          const { signal } = request;
+          const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal, mayReturn });
+          if (outcome.kind === "started") return answerJson(outcome.order);
+          if (outcome.kind !== "empty") return answerChanged(outcome, "started");
+          return problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
         });
       },
       documented({
@@ -90,11 +93,11 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
         tag: "Orders",
         summary: "Start the oldest order",
         description:
-          "The order whose lease ran out, else the oldest queued one. With `wait` it is held up to N seconds for one. " +
+          "The order whose lease ran out, else the oldest queued one; with `order_id` that one. With `wait` it is held up to N seconds for one. " +
           "The order is yours for LEASE_SECONDS: finish, extend or release it.",
         headers: [idempotencyKeyHeader("The same key again gets the same order, while it is brewing.")],
         answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
-        problems: ["unauthorized", "queue_empty", "invalid_input", "redis_away", "closing"],
+        problems: [...REFUSALS, "queue_empty", "closing"],
       }),
     )
     .post(

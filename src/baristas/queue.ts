@@ -55,12 +55,12 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
       async ({ request }) => {
         const asked = readSearch(request);
         if (asked instanceof Response) return asked;
-        const { status, customer_id, date, from, to, cursor, limit = 50 } = asked;
+        const { status, customer_id, date, from, to, limit = 50 } = asked;
         const outcome = await orders.search({
           status,
           customerId: customer_id,
           ...readRange(date, from, to),
-          cursor,
+          cursor: asked.cursor,
           limit,
         });
         if (outcome.kind === "cursor_gone") {
@@ -68,7 +68,8 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
             { field: "cursor", detail: "points at an order that is no longer kept: search again without it" },
           ]);
         }
-        return answerJson({ orders: outcome.orders, cursor: outcome.cursor ?? null });
+        const cursor = JSON.stringify(outcome.cursor ?? null);
+        return answerJson(`{"orders":[${outcome.orders.join()}],"cursor":${cursor}}`);
       },
       documented({
         query: SearchQuery,
@@ -102,7 +103,9 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
         if (asked instanceof Response) return asked;
         const { queue = DEFAULT_QUEUE } = asked;
         const { depth, brewing, oldestWaitingSeconds } = await orders.measure(queue);
-        return answerJson({ queue, depth, brewing, oldest_waiting_seconds: oldestWaitingSeconds, held: countHeld() });
+        return answerJson(
+          JSON.stringify({ queue, depth, brewing, oldest_waiting_seconds: oldestWaitingSeconds, held: countHeld() }),
+        );
       },
       documented({
         query: QueueQuery,

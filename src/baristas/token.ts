@@ -1,14 +1,22 @@
 /** Owns who may use the baristas' port. Always holds: tokens are compared in constant time, and never told. */
 import { createHash, timingSafeEqual } from "node:crypto";
+import { Attempts } from "../limits/attempts.ts";
 import { pathOf } from "../http/app.ts";
 import { problem } from "../problem.ts";
 
-/** Probes and the API's description tell nothing of the shop. */
-const OPEN = /^\/(livez|readyz|swagger(\/[^/]+)?)\/?$/;
+/** Probes, the API's description and the pages' own files tell nothing of the shop: a page asks for the token, and sends it. */
+const OPEN = /^\/((livez|readyz|swagger(\/[^/]+)?|board|assets\/[^/]+)\/?)?$/;
 
-/** Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. */
-export function createTokenCheck(staffToken: string): (request: Request) => Response | undefined {
+/**
+ * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401; 429 for an address that guessed wrong too
+ * often, whatever it sends then.
+ */
+export function createTokenCheck(
+  staffToken: string,
+  addressOf: (request: Request) => string,
+): (request: Request) => Response | undefined {
   const wanted = digest(staffToken);
+  const attempts = new Attempts();
   return (request) => {
     if (OPEN.test(pathOf(request))) return undefined;
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
@@ -17,7 +25,16 @@ export function createTokenCheck(staffToken: string): (request: Request) => Resp
         headers: { "WWW-Authenticate": 'Bearer realm="baristas"' },
       });
     }
+    const address = addressOf(request);
+    const blockedMs = attempts.blockedMs(address);
+    if (blockedMs > 0) {
+      const seconds = String(Math.ceil(blockedMs / 1000));
+      return problem("too_many_tokens", `Too many wrong tokens came from your address: try again in ${seconds} s.`, {
+        headers: { "Retry-After": seconds },
+      });
+    }
     if (timingSafeEqual(digest(given), wanted)) return undefined;
+    attempts.noteWrong(address);
     return problem("unauthorized", "This is not the staff token.", {
       headers: { "WWW-Authenticate": 'Bearer realm="baristas", error="invalid_token"' },
     });
@@ -27,4 +44,13 @@ export function createTokenCheck(staffToken: string): (request: Request) => Resp
 /** Of equal length whatever the token's, so that nothing of it shows in the time a comparison takes. */
 function digest(token: string): Buffer {
   return createHash("sha256").update(token).digest();
+}
+
+/**
+ * Without a token, the port is open to this machine: also to pages of other sites in its browsers. Browsers tell where a request
+ * comes from; what comes from another site is refused.
+ */
+export function refuseOtherSites(request: Request): Response | undefined {
+  if (request.headers.get("sec-fetch-site") !== "cross-site" || OPEN.test(pathOf(request))) return undefined;
+  return problem("cross_site", "Another site sent this request: open the baristas' page itself.");
 }

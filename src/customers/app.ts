@@ -1,19 +1,31 @@
 /** Owns the customers' port: everything a customer can ask for. Always holds: nothing here can start, finish or list orders. */
+import type { EventFeed } from "../events/feed.ts";
 import type { HeldRequests } from "../limits/held.ts";
 import type { Limiter } from "../limits/limiter.ts";
 import { createApp } from "../http/app.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
+import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
 import type { Orders } from "../orders/verbs.ts";
+import type { Menu } from "../shop/menu.ts";
+import type { Shop } from "../shop/settings.ts";
 import type { WaitingRoom } from "../waiting/room.ts";
+import { eventRoutes } from "./events.ts";
 import { orderRoutes } from "./orders.ts";
+import { reservationRoutes } from "./reservations.ts";
+import { shopRoutes } from "./shop.ts";
 
 export interface CustomerDependencies {
-  readonly orders: Pick<Orders, "place" | "find" | "cancel">;
+  readonly orders: Pick<Orders, "place" | "reserve" | "complete" | "find" | "cancel">;
+  readonly shop: Shop;
+  readonly menu: Menu;
   readonly room: WaitingRoom;
   readonly limiter: Limiter;
   readonly held: HeldRequests;
+  readonly feed: EventFeed;
+  /** Customers who listen to events, counted apart from those who are held. */
+  readonly listeners: HeldRequests;
   /** Tells a request's address, as limits count it. */
   readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
   readonly readiness: Readiness;
@@ -25,6 +37,8 @@ export interface CustomerDependencies {
 
 export function createCustomerApp(dependencies: CustomerDependencies) {
   const app = createApp(dependencies.log);
+  const clientOf = (request: Request): string =>
+    dependencies.addressOf({ peer: app.server?.requestIP(request)?.address ?? "", headers: request.headers });
   return app
     .use(
       swaggerRoutes({
@@ -33,6 +47,10 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
         authorized: false,
       }),
     )
-    .use(orderRoutes(dependencies, () => app.server))
+    .use(orderRoutes(dependencies, () => app.server, clientOf))
+    .use(eventRoutes(dependencies, () => app.server, clientOf))
+    .use(reservationRoutes(dependencies, clientOf))
+    .use(shopRoutes(dependencies))
+    .use(pageRoutes({ "/": "customer" }, dependencies.log))
     .use(healthRoutes(dependencies.readiness));
 }

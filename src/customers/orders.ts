@@ -16,6 +16,8 @@ import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../ord
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
+import { tooManyOrders, type ClientOf } from "./limited.ts";
+import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
 
@@ -50,17 +52,15 @@ const LIMIT_HEADERS = {
 };
 
 export function orderRoutes(
-  { orders, room, limiter, held, addressOf, isClosing, heartbeatSeconds, log }: CustomerDependencies,
+  { orders, room, limiter, held, isClosing, heartbeatSeconds, log }: CustomerDependencies,
   findServer: FindServer,
+  clientOf: ClientOf,
 ) {
   const tarpit = new Tarpit();
   const readDraft = createBodyReader(Draft);
   const holdAlive = createHoldAlive({ heartbeatSeconds, log });
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
-
-  const clientOf = (request: Request): string =>
-    addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
 
   /** A place in the waiting room, to be given back by disposing of it, or the refusal while the address or the room is full. */
   const enter = (address: string): DisposableStack | Response => {
@@ -86,30 +86,37 @@ export function orderRoutes(
     const limits = limiter.headers(verdict);
     if (!verdict.allowed) return tooManyOrders(limits);
     const placed = await orders.place({ orderId: Bun.randomUUIDv7(), queue: DEFAULT_QUEUE, draft, idempotencyKey });
-    if (placed.kind === "mismatch") {
-      const detail = "Send the same body with this Idempotency-Key, or another key.";
-      return problem("idempotency_mismatch", detail, { headers: limits });
-    }
-    return { orderId: placed.orderId, headers: { ...limits, ...preferenceApplied(preferences) } };
+    if (placed.kind === "mismatch") return answerMismatch(limits);
+    if (placed.kind === "refused") return answerShopRefusal(placed, limits);
+    const isNew = placed.kind === "placed";
+    return { orderId: placed.orderId, isNew, headers: { ...limits, ...preferenceApplied(preferences) } };
   };
 
   /** 202 with the order as it is now; joined by its key, it may be final already. */
   const answerAccepted = async (orderId: string, headers: Headers): Promise<Response> => {
     const found = await orders.find(orderId);
-    if (found.kind === "found" && isFinal(found.order)) return answerJson(found.order, { headers });
+    if (found.kind === "found" && isFinal(found.status)) return answerJson(found.order, { headers });
     return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
   };
 
   /** Holds the customer, with signs of life, until their order is final; `timeOver` answers when `seconds` are over before. */
-  const holdUntilFinal = ({ orderId, seconds, connection, headers, timeOver, stay }: Holding): Promise<Response> =>
+  const holdUntilFinal = ({
+    orderId,
+    isNew,
+    seconds,
+    connection,
+    headers,
+    timeOver,
+    stay,
+  }: Holding): Promise<Response> =>
     holdAlive(connection, async (progress) => {
       // Until the end, not until the answer begins.
       using _ = stay;
       const { signal } = connection.request;
-      const outcome = await room.wait({ orderId, seconds, signal, mustStay: () => progress.hasBegun });
+      const outcome = await room.wait({ orderId, isNew, seconds, signal, mustStay: () => progress.hasBegun });
       switch (outcome.kind) {
         case "final":
-          return answerJson(outcome.order, headers && { headers });
+          return answerJson(outcome.order, { headers });
         case "time_over":
           return await timeOver();
         case "forgotten":
@@ -147,12 +154,12 @@ export function orderRoutes(
         const placed = await holdOpen(connection, () => placeOrRefuse(address, asked));
         if (placed instanceof Response) return placed;
 
-        const { orderId, headers } = placed;
+        const { orderId, isNew, headers } = placed;
         const { waitSeconds, respondAsync } = asked.preferences;
         const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
         const accept = (): Promise<Response> => answerAccepted(orderId, headers);
         if (seconds === 0) return await accept();
-        return await holdUntilFinal({ orderId, seconds, connection, headers, timeOver: accept, stay: stay.move() });
+        return holdUntilFinal({ orderId, isNew, seconds, connection, headers, timeOver: accept, stay: stay.move() });
       },
       documented({
         tag: "Orders",
@@ -182,6 +189,8 @@ export function orderRoutes(
           "not_json",
           "invalid_input",
           "idempotency_mismatch",
+          "code_required",
+          ...SHOP_PROBLEMS,
           "too_many_orders",
           "too_many_held",
           "room_full",
@@ -208,7 +217,7 @@ export function orderRoutes(
         const headers = preferenceApplied(preferences);
         const stay = enter(clientOf(request));
         if (stay instanceof Response) return stay;
-        return await holdUntilFinal({ orderId, seconds, connection, headers, timeOver: show, stay });
+        return holdUntilFinal({ orderId, isNew: false, seconds, connection, headers, timeOver: show, stay });
       },
       {
         params: OrderParams,
@@ -241,7 +250,7 @@ export function orderRoutes(
         params: OrderParams,
         ...documented({
           tag: "Orders",
-          summary: "Cancel an order while it is queued",
+          summary: "Cancel an order while it is queued or reserved",
           body: { schema: Cancellation, required: true },
           answers: {
             200: {
@@ -287,11 +296,14 @@ interface Wish {
 /** An order that is queued, and what to say of it in any answer. */
 interface Placed {
   readonly orderId: string;
+  /** Placed by this request, not by one before under the same key. */
+  readonly isNew: boolean;
   readonly headers: Headers;
 }
 
 interface Holding {
   readonly orderId: string;
+  readonly isNew: boolean;
   /** Undefined: as long as it takes. */
   readonly seconds: number | undefined;
   readonly connection: HeldRequest;
@@ -299,12 +311,6 @@ interface Holding {
   readonly timeOver: () => Promise<Response>;
   /** The customer's place in the waiting room. */
   readonly stay: DisposableStack;
-}
-
-function tooManyOrders(headers: Headers): Response {
-  return problem("too_many_orders", `Your address orders too fast: try again in ${headers["Retry-After"]} s.`, {
-    headers,
-  });
 }
 
 function preferenceApplied({ respondAsync, waitSeconds }: Preferences): Headers | undefined {

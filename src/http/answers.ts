@@ -1,30 +1,29 @@
 /** Owns how orders and their refusals become answers on either port. Always holds: an order is never cached on its way. */
-import type { Order } from "../orders/order.ts";
+import type { OrderJson } from "../orders/order.ts";
 import type { FindOutcome, Refusal } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
 
-/** Anything as JSON. */
-export function answerJson(
-  body: unknown,
-  { status = 200, headers }: { status?: number; headers?: Record<string, string> } = {},
-): Response {
-  return new Response(JSON.stringify(body), {
+interface AnswerOptions {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An order, or anything else that is JSON already. */
+export function answerJson(json: OrderJson, { status = 200, headers }: AnswerOptions = {}): Response {
+  return new Response(json, {
     status,
     headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers },
   });
 }
 
 /** The order, or 404. */
-export function answerFound(
-  outcome: FindOutcome,
-  options?: { status?: number; headers?: Record<string, string> },
-): Response {
+export function answerFound(outcome: FindOutcome, options?: AnswerOptions): Response {
   return outcome.kind === "found" ? answerJson(outcome.order, options) : unknownOrder();
 }
 
 /** The changed order; 404 or 409 when the verb was refused. `verb` completes "can't be …". */
 export function answerChanged(
-  outcome: { readonly kind: "changed"; readonly order: Order } | Refusal,
+  outcome: { readonly kind: "changed"; readonly order: OrderJson } | Refusal,
   verb: string,
 ): Response {
   if (outcome.kind === "changed") return answerJson(outcome.order);

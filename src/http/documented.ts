@@ -44,7 +44,7 @@ export function documented({
     description: description ?? summary,
     parameters: [...queryParameters(query), ...headers.map(headerParameter)],
     ...(body ? { requestBody: requestBody(body) } : undefined),
-    responses: { ...mapValues(answers, toResponse), ...problemResponses(problems) },
+    responses: { ...mapValues(answers, toResponse), ...problemResponses(problems.flatMap(withCompany)) },
   };
   return { detail };
 }
@@ -79,6 +79,11 @@ function toResponse({ description, schema, example, headers }: Answer) {
       ? undefined
       : { content: { "application/json": { ...(schema ? { schema } : undefined), example: shown } } }),
   };
+}
+
+/** Who asks for a token refuses guesses too; who does not, other sites. */
+function withCompany(name: ProblemName): ProblemName[] {
+  return name === "unauthorized" ? [name, "too_many_tokens", "cross_site"] : [name];
 }
 
 /** Problems of one status share a response, with an example each. */

@@ -4,7 +4,8 @@
  * Proxies cut connections that are silent (nginx and ALB after 60 s). So after `heartbeatSeconds` the answer begins: 200, and a
  * space every such interval, which JSON ignores; the body comes at its end. Before that, the answer is plain.
  *
- * Always holds: only a request being held is exempt from the idle timeout, and only once its body was read; no timer outlives it.
+ * Always holds: only a request being held is exempt from the idle timeout, and only once its body was read; all heartbeats share
+ * one timer, which runs only while somebody is held.
  */
 import type { Log } from "../log.ts";
 import { createErrorAnswer, IDLE_SECONDS, type Server } from "./app.ts";
@@ -15,9 +16,9 @@ export interface HeldRequest {
 }
 
 /** How far a held answer is. */
-interface Held {
+interface Progress {
   /** Whether its status and first bytes are sent: then it can't become another status. */
-  hasBegun: boolean;
+  readonly hasBegun: boolean;
 }
 
 const SPACE = new TextEncoder().encode(" ");
@@ -36,48 +37,105 @@ export async function holdOpen<Result>(
   }
 }
 
-export type HoldAlive = (held: HeldRequest, answer: (progress: Held) => Promise<Response>) => Promise<Response>;
+export type HoldAlive = (held: HeldRequest, answer: (progress: Progress) => Promise<Response>) => Promise<Response>;
 
 /** Makes a holdOpen with heartbeats. */
 export function createHoldAlive({ heartbeatSeconds, log }: { heartbeatSeconds: number; log: Log }): HoldAlive {
+  const heartbeat = new Heartbeat(heartbeatSeconds * 1000);
   const answerError = createErrorAnswer(log);
-  return async (held, answer) => {
-    const progress: Held = { hasBegun: false };
-    const answered = holdOpen(held, () => answer(progress));
-    const silent = Promise.withResolvers<undefined>();
-    const timer = setTimeout(silent.resolve, heartbeatSeconds * 1000);
-    const plain = await Promise.race([answered, silent.promise]).finally(() => clearTimeout(timer));
-    if (plain) return plain;
-    progress.hasBegun = true;
-    return answerAlive(
-      answered.catch((error: unknown) => answerError(error, held.request)),
-      heartbeatSeconds,
-    );
+
+  return ({ server, request }, answer) => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    const held = new HeldAnswer(resolve);
+    server?.timeout(request, 0);
+    heartbeat.add(held);
+    void answer(held)
+      .catch((error: unknown) => answerError(error, request))
+      .then((response) => {
+        heartbeat.delete(held);
+        server?.timeout(request, IDLE_SECONDS);
+        return held.end(response);
+      });
+    return promise;
   };
 }
 
-/** An answer that has begun: spaces until `answered` is there, then its body. */
-function answerAlive(answered: Promise<Response>, heartbeatSeconds: number): Response {
-  let heartbeat: ReturnType<typeof setInterval> | undefined;
-  let isCut = false;
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      heartbeat = setInterval(() => controller.enqueue(SPACE), heartbeatSeconds * 1000);
-      controller.enqueue(SPACE);
-    },
-    async pull(controller) {
-      const answer = await answered;
-      clearInterval(heartbeat);
-      if (isCut) return;
-      controller.enqueue(await answer.bytes());
-      controller.close();
-    },
-    cancel() {
-      isCut = true;
-      clearInterval(heartbeat);
-    },
-  });
-  // Nginx would keep the spaces to itself.
-  const headers = { "Content-Type": "application/json", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
-  return new Response(body, { headers });
+/** An answer that is awaited: plain when it comes soon enough, else begun, and kept alive until it comes. */
+class HeldAnswer implements Progress {
+  readonly #resolve: (response: Response) => void;
+  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  hasBegun = false;
+  isCut = false;
+
+  constructor(resolve: (response: Response) => void) {
+    this.#resolve = resolve;
+  }
+
+  /** The first time the answer begins. */
+  beat(): void {
+    if (!this.hasBegun) this.#begin();
+    else if (!this.isCut) this.#body?.enqueue(SPACE);
+  }
+
+  async end(response: Response): Promise<void> {
+    if (!this.hasBegun) return this.#resolve(response);
+    const bytes = await response.bytes();
+    if (this.isCut) return;
+    this.#body?.enqueue(bytes);
+    this.#body?.close();
+  }
+
+  #begin(): void {
+    this.hasBegun = true;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#body = controller;
+        controller.enqueue(SPACE);
+      },
+      cancel: () => {
+        this.isCut = true;
+      },
+    });
+    // Nginx would keep the spaces to itself.
+    const headers = { "Content-Type": "application/json", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
+    this.#resolve(new Response(body, { headers }));
+  }
+}
+
+/** Beats each answer every `everyMs` from when it was added. They wait in the order in which they are due: one timer is enough. */
+class Heartbeat {
+  readonly #everyMs: number;
+  readonly #dueAt = new Map<HeldAnswer, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs;
+  }
+
+  add(held: HeldAnswer): void {
+    this.#dueAt.set(held, performance.now() + this.#everyMs);
+    this.#timer ??= setTimeout(() => this.#beat(), this.#everyMs);
+  }
+
+  delete(held: HeldAnswer): void {
+    this.#dueAt.delete(held);
+    if (this.#dueAt.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #beat(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [held, dueAt] of this.#dueAt) {
+      if (dueAt > now) {
+        this.#timer = setTimeout(() => this.#beat(), dueAt - now);
+        return;
+      }
+      this.#dueAt.delete(held);
+      held.beat();
+      // To the end of the line, where this loop comes to it and stops.
+      if (!held.isCut) this.#dueAt.set(held, now + this.#everyMs);
+    }
+  }
 }

@@ -13,7 +13,9 @@ import {
   tell,
   untilHeld,
 } from "../support/http.ts";
+import { sharedRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { soon } from "../waiting/cafe.ts";
 
 setDefaultTimeout(60_000);
 
@@ -37,6 +39,7 @@ test("a customer waits, and gets one 200 when the barista is done", async () => 
     number: 1,
     status: "ready",
     item: "flat_white",
+    price: 380,
     note: "heiß, bitte",
     customer_id: "c-1",
     customer_name: "Ada",
@@ -75,6 +78,28 @@ test("a note may have 200 characters, of any width, and comes back as it was", a
     expect((await brew(server)).note).toBe(note);
     expectOrder(await ask(orderUrl(placed.order_id)), { note });
   }
+});
+
+test.each([
+  `"quoted" 'single' \`back\``,
+  String.raw`back\slash \n \u0041 \\`,
+  '"},{"status":"ready"',
+  "a\u0000b\u0001\t\r\n\u001f\u007f",
+  "Zoë 茶 قهوة 👩🏽‍🍳 \u2028\u2029",
+  "</script> a/b 100% {}",
+])("names and notes such as %j come back to everybody as they were", async (said) => {
+  const names = { note: said, customer_id: said, customer_name: said };
+  const waiting = order(server, names);
+  const brewing = await start(server, `wait=10&barista=${encodeURIComponent(said)}`);
+  expect(brewing).toMatchObject({ ...names, barista: said });
+  expectProblem(await tell(server, "finish", brewing.order_id, "barista=Ada"), 409);
+  const finished = await tell(server, "finish", brewing.order_id, `barista=${encodeURIComponent(said)}`);
+  expectOrder(finished, { ...names, barista: said, status: "ready" });
+  const got = await waiting;
+  expectOrder(got, { ...names, barista: said, status: "ready" });
+  expect(got.text).toBe(finished.text);
+  const found = await ask(`${server.baristas}/order/?customer_id=${encodeURIComponent(said)}`);
+  expect(found.body).toEqual({ orders: [finished.body], cursor: null });
 });
 
 test("a body of exactly 16 KB is taken", async () => {
@@ -182,6 +207,28 @@ test("who asks again with the key of a coffee that is ready gets 200, however li
     const { order_id } = await place(server, {}, { headers });
     await brew(server);
     expectOrder(await order(server, {}, { headers: { ...headers, Prefer: prefer } }), { order_id, status: "ready" });
+  }
+});
+
+test("who asks again for a coffee that was ready long ago gets it at once, though its bell is silent", async () => {
+  const shop = `test-${crypto.randomUUID()}`;
+  const own = await startServer({ SHOP: shop });
+  const headers = { "Idempotency-Key": "long ago" };
+  const first = order(own, {}, { headers });
+  const { order_id } = await brew(own);
+  expectOrder(await first, { order_id, status: "ready" });
+  const client = (await sharedRedis()).connect();
+  try {
+    for (const again of [
+      () => order(own, {}, { headers }),
+      () => ask(`${own.customers}/order/${order_id}?wait`),
+      () => order(own, {}, { headers: { ...headers, Prefer: "wait=60" } }),
+    ]) {
+      await client.del(`{${shop}}:bell:${order_id}`);
+      expectOrder(await soon(again(), "they are answered"), { order_id, status: "ready" });
+    }
+  } finally {
+    client.disconnect();
   }
 });
 

@@ -25,7 +25,6 @@ beforeAll(async () => {
 
 test("an unknown path is no route, on both ports", async () => {
   for (const path of [
-    "/",
     "/nowhere",
     "/orders",
     "/order/a/b",
@@ -48,8 +47,8 @@ test("what is the baristas' is no route for customers", async () => {
 
 test.each([
   ["customers", "GET", "/order/", "POST"],
-  ["customers", "DELETE", `/order/${NO_ORDER}`, "GET, HEAD, PATCH"],
-  ["customers", "POST", `/order/${NO_ORDER}`, "GET, HEAD, PATCH"],
+  ["customers", "DELETE", `/order/${NO_ORDER}`, "GET, HEAD, PATCH, PUT"],
+  ["customers", "POST", `/order/${NO_ORDER}`, "GET, HEAD, PATCH, PUT"],
   ["customers", "POST", "/livez", "GET, HEAD"],
   ["customers", "DELETE", "/swagger/json", "GET, HEAD"],
   ["baristas", "GET", "/finish/", "POST"],

@@ -57,21 +57,33 @@ async function readDocument(base: string): Promise<OpenApi> {
 /** Every route, and the statuses that it is known to answer with. */
 const ROUTES: Readonly<Record<"customers" | "baristas", Readonly<Record<string, readonly number[]>>>> = {
   customers: {
-    "POST /order/": [200, 202, 303, 400, 413, 415, 422, 429, 503],
+    "POST /order/": [200, 202, 303, 400, 403, 409, 413, 415, 422, 429, 503],
     "GET /order/{id}": [200, 303, 404, 422, 429, 503],
     "PATCH /order/{id}": [200, 400, 404, 409, 413, 415, 422, 503],
+    "PUT /order/{id}": [200, 400, 404, 409, 413, 415, 422, 503],
+    "POST /reservation": [201, 400, 409, 413, 415, 422, 429, 503],
+    "GET /order/{id}/events": [200, 204, 404, 422, 429, 503],
+    "GET /shop": [200, 503],
+    "GET /coffees": [200, 503],
     "GET /livez": [200],
     "GET /readyz": [200, 503],
   },
   baristas: {
-    "GET /start/": [200, 401, 404, 422, 503],
-    "POST /finish/": [200, 401, 404, 409, 422, 503],
-    "POST /release/": [200, 401, 404, 409, 422, 503],
-    "POST /extend/": [200, 401, 404, 409, 422, 503],
-    "POST /cancel/": [200, 401, 404, 409, 422, 503],
-    "GET /order/": [200, 401, 422, 503],
-    "GET /order/{id}": [200, 401, 404, 422, 503],
-    "GET /queue": [200, 401, 422, 503],
+    "GET /start/": [200, 401, 403, 404, 409, 422, 429, 503],
+    "POST /finish/": [200, 401, 403, 404, 409, 422, 429, 503],
+    "POST /release/": [200, 401, 403, 404, 409, 422, 429, 503],
+    "POST /extend/": [200, 401, 403, 404, 409, 422, 429, 503],
+    "POST /cancel/": [200, 401, 403, 404, 409, 422, 429, 503],
+    "GET /order/": [200, 401, 403, 422, 429, 503],
+    "GET /order/{id}": [200, 401, 403, 404, 422, 429, 503],
+    "GET /queue": [200, 401, 403, 422, 429, 503],
+    "GET /events": [200, 401, 403, 422, 429, 503],
+    "GET /shop": [200, 401, 403, 429, 503],
+    "PATCH /shop": [200, 400, 401, 403, 413, 415, 422, 429, 503],
+    "GET /coffees": [200, 401, 403, 429, 503],
+    "PUT /coffees/{id}": [200, 201, 400, 401, 403, 409, 413, 415, 422, 429, 503],
+    "DELETE /coffees/{id}": [204, 401, 403, 404, 422, 429, 503],
+    "GET /code": [200, 401, 403, 429, 503],
     "GET /livez": [200],
     "GET /readyz": [200, 503],
   },
@@ -133,9 +145,10 @@ describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
       for (const [status, response] of Object.entries(operation?.responses ?? {})) {
         expect(response.description).toBeTruthy();
         const [type, content] = Object.entries(response.content ?? {})[0] ?? [];
-        // A redirect has no body.
-        if (status === "303") continue;
-        expect(type).toBe(Number(status) >= 400 ? "application/problem+json" : "application/json");
+        // These have no body.
+        if (status === "204" || status === "303") continue;
+        const right = path.endsWith("/events") ? "text/event-stream" : "application/json";
+        expect(type).toBe(Number(status) >= 400 ? "application/problem+json" : right);
         expect(content?.example ?? content?.examples).toBeObject();
       }
       for (const content of Object.values(operation?.requestBody?.content ?? {})) {

@@ -1,0 +1,59 @@
+/** Owns how the shop's no becomes an answer. Always holds: it names the faulty field where there is one, and says what to do. */
+import type { ShopRefusal } from "../orders/verbs.ts";
+import { invalidInput, problem, type ProblemName } from "../problem.ts";
+
+type Headers = Readonly<Record<string, string>>;
+
+/** When to ask again, in seconds: a shop opens seldom, and has room again when the next order is finished. */
+const CLOSED_SECONDS = 60;
+const FULL_SECONDS = 10;
+
+/** What `answerShopRefusal` can answer with, beside invalid_input. */
+export const SHOP_PROBLEMS = [
+  "shop_closed",
+  "shop_full",
+  "too_many_open",
+  "code_used_up",
+] as const satisfies readonly ProblemName[];
+
+/** `limits` go into every answer. */
+export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, limits: Headers = {}): Response {
+  switch (why) {
+    case "closed":
+      return problem("shop_closed", "The shop is closed: come back when it opens.", {
+        headers: { ...limits, "Retry-After": String(CLOSED_SECONDS) },
+      });
+    case "full":
+      return problem("shop_full", "The shop has all the orders it can take: try again soon.", {
+        headers: { ...limits, "Retry-After": String(FULL_SECONDS) },
+      });
+    case "too_many_open":
+      return problem("too_many_open", "You have as many open orders as one customer may have: wait for one.", {
+        headers: limits,
+      });
+    case "code_required":
+      return problem("code_required", "Send the `code` from the board.", { headers: limits });
+    case "code_used_up":
+      return problem("code_used_up", "All drinks of this code are taken: wait for the next code.", { headers: limits });
+    case "unknown_item":
+      return faulty("item", `must be on the menu (GET /coffees): ${subject} is not`);
+    case "unavailable_item":
+      return faulty("item", `must be available: there is no ${subject} now`);
+    case "unknown_modifier":
+      return faulty(`modifiers.${subject}`, "is none of this coffee's modifiers (GET /coffees)");
+    case "unknown_option":
+      return faulty(`modifiers.${subject}`, "must be one of its options (GET /coffees)");
+    case "code_wrong":
+      return faulty("code", "must be the current one: scan the board again");
+  }
+}
+
+/** The key was used with another body. */
+export function answerMismatch(limits: Headers): Response {
+  const detail = "Send the same body with this Idempotency-Key, or another key.";
+  return problem("idempotency_mismatch", detail, { headers: limits });
+}
+
+function faulty(field: string, detail: string): Response {
+  return invalidInput([{ field, detail }]);
+}

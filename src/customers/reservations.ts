@@ -1,0 +1,82 @@
+/**
+ * Owns the customers' routes of a reservation: redeem a code, then choose.
+ * Always holds: a code is spent only with an order to show for it.
+ */
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
+import { documented } from "../http/documented.ts";
+import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
+import { createBodyReader } from "../http/input.ts";
+import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../orders/order.ts";
+import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { invalidInput } from "../problem.ts";
+import type { CustomerDependencies } from "./app.ts";
+import { takeToken, type ClientOf } from "./limited.ts";
+import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
+
+const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
+
+const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
+
+export function reservationRoutes({ orders, limiter, isClosing }: CustomerDependencies, clientOf: ClientOf) {
+  const readReservation = createBodyReader(ReservationDraft);
+  const readCompletion = createBodyReader(Completion);
+
+  return new Elysia()
+    .post(
+      "/reservation",
+      async ({ request }) => {
+        if (isClosing()) return answerClosing();
+        const draft = await readReservation(request);
+        if (draft instanceof Response) return draft;
+        if (!draft) return invalidInput([{ field: "body", detail: "is missing: it must be an object with a code" }]);
+        const idempotencyKey = readIdempotencyKey(request.headers);
+        if (idempotencyKey instanceof Response) return idempotencyKey;
+        const limits = await takeToken(limiter, clientOf(request), idempotencyKey);
+        if (limits instanceof Response) return limits;
+        const outcome = await orders.reserve({ orderId: Bun.randomUUIDv7(), draft, idempotencyKey });
+        if (outcome.kind === "refused") return answerShopRefusal(outcome, limits);
+        if (outcome.kind === "mismatch") return answerMismatch(limits);
+        const headers = { ...limits, Location: `/order/${outcome.orderId}` };
+        return answerJson(outcome.order, { status: 201, headers });
+      },
+      documented({
+        tag: "Orders",
+        summary: "Redeem a code, and choose later",
+        description:
+          "The code stands on the board. The order is yours until the shop's customer_timeout_seconds are over: PUT your choice before.",
+        headers: [idempotencyKeyHeader("The same key with the same body gets the order first reserved under it.")],
+        body: { schema: ReservationDraft, required: true },
+        answers: {
+          201: {
+            description: "The order is reserved.",
+            schema: Order,
+            example: RESERVED_EXAMPLE,
+            headers: { Location: "where the order is" },
+          },
+        },
+        problems: [...INPUT_PROBLEMS, ...SHOP_PROBLEMS, "idempotency_mismatch", "too_many_orders", "closing"],
+      }),
+    )
+    .put(
+      "/order/:id",
+      async ({ params: { id }, request }) => {
+        const completion = await readCompletion(request);
+        if (completion instanceof Response) return completion;
+        const choice = { orderId: id.toLowerCase(), queue: DEFAULT_QUEUE, completion: completion ?? {} };
+        const outcome = await orders.complete(choice);
+        return outcome.kind === "refused" ? answerShopRefusal(outcome) : answerChanged(outcome, "chosen for");
+      },
+      {
+        params: OrderParams,
+        ...documented({
+          tag: "Orders",
+          summary: "Choose the drink of a reservation",
+          body: { schema: Completion, required: false },
+          answers: { 200: { description: "The order is queued.", schema: Order, example: QUEUED_EXAMPLE } },
+          problems: [...INPUT_PROBLEMS, "order_unknown", "order_conflict"],
+        }),
+      },
+    );
+}

@@ -1,0 +1,104 @@
+/**
+ * Owns the channels: those on this replica who want the same events, and are where the reader is.
+ * Always holds: an event is encoded once however many want it, and what one read brought is one write for each of them; a crowd
+ * of listeners keeps nobody else waiting for long.
+ */
+import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";
+import { concatBytes, type Encode } from "./frame.ts";
+
+/** A write costs some microseconds: after so many, others have their turn. */
+const WRITES_A_TURN = 200;
+
+export interface Follower {
+  /** Takes whole frames. It must not throw. */
+  readonly send: (frames: Uint8Array) => void;
+  /** Nothing that it wants comes any more. */
+  readonly end: () => void;
+  /** What comes up to here it has, or does not want; undefined once that is behind it. */
+  skipsUpTo: EventId | undefined;
+}
+
+interface Gathered {
+  readonly event: ShopEvent;
+  readonly frame: Uint8Array;
+}
+
+interface Channel {
+  readonly wanted: Wanted;
+  readonly followers: Set<Follower>;
+  /** Of what was read last: what is for this channel. */
+  gathered: Gathered[];
+}
+
+export class Channels {
+  /** By order ('' for everything), then by what else is wanted. */
+  readonly #byOrder = new Map<string, Map<string, Channel>>();
+
+  /** Returns how to go. */
+  join(wanted: Wanted, follower: Follower): () => void {
+    const { orderId = "", types, untilFinal = false } = wanted;
+    const key = `${types?.toSorted().join() ?? ""} ${untilFinal}`;
+    const ofOrder = this.#byOrder.get(orderId) ?? new Map<string, Channel>();
+    this.#byOrder.set(orderId, ofOrder);
+    const channel = ofOrder.get(key) ?? { wanted, followers: new Set(), gathered: [] };
+    ofOrder.set(key, channel);
+    channel.followers.add(follower);
+    return () => {
+      channel.followers.delete(follower);
+      if (channel.followers.size > 0 || ofOrder.get(key) !== channel) return;
+      ofOrder.delete(key);
+      if (ofOrder.size === 0 && this.#byOrder.get(orderId) === ofOrder) this.#byOrder.delete(orderId);
+    };
+  }
+
+  /** Brings events, in their order, to all who want them. Resolves once they are sent: only then may more be told. */
+  async tell(events: readonly ShopEvent[], encode: Encode): Promise<void> {
+    const channels = new Set<Channel>();
+    for (const event of events) {
+      let frame: Uint8Array | undefined;
+      for (const channel of this.#channelsOf(event)) {
+        frame ??= encode(event);
+        channel.gathered.push({ event, frame });
+        channels.add(channel);
+      }
+    }
+    const turn = { writesLeft: WRITES_A_TURN };
+    for (const channel of channels) await deliver(channel, turn);
+  }
+
+  #channelsOf({ type, orderId }: ShopEvent): Channel[] {
+    const found = [...(this.#byOrder.get("")?.values() ?? [])];
+    if (orderId !== "") found.push(...(this.#byOrder.get(orderId)?.values() ?? []));
+    return found.filter(({ wanted: { types } }) => types?.includes(type) ?? true);
+  }
+}
+
+/** Who joins while it lasts is among the followers, and skips what they have. */
+async function deliver(channel: Channel, turn: { writesLeft: number }): Promise<void> {
+  const { wanted, followers, gathered } = channel;
+  channel.gathered = [];
+  const frames = concatBytes(gathered.map(({ frame }) => frame));
+  for (const follower of followers) {
+    const rest = follower.skipsUpTo === undefined ? frames : framesAfter(follower.skipsUpTo, gathered);
+    if (rest.length === 0) continue;
+    follower.skipsUpTo = undefined;
+    follower.send(rest);
+    turn.writesLeft -= 1;
+    if (turn.writesLeft > 0) continue;
+    await nextTurn();
+    turn.writesLeft = WRITES_A_TURN;
+  }
+  if (wanted.untilFinal && gathered.some(({ event }) => isFinalEvent(event))) {
+    for (const follower of followers) follower.end();
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function framesAfter(id: EventId, gathered: readonly Gathered[]): Uint8Array {
+  return concatBytes(gathered.filter(({ event }) => isBefore(id, event.id)).map(({ frame }) => frame));
+}

@@ -1,0 +1,36 @@
+/**
+ * Owns what is told of an order that is over: its last event, or what came after the last one that its customer has.
+ * Always holds: it looks no further than where the last event must stand.
+ */
+import { FINAL_TYPES, isBefore, isFinalEvent, msOf, type EventId } from "./event.ts";
+import { concatBytes, type Encoders } from "./frame.ts";
+import type { History } from "./history.ts";
+
+/** An event is appended in the step that ends the order, a moment after the time that this step noted. */
+const SLACK_MS = 1000;
+
+export interface EndedOrder {
+  readonly orderId: string;
+  /** The last event that its customer has; undefined: the order's last one is all they want. */
+  readonly after: EventId | undefined;
+  readonly finishedMs: number;
+}
+
+/** Resolves to frames; to no bytes where nothing comes after that event, or nothing is kept. */
+export async function readEnded(
+  history: History,
+  { encode, encodeMissed }: Encoders,
+  { orderId, after, finishedMs }: EndedOrder,
+): Promise<Uint8Array> {
+  const frames: Uint8Array[] = [];
+  const wanted = { orderId, types: after === undefined ? FINAL_TYPES : undefined };
+  let cursor = after ?? `${finishedMs - SLACK_MS}-0`;
+  while (msOf(cursor) <= finishedMs + SLACK_MS) {
+    const { events, isMissing, upTo, newest } = await history.readAfter(cursor, wanted);
+    if (isMissing && after !== undefined) frames.push(encodeMissed(cursor));
+    frames.push(...events.map(encode));
+    if (events.some(isFinalEvent) || !isBefore(upTo, newest)) break;
+    cursor = upTo;
+  }
+  return concatBytes(frames);
+}

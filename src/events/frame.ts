@@ -1,0 +1,44 @@
+/**
+ * Owns how events look to who listens: frames of server-sent events (HTML Standard, 9.2), each with a CloudEvent
+ * (CloudEvents 1.0, JSON format) as its data.
+ * Always holds: a frame's id is the event's id in the stream, so whoever comes back with it goes on right behind it.
+ */
+import { toOrderJson } from "../orders/order.ts";
+import { msOf, type EventId, type ShopEvent } from "./event.ts";
+
+/** What comes first where some events are no longer kept, whatever types are wanted. */
+const MISSED_TYPE = "events.missed";
+
+export type Encode = (event: ShopEvent) => Uint8Array;
+
+export interface Encoders {
+  readonly encode: Encode;
+  /** Tells that events after this one are lost. It has no id: whoever comes back names the last event that they got. */
+  readonly encodeMissed: (after: EventId) => Uint8Array;
+}
+
+const utf8 = new TextEncoder();
+
+/** Makes the encoders of a shop. An event's data goes through as it is: JSON in one line, as scripts write it. */
+export function createEncoders(shop: string): Encoders {
+  const source = JSON.stringify(`/shops/${encodeURIComponent(shop)}`);
+  const head = (id: string, type: string): string =>
+    `event: ${type}\ndata: {"specversion":"1.0","id":"${id}","source":${source},"type":"${type}",`;
+  const tail = (data: string): string => `"datacontenttype":"application/json","data":${data}}\n\n`;
+
+  return {
+    encode: ({ id, type, orderId, data }) => {
+      const time = `"time":"${new Date(msOf(id)).toISOString()}",`;
+      const subject = orderId && `"subject":"${orderId}",`;
+      return utf8.encode(
+        `id: ${id}\n${head(id, type)}${subject}${time}${tail(orderId ? toOrderJson(orderId, data) : data)}`,
+      );
+    },
+    encodeMissed: (after) => utf8.encode(`${head(`${after}.missed`, MISSED_TYPE)}${tail(`{"after":"${after}"}`)}`),
+  };
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  return first && parts.length === 1 ? first : Buffer.concat(parts);
+}

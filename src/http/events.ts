@@ -1,0 +1,227 @@
+/**
+ * Owns how events go out: streams of server-sent events, each on a connection that has no idle timeout while it lasts.
+ *
+ * Bun takes what is written to a direct stream until the kernel takes no more; from then on `write` answers with a promise, which
+ * resolves once the client has read on. Meanwhile frames wait here: so many bytes, and for so long, and then the connection is cut.
+ * (A default stream would queue without end.) When the client hangs up, before the answer or after, Bun calls `cancel`.
+ *
+ * Always holds: a stream is ended once, by its client, by its feed or for being slow, and its place is given back then; nothing is
+ * buffered without bound; all streams share one timer, which runs only while there are some.
+ */
+import { isEventId, type EventId, type Wanted } from "../events/event.ts";
+import type { Listener, Place } from "../events/feed.ts";
+import { concatBytes, createEncoders } from "../events/frame.ts";
+import { BREWING_EXAMPLE } from "../orders/order.ts";
+import { invalidInput, problem } from "../problem.ts";
+import { IDLE_SECONDS } from "./app.ts";
+import { documented, type Documentation } from "./documented.ts";
+import type { HeldRequest } from "./hold.ts";
+
+/** Proxies cut connections that are silent. */
+const HEARTBEAT_MS = 15_000;
+/** Most that waits for one client. What the kernel holds for them (some MB) comes before it. */
+const MOST_WAITING_BYTES = 256 * 1024;
+/** Comments are sent to a part of the streams at a time. */
+const PARTS = 15;
+/** Between these, at random: clients of a server that stops do not come back all at once. */
+const RETRY_MS = { least: 1000, most: 3000 };
+
+const HEADERS = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
+const COMMENT = new TextEncoder().encode(":\n\n");
+const TOO_SLOW = new Error("the client reads too slowly");
+
+const LAST_EVENT_ID = {
+  name: "Last-Event-ID",
+  description:
+    "The `id` of the last event that you got: you get what came after it, each event once. Without it: what comes from now on. " +
+    "Where some of it is no longer kept, the first event is an `events.missed` (without an id of its own): look at the state anew.",
+};
+
+interface EventStreamOptions {
+  readonly connection: HeldRequest;
+  readonly place: Place;
+  readonly wanted: Wanted;
+  readonly after: EventId | undefined;
+  /** Called once it is over. */
+  readonly onOver?: () => void;
+}
+
+export type StreamEvents = (options: EventStreamOptions) => Response;
+
+/** Makes the answers that go on until there is nothing more to tell. */
+export function createEventStreams({ heartbeatMs = HEARTBEAT_MS } = {}): StreamEvents {
+  const heartbeat = new Heartbeat(heartbeatMs);
+  return (options) => {
+    const { server, request } = options.connection;
+    server?.timeout(request, 0);
+    const stream = new EventStream(options, heartbeat);
+    const body = new ReadableStream({
+      type: "direct",
+      pull: (controller) => stream.begin(controller),
+      cancel: () => stream.leave(),
+    });
+    return new Response(body, { headers: HEADERS });
+  };
+}
+
+/** Frames and nothing after them. No bytes: 204, and an EventSource comes back no more. */
+export function answerFrames(frames: Uint8Array): Response {
+  if (frames.length === 0) return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
+  return new Response(frames, { headers: HEADERS });
+}
+
+/** What HEAD is answered: nobody listens. */
+export function answerHead(): Response {
+  return new Response(null, { headers: HEADERS });
+}
+
+export function tooManyListeners(): Response {
+  return problem("room_full", "Too many listen here: try again soon.", { headers: { "Retry-After": "5" } });
+}
+
+/** A route's options, with the description of a 200 that is a stream of events. */
+export function documentedEvents(documentation: Documentation) {
+  const { detail } = documented({ ...documentation, headers: [LAST_EVENT_ID] });
+  const examples = { event: { value: exampleFrame() } };
+  const content = { "text/event-stream": { schema: { type: "string" as const }, examples } };
+  const streamed = { description: "The events, as they come.", content };
+  return { detail: { ...detail, responses: { ...detail.responses, 200: streamed } } };
+}
+
+function exampleFrame(): string {
+  const { order_id: orderId, ...order } = BREWING_EXAMPLE;
+  const event = { id: "1795225048814-0", type: "order.started", orderId, data: JSON.stringify(order) };
+  return new TextDecoder().decode(createEncoders("main").encode(event));
+}
+
+/** The event that whoever comes back got last; undefined for who comes first. */
+export function readLastEventId(headers: Headers): EventId | undefined | Response {
+  const given = headers.get("last-event-id") ?? "";
+  if (given === "") return undefined;
+  if (isEventId(given)) return given;
+  return invalidInput([{ field: "Last-Event-ID", detail: "must be the id of an event, such as 1795225048814-0" }]);
+}
+
+class EventStream implements Listener {
+  readonly #options: EventStreamOptions;
+  readonly #heartbeat: Heartbeat;
+  /** While the stream lasts and has begun. */
+  #controller: ReadableStreamDirectController | undefined;
+  /** While the client is behind. */
+  #drained: Promise<void> | undefined;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** Whether it was behind at the last heartbeat already. */
+  #wasBehind = false;
+  #isOver = false;
+
+  constructor(options: EventStreamOptions, heartbeat: Heartbeat) {
+    this.#options = options;
+    this.#heartbeat = heartbeat;
+  }
+
+  begin(controller: ReadableStreamDirectController): void {
+    this.#controller = controller;
+    this.#heartbeat.add(this);
+    const { least, most } = RETRY_MS;
+    this.#write(`retry: ${least + Math.floor(Math.random() * (most - least))}\n\n`);
+    const { place, wanted, after } = this.#options;
+    place.follow({ listener: this, wanted, after });
+  }
+
+  send(frames: Uint8Array): void {
+    if (this.#isOver) return;
+    if (!this.#drained) return this.#write(frames);
+    this.#waiting.push(frames);
+    this.#waitingBytes += frames.length;
+    if (this.#waitingBytes > MOST_WAITING_BYTES) this.#cut();
+  }
+
+  caughtUp(): Promise<void> | undefined {
+    return this.#drained;
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    if (this.#drained) return this.#cut();
+    const controller = this.#controller;
+    const { server, request } = this.#options.connection;
+    // The connection may be used again, and is idle until then.
+    server?.timeout(request, IDLE_SECONDS);
+    this.leave();
+    controller?.close();
+  }
+
+  /** What keeps the connection from looking dead; who took nothing from one to the next is cut off. */
+  beat(): void {
+    if (!this.#drained) return this.#write(COMMENT);
+    if (this.#wasBehind) this.#cut();
+    this.#wasBehind = true;
+  }
+
+  /** Nothing is written any more. */
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#controller = undefined;
+    this.#waiting = [];
+    this.#heartbeat.delete(this);
+    this.#options.place.leave();
+    this.#options.onOver?.();
+  }
+
+  /** Whoever reads so slowly gets no word: they would not read it. They may come back with the last id that they got. */
+  #cut(): void {
+    const controller = this.#controller;
+    this.leave();
+    // Resets the connection, and frees what it has buffered.
+    controller?.close(TOO_SLOW);
+  }
+
+  #write(bytes: Uint8Array | string): void {
+    const written = this.#controller?.write(bytes);
+    if (written instanceof Promise) this.#drained = written.then(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting;
+    this.#drained = undefined;
+    this.#wasBehind = false;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    if (waiting.length > 0) this.#write(concatBytes(waiting));
+  }
+}
+
+/** Beats every stream once in `everyMs`, a part of them at a time, for a write to each takes its time. */
+class Heartbeat {
+  readonly #everyMs: number;
+  readonly #parts = Array.from({ length: PARTS }, () => new Set<EventStream>());
+  #nextPart = 0;
+  #streams = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs;
+  }
+
+  add(stream: EventStream): void {
+    const smallest = this.#parts.reduce((least, part) => (part.size < least.size ? part : least));
+    smallest.add(stream);
+    this.#streams += 1;
+    this.#timer ??= setInterval(() => this.#beat(), this.#everyMs / PARTS);
+  }
+
+  delete(stream: EventStream): void {
+    if (!this.#parts.some((part) => part.delete(stream))) return;
+    this.#streams -= 1;
+    if (this.#streams > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #beat(): void {
+    for (const stream of this.#parts[this.#nextPart] ?? []) stream.beat();
+    this.#nextPart = (this.#nextPart + 1) % PARTS;
+  }
+}

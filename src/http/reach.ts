@@ -1,0 +1,27 @@
+/** Owns where customers find the shop: the address in the QR picture. Always holds: it has no slash at its end. */
+import { networkInterfaces } from "node:os";
+import { isLoopback } from "../config.ts";
+
+export interface Reach {
+  /** PUBLIC_URL: the customers' port as customers reach it. */
+  readonly publicUrl: string | undefined;
+  readonly customerPort: () => number;
+}
+
+/**
+ * Makes the function that tells the customers' address to whoever sent `request` to the baristas' port. Without PUBLIC_URL it is
+ * the host that the board was opened by; a telephone can't reach `localhost`, so then this machine's own address in its network.
+ */
+export function createCustomersUrl({ publicUrl, customerPort }: Reach): (request: Request) => string {
+  return (request) => {
+    if (publicUrl) return publicUrl.replace(/\/+$/, "");
+    const host = URL.parse(request.url, "http://localhost")?.hostname ?? "localhost";
+    const name = isLoopback(host.replace(/^\[|\]$/g, "")) ? (findNetworkAddress() ?? host) : host;
+    return `http://${name}:${customerPort()}`;
+  };
+}
+
+function findNetworkAddress(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+}

@@ -1,0 +1,144 @@
+/**
+ * Owns what a barista does with orders, and what they are told of it.
+ * Always holds: an order is asked for once at a time, a refusal is explained by how the order is now, and a "next" that got no
+ * answer is asked again under the same claim, so that nobody is given two orders for one press.
+ */
+import { writable } from "svelte/store";
+import type { Order } from "../../orders/order.ts";
+import type { Answer, Problem } from "../shared/staff/api.ts";
+import type { Station } from "../shared/staff/station.ts";
+import { nameOrder } from "../shared/staff/words.ts";
+import type { Notices } from "./notices.ts";
+
+export const NEXT = "next";
+
+/** Why a barista cancels, in the words of the wire and of people. */
+export const CANCEL_REASONS = [
+  { reason: "barista", label: "We can’t make it" },
+  { reason: "customer", label: "The customer asked for it" },
+  { reason: "customer_timeout", label: "Nobody came for it" },
+  { reason: "machine_error", label: "The machine is out of order" },
+] as const;
+
+type Verbs = Pick<Station, "start" | "finish" | "release" | "extend" | "cancel" | "look">;
+
+export class Desk {
+  readonly #station: Verbs;
+  readonly #notices: Pick<Notices, "say">;
+  readonly #readName: () => string;
+  readonly #claims = new Map<string, string>();
+  readonly #busy = writable<ReadonlySet<string>>(new Set());
+  /** Ids of the orders that something is being done with, and `next`. */
+  readonly busy = { subscribe: this.#busy.subscribe };
+
+  constructor(station: Verbs, notices: Pick<Notices, "say">, readName: () => string) {
+    this.#station = station;
+    this.#notices = notices;
+    this.#readName = readName;
+  }
+
+  takeNext(): Promise<void> {
+    return this.#once(NEXT, async () => {
+      const answer = await this.#claim(NEXT);
+      if (answer.kind === "done") this.#say(`${nameOrder(answer.value)} is yours.`);
+      else if (answer.kind === "refused" && answer.problem.status === 404) this.#say("Nothing waits just now.");
+      else this.#complain(answer);
+    });
+  }
+
+  take(order: Order): Promise<void> {
+    return this.#once(order.order_id, async () => {
+      const answer = await this.#claim(order.order_id);
+      if (answer.kind === "done") this.#say(`${nameOrder(answer.value)} is yours.`);
+      else await this.#explain(order, answer);
+    });
+  }
+
+  finish(order: Order): Promise<void> {
+    return this.#change(order, this.#station.finish, "is ready");
+  }
+
+  release(order: Order): Promise<void> {
+    return this.#change(order, this.#station.release, "is back in the queue");
+  }
+
+  extend(order: Order): Promise<void> {
+    return this.#change(order, this.#station.extend, "stays yours");
+  }
+
+  cancel(order: Order, reason: string): Promise<void> {
+    const cancel = (barista: string, id: string): Promise<Answer<Order>> => this.#station.cancel(barista, id, reason);
+    return this.#change(order, cancel, "is cancelled");
+  }
+
+  #change(order: Order, verb: (barista: string, id: string) => Promise<Answer<Order>>, done: string): Promise<void> {
+    return this.#once(order.order_id, async () => {
+      const answer = await verb(this.#readName(), order.order_id);
+      if (answer.kind === "done") this.#say(`${nameOrder(order)} ${done}.`);
+      else await this.#explain(order, answer);
+    });
+  }
+
+  /** Asks for an order under a claim that is kept until it was answered. */
+  async #claim(what: string): Promise<Answer<Order>> {
+    const claim = this.#claims.get(what) ?? crypto.randomUUID();
+    this.#claims.set(what, claim);
+    const answer = await this.#station.start(this.#readName(), claim, what === NEXT ? undefined : what);
+    if (answer.kind !== "away") this.#claims.delete(what);
+    return answer;
+  }
+
+  async #once(what: string, act: () => Promise<void>): Promise<void> {
+    let isBusy = false;
+    this.#busy.update((busy) => {
+      isBusy = busy.has(what);
+      return new Set(busy).add(what);
+    });
+    if (isBusy) return;
+    try {
+      await act();
+    } finally {
+      this.#busy.update((busy) => new Set([...busy].filter((other) => other !== what)));
+    }
+  }
+
+  /** A conflict is somebody else's doing: says whose. */
+  async #explain(order: Order, answer: Answer<Order>): Promise<void> {
+    const isConflict = answer.kind === "refused" && [404, 409].includes(answer.problem.status);
+    const now = isConflict ? await this.#station.look(order.order_id) : undefined;
+    if (now?.kind === "done") this.#notices.say("fault", sayWhoHas(now.value, this.#readName()));
+    else this.#complain(answer);
+  }
+
+  #complain(answer: Answer<unknown>): void {
+    if (answer.kind === "away") this.#notices.say("fault", "No answer from the shop. Please try again.");
+    if (answer.kind === "refused") this.#notices.say("fault", sayProblem(answer.problem));
+  }
+
+  #say(text: string): void {
+    this.#notices.say("done", text);
+  }
+}
+
+export function sayProblem({ title, detail, errors }: Problem): string {
+  if (!errors?.length) return detail || title;
+  const faults = errors.map((fault) => `${fault.field.replaceAll("_", " ")} ${fault.detail}`);
+  return `${faults.join("; ")}.`;
+}
+
+/** How an order is, to a barista who wanted something else of it. */
+export function sayWhoHas(order: Order, me: string): string {
+  const name = nameOrder(order);
+  switch (order.status) {
+    case "brewing":
+      return order.barista === me ? `${name} is in your hands.` : `${name} is in ${order.barista}’s hands already.`;
+    case "ready":
+      return `${name} is ready already${order.barista === me ? "" : `: ${order.barista} made it`}.`;
+    case "cancelled":
+      return `${name} was cancelled.`;
+    case "queued":
+      return `${name} is back in the queue.`;
+    case "reserved":
+      return `${name} is not chosen yet.`;
+  }
+}

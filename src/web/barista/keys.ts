@@ -1,0 +1,20 @@
+/** Owns the keyboard. Always holds: a key pressed while somebody types, chooses or holds it down does nothing. */
+
+const KEYS = { n: "next", f: "finish", e: "extend", r: "release", c: "cancel", s: "shop" } as const;
+export type Action = (typeof KEYS)[keyof typeof KEYS];
+
+/** What of a KeyboardEvent matters here. */
+interface Press {
+  readonly key: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly altKey: boolean;
+  readonly repeat: boolean;
+}
+
+/** `isTyping`: the press goes to a field, or a dialog is open. */
+export function actionOf(press: Press, isTyping: boolean): Action | undefined {
+  if (isTyping || press.repeat || press.ctrlKey || press.metaKey || press.altKey) return undefined;
+  const key = press.key.toLowerCase();
+  return key in KEYS ? KEYS[key as keyof typeof KEYS] : undefined;
+}

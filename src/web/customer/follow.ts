@@ -1,0 +1,103 @@
+/**
+ * Owns how the page hears of one open order: its events, and a look at it now and then for what no event tells (its position, the
+ * expected wait). Where events do not come through, it looks more often.
+ * Always holds: an answer that was on its way when something newer was heard is dropped, so an order never steps back.
+ */
+import type { Order } from "../../orders/order.ts";
+import { Live } from "../shared/staff/live.ts";
+import * as api from "./api.ts";
+import { problemName } from "./words.ts";
+
+/** How often to look, ms. */
+const QUEUED_MS = 5000;
+const QUIET_MS = 20_000;
+const WITHOUT_EVENTS_MS = 3000;
+
+export interface Hearing {
+  readonly onOrder: (order: Order) => void;
+  /** The shop does not know the order, or no longer. */
+  readonly onGone: () => void;
+}
+
+export class Follower {
+  readonly #orderId: string;
+  readonly #hearing: Hearing;
+  readonly #live: Live | undefined;
+  #isLive = false;
+  #isStopped = false;
+  #isQueued = true;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts what was heard, and what was asked. */
+  #asked = 0;
+  #newest = 0;
+
+  /** `withEvents`: on a connection of its own, of which a browser has few. */
+  constructor(orderId: string, hearing: Hearing, { withEvents }: { readonly withEvents: boolean }) {
+    this.#orderId = orderId;
+    this.#hearing = hearing;
+    if (!withEvents) return;
+    this.#live = new Live({
+      open: (lastEventId, signal) => api.listen(orderId, lastEventId, signal),
+      load: () => this.look(),
+      onEvent: ({ data }) => {
+        if (!isOrder(data)) return;
+        this.#tell(data, ++this.#asked);
+        // Its place in the queue is in no event.
+        if (data.status === "queued") void this.look();
+      },
+      onConnection: (connection) => {
+        const wasLive = this.#isLive;
+        this.#isLive = connection === "live";
+        // Only then: a connection that is lost again and again would put the next look off for ever.
+        if (this.#isLive !== wasLive) this.#plan();
+      },
+    });
+  }
+
+  start(): void {
+    if (this.#live) this.#live.start();
+    else void this.look();
+    this.#plan();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#live?.stop();
+  }
+
+  /** The device came back: now, not after the pause. */
+  hurry(): void {
+    this.#live?.hurry();
+    void this.look();
+  }
+
+  /** Asks for the order as it is now; false when the shop can't be reached. */
+  async look(): Promise<boolean> {
+    const asked = ++this.#asked;
+    const answer = await api.find(this.#orderId);
+    if (this.#isStopped) return true;
+    if (answer.kind === "done") this.#tell(answer.value, asked);
+    if (answer.kind === "refused" && problemName(answer.problem) === "order_unknown") this.#hearing.onGone();
+    return answer.kind === "done";
+  }
+
+  #tell(order: Order, asked: number): void {
+    if (this.#isStopped || asked < this.#newest) return;
+    this.#newest = asked;
+    this.#isQueued = order.status === "queued";
+    this.#hearing.onOrder(order);
+  }
+
+  #plan(): void {
+    clearTimeout(this.#timer);
+    if (this.#isStopped) return;
+    const calmMs = this.#isQueued && !document.hidden ? QUEUED_MS : QUIET_MS;
+    const ms = this.#isLive ? calmMs : WITHOUT_EVENTS_MS;
+    this.#timer = setTimeout(() => void this.look().finally(() => this.#plan()), ms * (0.8 + 0.4 * Math.random()));
+  }
+}
+
+function isOrder(data: object): data is Order {
+  return "order_id" in data && "status" in data;
+}

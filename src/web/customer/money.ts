@@ -1,0 +1,6 @@
+/** Owns how prices are told. Always holds: cents in, two decimals out, as this device writes numbers; the shop names no currency. */
+const format = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+export function formatPrice(cents: number): string {
+  return format.format(cents / 100);
+}

@@ -1,0 +1,88 @@
+/** Owns what the page says: of waits, of orders that ended, and of what the shop refused. Always holds: it says what to do next. */
+import type { Order } from "../../orders/order.ts";
+import type { Problem } from "../shared/staff/api.ts";
+
+/** An expected wait, no more exact than it is. */
+export function tellWait(seconds: number): string {
+  if (seconds < 20) return "any moment now";
+  if (seconds < 50) return "less than a minute";
+  const minutes = Math.round(seconds / 60);
+  return minutes <= 1 ? "about a minute" : `about ${minutes} minutes`;
+}
+
+/** The same where there is little room. */
+export function tellShortWait(seconds: number): string {
+  return seconds < 50 ? "under 1 min" : `about ${Math.max(1, Math.round(seconds / 60))} min`;
+}
+
+/** What is before a queued order. */
+export function tellPosition(position: number): string {
+  if (position === 1) return "You are next";
+  return position === 2 ? "One order before yours" : `${position - 1} orders before yours`;
+}
+
+/** Why an order was cancelled. */
+export function tellReason({ reason, status }: Pick<Order, "reason" | "status">): string {
+  if (status !== "cancelled") return "";
+  switch (reason) {
+    case "customer":
+      return "You cancelled it.";
+    case "customer_timeout":
+      return "The time to choose ran out. Scan the code on the board again.";
+    case "barista":
+      return "The shop cancelled it. Please ask at the counter.";
+    case "payment_failed":
+      return "It was not paid. Please order again.";
+    case "barista_timeout":
+    case "machine_error":
+    case undefined:
+      return "Sorry, we could not make it. Please order again, or ask at the counter.";
+  }
+}
+
+/** `urn:longpour:problem:shop_full` → `shop_full`. */
+export function problemName({ type }: Pick<Problem, "type">): string {
+  return type.slice(type.lastIndexOf(":") + 1);
+}
+
+/** What a refusal means for the customer. */
+export function tellProblem(problem: Problem): string {
+  const field = problem.errors?.[0]?.field ?? "";
+  switch (problemName(problem)) {
+    case "shop_closed":
+      return "The shop has closed. Nothing was ordered.";
+    case "shop_full":
+      return "All hands are busy right now. Nothing was ordered; try again in a moment.";
+    case "code_required":
+      return "Please scan the code on the board to order.";
+    case "code_used_up":
+      return "All drinks of this code are taken. Scan the next code on the board.";
+    case "too_many_open":
+      return "You have as many open orders as the shop allows. Wait for one to be ready, then order again.";
+    case "too_many_orders":
+      return "Too many orders came from your network. Try again in a moment.";
+    case "order_unknown":
+      return "The shop no longer knows this order.";
+    case "order_conflict":
+      return "This order has moved on.";
+    case "invalid_input":
+      if (field === "code") return "This code is no longer valid. Scan the one that is on the board now.";
+      if (field === "item") return "This drink is not available right now. Please choose another.";
+      if (field.startsWith("modifiers")) return "This choice is not available right now. Please choose another.";
+      return `The shop did not accept this: ${problem.detail}`;
+    default:
+      return `Something went wrong: ${problem.detail}`;
+  }
+}
+
+/** The page's title, so that it is seen in another tab: the order that needs the customer first. */
+export function titleOf(open: readonly Order[]): string {
+  const ready = open.find(({ status }) => status === "ready");
+  if (ready) return `✔ ${ready.number} is ready!`;
+  const brewing = open.find(({ status }) => status === "brewing");
+  if (brewing) return `${brewing.number}: being made`;
+  const queued = open.find(({ status }) => status === "queued");
+  if (queued)
+    return `${queued.number}: ${queued.position === undefined ? "in the queue" : tellPosition(queued.position)}`;
+  return "Longpour: order a coffee";
+}

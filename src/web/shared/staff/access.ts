@@ -1,0 +1,88 @@
+/**
+ * Owns what a staff page keeps on its device: the staff token, and the barista's name.
+ * Always holds: a token that the server refused is asked for again, and nothing else of the shop is kept.
+ */
+import { writable, type Readable } from "svelte/store";
+
+/** What is asked of whoever opens the page; undefined: nothing. */
+export interface Lock {
+  /** Why a token is asked for again. */
+  readonly complaint?: string;
+}
+
+/** As localStorage; a browser may refuse it, and then nothing is kept. */
+export interface Keeper {
+  getItem(name: string): string | null;
+  setItem(name: string, value: string): void;
+  removeItem(name: string): void;
+}
+
+const TOKEN = "longpour.staff_token";
+const NAME = "longpour.barista";
+
+export class Access {
+  readonly #keeper: Keeper;
+  readonly #lock = writable<Lock | undefined>();
+  readonly #name = writable<string>("");
+  readonly lock: Readable<Lock | undefined> = { subscribe: this.#lock.subscribe };
+  /** The barista's name; empty until it was given. */
+  readonly name: Readable<string> = { subscribe: this.#name.subscribe };
+  #token: string | undefined;
+
+  constructor(keeper: Keeper) {
+    this.#keeper = keeper;
+    this.#token = this.#read(TOKEN);
+    this.#name.set(this.#read(NAME) ?? "");
+  }
+
+  get token(): string | undefined {
+    return this.#token;
+  }
+
+  /** A token to be tried; it is kept once the server took it. */
+  offer(token: string): void {
+    this.#token = token.trim() || undefined;
+  }
+
+  /** The server took the token, or wants none. */
+  accept(): void {
+    this.#write(TOKEN, this.#token);
+    this.#lock.set(undefined);
+  }
+
+  /** The server refused `given`. That of one which was replaced meanwhile is no news. */
+  refuse(given: string | undefined, complaint?: string): void {
+    if (given !== this.#token) return;
+    this.#write(TOKEN, undefined);
+    this.#lock.set(given === undefined || complaint === undefined ? {} : { complaint });
+  }
+
+  /** Leaves nothing of the token on this device. */
+  forget(): void {
+    this.#token = undefined;
+    this.#write(TOKEN, undefined);
+    this.#lock.set({});
+  }
+
+  rename(name: string): void {
+    this.#write(NAME, name.trim());
+    this.#name.set(name.trim());
+  }
+
+  #read(name: string): string | undefined {
+    try {
+      return this.#keeper.getItem(name) || undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #write(name: string, value: string | undefined): void {
+    try {
+      if (value) this.#keeper.setItem(name, value);
+      else this.#keeper.removeItem(name);
+    } catch {
+      // A private window: it is asked for again next time.
+    }
+  }
+}

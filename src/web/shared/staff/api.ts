@@ -1,0 +1,167 @@
+/**
+ * Owns how a staff page speaks to the baristas' port.
+ * Always holds: every call answers with a value: done, refused with a problem, locked (a token is wanted), or away. None throws.
+ */
+import type { Order, Status } from "../../../orders/order.ts";
+import type { Coffee } from "../../../shop/menu.ts";
+import type { ShopPatch, ShopSettings } from "../../../shop/settings.ts";
+import type { Opened } from "./live.ts";
+import type { ShopClock } from "./clock.ts";
+
+/** RFC 9457, as the server says it. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: readonly { readonly field: string; readonly detail: string }[];
+  readonly order_status?: Status;
+}
+
+export type Answer<Value> =
+  | { readonly kind: "done"; readonly value: Value }
+  | { readonly kind: "refused"; readonly problem: Problem }
+  | { readonly kind: "locked" }
+  | { readonly kind: "away" };
+
+/** `GET /shop`. */
+export interface Settings extends ShopSettings {
+  /** How long a started order stays with its barista. */
+  readonly lease_seconds: number;
+  readonly open_orders: number;
+}
+
+export type { Coffee, ShopPatch as SettingsChange };
+
+/** `GET /queue`. */
+export interface QueueCounts {
+  readonly depth: number;
+  readonly brewing: number;
+  readonly oldest_waiting_seconds: number | null;
+  readonly held: number;
+}
+
+/** `GET /code`. */
+export interface Code {
+  readonly code: string;
+  readonly url: string;
+  readonly qr_svg: string;
+  readonly remaining: number;
+  readonly changes_at: string;
+}
+
+/** A server waits up to half a minute for its storage before it gives up; then there is nothing to wait for. */
+const PATIENCE_MS = 35_000;
+
+export interface StaffApiOptions {
+  /** The token now, if there is one. */
+  readonly readToken: () => string | undefined;
+  /** The server wants a token, does not take this one (`given`), or has had too many wrong ones to look at it. */
+  readonly onLocked: (given: string | undefined, problem: Problem | undefined) => void;
+  readonly clock: Pick<ShopClock, "learn">;
+  readonly fetch?: (path: string, init: RequestInit) => Promise<Response>;
+}
+
+interface Asking {
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH";
+  readonly json?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.fetch }: StaffApiOptions) {
+  /** Whether the server has taken a token: then 429 passes, else it is about the token. */
+  let hasWorked = false;
+
+  /** Sends a request with the token. */
+  async function send(path: string, init: RequestInit): Promise<Response | "locked" | "away"> {
+    const token = readToken();
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
+    try {
+      const response = await fetch(path, { ...init, headers, cache: "no-store" });
+      clock.learn(response.headers.get("date"));
+      if (response.status === 401 || (response.status === 429 && !hasWorked)) {
+        hasWorked = false;
+        onLocked(token, await readProblem(response));
+        return "locked";
+      }
+      hasWorked ||= response.ok;
+      return response;
+    } catch {
+      return "away";
+    }
+  }
+
+  async function call<Value>(path: string, { method = "GET", json, headers }: Asking = {}): Promise<Answer<Value>> {
+    const response = await send(path, {
+      method,
+      headers: { ...headers, ...(json ? { "Content-Type": "application/json" } : undefined) },
+      body: json ? JSON.stringify(json) : null,
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    if (!(response instanceof Response)) return { kind: response };
+    try {
+      if (response.ok) return { kind: "done", value: (await response.json()) as Value };
+    } catch {
+      return { kind: "away" };
+    }
+    const problem = await readProblem(response);
+    return problem ? { kind: "refused", problem } : { kind: "away" };
+  }
+
+  const change = (verb: string, query: Readonly<Record<string, string>>) =>
+    call<Order>(`/${verb}/?${new URLSearchParams(query)}`, { method: "POST" });
+
+  return {
+    /** The same `claim` (UUID) again gets the same order: for asking again after no answer. */
+    start: (barista: string, claim: string, orderId?: string) => {
+      const query = new URLSearchParams({ barista, ...(orderId === undefined ? undefined : { order_id: orderId }) });
+      return call<Order>(`/start/?${query}`, { headers: { "Idempotency-Key": claim } });
+    },
+    finish: (barista: string, orderId: string) => change("finish", { barista, order_id: orderId }),
+    release: (barista: string, orderId: string) => change("release", { barista, order_id: orderId }),
+    extend: (barista: string, orderId: string) => change("extend", { barista, order_id: orderId }),
+    cancel: (barista: string, orderId: string, reason: string) =>
+      change("cancel", { barista, order_id: orderId, reason }),
+
+    find: (orderId: string) => call<Order>(`/order/${orderId}`),
+    queue: () => call<QueueCounts>("/queue"),
+    settings: () => call<Settings>("/shop"),
+    changeSettings: (wish: ShopPatch) => call<Settings>("/shop", { method: "PATCH", json: wish }),
+    coffees: () => call<{ readonly coffees: readonly Coffee[] }>("/coffees"),
+    putCoffee: ({ id, ...coffee }: Coffee) =>
+      call<Coffee>(`/coffees/${encodeURIComponent(id)}`, { method: "PUT", json: coffee }),
+    code: () => call<Code>("/code"),
+
+    /** All orders of a state that were placed since `from` (RFC 3339), page by page. */
+    search: async (status: Status, from: string): Promise<Answer<readonly Order[]>> => {
+      const orders: Order[] = [];
+      const query = new URLSearchParams({ status, from, limit: "200" });
+      for (;;) {
+        const page = await call<{ readonly orders: readonly Order[]; readonly cursor: string | null }>(
+          `/order/?${query}`,
+        );
+        if (page.kind !== "done") return page;
+        orders.push(...page.value.orders);
+        if (page.value.cursor === null) return { kind: "done", value: orders };
+        query.set("cursor", page.value.cursor);
+      }
+    },
+
+    /** The shop's events, from now or after the last one heard. */
+    listen: async (lastEventId: string | undefined, signal: AbortSignal): Promise<Opened> => {
+      const headers = lastEventId === undefined ? undefined : { "Last-Event-ID": lastEventId };
+      const response = await send("/events", { ...(headers ? { headers } : undefined), signal });
+      if (!(response instanceof Response)) return { kind: response };
+      return response.ok && response.body ? { kind: "open", body: response.body } : { kind: "away" };
+    },
+  };
+}
+
+async function readProblem(response: Response): Promise<Problem | undefined> {
+  try {
+    return (await response.json()) as Problem;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Owns the orders that a staff page shows: a snapshot, and every event since.
+ * Always holds: what events tell while an answer is on its way, of one order or of all, is newer than the answer, and an order that was ready or
+ * cancelled is never open again, however late an older event or answer comes.
+ */
+import { writable, type Readable } from "svelte/store";
+import type { Order, Status } from "../../../orders/order.ts";
+
+/** An order, and since when its barista has it (ms since 1970): from its start, or from the last "still on it". */
+export interface FloorOrder extends Order {
+  readonly leasedMs?: number;
+}
+
+/** A snapshot, or the answer to a verb, on its way. `states`: those that it covers, all by default. */
+interface Sync {
+  /** Takes one order, where that was all that was asked for. `leasedMs`: a lease that began then. */
+  readonly take: (order: Order, leasedMs?: number) => void;
+  readonly end: (orders: readonly Order[], fromMs: number, states?: readonly Status[]) => void;
+  readonly abandon: () => void;
+}
+
+/** How many final orders are remembered, so that nothing late opens them again. */
+const FINAL_KEPT = 1000;
+
+export class Floor {
+  readonly #orders = new Map<string, FloorOrder>();
+  readonly #final = new Set<string>();
+  /** Of each snapshot on its way: the orders that were told of since it was asked for. */
+  readonly #touched = new Set<Set<string>>();
+  readonly #kept: ReadonlySet<Status>;
+  readonly #store = writable<readonly FloorOrder[]>([]);
+  readonly orders: Readable<readonly FloorOrder[]> = { subscribe: this.#store.subscribe };
+
+  /** `kept`: the states in which orders are shown. */
+  constructor(kept: readonly Status[]) {
+    this.#kept = new Set(kept);
+  }
+
+  find(orderId: string): FloorOrder | undefined {
+    return this.#orders.get(orderId);
+  }
+
+  /** An order as an event tells it. `leasedMs`: a lease that began then. */
+  put(order: Order, leasedMs?: number): void {
+    for (const touched of this.#touched) touched.add(order.order_id);
+    this.#set(order, leasedMs);
+    this.#tell();
+  }
+
+  /** To be called before anything is asked for: `end` takes it once it is whole, with all that was placed since `fromMs`. */
+  beginSync(): Sync {
+    const touched = new Set<string>();
+    this.#touched.add(touched);
+    const abandon = (): void => void this.#touched.delete(touched);
+    return {
+      abandon,
+      take: (order, leasedMs) => {
+        abandon();
+        if (!touched.has(order.order_id)) this.put(order, leasedMs);
+      },
+      end: (orders, fromMs, states = [...this.#kept]) => {
+        abandon();
+        const found = new Set(orders.map(({ order_id }) => order_id));
+        for (const { order_id: id, placed_at, status } of this.#orders.values()) {
+          const isMissing = states.includes(status) && Date.parse(placed_at) >= fromMs && !found.has(id);
+          if (isMissing && !touched.has(id)) this.#orders.delete(id);
+        }
+        for (const order of orders) if (!touched.has(order.order_id)) this.#set(order);
+        this.#tell();
+      },
+    };
+  }
+
+  #set(order: Order, leasedMs = 0): void {
+    const id = order.order_id;
+    const isFinal = order.status === "ready" || order.status === "cancelled";
+    if (this.#final.has(id) && !isFinal) return;
+    if (isFinal) this.#remember(id);
+    if (!this.#kept.has(order.status)) {
+      this.#orders.delete(id);
+      return;
+    }
+    if (order.status !== "brewing") {
+      this.#orders.set(id, order);
+      return;
+    }
+    const before = this.#orders.get(id)?.leasedMs ?? 0;
+    this.#orders.set(id, { ...order, leasedMs: Math.max(leasedMs, before, Date.parse(order.started_at ?? "") || 0) });
+  }
+
+  #remember(id: string): void {
+    this.#final.add(id);
+    if (this.#final.size <= FINAL_KEPT) return;
+    for (const oldest of this.#final) {
+      this.#final.delete(oldest);
+      return;
+    }
+  }
+
+  #tell(): void {
+    this.#store.set([...this.#orders.values()]);
+  }
+}
+
+/** Orders in the order of the queue: by the day and the number, which is from 1 each day. */
+export function inQueueOrder<Shown extends Order>(orders: readonly Shown[]): Shown[] {
+  return orders.toSorted(
+    (one, other) =>
+      one.placed_at.slice(0, 10).localeCompare(other.placed_at.slice(0, 10)) || (one.number ?? 0) - (other.number ?? 0),
+  );
+}
+
+/** Those of a state, in the order of the queue. */
+export function inState<Shown extends Order>(orders: readonly Shown[], status: Status): Shown[] {
+  return inQueueOrder(orders.filter((order) => order.status === status));
+}

@@ -1,0 +1,98 @@
+/** Owns the tests of history.ts and of redis/read-events.lua. */
+import { expect, test } from "bun:test";
+import { createHistory, type History, type HistoryPage } from "../../src/events/history.ts";
+import type { Wanted } from "../../src/events/event.ts";
+import { Stage } from "./stage.ts";
+
+async function open(): Promise<{ stage: Stage; history: History }> {
+  const stage = await Stage.open();
+  const { run } = await stage.redis();
+  return { stage, history: createHistory(run) };
+}
+
+const idsOf = ({ events }: HistoryPage): string[] => events.map(({ id }) => id);
+
+/** Reads all pages; resolves to the ids, and how many pages there were. */
+async function readAll(history: History, wanted: Wanted, after = "0-0"): Promise<{ ids: string[]; pages: number }> {
+  const ids: string[] = [];
+  for (let pages = 1; ; pages += 1) {
+    const page = await history.readAfter(after, wanted);
+    ids.push(...idsOf(page));
+    if (page.upTo === page.newest) return { ids, pages };
+    after = page.upTo;
+  }
+}
+
+test("where nothing was ever told, nothing is newest and nothing is missing", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  expect(await history.findNewest()).toBe("0-0");
+  expect(await history.isMissingAfter("5-0")).toBe(false);
+  const page = await history.readAfter("5-0", {});
+  expect(page).toEqual({ events: [], upTo: "5-0", newest: "0-0", isMissing: false });
+});
+
+test("a page tells events as they were appended", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const first = await stage.append({ type: "order.placed", orderId: "a", data: '{"number":1}' });
+  const second = await stage.append({ type: "shop.changed", data: '{"open":true}' });
+  expect(await history.findNewest()).toBe(second);
+  expect(await history.readAfter("0-0", {})).toEqual({
+    events: [
+      { id: first, type: "order.placed", orderId: "a", data: '{"number":1}' },
+      { id: second, type: "shop.changed", orderId: "", data: '{"open":true}' },
+    ],
+    upTo: second,
+    newest: second,
+    isMissing: false,
+  });
+  expect(idsOf(await history.readAfter(first, {}))).toEqual([second]);
+  expect(await history.readAfter(second, {})).toMatchObject({ events: [], upTo: second, newest: second });
+});
+
+test("pages are bounded, and together tell everything once and in order", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const ids = await stage.appendMany(1000);
+  const read = await readAll(history, {});
+  expect(read.ids).toEqual(ids);
+  expect(read.pages).toBeGreaterThan(2);
+  // What is not wanted is looked at all the same.
+  expect(await readAll(history, { orderId: "nobody's" })).toEqual({ ids: [], pages: read.pages });
+});
+
+test("only what is wanted is told: of an order, of some types, or both", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const placed = await stage.append({ type: "order.placed", orderId: "a" });
+  const others = await stage.append({ type: "order.placed", orderId: "aa" });
+  const changed = await stage.append({ type: "shop.changed" });
+  const finished = await stage.append({ type: "order.finished", orderId: "a" });
+  const read = async (wanted: Wanted): Promise<string[]> => (await readAll(history, wanted)).ids;
+  expect(await read({ orderId: "a" })).toEqual([placed, finished]);
+  expect(await read({ types: ["order.placed"] })).toEqual([placed, others]);
+  expect(await read({ types: ["shop.changed", "order.finished"] })).toEqual([changed, finished]);
+  expect(await read({ types: ["order"] })).toEqual([]);
+  expect(await read({ orderId: "a", types: ["order.finished", "shop.changed"] })).toEqual([finished]);
+});
+
+test("whoever asks for more than is kept is told so; others are not", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const ids = await stage.appendMany(10);
+  expect(await history.isMissingAfter("0-0")).toBe(false);
+  await stage.outside.xtrim(stage.key, "MAXLEN", 4);
+  const missing = await Promise.all(["0-0", ...ids].map((id) => history.isMissingAfter(id)));
+  expect(missing).toEqual([...Array.from({ length: 7 }, () => true), false, false, false, false]);
+  const page = await history.readAfter(ids[2] ?? "", {});
+  expect({ isMissing: page.isMissing, ids: idsOf(page) }).toEqual({ isMissing: true, ids: ids.slice(6) });
+});
+
+test("an id that is yet to come tells nothing", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const newest = await stage.append();
+  const future = "999999999999999-0";
+  expect(await history.readAfter(future, {})).toEqual({ events: [], upTo: future, newest, isMissing: false });
+});

@@ -1,0 +1,191 @@
+/**
+ * Owns what the tests of events share: a shop's stream on a real Redis that a test writes to, feeds on it, and who listens to them.
+ * Always holds: what a test opened here is closed when the test ends; a frame that breaks the wire format fails the test that got it.
+ */
+import { createParser } from "eventsource-parser";
+import type { Redis } from "ioredis";
+import { EVENT_TYPES, type EventId, type Wanted } from "../../src/events/event.ts";
+import { EventFeed, type Listener, type Place } from "../../src/events/feed.ts";
+import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
+import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
+
+/** An event as it is read off the wire. */
+export interface WireEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly subject?: string;
+  readonly time?: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Reads frames, in whatever pieces they come, as strictly as the design spells them. */
+export function createReader(heard: (event: WireEvent) => void, comment: () => void = () => {}) {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const parser = createParser({
+    onEvent: ({ id = "", event = "", data }) => heard(readWireEvent(id, event, data)),
+    onComment: comment,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  return (bytes: Uint8Array): void => parser.feed(decoder.decode(bytes, { stream: true }));
+}
+
+function readWireEvent(frameId: string, frameType: string, text: string): WireEvent {
+  const fail = (why: string): never => {
+    throw new Error(`${why}: ${frameId} ${frameType} ${text}`);
+  };
+  const { specversion, id, source, type, subject, time, datacontenttype, data, ...more } = JSON.parse(text) as Record<
+    string,
+    unknown
+  >;
+  if (specversion !== "1.0" || datacontenttype !== "application/json" || Object.keys(more).length > 0) {
+    fail("no CloudEvent of ours");
+  }
+  if (!String(source).startsWith("/shops/")) fail("without a source");
+  if (type !== frameType) fail("its type is another than the frame's");
+  if (typeof data !== "object" || data === null) return fail("without data");
+  const told = { type: frameType, data: data as WireEvent["data"] };
+  if (type === "events.missed") return frameId === "" ? { ...told, id: "" } : fail("a frame that can be come back to");
+
+  if (id !== frameId) fail("its id is another than the frame's");
+  if (!(EVENT_TYPES as readonly unknown[]).includes(type)) fail("an unknown type");
+  if (time !== new Date(Number.parseInt(frameId, 10)).toISOString()) fail("another time than its id's");
+  if (frameType.startsWith("order.") !== (subject !== undefined)) fail("a subject that does not fit");
+  if (typeof subject === "string" && told.data.order_id !== subject) fail("an order with another id");
+  return { ...told, id: frameId, time: String(time), ...(typeof subject === "string" ? { subject } : {}) };
+}
+
+/** What a test appends. */
+export interface Draft {
+  readonly type?: string;
+  readonly orderId?: string;
+  readonly data?: string;
+}
+
+export class Stage implements AsyncDisposable {
+  readonly shop = `test-${crypto.randomUUID()}`;
+  readonly server: TestRedis;
+  /** A stranger's connection, to write with and to look with. */
+  readonly outside: Redis;
+  readonly key = `{${this.shop}}:events`;
+  readonly #opened: (() => void)[] = [];
+
+  private constructor(server: TestRedis) {
+    this.server = server;
+    this.outside = server.connect();
+  }
+
+  static async open(server?: TestRedis): Promise<Stage> {
+    return new Stage(server ?? (await sharedRedis()));
+  }
+
+  async redis(): Promise<ShopRedis> {
+    const address = { url: this.server.url };
+    const redis = await openRedis({ address, shop: this.shop, outageSeconds: 5, log: silent });
+    this.#opened.push(() => redis.close());
+    return redis;
+  }
+
+  /** Opens one more replica's feed. */
+  async feed(mostListeners?: number): Promise<EventFeed> {
+    const feed = new EventFeed(await this.redis(), this.shop, mostListeners);
+    this.#opened.push(() => feed.close());
+    return feed;
+  }
+
+  /** Appends an event as `append_to_events` does; `*` or the id it shall have. */
+  async append({ type = "order.placed", orderId = "a", data = "{}" }: Draft = {}, id = "*"): Promise<EventId> {
+    const orderIdOrNone = type.startsWith("order.") ? orderId : "";
+    const fields = ["type", type, "order_id", orderIdOrNone, "data", data === "{}" ? '{"n":1}' : data];
+    return (await this.outside.xadd(this.key, id, ...fields)) ?? "";
+  }
+
+  /** Appends so many in one go; resolves to their ids. */
+  async appendMany(count: number, draft?: Draft): Promise<EventId[]> {
+    return await Promise.all(Array.from({ length: count }, () => this.append(draft)));
+  }
+
+  /** The ids of this shop's connections that read events. */
+  async connections(): Promise<string[]> {
+    const list = String(await this.outside.client("LIST"));
+    return list
+      .split("\n")
+      .filter((line) => line.includes(` name=longpour:${this.shop}:events `))
+      .map((line) => /^id=(\d+)/.exec(line)?.[1] ?? "");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#opened.toReversed()) close();
+    this.outside.disconnect();
+  }
+}
+
+/** Somebody who listens, in memory, and reads at once unless told to be behind. */
+export class Ear implements Listener {
+  readonly heard: WireEvent[] = [];
+  ended = 0;
+  /** How many writes it took. */
+  writes = 0;
+  readonly place: Place;
+  /** Called for each event. */
+  onEvent: (event: WireEvent) => void = () => {};
+  readonly #read = createReader((event) => {
+    this.heard.push(event);
+    this.onEvent(event);
+  });
+  #behind: ReturnType<typeof Promise.withResolvers<void>> | undefined;
+
+  private constructor(place: Place) {
+    this.place = place;
+  }
+
+  /** Takes a place and follows. */
+  static async listen(feed: EventFeed, wanted: Wanted = {}, after?: EventId): Promise<Ear> {
+    const ear = await Ear.sit(feed);
+    ear.follow(wanted, after);
+    return ear;
+  }
+
+  /** Takes a place. */
+  static async sit(feed: EventFeed): Promise<Ear> {
+    const outcome = await feed.takePlace();
+    if (outcome.kind !== "taken") throw new Error(`no place: ${outcome.kind}`);
+    return new Ear(outcome.place);
+  }
+
+  get ids(): string[] {
+    return this.heard.map(({ id }) => id);
+  }
+
+  get types(): string[] {
+    return this.heard.map(({ type }) => type);
+  }
+
+  follow(wanted: Wanted = {}, after?: EventId): void {
+    this.place.follow({ listener: this, wanted, after });
+  }
+
+  fallBehind(): void {
+    this.#behind = Promise.withResolvers();
+  }
+
+  catchUp(): void {
+    this.#behind?.resolve();
+    this.#behind = undefined;
+  }
+
+  send(frames: Uint8Array): void {
+    if (this.ended > 0) throw new Error("told something after its end");
+    this.writes += 1;
+    this.#read(frames);
+  }
+
+  caughtUp(): Promise<void> | undefined {
+    return this.#behind?.promise;
+  }
+
+  end(): void {
+    this.ended += 1;
+  }
+}

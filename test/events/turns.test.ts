@@ -1,0 +1,51 @@
+/** Owns the tests of turns.ts. */
+import { expect, test } from "bun:test";
+import { Turns } from "../../src/events/turns.ts";
+import { until } from "../support/until.ts";
+
+const short = (): boolean => false;
+
+/** A task that a test ends, and whether it has begun. */
+function task() {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const state = { hasBegun: false, end: resolve, fail: reject, run: () => promise };
+  state.run = () => {
+    state.hasBegun = true;
+    return promise;
+  };
+  return state;
+}
+
+test("two run at once, the others in their order", async () => {
+  const turns = new Turns();
+  const tasks = Array.from({ length: 5 }, task);
+  const done = tasks.map(({ run }) => turns.run(run, short));
+  const begun = (): boolean[] => tasks.map(({ hasBegun }) => hasBegun);
+  await until(() => tasks[1]?.hasBegun === true, "two have begun");
+  expect(begun()).toEqual([true, true, false, false, false]);
+  tasks[1]?.end();
+  await until(() => tasks[2]?.hasBegun === true, "the third has begun");
+  expect(begun()).toEqual([true, true, true, false, false]);
+  for (const { end } of tasks) end();
+  await Promise.all(done);
+});
+
+test("a task that fails gives its turn back, and tells its failure", async () => {
+  const turns = new Turns();
+  const fails = (): Promise<void> => Promise.reject(new Error("no luck"));
+  const failed = await Promise.allSettled(Array.from({ length: 4 }, () => turns.run(fails, short)));
+  expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected", "rejected"]);
+  expect(await turns.run(async () => 5, short)).toBe(5);
+});
+
+test("after a long one, whoever is next waits twice as long as it took", async () => {
+  const turns = new Turns();
+  const long = async (): Promise<void> => Bun.sleep(10);
+  const begunAt = performance.now();
+  const all = Array.from({ length: 4 }, () => turns.run(long, () => true));
+  await Promise.all(all.slice(0, 2));
+  const firstTook = performance.now() - begunAt;
+  await Promise.all(all);
+  // Two pairs of 10 ms, and a rest of 20 ms between: timers may be late, and are early by no more than a millisecond.
+  expect(performance.now() - begunAt - firstTook).toBeGreaterThanOrEqual(28);
+});

@@ -1,0 +1,45 @@
+/** Who may use the baristas' port: tokens, guesses, and pages of other sites. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { ask, expectProblem, type Answer } from "../support/http.ts";
+import { startServer } from "../support/server.ts";
+
+setDefaultTimeout(60_000);
+
+const TOKEN = "hush-hush-42";
+
+function expectRefusal(answer: Answer, status: number, name: string): void {
+  expect(expectProblem(answer, status).type).toBe(`urn:longpour:problem:${name}`);
+}
+
+test("after ten wrong tokens an address is not listened to for the rest of a minute; another one is", async () => {
+  const server = await startServer({ STAFF_TOKEN: TOKEN, BARISTA_HOST: "127.0.0.1", TRUSTED_PROXIES: "127.0.0.1" });
+  const guess = (token: string, address: string) =>
+    ask(`${server.baristas}/queue`, { headers: { Authorization: `Bearer ${token}`, "X-Forwarded-For": address } });
+  for (let index = 0; index < 10; index += 1) {
+    const answer = await guess(`guess-${index}`, "203.0.113.5");
+    expectRefusal(answer, 401, "unauthorized");
+    expect(answer.headers["www-authenticate"]).toContain("Bearer");
+  }
+  for (const token of ["guess-10", TOKEN]) {
+    const answer = await guess(token, "203.0.113.5");
+    expectRefusal(answer, 429, "too_many_tokens");
+    expect(Number(answer.headers["retry-after"])).toBeGreaterThan(50);
+  }
+  expect((await guess(TOKEN, "203.0.113.6")).status).toBe(200);
+  // Who sends none has not guessed.
+  expectRefusal(await ask(`${server.baristas}/queue`), 401, "unauthorized");
+  expect((await ask(`${server.baristas}/livez`)).status).toBe(200);
+  await server.stop();
+});
+
+test("without a token, pages of other sites in this machine's browsers are refused, and nobody else", async () => {
+  const server = await startServer();
+  const from = (site: string, path: string, method = "GET") =>
+    ask(server.baristas + path, { method, headers: { "Sec-Fetch-Site": site } });
+  expectRefusal(await from("cross-site", "/start/"), 403, "cross_site");
+  expectRefusal(await from("cross-site", "/shop", "PATCH"), 403, "cross_site");
+  for (const path of ["/", "/board", "/swagger", "/livez"]) expect((await from("cross-site", path)).status).toBe(200);
+  for (const site of ["same-origin", "same-site", "none"]) expect((await from(site, "/queue")).status).toBe(200);
+  expect((await ask(`${server.baristas}/queue`)).status).toBe(200);
+  await server.stop();
+});

@@ -1,0 +1,158 @@
+/** The staff token on a device, and how the pages speak to the shop with it. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { get } from "svelte/store";
+import { Access, type Keeper } from "../../src/web/shared/staff/access.ts";
+import { createStaffApi } from "../../src/web/shared/staff/api.ts";
+import { createShopClock } from "../../src/web/shared/staff/clock.ts";
+
+const kept = new Map<string, string>();
+const keeper: Keeper = {
+  getItem: (name) => kept.get(name) ?? null,
+  setItem: (name, value) => void kept.set(name, value),
+  removeItem: (name) => void kept.delete(name),
+};
+
+beforeEach(() => kept.clear());
+
+describe("the token", () => {
+  test("is asked for once it is refused, kept once it is taken, and there after a reload", () => {
+    const access = new Access(keeper);
+    expect(get(access.lock)).toBeUndefined();
+    access.refuse(undefined, "Send a token.");
+    expect(get(access.lock)).toEqual({});
+    access.offer(" right ");
+    expect([access.token, kept.size]).toEqual(["right", 0]);
+    access.accept();
+    expect(get(access.lock)).toBeUndefined();
+    expect(new Access(keeper).token).toBe("right");
+  });
+
+  test("that is wrong is not kept, and said to be wrong", () => {
+    const access = new Access(keeper);
+    access.offer("wrong");
+    access.refuse("wrong", "This is not the staff token.");
+    expect(get(access.lock)).toEqual({ complaint: "This is not the staff token." });
+    expect(kept.size).toBe(0);
+  });
+
+  test("that was replaced may be refused late: nothing happens", () => {
+    const access = new Access(keeper);
+    access.offer("old");
+    access.offer("new");
+    access.accept();
+    access.refuse("old", "This is not the staff token.");
+    expect(get(access.lock)).toBeUndefined();
+    expect(new Access(keeper).token).toBe("new");
+  });
+
+  test("can be forgotten", () => {
+    const access = new Access(keeper);
+    access.offer("right");
+    access.accept();
+    access.forget();
+    expect([access.token, kept.size, get(access.lock)]).toEqual([undefined, 0, {}]);
+  });
+});
+
+test("a device that keeps nothing still works", () => {
+  const refuse = (): never => {
+    throw new Error("no storage in a private window");
+  };
+  const access = new Access({ getItem: refuse, setItem: refuse, removeItem: refuse });
+  access.offer("right");
+  access.accept();
+  access.rename(" Ada ");
+  expect([access.token, get(access.name)]).toEqual(["right", "Ada"]);
+});
+
+describe("what the shop answers", () => {
+  let server: ReturnType<typeof Bun.serve>;
+  let requests: { readonly path: string; readonly token: string | null }[];
+  let answer: () => Response;
+  let locked: (string | undefined)[];
+  let token: string | undefined;
+
+  beforeEach(() => {
+    requests = [];
+    locked = [];
+    token = undefined;
+    server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) => {
+        const { pathname, search } = new URL(request.url);
+        requests.push({ path: pathname + search, token: request.headers.get("authorization") });
+        return answer();
+      },
+    });
+  });
+
+  afterEach(() => server.stop(true));
+
+  const api = () =>
+    createStaffApi({
+      readToken: () => token,
+      onLocked: (given, problem) => locked.push(`${given}: ${problem?.detail}`),
+      clock: createShopClock(),
+      fetch: (path, init) => fetch(new URL(path, server.url), init),
+    });
+  const problem = (status: number, detail: string): Response =>
+    Response.json({ type: "urn:longpour:problem:any", title: "No", status, detail }, { status });
+
+  test("is a value, with the token sent along", async () => {
+    token = "right";
+    answer = () => Response.json({ queue: "default", depth: 3 });
+    expect(await api().queue()).toEqual({ kind: "done", value: { queue: "default", depth: 3 } as never });
+    expect(requests).toEqual([{ path: "/queue", token: "Bearer right" }]);
+  });
+
+  test("is a refusal with its problem", async () => {
+    answer = () => problem(409, "The order is ready.");
+    expect(await api().finish("Ada", "order-17")).toMatchObject({
+      kind: "refused",
+      problem: { status: 409, detail: "The order is ready." },
+    });
+    expect(requests).toEqual([{ path: "/finish/?barista=Ada&order_id=order-17", token: null }]);
+  });
+
+  test("may be that a token is wanted, or too many were wrong", async () => {
+    answer = () => problem(401, "Send a token.");
+    expect(await api().queue()).toEqual({ kind: "locked" });
+    token = "wrong";
+    answer = () => problem(429, "Too many wrong tokens.");
+    expect(await api().queue()).toEqual({ kind: "locked" });
+    expect(locked).toEqual(["undefined: Send a token.", "wrong: Too many wrong tokens."]);
+  });
+
+  test("429 does not lock out whose token is right", async () => {
+    token = "right";
+    const calls = api();
+    answer = () => Response.json({});
+    await calls.queue();
+    answer = () => problem(429, "Too many.");
+    expect(await calls.queue()).toMatchObject({ kind: "refused", problem: { status: 429 } });
+    expect(locked).toEqual([]);
+  });
+
+  test("may be none, or none that a page can read", async () => {
+    answer = () => new Response("<html>", { status: 502 });
+    expect(await api().queue()).toEqual({ kind: "away" });
+    answer = () => new Response("{", { status: 200 });
+    expect(await api().queue()).toEqual({ kind: "away" });
+    await server.stop(true);
+    expect(await api().queue()).toEqual({ kind: "away" });
+  });
+
+  test("comes page by page in a search", async () => {
+    const pages = [
+      { orders: [{ order_id: "a" }], cursor: "a" },
+      { orders: [{ order_id: "b" }], cursor: null },
+    ];
+    answer = () => Response.json(pages[requests.length - 1]);
+    expect(await api().search("queued", "2026-11-20T00:00:00Z")).toEqual({
+      kind: "done",
+      value: [{ order_id: "a" }, { order_id: "b" }] as never,
+    });
+    expect(requests.map(({ path }) => new URLSearchParams(path.split("?")[1]).get("cursor"))).toEqual([null, "a"]);
+  });
+});

@@ -1,0 +1,169 @@
+/** The connection of a staff page, against a server of server-sent events that is cut, silent, locked or away. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { Live, type Connection, type LiveOptions } from "../../src/web/shared/staff/live.ts";
+import { until } from "../support/until.ts";
+
+/** Each request that came, and the way to write to it. */
+interface Guest {
+  readonly lastEventId: string | null;
+  readonly write: (text: string) => void;
+  readonly cut: () => void;
+  hasLeft: boolean;
+}
+
+let server: ReturnType<typeof Bun.serve>;
+let guests: Guest[];
+let live: Live | undefined;
+let heard: string[];
+let connections: Connection[];
+let loads: number;
+
+beforeEach(() => {
+  guests = [];
+  heard = [];
+  connections = [];
+  loads = 0;
+  server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: receive });
+});
+
+afterEach(async () => {
+  live?.stop();
+  await server.stop(true);
+});
+
+function receive(request: Request): Response {
+  const encoder = new TextEncoder();
+  let guest: Guest | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      guest = {
+        lastEventId: request.headers.get("last-event-id"),
+        write: (text) => controller.enqueue(encoder.encode(text)),
+        cut: () => controller.close(),
+        hasLeft: false,
+      };
+      guests.push(guest);
+      // Without a first chunk, Bun keeps back the answer's head.
+      guest.write(": hello\n\n");
+    },
+    cancel() {
+      if (guest) guest.hasLeft = true;
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+}
+
+function open(options: Partial<LiveOptions> = {}): void {
+  live = new Live({
+    open: async (lastEventId, signal) => {
+      const headers = lastEventId === undefined ? undefined : { "Last-Event-ID": lastEventId };
+      const response = await fetch(server.url, { signal, ...(headers ? { headers } : undefined) });
+      return response.body ? { kind: "open", body: response.body } : { kind: "away" };
+    },
+    load: async () => {
+      loads += 1;
+      return true;
+    },
+    onEvent: ({ id, type }) => heard.push(`${id} ${type}`),
+    onConnection: (connection) => connections.push(connection),
+    shortestPauseMs: 5,
+    ...options,
+  });
+  live.start();
+}
+
+function frame(id: string, type = "order.placed"): string {
+  const event = { specversion: "1.0", id, type, time: "2026-11-20T09:00:00.000Z", data: {} };
+  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+const untilGuests = (count: number) => until(() => guests.length === count, `${count} connections`);
+const untilHeard = (count: number) => until(() => heard.length === count, `${count} events`);
+
+test("events are heard, whatever pieces they come in", async () => {
+  open();
+  await untilGuests(1);
+  const text = frame("1-0") + ": still here\n\n" + frame("2-0", "shop.changed");
+  for (const piece of text.match(/[^]{1,7}/g) ?? []) {
+    guests[0]?.write(piece);
+    await Bun.sleep(0);
+  }
+  await untilHeard(2);
+  expect(heard).toEqual(["1-0 order.placed", "2-0 shop.changed"]);
+  expect(connections).toEqual(["connecting", "live"]);
+});
+
+test("a cut connection goes on after the last event, with a new snapshot", async () => {
+  open();
+  await untilGuests(1);
+  expect(guests[0]?.lastEventId).toBeNull();
+  guests[0]?.write(frame("1-0"));
+  await untilHeard(1);
+  guests[0]?.cut();
+  await untilGuests(2);
+  expect(guests[1]?.lastEventId).toBe("1-0");
+  guests[1]?.write(frame("2-0"));
+  await untilHeard(2);
+  expect(loads).toBe(2);
+  expect(connections).toEqual(["connecting", "live", "lost", "live"]);
+});
+
+test("a silent connection is taken for lost; a comment is not silence", async () => {
+  open({ silenceMs: 150 });
+  await untilGuests(1);
+  for (let comments = 0; comments < 5; comments += 1) {
+    guests[0]?.write(": still here\n\n");
+    await Bun.sleep(50);
+  }
+  expect(guests).toHaveLength(1);
+  await untilGuests(2);
+  await until(() => guests[0]?.hasLeft === true, "the silent one is let go");
+});
+
+test("without a snapshot a connection is no good", async () => {
+  open({ load: async () => (loads += 1) >= 3 });
+  await until(() => connections.at(-1) === "live", "it is live");
+  expect(connections).toEqual(["connecting", "lost", "lost", "live"]);
+  await until(() => guests.filter(({ hasLeft }) => hasLeft).length === 2, "the others are let go");
+});
+
+describe("a server that is away", () => {
+  test("is asked again and again, and at once by who hurries", async () => {
+    let asked = 0;
+    open({
+      open: async () => {
+        asked += 1;
+        return { kind: "away" };
+      },
+      shortestPauseMs: 60_000,
+    });
+    await until(() => asked === 1, "it was asked");
+    // Once it is waiting.
+    await until(() => connections.at(-1) === "lost", "it is lost");
+    live?.hurry();
+    await until(() => asked === 2, "it was asked again");
+  });
+
+  test("is asked no more once a token is wanted, until it is started again", async () => {
+    let asked = 0;
+    open({
+      open: async () => {
+        asked += 1;
+        return { kind: asked === 1 ? "locked" : "away" };
+      },
+    });
+    await until(() => connections.at(-1) === "locked", "it is locked");
+    expect(asked).toBe(1);
+    live?.start();
+    await until(() => asked > 1, "it is asked again");
+  });
+});
+
+test("stopping hangs up, and tells nothing more", async () => {
+  open();
+  await until(() => connections.at(-1) === "live", "it is live");
+  live?.stop();
+  await until(() => guests[0]?.hasLeft === true, "it has left");
+  expect(connections).toEqual(["connecting", "live"]);
+  expect(guests).toHaveLength(1);
+});

@@ -1,0 +1,329 @@
+/** The barista page in a real browser: one barista, and several at once. */
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { ask, expectProblem, expectStatus, order, place, start, tell, type WireOrder } from "../support/http.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+import { giveName, hand, locked, nextButton, notice, openBarista, row } from "./barista-page.ts";
+import { shoot, TestBrowser } from "./browser.ts";
+
+setDefaultTimeout(60_000);
+
+let browser: TestBrowser;
+let server: TestServer;
+
+beforeAll(async () => {
+  browser = await TestBrowser.start();
+});
+
+afterAll(async () => {
+  await browser[Symbol.asyncDispose]();
+});
+
+afterEach(async () => {
+  await browser.closeDevices();
+  await server.stop();
+});
+
+const DRAFTS = [
+  { item: "latte", modifiers: { milk: "oat" }, customer_name: "Ada", note: "extra hot, please" },
+  { item: "mocha", modifiers: { milk: "whole" }, customer_name: "Linus" },
+  { item: "espresso", customer_name: "Grace H." },
+  { item: "flat_white", modifiers: { milk: "soy" }, customer_name: "Barbara", note: "half a sugar" },
+  { customer_name: "Dennis" },
+];
+
+async function placeAll(count = DRAFTS.length): Promise<WireOrder[]> {
+  const placed: WireOrder[] = [];
+  for (const draft of DRAFTS.slice(0, count)) placed.push(await place(server, draft));
+  return placed;
+}
+
+async function find(orderId = ""): Promise<WireOrder> {
+  return (await ask(`${server.baristas}/order/${orderId}`)).body as WireOrder;
+}
+
+/** The drinks that wait, in their order. */
+async function drinksIn(page: Page): Promise<string[]> {
+  const rows = await row(page).allInnerTexts();
+  return rows.map((text) => /Latte|Mocha|Espresso|Flat white|Americano/.exec(text)?.[0] ?? text);
+}
+
+async function untilStatus(orderId: string | undefined, status: WireOrder["status"]): Promise<void> {
+  await until(async () => (await find(orderId)).status === status, `the order is ${status}`);
+}
+
+test("a barista takes the next order and finishes it; the queue stands in its order", async () => {
+  server = await startServer();
+  const { page } = await openBarista(browser, server, "Ada", "phone");
+  await shoot(page, "barista-empty");
+  expect(await nextButton(page).isDisabled()).toBe(true);
+  const [first, second] = await placeAll();
+  await row(page, 5).waitFor();
+  expect(await drinksIn(page)).toEqual(["Latte", "Mocha", "Espresso", "Flat white", "Americano"]);
+  expect(await row(page, 1).innerText()).toMatch(/oat milk[^]*for Ada[^]*extra hot, please/);
+  expect(await page.title()).toBe("(5) Counter – Longpour");
+  await shoot(page, "barista-queue");
+
+  await nextButton(page).click();
+  await hand(page, 1).waitFor();
+  expect(await find(first?.order_id)).toMatchObject({ status: "brewing", barista: "Ada" });
+  await nextButton(page).click();
+  await hand(page, 2).waitFor();
+  await start(server, "barista=Grace");
+  await locked(page, 3, "Grace").waitFor();
+  await shoot(page, "barista-hands");
+
+  await hand(page, 1).getByRole("button", { name: "Finish" }).click();
+  await notice(page, "Number 1 is ready.").waitFor();
+  expect(await hand(page).count()).toBe(1);
+  expect(await find(first?.order_id)).toMatchObject({ status: "ready", barista: "Ada" });
+  expect(await find(second?.order_id)).toMatchObject({ status: "brewing" });
+});
+
+test("a particular order is taken, put back to its place, and still there after a reload", async () => {
+  server = await startServer();
+  const { page } = await openBarista(browser, server, "Ada");
+  const [, second] = await placeAll(3);
+  await row(page, 2).getByRole("button", { name: "Take" }).click();
+  await hand(page, 2).waitFor();
+  await page.reload();
+  await hand(page, 2).waitFor();
+  expect(await row(page).count()).toBe(2);
+  await hand(page, 2).getByRole("button", { name: "Put back" }).click();
+  await row(page, 2).getByText("put back").waitFor();
+  expect(await drinksIn(page)).toEqual(["Latte", "Mocha", "Espresso"]);
+  expect(await find(second?.order_id)).toMatchObject({ status: "queued" });
+});
+
+describe("several baristas", () => {
+  test("see what is in others' hands, and can do nothing with it", async () => {
+    server = await startServer();
+    const ada = await openBarista(browser, server, "Ada");
+    const grace = await openBarista(browser, server, "Grace", "phone");
+    await placeAll(2);
+    await row(grace.page, 2).waitFor();
+    await row(ada.page, 1).getByRole("button", { name: "Take" }).click();
+    await hand(ada.page, 1).waitFor();
+    await locked(grace.page, 1, "Ada").waitFor();
+    expect(await locked(grace.page, 1, "Ada").getByRole("button").count()).toBe(0);
+    await nextButton(grace.page).click();
+    await hand(grace.page, 2).waitFor();
+    await locked(ada.page, 2, "Grace").waitFor();
+    await hand(ada.page, 1).getByRole("button", { name: "Finish" }).click();
+    await locked(grace.page, 1, "Ada").waitFor({ state: "detached" });
+    await hand(ada.page, 1).waitFor({ state: "detached" });
+    expect(await hand(ada.page).count()).toBe(0);
+  });
+
+  test("who want the same order are told who was quicker", async () => {
+    server = await startServer();
+    const { page, device } = await openBarista(browser, server, "Grace");
+    device.expectFault(/409/);
+    const [first] = await placeAll(1);
+    // In the moment between Grace's press and the shop, Ada takes it.
+    await page.route("**/start/**", async (route) => {
+      expectStatus(await ask(`${server.baristas}/start/?barista=Ada&order_id=${first?.order_id}`), 200);
+      await route.continue();
+    });
+    await row(page, 1).getByRole("button", { name: "Take" }).click();
+    await notice(page, "Number 1 is in Ada’s hands already.").waitFor();
+    await locked(page, 1, "Ada").waitFor();
+    await shoot(page, "barista-clash", ["phone"]);
+  });
+
+  test("all press next at once, and nobody gets what another has", async () => {
+    server = await startServer();
+    const baristas = await Promise.all(["Ada", "Grace", "Linus"].map((name) => openBarista(browser, server, name)));
+    await placeAll(3);
+    await Promise.all(baristas.map(({ page }) => row(page, 3).waitFor()));
+    await Promise.all(baristas.map(({ page }) => page.keyboard.press("n")));
+    await Promise.all(baristas.map(({ page }) => hand(page).waitFor()));
+    const numbers = await Promise.all(baristas.map(({ page }) => hand(page).getAttribute("aria-label")));
+    expect(numbers.map(String).toSorted()).toEqual([1, 2, 3].map((number) => `Number ${number}, in your hands`));
+  });
+});
+
+test("cancelling asks first, and wants a reason", async () => {
+  server = await startServer();
+  const { page } = await openBarista(browser, server, "Ada", "phone");
+  const [first, second] = await placeAll(2);
+  const dialog = page.getByRole("dialog", { name: "Cancel number 1?" });
+  await row(page, 1).getByRole("button", { name: "Cancel" }).click();
+  await shoot(page, "barista-cancel");
+  await dialog.getByRole("button", { name: "Keep it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  expect(await find(first?.order_id)).toMatchObject({ status: "queued" });
+
+  await row(page, 1).getByRole("button", { name: "Cancel" }).click();
+  await dialog.getByRole("radio", { name: "The machine is out of order" }).check();
+  await dialog.getByRole("button", { name: "Cancel the order" }).click();
+  await notice(page, "Number 1 is cancelled.").waitFor();
+  expect(await find(first?.order_id)).toMatchObject({ status: "cancelled", reason: "machine_error" });
+
+  await nextButton(page).click();
+  await hand(page, 2).getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the order" }).click();
+  await notice(page, "Number 2 is cancelled.").waitFor();
+  expect(await find(second?.order_id)).toMatchObject({ status: "cancelled", reason: "barista" });
+});
+
+describe("the shop", () => {
+  test("closes and opens again, and every barista sees it", async () => {
+    server = await startServer();
+    const ada = await openBarista(browser, server, "Ada", "phone");
+    const grace = await openBarista(browser, server, "Grace");
+    await ada.page.getByRole("banner").getByRole("switch", { name: "Open" }).click();
+    await grace.page.getByText("The shop is closed").waitFor();
+    expectProblem(await order(server, {}), 503);
+    await shoot(ada.page, "barista-closed");
+    await grace.page.getByRole("banner").getByRole("switch", { name: "Closed" }).click();
+    await ada.page.getByRole("switch", { name: "Open" }).waitFor();
+    await place(server);
+    await row(ada.page, 1).waitFor();
+  });
+
+  test("has settings; what the shop refuses is told, and changes nothing", async () => {
+    server = await startServer();
+    const { page, device } = await openBarista(browser, server, "Ada");
+    device.expectFault(/422/);
+    await page.getByRole("button", { name: "Shop" }).click();
+    const dialog = page.getByRole("dialog", { name: "The shop" });
+    await shoot(page, "barista-shop");
+    await dialog.getByLabel("Most orders at once").fill("1");
+    await dialog.getByLabel("Drinks for each code").fill("5");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByRole("button", { name: "Saved" }).waitFor();
+    await dialog.getByRole("switch", { name: /needs a code/ }).click();
+    const read = async () => (await ask(`${server.baristas}/shop`)).body;
+    const wanted = { capacity: 1, drinks_per_code: 5, require_code: true };
+    await until(async () => Bun.deepMatch(wanted, await read()), "the settings are changed");
+
+    await dialog.getByLabel("Most orders at once").fill("9999999");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByRole("alert").getByText("capacity").waitFor();
+    expect(await read()).toMatchObject(wanted);
+    await dialog.getByLabel("Most orders at once").fill("");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByRole("button", { name: "Saved" }).waitFor();
+    expect(await read()).toMatchObject({ ...wanted, capacity: null });
+  });
+
+  test("has a menu: what is switched off is sold out", async () => {
+    server = await startServer();
+    const { page } = await openBarista(browser, server, "Ada", "phone");
+    await page.getByRole("button", { name: "Menu" }).click();
+    const latte = page.getByRole("dialog", { name: "What there is" }).getByRole("switch", { name: "Latte" });
+    await latte.click();
+    await page.locator('[role="switch"][aria-checked="false"]').waitFor();
+    await shoot(page, "barista-menu");
+    expectProblem(await order(server, { item: "latte" }), 422, "item");
+    await latte.click();
+    await page.locator('[role="switch"][aria-checked="false"]').waitFor({ state: "detached" });
+    await place(server, { item: "latte" });
+  });
+});
+
+test("a staff token is asked for once; a wrong one is told; it can be forgotten", async () => {
+  server = await startServer({ STAFF_TOKEN: "hush-hush-42", BARISTA_HOST: "127.0.0.1" });
+  const device = await browser.newDevice();
+  device.expectFault(/401/);
+  const page = await device.open(server.baristas);
+  const field = page.getByLabel("Staff token");
+  await field.fill("wrong");
+  await page.getByRole("button", { name: "Unlock" }).click();
+  await page.getByRole("alert").getByText("This is not the staff token.").waitFor();
+  await shoot(page, "barista-token");
+  await field.fill("hush-hush-42");
+  await page.getByRole("button", { name: "Unlock" }).click();
+  await giveName(page, "Ada");
+  const [first] = await placeAll(1);
+  await nextButton(page).click();
+  await hand(page, 1).waitFor();
+  await page.reload();
+  await hand(page, 1).getByRole("button", { name: "Finish" }).click();
+  await notice(page, "Number 1 is ready.").waitFor();
+  expect(first?.number).toBe(1);
+  await page.getByRole("button", { name: "Shop" }).click();
+  await page.getByRole("button", { name: "Forget the staff token" }).click();
+  await field.waitFor();
+  expect(await page.evaluate("localStorage.getItem('longpour.staff_token')")).toBeNull();
+});
+
+test("a lease that is about to run out is told: still on it; one that ran out is offered to the others", async () => {
+  server = await startServer({ LEASE_SECONDS: "5" });
+  const ada = await openBarista(browser, server, "Ada", "phone");
+  const grace = await openBarista(browser, server, "Grace");
+  await placeAll(1);
+  await nextButton(ada.page).click();
+  await hand(ada.page).getByText("Running out").waitFor();
+  await shoot(ada.page, "barista-lease", ["phone"]);
+  await hand(ada.page).getByRole("button", { name: "Still on it" }).click();
+  await notice(ada.page, "Number 1 stays yours.").waitFor();
+  await hand(ada.page).getByText("Running out").waitFor({ state: "detached" });
+  await hand(ada.page).getByText("Time’s up").waitFor();
+  await locked(grace.page, 1, "Ada").getByText("time’s up").waitFor();
+  await nextButton(grace.page).click();
+  await hand(grace.page, 1).waitFor();
+  await locked(ada.page, 1, "Grace").waitFor();
+});
+
+test("everything that a barista does often has a key", async () => {
+  server = await startServer();
+  const { page } = await openBarista(browser, server, "Ada");
+  const [first, second] = await placeAll(2);
+  await row(page, 2).waitFor();
+  await page.keyboard.press("n");
+  await hand(page, 1).waitFor();
+  await page.keyboard.press("e");
+  await notice(page, "Number 1 stays yours.").waitFor();
+  await page.keyboard.press("r");
+  await row(page, 1).waitFor();
+  await page.keyboard.press("n");
+  await hand(page, 1).waitFor();
+  await page.keyboard.press("c");
+  await page.getByRole("dialog").waitFor();
+  // In a dialog the keys mean nothing.
+  await page.keyboard.press("f");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  expect(await find(first?.order_id)).toMatchObject({ status: "brewing" });
+  await page.keyboard.press("f");
+  await untilStatus(first?.order_id, "ready");
+  expect(await find(second?.order_id)).toMatchObject({ status: "queued" });
+});
+
+test("a lost connection is told, and what happened meanwhile is there once it is back", async () => {
+  server = await startServer();
+  const { page, device } = await openBarista(browser, server, "Ada");
+  device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);
+  const [first] = await placeAll(2);
+  await row(page, 2).waitFor();
+  await device.context.setOffline(true);
+  await page.getByText("Connection lost").waitFor();
+  await shoot(page, "barista-lost", ["desktop"]);
+  await page.keyboard.press("n");
+  await notice(page, "No answer from the shop").waitFor();
+  const started = await start(server, "barista=Grace");
+  await tell(server, "finish", started.order_id, "barista=Grace");
+  await place(server, { item: "cappuccino" });
+  await device.context.setOffline(false);
+  await row(page, 3).waitFor();
+  expect(await row(page).count()).toBe(2);
+  await page.getByText("Connection lost").waitFor({ state: "detached" });
+  expect(started.order_id).toBe(first?.order_id ?? "");
+});
+
+test("a script in a name and in a note is shown as text", async () => {
+  server = await startServer();
+  const { page } = await openBarista(browser, server, "<b>Ada</b>", "phone");
+  const script = `<img src=x onerror="document.title='owned'"><script>alert(1)</script>`;
+  await place(server, { customer_name: script, note: script });
+  await row(page, 1).waitFor();
+  expect((await row(page, 1).innerText()).split(script)).toHaveLength(3);
+  await nextButton(page).click();
+  expect((await hand(page, 1).innerText()).split(script)).toHaveLength(3);
+  expect(await page.locator("img, main script, b").count()).toBe(0);
+  expect(await page.title()).toContain("Counter");
+  await shoot(page, "barista-script", ["phone"]);
+});

@@ -1,0 +1,64 @@
+/** When the board asks for the code again. */
+import { afterEach, expect, test } from "bun:test";
+import { get } from "svelte/store";
+import { CodeWatch } from "../../src/web/board/code-watch.ts";
+import type { Answer, Code } from "../../src/web/shared/staff/api.ts";
+import { until } from "../support/until.ts";
+
+let watch: CodeWatch;
+let asked = 0;
+
+afterEach(() => {
+  watch.stop();
+  asked = 0;
+});
+
+/** Answers each question with what `answer` makes of its number, from 1. */
+function open(answer: (count: number) => Answer<Code> | Promise<Answer<Code>>): void {
+  watch = new CodeWatch({
+    ask: async () => {
+      asked += 1;
+      return answer(asked);
+    },
+    now: Date.now,
+  });
+  watch.refresh();
+}
+
+function code(remaining: number, lastsMs = 60_000): Answer<Code> {
+  const changes_at = new Date(Date.now() + lastsMs).toISOString();
+  return { kind: "done", value: { code: "x", url: "", qr_svg: "", remaining, changes_at } };
+}
+
+const untilRemaining = (remaining: number) => until(() => get(watch)?.remaining === remaining, `${remaining} remain`);
+
+test("a burst of orders is one question", async () => {
+  open((count) => code(count));
+  await untilRemaining(1);
+  for (let orders = 0; orders < 20; orders += 1) watch.refresh();
+  await untilRemaining(2);
+  expect(asked).toBe(2);
+});
+
+test("what happens during a question is asked after it", async () => {
+  const { promise, resolve } = Promise.withResolvers<Answer<Code>>();
+  open((count) => (count === 1 ? promise : code(count)));
+  await until(() => asked === 1, "it is asking");
+  watch.refresh();
+  resolve(code(1));
+  await untilRemaining(2);
+});
+
+test("a new code is asked for when the time of the old one is over", async () => {
+  open((count) => code(count, 50));
+  await untilRemaining(2);
+});
+
+test("no answer: asks again, and shows the last one meanwhile", async () => {
+  open((count) => (count === 2 ? { kind: "away" } : code(count)));
+  await untilRemaining(1);
+  watch.refresh();
+  await until(() => asked === 2, "it asked");
+  expect(get(watch)?.remaining).toBe(1);
+  await untilRemaining(3);
+});

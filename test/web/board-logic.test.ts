@@ -1,0 +1,114 @@
+/** What the board shows: its columns, how much room there is, and the panel with the code. */
+import { describe, expect, test } from "bun:test";
+import { columnsOf, gridOf, tookSeconds } from "../../src/web/board/columns.ts";
+import { panelOf } from "../../src/web/board/panel.ts";
+import type { Code, Settings } from "../../src/web/shared/staff/api.ts";
+import { at, makeOrder } from "./barista-orders.ts";
+
+const nowMs = Date.parse(at("09:10:00"));
+
+describe("columns", () => {
+  test("those being made come before those that wait; the newest ready ones come first", () => {
+    const { preparing, ready } = columnsOf(
+      [
+        makeOrder(5, "queued"),
+        makeOrder(4, "queued"),
+        makeOrder(3, "brewing"),
+        makeOrder(1, "ready", { finished_at: at("09:05:00") }),
+        makeOrder(2, "ready", { finished_at: at("09:06:00") }),
+        makeOrder(6, "reserved"),
+      ],
+      nowMs,
+    );
+    expect(preparing.map(({ number }) => number)).toEqual([3, 4, 5]);
+    expect(ready.map(({ number }) => number)).toEqual([2, 1]);
+  });
+
+  test.each([
+    ["09:00:01", 1],
+    ["09:00:00", 0],
+    ["08:59:00", 0],
+  ])("of those ready at %s, ten past nine shows %i", (finished_at, count) => {
+    expect(columnsOf([makeOrder(1, "ready", { finished_at: at(finished_at) })], nowMs).ready).toHaveLength(count);
+  });
+
+  test("an order took from when it was placed until it was ready", () => {
+    expect(tookSeconds(makeOrder(1, "ready", { finished_at: at("09:03:20") }))).toBe(200);
+    expect(tookSeconds(makeOrder(1, "brewing"))).toBe(0);
+  });
+});
+
+test.each([
+  [0, 1, 5, 0],
+  [1, 1, 5, 1],
+  [6, 1, 6, 6],
+  [7, 2, 5, 7],
+  [12, 2, 6, 12],
+  [13, 2, 6, 12],
+])("%i tiles stand in %i columns and %i rows, %i of them", (count, columns, rows, shown) => {
+  expect(gridOf(count, { rows: [5, 6], columns: 2 })).toEqual({ columns, rows, shown });
+});
+
+describe("the panel", () => {
+  const settings: Settings = {
+    open: true,
+    capacity: null,
+    require_code: true,
+    drinks_per_code: 10,
+    code_period_seconds: 300,
+    max_open_per_customer: null,
+    customer_timeout_seconds: 900,
+    lease_seconds: 900,
+    open_orders: 0,
+  };
+  const code: Code = {
+    code: "7QK2M9XWTR3B",
+    url: "http://shop.example/?code=7QK2M9XWTR3B",
+    qr_svg: '<svg><script>alert("#")</script></svg>',
+    remaining: 7,
+    changes_at: at("09:12:30"),
+  };
+  const input = { code, settings, openOrders: 0, nowMs };
+
+  test("shows the code as a picture, what remains of it and for how long", () => {
+    expect(panelOf(input)).toEqual({
+      kind: "code",
+      picture: "data:image/svg+xml,%3Csvg%3E%3Cscript%3Ealert(%22%23%22)%3C%2Fscript%3E%3C%2Fsvg%3E",
+      url: code.url,
+      remaining: 7,
+      secondsLeft: 150,
+      share: 0.5,
+    });
+  });
+
+  test.each([
+    ["with 15.001 s left", -15_001, "code"],
+    ["with 15 s left", -15_000, "changing"],
+    ["with 1 s left", -1000, "changing"],
+    ["after its time", 3000, "changing"],
+  ] as const)("%s: %s", (_, fromChangeMs, shown) => {
+    const panel = panelOf({ ...input, nowMs: Date.parse(code.changes_at) + fromChangeMs });
+    expect(panel.kind === "paused" ? panel.why : panel.kind).toBe(shown);
+  });
+
+  test("hides a code that is used up, until there is a new one", () => {
+    const panel = panelOf({ ...input, code: { ...code, remaining: 0 } });
+    expect(panel).toEqual({ kind: "paused", why: "used_up", newCodeSeconds: 150 });
+  });
+
+  test.each([
+    [19, "code"],
+    [20, "paused"],
+  ] as const)("with %i open orders of 20: %s", (openOrders, kind) => {
+    expect(panelOf({ ...input, settings: { ...settings, capacity: 20 }, openOrders }).kind).toBe(kind);
+  });
+
+  test("says that the shop is closed, whatever the code", () => {
+    expect(panelOf({ ...input, settings: { ...settings, open: false } })).toEqual({ kind: "closed" });
+  });
+
+  test("waits until it knows", () => {
+    expect(panelOf({ ...input, settings: undefined })).toEqual({ kind: "looking" });
+    expect(panelOf({ ...input, code: undefined })).toEqual({ kind: "looking" });
+  });
+});

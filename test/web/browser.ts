@@ -1,0 +1,136 @@
+/**
+ * Owns the real browser of the page tests: headless Chromium, and in it devices that share nothing but the shop.
+ * Always holds: an error or warning in a page's console, a request to another host and one that failed fail the test in which they
+ * happened, unless it said that it expects them; a browser that a test started is gone when the tests end.
+ */
+import { expect } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { ensureProgram } from "../../src/redis/programs.ts";
+import { silent } from "../support/redis.ts";
+
+const CHROMIUM = {
+  names: ["chromium", "chromium-browser", "google-chrome"],
+  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium", pacman: "chromium", zypper: "chromium" },
+  byHand: "install Chromium",
+} as const;
+
+/** Ignored by git. */
+const SCREENSHOTS = join(import.meta.dir, "screenshots");
+
+const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } } as const;
+export type Size = keyof typeof SIZES;
+
+export class TestBrowser implements AsyncDisposable {
+  readonly #browser: Browser;
+  readonly #devices = new Set<Device>();
+
+  private constructor(browser: Browser) {
+    this.#browser = browser;
+  }
+
+  static async start(): Promise<TestBrowser> {
+    const browser = await chromium.launch({
+      executablePath: await ensureProgram(CHROMIUM, { log: silent }),
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+    return new TestBrowser(browser);
+  }
+
+  /** A device of its own: nothing is kept on it yet. */
+  async newDevice(size: Size = "phone"): Promise<Device> {
+    const context = await this.#browser.newContext({
+      viewport: SIZES[size],
+      hasTouch: size === "phone",
+      locale: "en-US",
+      timezoneId: "UTC",
+    });
+    context.setDefaultTimeout(15_000);
+    const device = new Device(context);
+    this.#devices.add(device);
+    return device;
+  }
+
+  /** To be called after each test: closes its devices, and fails it for what went wrong in their pages. */
+  async closeDevices(): Promise<void> {
+    const faults = [...this.#devices].flatMap((device) => device.faults);
+    await Promise.all([...this.#devices].map((device) => device.context.close()));
+    this.#devices.clear();
+    expect(faults).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser.close();
+  }
+}
+
+export class Device {
+  readonly context: BrowserContext;
+  /** What went wrong in its pages. */
+  readonly faults: string[] = [];
+  readonly #expected: RegExp[] = [];
+
+  constructor(context: BrowserContext) {
+    this.context = context;
+    context.on("page", (page) => this.#watch(page));
+  }
+
+  /** Faults that belong to what the test does: a refusal is an error in the console, too. */
+  expectFault(...expected: RegExp[]): void {
+    this.#expected.push(...expected);
+  }
+
+  async open(url: string): Promise<Page> {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    return page;
+  }
+
+  #watch(page: Page): void {
+    let origin: string | undefined;
+    const note = (fault: string): void => {
+      if (!this.#expected.some((expected) => expected.test(fault))) this.faults.push(fault);
+    };
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type()))
+        note(`console: ${message.text()} (${message.location().url ?? ""})`);
+    });
+    page.on("pageerror", (error) => note(`page: ${error.message}`));
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.protocol === "data:") return;
+      if (request.isNavigationRequest()) origin ??= url.origin;
+      if (url.origin !== origin) note(`elsewhere: ${request.url()}`);
+    });
+    page.on("requestfailed", (request) => {
+      // A stream that ends because its page goes is no fault.
+      const reason = request.failure()?.errorText ?? "";
+      if (reason !== "net::ERR_ABORTED") note(`failed: ${request.url()} ${reason}`);
+    });
+  }
+}
+
+/** Takes a picture of a page in every size, light and dark, for people to look at. */
+export async function shoot(page: Page, name: string, sizes: readonly Size[] = ["phone", "desktop"]): Promise<void> {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  const before = page.viewportSize();
+  for (const size of sizes) {
+    await page.setViewportSize(SIZES[size]);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const path = join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`);
+      await page.screenshot({ path, animations: "disabled" });
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  if (before) await page.setViewportSize(before);
+}

@@ -1,0 +1,360 @@
+/** The customer page in a real browser: from the menu to "ready", through reloads, lost connections and a shop that closes. */
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { ask, brew, expectStatus, lookAtQueue, place, start, tell } from "../support/http.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+import { shoot, TestBrowser, type Device } from "./browser.ts";
+
+setDefaultTimeout(60_000);
+
+let browser: TestBrowser;
+let server: TestServer;
+
+beforeAll(async () => {
+  browser = await TestBrowser.start();
+});
+
+afterAll(async () => {
+  await browser[Symbol.asyncDispose]();
+});
+
+afterEach(async () => {
+  await browser.closeDevices();
+  await server.stop();
+});
+
+/** A page at a new shop, on a new device. */
+async function visit(query = ""): Promise<{ page: Page; device: Device }> {
+  server = await startServer();
+  const device = await browser.newDevice();
+  return { page: await device.open(`${server.customers}/${query}`), device };
+}
+
+const drink = (page: Page, name: string) => page.getByRole("button", { name: new RegExp(`^${name}`) });
+const orderButton = (page: Page) => page.getByRole("dialog").getByRole("button", { name: /^Order/ });
+const ticket = (page: Page) => page.getByRole("article");
+
+/** Orders a drink as the page's customer. */
+async function order(page: Page, name: string, customer = "Ada"): Promise<void> {
+  await drink(page, name).click();
+  const field = page.getByLabel("Your name");
+  if (await field.isVisible()) await field.fill(customer);
+  await orderButton(page).click();
+  await ticket(page).first().waitFor();
+}
+
+async function change(settings: object): Promise<void> {
+  expectStatus(await ask(`${server.baristas}/shop`, { method: "PATCH", json: settings }), 200);
+}
+
+test("a customer orders a latte with oat milk, sees it made, and is told that it is ready", async () => {
+  const { page } = await visit();
+  await drink(page, "Latte").waitFor();
+  await shoot(page, "customer-menu");
+  await drink(page, "Latte").click();
+  await page.getByLabel("Your name").fill("Ada");
+  await page.getByRole("radio", { name: "Oat" }).check();
+  await page.getByRole("button", { name: "Add a note" }).click();
+  await page.getByLabel("Note for the barista").fill("extra hot, please");
+  await shoot(page, "customer-choose");
+  expect(await orderButton(page).innerText()).toContain("4.00");
+  await orderButton(page).click();
+
+  await ticket(page).getByText("You are next").waitFor();
+  expect(await ticket(page).innerText()).toMatch(/Latte · oat milk · 4\.00/);
+  await shoot(page, "customer-queued");
+
+  const started = await start(server, "barista=Grace");
+  expect(started).toMatchObject({
+    item: "latte",
+    price: 400,
+    modifiers: { milk: "oat" },
+    note: "extra hot, please",
+    customer_name: "Ada",
+  });
+  await ticket(page).getByText("Grace is making it now").waitFor();
+  expect(await page.title()).toBe("1: being made");
+  await shoot(page, "customer-brewing");
+
+  await tell(server, "finish", started.order_id, "barista=Grace");
+  await ticket(page).getByRole("alert").getByText("Come and get it!").waitFor();
+  expect(await page.title()).toBe("✔ 1 is ready!");
+  await shoot(page, "customer-ready");
+
+  await page.getByRole("button", { name: "I have it" }).click();
+  await page.getByText("Your orders before").click();
+  await page.getByText("Your orders before").scrollIntoViewIfNeeded();
+  expect(await page.locator("details").innerText()).toContain("No. 1");
+  await shoot(page, "customer-past");
+});
+
+test("a reload in the middle finds the order again, and its end", async () => {
+  const { page } = await visit();
+  await order(page, "Mocha");
+  await page.reload();
+  await ticket(page).getByText("You are next").waitFor();
+  const { order_id } = await start(server);
+  await ticket(page).getByText("making it now").waitFor();
+  await page.reload();
+  await ticket(page).getByText("making it now").waitFor();
+  await tell(server, "finish", order_id);
+  await ticket(page).getByText("Come and get it!").waitFor();
+  // The name was asked once.
+  await drink(page, "Espresso").click();
+  expect(await page.getByLabel("Your name").isVisible()).toBe(false);
+  await page.getByRole("button", { name: /For Ada/ }).waitFor();
+});
+
+test("an order whose answer was lost is sent again, and is one order", async () => {
+  const { page, device } = await visit();
+  device.expectFault(/ERR_FAILED/);
+  let tries = 0;
+  await page.route("**/order/", async (route) => {
+    tries += 1;
+    if (tries > 2) return await route.fallback();
+    // The first gets through, and its answer does not come back; the second is lost on its way.
+    if (tries === 1) await route.fetch();
+    return await route.abort();
+  });
+  await order(page, "Latte");
+  expect(tries).toBe(3);
+  expect((await lookAtQueue(server)).depth).toBe(1);
+  expect(await ticket(page).count()).toBe(1);
+});
+
+test("a page that was closed before the answer came looks for its order when it is opened again", async () => {
+  const { page, device } = await visit();
+  device.expectFault(/ERR_FAILED/);
+  await page.route("**/order/", async (route) => {
+    await route.fetch();
+    return await route.abort();
+  });
+  await drink(page, "Latte").click();
+  await orderButton(page).click();
+  await page.getByText("We keep trying").first().waitFor();
+  await page.close();
+  const again = await device.open(server.customers);
+  await ticket(again).waitFor();
+  expect((await lookAtQueue(server)).depth).toBe(1);
+});
+
+test("a customer without a connection is told so, and hears of the end once it is back", async () => {
+  const { page, device } = await visit();
+  device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);
+  await order(page, "Latte");
+  await device.context.setOffline(true);
+  await page.getByText("No connection to the shop").waitFor();
+  await shoot(page, "customer-offline", ["phone"]);
+  await brew(server);
+  await device.context.setOffline(false);
+  await ticket(page).getByText("Come and get it!").waitFor();
+  await page.getByText("No connection to the shop").waitFor({ state: "hidden" });
+});
+
+test("where no events come through, the page asks instead", async () => {
+  server = await startServer();
+  const device = await browser.newDevice();
+  device.expectFault(/ERR_FAILED/);
+  await device.context.route("**/events", (route) => route.abort());
+  const page = await device.open(server.customers);
+  await order(page, "Latte");
+  const { order_id } = await start(server, "barista=Grace");
+  await ticket(page).getByText("Grace is making it now").waitFor();
+  await tell(server, "finish", order_id);
+  await ticket(page).getByText("Come and get it!").waitFor();
+});
+
+test("two orders of one device are followed side by side", async () => {
+  const { page } = await visit();
+  await order(page, "Latte");
+  await order(page, "Espresso");
+  await ticket(page).getByText("One order before yours").waitFor();
+  await brew(server);
+  await ticket(page).getByText("Come and get it!").waitFor();
+  await ticket(page).getByText("You are next").waitFor();
+  await shoot(page, "customer-two");
+});
+
+test("cancelling asks first, and an order that is being made can't be cancelled", async () => {
+  const { page, device } = await visit();
+  device.expectFault(/409/);
+  await order(page, "Latte");
+  await page.getByRole("button", { name: "Cancel order" }).click();
+  await shoot(page, "customer-cancel", ["phone"]);
+  await page.getByRole("button", { name: "Keep it" }).click();
+  expect((await lookAtQueue(server)).depth).toBe(1);
+  await page.getByRole("button", { name: "Cancel order" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel order" }).click();
+  await ticket(page).waitFor({ state: "hidden" });
+  expect((await lookAtQueue(server)).depth).toBe(0);
+
+  await order(page, "Mocha");
+  await page.getByRole("button", { name: "Cancel order" }).click();
+  await start(server);
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel order" }).click();
+  await page.getByText("Too late to cancel").waitFor();
+});
+
+test("what the barista cancels is told, with what to do", async () => {
+  const { page } = await visit();
+  await order(page, "Latte");
+  const { order_id } = await start(server);
+  await tell(server, "cancel", order_id, "reason=barista");
+  await ticket(page).getByText("Please ask at the counter").waitFor();
+  await shoot(page, "customer-cancelled", ["phone"]);
+  await page.getByRole("button", { name: "OK" }).click();
+  await ticket(page).waitFor({ state: "hidden" });
+});
+
+test("the shop closes, fills up and opens again before the customer's eyes", async () => {
+  const { page } = await visit();
+  await drink(page, "Latte").click();
+  await change({ open: false });
+  await page.getByRole("dialog").getByText("The shop is closed right now").waitFor();
+  expect(await orderButton(page).isDisabled()).toBe(true);
+  await page.keyboard.press("Escape");
+  await shoot(page, "customer-closed");
+  await change({ open: true, capacity: 1 });
+  await page.getByRole("banner").getByText("Open").waitFor();
+  await place(server);
+  await page.getByRole("banner").getByText("Full").waitFor();
+  await brew(server);
+  await page.getByRole("banner").getByText("Open").waitFor();
+});
+
+test("a shop that closed in the moment of ordering says so, and nothing is ordered", async () => {
+  const { page, device } = await visit();
+  device.expectFault(/503/);
+  await drink(page, "Latte").click();
+  await orderButton(page).waitFor();
+  await page.route("**/shop", (route) => route.abort("aborted"));
+  await change({ open: false });
+  await orderButton(page).click();
+  await page.getByRole("dialog").getByText("The shop has closed. Nothing was ordered.").waitFor();
+  await page.reload();
+  expect(await ticket(page).count()).toBe(0);
+  await page.unroute("**/shop");
+});
+
+test("a drink that sells out is shown so, also to whoever is about to order it", async () => {
+  const { page } = await visit();
+  await drink(page, "Latte").click();
+  const { body } = await ask(`${server.baristas}/coffees`);
+  const { coffees } = body as { coffees: ({ id: string } & Record<string, unknown>)[] };
+  const { id: _, ...latte } = coffees.find(({ id }) => id === "latte") ?? { id: "" };
+  expectStatus(
+    await ask(`${server.baristas}/coffees/latte`, { method: "PUT", json: { ...latte, available: false } }),
+    200,
+  );
+  await page.getByText("Latte has just sold out").waitFor();
+  expect(await orderButton(page).isDisabled()).toBe(true);
+  await page.keyboard.press("Escape");
+  expect(await drink(page, "Latte").isDisabled()).toBe(true);
+  expect(await drink(page, "Latte").innerText()).toContain("Sold out");
+});
+
+test("a script in a name and in a note is shown as text", async () => {
+  const { page } = await visit();
+  const script = `<img src=x onerror="document.title='owned'"><script>alert(1)</script>`;
+  await drink(page, "Latte").click();
+  await page.getByLabel("Your name").fill(script);
+  await page.getByRole("button", { name: "Add a note" }).click();
+  await page.getByLabel("Note for the barista").fill(script);
+  await orderButton(page).click();
+  await ticket(page).waitFor();
+  const text = await ticket(page).innerText();
+  expect(text.split(script).length).toBe(3);
+  expect(await page.locator("article img, article script, img[onerror]").count()).toBe(0);
+  expect(await page.title()).toBe("1: You are next");
+  await shoot(page, "customer-script", ["phone"]);
+});
+
+test("everything is done by keyboard alone", async () => {
+  const { page } = await visit();
+  await drink(page, "Latte").waitFor();
+  const press = async (key: string, times = 1): Promise<void> => {
+    for (let time = 0; time < times; time++) await page.keyboard.press(key);
+  };
+  /** Tabs until what has the focus says so. */
+  const tabTo = async (name: RegExp): Promise<void> => {
+    for (let tries = 0; tries < 30; tries++) {
+      await press("Tab");
+      const label = await page.evaluate(
+        "document.activeElement.labels?.[0]?.innerText || document.activeElement.innerText || ''",
+      );
+      if (name.test(String(label))) return;
+    }
+    throw new Error(`no Tab leads to ${name}`);
+  };
+  await tabTo(/^.?.?Latte|\nLatte/);
+  await press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await tabTo(/Whole/);
+  await press("ArrowRight", 2);
+  await tabTo(/Your name/);
+  await page.keyboard.type("Ada");
+  await press("Enter");
+  await ticket(page).getByText("You are next").waitFor();
+  expect(await ticket(page).innerText()).toContain("oat milk");
+  // The focus is on the ticket: the next Tab is at its button.
+  await until(async () => (await page.locator("article:focus").count()) === 1, "the ticket has the focus");
+  await press("Tab");
+  await press("Enter");
+  await page.getByRole("dialog").getByText("You lose your place").waitFor();
+  await press("Escape");
+  await brew(server);
+  await ticket(page).getByText("Come and get it!").waitFor();
+  await tabTo(/I have it/);
+  await press("Enter");
+  await ticket(page).waitFor({ state: "hidden" });
+});
+
+test("a code gives a drink, and time to choose it; a reload does not redeem another", async () => {
+  server = await startServer();
+  await change({ require_code: true, drinks_per_code: 2 });
+  const read = async () =>
+    (await ask(`${server.baristas}/code`)).body as { code: string; url: string; remaining: number };
+  const { code } = await read();
+  const device = await browser.newDevice();
+  const page = await device.open(`${server.customers}/?code=${code}`);
+  await ticket(page).getByText("A drink is yours").waitFor();
+  expect((await read()).remaining).toBe(1);
+  expect(new URL(page.url()).search).toBe("");
+  await shoot(page, "customer-reserved");
+  await page.reload();
+  await ticket(page).getByText("A drink is yours").waitFor();
+  expect((await read()).remaining).toBe(1);
+  await order(page, "Flat white");
+  await ticket(page).getByText("You are next").waitFor();
+  expect((await read()).remaining).toBe(1);
+});
+
+test("a customer who takes too long to choose is told that the drink is gone", async () => {
+  server = await startServer();
+  await change({ require_code: true, customer_timeout_seconds: 2 });
+  const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
+  const device = await browser.newDevice();
+  const page = await device.open(`${server.customers}/?code=${code}`);
+  await ticket(page).getByText("A drink is yours").waitFor();
+  await ticket(page).getByText("The time to choose ran out").waitFor();
+  await shoot(page, "customer-expired", ["phone"]);
+});
+
+test("a code that is wrong or used up is told kindly, and without one nothing can be ordered", async () => {
+  server = await startServer();
+  await change({ require_code: true, drinks_per_code: 1 });
+  const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
+  expectStatus(await ask(`${server.customers}/reservation`, { method: "POST", json: { code } }), 201);
+  const device = await browser.newDevice();
+  device.expectFault(/409|422/);
+  const page = await device.open(`${server.customers}/?code=${code}`);
+  await page.getByText("All drinks of this code are taken").waitFor();
+  await page.getByRole("button", { name: "OK" }).click();
+  await page.getByText("To order, scan the code on the board").waitFor();
+  await drink(page, "Latte").click();
+  expect(await orderButton(page).isDisabled()).toBe(true);
+  const second = await device.open(`${server.customers}/?code=0000000000`);
+  await second.getByText("This code is no longer valid").waitFor();
+  await shoot(second, "customer-code", ["phone"]);
+});

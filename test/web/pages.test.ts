@@ -1,0 +1,120 @@
+/** How the pages are served: complete, under a strict policy, cached as long as they may be, and without a token. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { gunzipSync } from "node:zlib";
+import { ask, expectProblem } from "../support/http.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+setDefaultTimeout(60_000);
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer({ STAFF_TOKEN: "hush-hush-42", BARISTA_HOST: "127.0.0.1" });
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+const PAGES = [
+  ["customers", "/"],
+  ["customers", "/?code=7QK2M9XWTR3B"],
+  ["baristas", "/"],
+  ["baristas", "/board"],
+  ["baristas", "/board/"],
+] as const;
+
+/** What a page names. */
+function linksOf(html: string): string[] {
+  return [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = ""]) => link);
+}
+
+describe.each(PAGES)("%s %s", (port, path) => {
+  test("is a page that names files of this server only, all of which are there", async () => {
+    const page = await ask(server[port] + path);
+    expect(page.status).toBe(200);
+    expect(page.headers["content-type"]).toBe("text/html;charset=utf-8");
+    // Nothing inline: the policy would keep it from running.
+    expect(page.text).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|https?:/);
+    const links = linksOf(page.text);
+    expect(links.map((link) => link.slice(link.lastIndexOf("."))).toSorted()).toEqual([".css", ".js", ".svg"]);
+    for (const link of links) {
+      expect(link).toMatch(/^\/assets\/[\w-]+\.\w+$/);
+      const file = await ask(server[port] + link);
+      expect(file.status).toBe(200);
+      expect(file.headers["cache-control"]).toBe("public, max-age=31536000, immutable");
+      expect(file.headers["x-content-type-options"]).toBe("nosniff");
+    }
+  });
+
+  test("comes under a policy that lets nothing else run or load", async () => {
+    const { headers } = await ask(server[port] + path);
+    expect(String(headers["content-security-policy"]).split("; ").toSorted()).toEqual([
+      "base-uri 'none'",
+      "connect-src 'self'",
+      "default-src 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+      "img-src 'self' data:",
+      "manifest-src 'self'",
+      "script-src 'self'",
+      "style-src 'self'",
+    ]);
+    expect(headers["x-content-type-options"]).toBe("nosniff");
+    // The address may hold a code.
+    expect(headers["referrer-policy"]).toBe("no-referrer");
+    expect(headers["cache-control"]).toBe("no-cache");
+  });
+
+  test("is not sent again to who has it", async () => {
+    const { etag = "" } = (await ask(server[port] + path)).headers;
+    const again = await ask(server[port] + path, { headers: { "If-None-Match": `"other", ${etag}` } });
+    expect(again).toMatchObject({ status: 304, text: "" });
+    expect((await ask(server[port] + path, { headers: { "If-None-Match": '"other"' } })).status).toBe(200);
+  });
+});
+
+test("what a page needs is squeezed for who can unpack it, and for nobody else", async () => {
+  const [, script = ""] = /src="([^"]+)"/.exec((await ask(`${server.customers}/`)).text) ?? [];
+  const plain = await ask(server.customers + script);
+  expect(plain.headers["content-encoding"]).toBeUndefined();
+  const refused = await ask(server.customers + script, { headers: { "Accept-Encoding": "br, gzip;q=0" } });
+  expect(refused.text).toBe(plain.text);
+  const response = await fetch(server.customers + script, {
+    headers: { "Accept-Encoding": "br, gzip" },
+    decompress: false,
+  });
+  expect(response.headers.get("content-encoding")).toBe("gzip");
+  expect(response.headers.get("vary")).toBe("Accept-Encoding");
+  const squeezed = await response.bytes();
+  expect(squeezed.length).toBeLessThan(plain.text.length / 2);
+  expect(gunzipSync(squeezed).toString()).toBe(plain.text);
+});
+
+test("a file that no page has is a problem, and the token check lets nothing else through", async () => {
+  for (const base of [server.customers, server.baristas]) {
+    expectProblem(await ask(`${base}/assets/none.js`), 404);
+    expectProblem(await ask(`${base}/assets/..%2f..%2fpackage.json`), 404);
+  }
+  for (const path of ["/assets", "/assets/a/b", "/board/x", "//", "/code", "/shop", "/events"]) {
+    expectProblem(await ask(server.baristas + path), 401);
+  }
+});
+
+test("a customer can't load the staff's pages, and pages are in no OpenAPI document", async () => {
+  expectProblem(await ask(`${server.customers}/board`), 404);
+  const [, script = ""] = /src="([^"]+)"/.exec((await ask(`${server.baristas}/`)).text) ?? [];
+  expectProblem(await ask(server.customers + script), 404);
+  for (const base of [server.customers, server.baristas]) {
+    const { paths } = (await ask(`${base}/swagger/json`)).body as { paths: Record<string, unknown> };
+    expect(Object.keys(paths).filter((path) => path === "/" || /^\/(assets|board)/.test(path))).toEqual([]);
+  }
+});
+
+test("two servers make the same files under the same names", async () => {
+  const other = await startServer();
+  for (const path of ["/", "/board"]) {
+    expect((await ask(other.baristas + path)).text).toBe((await ask(server.baristas + path)).text);
+  }
+  await other.stop();
+});

@@ -1,0 +1,119 @@
+/** The shop floor as a whole, in a real browser: a customer's page, a barista's page and the board, open at once on one shop. */
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { ask, expectProblem, expectStatus } from "../support/http.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { hand, nextButton, openBarista, row } from "./barista-page.ts";
+import { TestBrowser } from "./browser.ts";
+
+setDefaultTimeout(120_000);
+
+/** From the press on "Order" until an order is seen on the other pages. */
+const SEEN_WITHIN_MS = 1000;
+
+let browser: TestBrowser;
+let server: TestServer;
+
+beforeAll(async () => {
+  browser = await TestBrowser.start();
+});
+
+afterAll(async () => {
+  await browser[Symbol.asyncDispose]();
+});
+
+afterEach(async () => {
+  await browser.closeDevices();
+  await server.stop();
+});
+
+interface Floor {
+  readonly customer: Page;
+  readonly barista: Page;
+  readonly board: Page;
+}
+
+async function openFloor(): Promise<Floor> {
+  server = await startServer();
+  const [phone, television] = [await browser.newDevice("phone"), await browser.newDevice("desktop")];
+  const { page: barista } = await openBarista(browser, server, "Grace");
+  const board = await television.open(`${server.baristas}/board`);
+  const customer = await phone.open(server.customers);
+  await code(board).waitFor();
+  await drink(customer, "Latte").waitFor();
+  return { customer, barista, board };
+}
+
+const drink = (customer: Page, name: string) => customer.getByRole("button", { name: new RegExp(`^${name}`) });
+const ticket = (customer: Page) => customer.getByRole("article");
+const tile = (board: Page, column: "Preparing" | "Ready", name: string) =>
+  board.getByRole("list", { name: new RegExp(`^${column}`) }).getByText(name);
+const code = (board: Page) => board.getByRole("img", { name: /QR code/ });
+
+test("an order goes from a customer's phone over the counter to the board, and every page follows", async () => {
+  const { customer, barista, board } = await openFloor();
+  await drink(customer, "Latte").click();
+  await customer.getByLabel("Your name").fill("Ada");
+  await customer.getByRole("radio", { name: "Oat" }).check();
+  await Promise.all([
+    customer
+      .getByRole("dialog")
+      .getByRole("button", { name: /^Order/ })
+      .click(),
+    row(barista, 1).waitFor({ timeout: SEEN_WITHIN_MS }),
+    tile(board, "Preparing", "Ada").waitFor({ timeout: SEEN_WITHIN_MS }),
+  ]);
+  expect(await row(barista, 1).innerText()).toMatch(/Latte[^]*oat milk[^]*for Ada/);
+  await ticket(customer).getByText("You are next").waitFor();
+
+  await nextButton(barista).click();
+  await hand(barista, 1).waitFor();
+  await ticket(customer).getByText("Grace is making it now").waitFor();
+
+  // A reload in the middle resumes, on every page.
+  await Promise.all([customer.reload(), barista.reload(), board.reload()]);
+  await ticket(customer).getByText("Grace is making it now").waitFor();
+  await tile(board, "Preparing", "Ada").waitFor();
+  await hand(barista, 1).getByRole("button", { name: "Finish" }).click();
+  await ticket(customer).getByRole("alert").getByText("Come and get it!").waitFor();
+  await tile(board, "Ready", "Ada").waitFor();
+  await tile(board, "Preparing", "Ada").waitFor({ state: "detached" });
+});
+
+test("the barista closes the shop: the customer and the board say so, until it opens again", async () => {
+  const { customer, barista, board } = await openFloor();
+  await barista.getByRole("banner").getByRole("switch", { name: "Open" }).click();
+  await customer.getByText("closed").first().waitFor();
+  await board.getByRole("heading", { name: "We are closed" }).waitFor();
+  expectProblem(await ask(`${server.customers}/order/`, { method: "POST" }), 503);
+  await barista.getByRole("banner").getByRole("switch", { name: "Closed" }).click();
+  await customer.getByRole("banner").getByText("Open").waitFor();
+  await code(board).waitFor();
+});
+
+test("a code runs out after ten drinks, and the board hides it", async () => {
+  const { customer, barista, board } = await openFloor();
+  const { code: current } = (await ask(`${server.baristas}/code`)).body as { code: string };
+  const reserve = () => ask(`${server.customers}/reservation`, { method: "POST", json: { code: current } });
+  // The first one scans it.
+  await customer.goto(`${server.customers}/?code=${current}`);
+  await ticket(customer).getByText("A drink is yours").waitFor();
+  await board.getByText("9 drinks left").waitFor();
+  for (let drinks = 2; drinks <= 10; drinks += 1) {
+    expect(await code(board).count()).toBe(1);
+    expectStatus(await reserve(), 201);
+  }
+  await board.getByText("We are making drinks").waitFor();
+  await code(board).waitFor({ state: "detached" });
+  expectProblem(await reserve(), 409);
+  await barista.getByText("10 choosing").waitFor();
+
+  await drink(customer, "Mocha").click();
+  await customer.getByLabel("Your name").fill("Ada");
+  await customer
+    .getByRole("dialog")
+    .getByRole("button", { name: /^Order/ })
+    .click();
+  await row(barista, 1).getByText("Mocha").waitFor();
+  await tile(board, "Preparing", "Ada").waitFor();
+});
