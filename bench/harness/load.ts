@@ -7,11 +7,19 @@ import { Baristas, type BaristasSpec } from "./roles/baristas.ts";
 import { Customers, type CustomersSpec } from "./roles/customers.ts";
 import { Cyclers, type CyclersSpec } from "./roles/cyclers.ts";
 import { Finishers, type FinishersSpec } from "./roles/finishers.ts";
+import { Listeners, type ListenersSpec } from "./roles/listeners.ts";
 import { Publishers, type PublishersSpec } from "./roles/publishers.ts";
 import { Quitters, type QuittersSpec } from "./roles/quitters.ts";
 import { messageOf, type Count, type Role } from "./roles/role.ts";
 
-export type RoleSpec = CustomersSpec | BaristasSpec | FinishersSpec | PublishersSpec | CyclersSpec | QuittersSpec;
+export type RoleSpec =
+  | CustomersSpec
+  | BaristasSpec
+  | FinishersSpec
+  | ListenersSpec
+  | PublishersSpec
+  | CyclersSpec
+  | QuittersSpec;
 
 export type Order =
   | { readonly verb: "begin"; readonly part: number; readonly spec: RoleSpec }
@@ -34,6 +42,8 @@ function roleOf(spec: RoleSpec): Role {
       return new Baristas(spec);
     case "finishers":
       return new Finishers(spec);
+    case "listeners":
+      return new Listeners(spec);
     case "publishers":
       return new Publishers(spec);
     case "cyclers":

@@ -16,6 +16,8 @@ export interface Contender {
 export const LONGPOUR: Contender = { name: "Longpour", main: "src/main.ts" };
 export const BULLMQ: Contender = { name: "BullMQ", main: "bench/peers/bullmq.ts" };
 export const BLPOP: Contender = { name: "one BLPOP each", main: "bench/peers/blpop.ts" };
+/** Not a peer: HTTP alone, which all of them stand on. */
+export const MEMORY: Contender = { name: "HTTP alone", main: "bench/peers/memory.ts" };
 
 export type Environment = Readonly<Record<string, string>>;
 
