@@ -41,7 +41,7 @@ export const CoffeeDraft = Type.Object(
   {
     additionalProperties: false,
     description: "an object",
-    examples: [{ name: "Latte", description: "Much milk", price: 400, available: true, modifiers: [MILK], icon: "🥛" }],
+    examples: [{ name: "Latte", description: "Much milk", price: 400, available: true, modifiers: [MILK], icon: "☕" }],
   },
 );
 export type CoffeeDraft = Static<typeof CoffeeDraft>;
@@ -62,8 +62,8 @@ const FIRST_MENU = [
   coffee("double_espresso", "Double espresso", 320, "Twice as awake", "⚡", []),
   coffee("flat_white", "Flat white", 380, "Two shots, silky milk"),
   coffee("cappuccino", "Cappuccino", 370, "One third foam"),
-  coffee("latte", "Latte", 400, "Much milk, gentle coffee", "🥛"),
-  coffee("mocha", "Mocha", 450, "Coffee meets chocolate", "🍫"),
+  coffee("latte", "Latte", 400, "Much milk, gentle coffee"),
+  coffee("mocha", "Mocha", 450, "Coffee meets chocolate"),
 ];
 
 type PutOutcome = "created" | "changed" | "full";
