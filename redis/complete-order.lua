@@ -23,6 +23,8 @@ end
 local function complete(id, queue, item, modifiers, details, choice)
   local order = read_order(id)
   if order and order.choice == choice then
+    -- It may have been this run that queued it.
+    write_gathered()
     return { 'completed', id, describe_order(id, order) }
   end
   if not order or order.status ~= 'reserved' then
