@@ -134,6 +134,7 @@ local function take_chosen(id, barista)
   if has_expired then
     if redis.call('HINCRBY', key.order(id), 'expiries', 1) >= max_attempts then
       cancel_order(id, order, 'barista_timeout', retention_ms)
+      write_gathered()
       return nil, refuse(order)
     end
     redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)

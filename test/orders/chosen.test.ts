@@ -118,3 +118,133 @@ test("one whose lease ran out can be chosen by another", async () => {
   expect(await shop.orders.start(claim("A", "Linus"))).toMatchObject({ kind: "started", order: { barista: "Linus" } });
   expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "conflict" });
 });
+
+test("one whose last lease ran out is cancelled when it is chosen, and its customer is told", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  for (const barista of ["Grace", "Linus", "Ada"]) expect(await shop.startAndLoseLease(barista)).toBe("A");
+  const changes = await shop.changes(async () => {
+    expect(await shop.orders.start(claim("A", "Grace"))).toEqual({
+      kind: "conflict",
+      status: "cancelled",
+      barista: "Ada",
+    });
+  });
+  expect(changes).toEqual({
+    "bell:A": 'nothing → list with TTL: the order, ""',
+    "events.6": "nothing → order.cancelled A",
+    "leases:default": "zset: A time → nothing",
+    "order:A": "hash → hash with TTL",
+    "order:A.entry": "in the queue → not in the queue",
+    "order:A.expiries": "2 → 3",
+    "order:A.finished_at": "nothing → time",
+    "order:A.reason": "nothing → barista_timeout",
+    "order:A.status": "brewing → cancelled",
+    "queue:default": "stream: A, B → stream: B",
+    "queue:default.pending": "A by Ada → ",
+  });
+  expect([await shop.start("Grace"), await shop.start("Grace")]).toEqual(["B", null]);
+});
+
+test("chosen and asked for in one tick, it is cancelled once, and the next one is given", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  for (const barista of ["Grace", "Linus", "Ada"]) expect(await shop.startAndLoseLease(barista)).toBe("A");
+  const changes = await shop.changes(async () => {
+    const [chosen, next, again] = await Promise.all([
+      shop.orders.start(claim("A", "Grace")),
+      shop.start("Linus"),
+      shop.orders.start(claim("A", "Ada")),
+    ]);
+    expect([chosen, again]).toMatchObject([{ status: "cancelled" }, { status: "cancelled" }]);
+    expect(next).toBe("B");
+  });
+  expect(changes).toMatchObject({
+    "bell:A": 'nothing → list with TTL: the order, ""',
+    "events.6": "nothing → order.cancelled A",
+    "events.7": "nothing → order.started B",
+    "order:A.expiries": "2 → 3",
+  });
+  expect(changes).not.toHaveProperty(["events.8"]);
+});
+
+test("one whose lease ran out is given once, to whom chose it or to the next one who asks, in one tick", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C", "D"]);
+  await shop.startAndLoseLease("Grace");
+  const outcomes = await Promise.all([
+    shop.orders.start(claim("A", "Linus")),
+    shop.orders.start(claim("A", "Ada")),
+    shop.start("Ada"),
+  ]);
+  expect(outcomes).toMatchObject([
+    { kind: "started", order: { order_id: "A", barista: "Linus", attempts: 2 } },
+    { kind: "conflict", status: "brewing", barista: "Linus" },
+    "B",
+  ]);
+  await shop.client.zadd(shop.key("leases:default"), 1, "A");
+  expect(await Promise.all([shop.start("Ada"), shop.orders.start(claim("A", "Grace"))])).toMatchObject([
+    "A",
+    { kind: "conflict", status: "brewing", barista: "Ada" },
+  ]);
+});
+
+test("one that was put back can be chosen, time and again", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C"]);
+  for (const [round, barista] of ["Grace", "Linus", "Grace"].entries()) {
+    const outcome = await shop.orders.start(claim("B", barista));
+    expect(outcome).toMatchObject({ kind: "started", order: { barista, attempts: round + 1 } });
+    await shop.orders.release({ orderId: "B", barista });
+  }
+  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: A place 1, B place 2, C place 3" });
+  expect([await shop.start("Ada"), await shop.orders.start(claim("B", "Ada")), await shop.start("Ada")]).toMatchObject([
+    "A",
+    { kind: "started", order: { order_id: "B" } },
+    "C",
+  ]);
+  expect(await shop.start("Ada")).toBeNull();
+});
+
+test("one of another queue is started there, and its customer's place and the others' stay", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.place(["P", "Q"], { queue: "patio" });
+  expect(await shop.orders.start(claim("Q", "Grace"))).toMatchObject({ kind: "started", orderId: "Q" });
+  expect(await shop.state()).toMatchObject({
+    "leases:patio": "zset: Q time",
+    "waiting:default": "zset: A place 1",
+    "waiting:patio": "zset: P place 2",
+  });
+  expect([await shop.start("Linus", { queue: "patio" }), await shop.start("Linus", { queue: "patio" })]).toEqual([
+    "P",
+    null,
+  ]);
+});
+
+test("a cancelled one can't be chosen; a chosen one that is cancelled is gone", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C"]);
+  await shop.orders.cancel({ orderId: "A", canceller: "customer", reason: "customer" });
+  expect(await shop.orders.start(claim("A", "Grace"))).toEqual({ kind: "conflict", status: "cancelled", barista: "" });
+  await shop.orders.start(claim("B", "Grace"));
+  await shop.orders.cancel({ orderId: "B", canceller: "barista", reason: "machine_error" });
+  expect([await shop.start("Linus"), await shop.start("Linus")]).toEqual(["C", null]);
+});
+
+test("of many who choose and many who take the next one in one tick, each order has one", async () => {
+  await using shop = await TestOrders.open();
+  const ids = Array.from({ length: 40 }, (_, index) => `order-${index}`);
+  await shop.place(ids);
+  const chosen = ids.filter((_, index) => index % 3 === 0);
+  const outcomes = await Promise.all([
+    ...chosen.toReversed().map((id) => shop.orders.start(claim(id, "Grace"))),
+    ...ids.map(() => shop.start("Linus")),
+  ]);
+  const started = outcomes.flatMap((outcome) =>
+    typeof outcome === "string" ? outcome : outcome?.kind === "started" ? outcome.orderId : [],
+  );
+  expect(started.toSorted()).toEqual(ids.toSorted());
+  expect(await shop.client.zcard(shop.key("waiting:default"))).toBe(0);
+  expect(await shop.client.zcard(shop.key("leases:default"))).toBe(40);
+});

@@ -36,7 +36,12 @@ const commands = fc.oneof(
     weight: 5,
     arbitrary: together(
       "start",
-      fc.record({ queue, barista, claim: fc.option(fc.nat(5), { nil: undefined, freq: 1 }) }),
+      fc.record({
+        queue,
+        barista,
+        claim: fc.option(fc.nat(5), { nil: undefined, freq: 2 }),
+        chosen: fc.option(pick, { nil: undefined, freq: 2 }),
+      }),
     ),
   },
   { weight: 3, arbitrary: together("finish", fc.record({ pick, barista: whose })) },
@@ -97,13 +102,14 @@ interface Action {
 }
 
 const idOf = (ids: readonly string[], at: number): string => ids[at] ?? "nobody's";
+const chosenOf = (ids: readonly string[], at: number | undefined) => (at === undefined ? undefined : idOf(ids, at));
 
 function tellModel(model: ShopModel, { next, name, ids }: Action): Outcome {
   switch (next.verb) {
     case "place":
       return model.place(`order-${name}`, next.queue);
     case "start":
-      return model.start({ ...next, claim: `claim-${next.claim ?? name}` });
+      return model.start({ ...next, claim: `claim-${next.claim ?? name}`, chosen: chosenOf(ids, next.chosen) });
     case "finish":
       return model.finish(idOf(ids, next.pick), next.barista);
     case "release":
@@ -128,7 +134,9 @@ async function act(orders: ParsedOrders, { prefix, next, name, ids }: Action): P
   }
   if (next.verb === "expire") return { kind: "expired", cancelled: (await orders.expire()).cancelled };
   if (next.verb === "start") {
-    const outcome = await orders.start({ ...next, claim: `claim-${next.claim ?? name}` });
+    const { chosen, ...asked } = next;
+    const claim = `claim-${next.claim ?? name}`;
+    const outcome = await orders.start({ ...asked, claim, orderId: chosenOf(ids, chosen) });
     return outcome.kind === "started" ? { kind: "started", orderId: outcome.orderId } : outcome;
   }
   const orderId = idOf(ids, next.pick);

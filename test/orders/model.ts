@@ -54,6 +54,8 @@ interface Starting {
   readonly claim: string;
   readonly barista: string;
   readonly queue: string;
+  /** Only this order, out of its turn; undefined is the next one. */
+  readonly chosen: string | undefined;
 }
 
 interface Cancelling {
@@ -85,12 +87,12 @@ export class ShopModel {
     return { kind: "placed", orderId: id };
   }
 
-  start({ claim, barista, queue }: Starting): Outcome {
+  start({ claim, barista, queue, chosen }: Starting): Outcome {
     const before = this.#claims.get(claim);
     // A claim that was finished or cancelled is spent.
     if (before) return before.status === "brewing" ? { kind: "started", orderId: before.id } : { kind: "empty" };
-    const order = this.#takeExpired(queue) ?? this.#queued(queue)[0];
-    if (!order) return { kind: "empty" };
+    const order = chosen === undefined ? this.#next(queue) : this.#takeChosen(chosen);
+    if (!order) return chosen === undefined ? { kind: "empty" } : refusal(this.#orders.get(chosen));
     Object.assign(order, {
       status: "brewing",
       barista,
@@ -184,13 +186,26 @@ export class ShopModel {
     };
   }
 
+  #next(queue: string): ModelOrder | undefined {
+    return this.#takeExpired(queue) ?? this.#queued(queue)[0];
+  }
+
+  #takeChosen(id: string): ModelOrder | undefined {
+    const order = this.#orders.get(id);
+    if (order?.status === "queued") return order;
+    return order?.ranOut === undefined || !this.#takeOver(order) ? undefined : order;
+  }
+
   #takeExpired(queue: string): ModelOrder | undefined {
-    for (const order of this.#expired(this.#inQueue(queue))) {
-      order.expiries += 1;
-      if (order.expiries < this.#maxAttempts) return order;
-      this.#cancel(order, "barista_timeout");
-    }
-    return undefined;
+    return this.#expired(this.#inQueue(queue)).find((order) => this.#takeOver(order));
+  }
+
+  /** Counts the lease that ran out; false when it was the last, and the order is cancelled. */
+  #takeOver(order: ModelOrder): boolean {
+    order.expiries += 1;
+    if (order.expiries < this.#maxAttempts) return true;
+    this.#cancel(order, "barista_timeout");
+    return false;
   }
 
   #cancel(order: ModelOrder, reason: string): void {

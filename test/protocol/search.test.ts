@@ -156,7 +156,10 @@ test("an expected wait is told once there is history, and not before", async () 
   await brew(fresh);
   const second = await place(fresh);
   expect(second.eta_seconds).toBeNumber();
-  expectOrder(await ask(`${fresh.customers}/order/${second.order_id}`), { eta_seconds: second.eta_seconds ?? NaN });
+  // It shrinks as time passes: the first order was made in an instant.
+  const seen = expectOrder(await ask(`${fresh.customers}/order/${second.order_id}`));
+  expect(seen.eta_seconds).toBeGreaterThanOrEqual(0);
+  expect(seen.eta_seconds).toBeLessThanOrEqual(second.eta_seconds ?? Number.NaN);
   expect(Object.keys(await start(fresh))).not.toContain("eta_seconds");
   await fresh.stop();
 });
