@@ -100,7 +100,11 @@ test("choices that mean the same are the same", async () => {
     shop.key("menu"),
     "latte",
     JSON.stringify({
-      ...{ name: "Latte", description: "", price: 400, available: true, icon: "" },
+      name: "Latte",
+      description: "",
+      price: 400,
+      available: true,
+      icon: "",
       modifiers: Object.entries(menu).map(([name, option]) => ({ name, options: [option] })),
     }),
   );
