@@ -75,9 +75,11 @@ test("orders behave as the model does, whatever is done to them", async () => {
       const orders = parsing(createOrders({ run, later: () => {} }, settings));
       const model = new ShopModel(MAX_ATTEMPTS);
       let eventsSeen = "-";
+      let age = 0;
       for (const [step, tick] of history.entries()) {
         const { ids } = model;
-        const actions = tick.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids }));
+        const actions = tick.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids, age }));
+        if (tick[0]?.verb === "runOut") age += 1;
         const outcomes = await Promise.all(actions.map((action) => act(orders, action)));
         expect(outcomes).toEqual(actions.map((action) => tellModel(model, action)));
         const { observation, lastEvent } = await observe(orders, { prefix, model, eventsSeen });
@@ -99,17 +101,22 @@ interface Action {
   readonly name: string;
   /** The orders before this tick. */
   readonly ids: readonly string[];
+  /** How many ticks were leases' ends: nobody comes back with a claim from before. */
+  readonly age: number;
 }
 
 const idOf = (ids: readonly string[], at: number): string => ids[at] ?? "nobody's";
+const claimOf = ({ name, age }: Action, claim: number | undefined) =>
+  `claim-${claim === undefined ? name : `${claim}-${age}`}`;
 const chosenOf = (ids: readonly string[], at: number | undefined) => (at === undefined ? undefined : idOf(ids, at));
 
-function tellModel(model: ShopModel, { next, name, ids }: Action): Outcome {
+function tellModel(model: ShopModel, action: Action): Outcome {
+  const { next, name, ids } = action;
   switch (next.verb) {
     case "place":
       return model.place(`order-${name}`, next.queue);
     case "start":
-      return model.start({ ...next, claim: `claim-${next.claim ?? name}`, chosen: chosenOf(ids, next.chosen) });
+      return model.start({ ...next, claim: claimOf(action, next.claim), chosen: chosenOf(ids, next.chosen) });
     case "finish":
       return model.finish(idOf(ids, next.pick), next.barista);
     case "release":
@@ -126,7 +133,8 @@ function tellModel(model: ShopModel, { next, name, ids }: Action): Outcome {
 }
 
 /** Does the command in Redis; its outcome without what the state tells anyway. */
-async function act(orders: ParsedOrders, { prefix, next, name, ids }: Action): Promise<Outcome> {
+async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
+  const { prefix, next, name, ids } = action;
   if (next.verb === "place") {
     const outcome = await orders.place({ orderId: `order-${name}`, queue: next.queue, draft: {} });
     if (outcome.kind === "refused") throw new Error(`refused: ${outcome.why}`);
@@ -135,7 +143,7 @@ async function act(orders: ParsedOrders, { prefix, next, name, ids }: Action): P
   if (next.verb === "expire") return { kind: "expired", cancelled: (await orders.expire()).cancelled };
   if (next.verb === "start") {
     const { chosen, ...asked } = next;
-    const claim = `claim-${next.claim ?? name}`;
+    const claim = claimOf(action, next.claim);
     const outcome = await orders.start({ ...asked, claim, orderId: chosenOf(ids, chosen) });
     return outcome.kind === "started" ? { kind: "started", orderId: outcome.orderId } : outcome;
   }

@@ -70,8 +70,9 @@ function parseJson(got: string): unknown {
 /** An order as the design spells it on the wire. */
 export interface WireOrder {
   readonly order_id: string;
+  /** None while it is reserved, nor when it was cancelled then; nor is there an item. */
   readonly number: number;
-  readonly status: "queued" | "brewing" | "ready" | "cancelled";
+  readonly status: "reserved" | "queued" | "brewing" | "ready" | "cancelled";
   readonly reason?: string;
   readonly item: string;
   readonly price?: number;
@@ -95,7 +96,7 @@ const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}
 const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   order_id: (value) => UUID_V7.test(String(value)),
   number: (value) => Number.isInteger(value) && Number(value) >= 1,
-  status: (value) => ["queued", "brewing", "ready", "cancelled"].includes(String(value)),
+  status: (value) => ["reserved", "queued", "brewing", "ready", "cancelled"].includes(String(value)),
   reason: (value) => typeof value === "string",
   item: (value) => typeof value === "string",
   price: (value) => Number.isInteger(value) && Number(value) >= 0,
@@ -111,19 +112,26 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   position: (value) => Number.isInteger(value) && Number(value) >= 1,
   eta_seconds: (value) => Number.isInteger(value) && Number(value) >= 0,
 };
-const ALWAYS = ["order_id", "number", "status", "item", "attempts", "placed_at"] as const;
+const ALWAYS = ["order_id", "status", "attempts", "placed_at"] as const;
+/** What is known once a drink was chosen. */
+const CHOSEN = ["number", "item", "price"] as const;
 
 /** The fields that only some states have, by state; `note` and what the customer said of themselves may stand in any. */
 const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
+  number: ["queued", "brewing", "ready", "cancelled"],
+  item: ["queued", "brewing", "ready", "cancelled"],
+  price: ["queued", "brewing", "ready", "cancelled"],
+  modifiers: ["queued", "brewing", "ready", "cancelled"],
   reason: ["cancelled"],
   finished_at: ["ready", "cancelled"],
   position: ["queued"],
   eta_seconds: ["queued"],
 };
 const NEEDED_IN: Readonly<Record<WireOrder["status"], readonly (keyof WireOrder)[]>> = {
-  queued: [],
-  brewing: ["barista", "started_at"],
-  ready: ["barista", "started_at", "finished_at"],
+  reserved: [],
+  queued: CHOSEN,
+  brewing: [...CHOSEN, "barista", "started_at"],
+  ready: [...CHOSEN, "barista", "started_at", "finished_at"],
   cancelled: ["reason", "finished_at"],
 };
 
@@ -141,6 +149,8 @@ export function readWireOrder(value: unknown): WireOrder {
   for (const name of [...ALWAYS, ...NEEDED_IN[read.status]]) {
     if (!(name in read)) throw new Error(`a ${read.status} order has a ${name}`);
   }
+  // One that was cancelled before a drink was chosen has none of these.
+  if (new Set(CHOSEN.map((name) => name in read)).size > 1) throw new Error(`half a choice: ${JSON.stringify(read)}`);
   return read;
 }
 
