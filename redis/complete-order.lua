@@ -44,7 +44,9 @@ local function complete(id, queue, item, modifiers, details, choice)
   order.price = price
   order.choice = choice
   order.details = merge_details(order.details, details)
-  return { 'completed', id, enqueue_order(id, order, queue) }
+  enqueue_order(id, order, queue)
+  write_gathered()
+  return { 'completed', id, describe_order(id, order) }
 end
 
 local replies = each_item(2, 6, complete)

@@ -18,7 +18,9 @@ local function extend(request, id, barista)
 
   write_order(id, order, { extended_by = request })
   redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
-  redis.call('PEXPIRE', key.claim(order.claim), lease_ms)
+  if has_claim(id, order) then
+    redis.call('PEXPIRE', key.claim(order.claim), lease_ms)
+  end
   return { 'extended', id, append_event(id, 'extended', order) }
 end
 

@@ -194,6 +194,12 @@ local function restore_code(order)
   end
 end
 
+-- Whether the claim that an order was started under is still its own. Once the lease was over, whoever made the claim may have
+-- started another order under it.
+local function has_claim(id, order)
+  return order.claim ~= nil and redis.call('GET', key.claim(order.claim)) == id
+end
+
 -- Makes an order final: off the queue, the leases or the reservations, kept for `retention_ms`, its customers told.
 -- Returns it as JSON.
 local function close_order(id, order, fields, retention_ms)
@@ -212,7 +218,7 @@ local function close_order(id, order, fields, retention_ms)
   fields.finished_at = now
   write_order(id, order, fields)
   redis.call('PEXPIRE', key.order(id), retention_ms)
-  if order.claim then
+  if has_claim(id, order) then
     -- Asked again by a reply that was lost on the way, it must not start another order.
     redis.call('PEXPIRE', key.claim(order.claim), CLAIM_SPENT_MS)
   end
@@ -236,7 +242,9 @@ end
 
 -- Puts a brewing order back to its place in the queue, and tells a waiting barista. Returns it as JSON.
 local function release_order(id, order, request)
-  redis.call('DEL', key.claim(order.claim))
+  if has_claim(id, order) then
+    redis.call('DEL', key.claim(order.claim))
+  end
   redis.call('HDEL', key.order(id), 'barista', 'started_at', 'claim')
   order.barista, order.started_at, order.claim = nil, nil, nil
   write_order(id, order, { status = 'queued', released_by = request or '' })

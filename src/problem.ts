@@ -64,6 +64,7 @@ export function problem(name: ProblemName, detail: string, { headers, ...extensi
 }
 
 /** 422 that names each faulty field. */
-export function invalidInput(errors: readonly FieldFault[]): Response {
-  return problem("invalid_input", errors.map(({ field, detail }) => `${field} ${detail}`).join("; "), { errors });
+export function invalidInput(errors: readonly FieldFault[], headers: ProblemOptions["headers"] = {}): Response {
+  const detail = errors.map(({ field, detail: fault }) => `${field} ${fault}`).join("; ");
+  return problem("invalid_input", detail, { headers, errors });
 }

@@ -46,11 +46,21 @@ function digest(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }
 
+/** Names that no other site can have: addresses, names without a dot, and those that mean this machine everywhere. */
+const NEAR_HOST = /^(\[[^\]]*\]|[\d.]+|[^.:]+|[^:]+\.localhost)(:\d+)?$/i;
+
 /**
  * Without a token, the port is open to this machine: also to pages of other sites in its browsers. Browsers tell where a request
- * comes from; what comes from another site is refused.
+ * comes from; what comes from another site is refused. So is what asks by another site's name: it may have been made to mean this
+ * machine, and then its pages count as ours (DNS rebinding).
  */
 export function refuseOtherSites(request: Request): Response | undefined {
-  if (request.headers.get("sec-fetch-site") !== "cross-site" || OPEN.test(pathOf(request))) return undefined;
-  return problem("cross_site", "Another site sent this request: open the baristas' page itself.");
+  const { headers } = request;
+  const isElsewhere = headers.get("sec-fetch-site") === "cross-site";
+  const isNear = NEAR_HOST.test(headers.get("host") ?? "localhost");
+  if ((isNear && !isElsewhere) || OPEN.test(pathOf(request))) return undefined;
+  const detail = isNear
+    ? "Another site sent this request: open the baristas' page itself."
+    : "Without a staff token this port answers to localhost only: use that name, or set STAFF_TOKEN.";
+  return problem("cross_site", detail);
 }

@@ -36,15 +36,15 @@ export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, l
     case "code_used_up":
       return problem("code_used_up", "All drinks of this code are taken: wait for the next code.", { headers: limits });
     case "unknown_item":
-      return faulty("item", `must be on the menu (GET /coffees): ${subject} is not`);
+      return faulty("item", `must be on the menu (GET /coffees): ${subject} is not`, limits);
     case "unavailable_item":
-      return faulty("item", `must be available: there is no ${subject} now`);
+      return faulty("item", `must be available: there is no ${subject} now`, limits);
     case "unknown_modifier":
-      return faulty(`modifiers.${subject}`, "is none of this coffee's modifiers (GET /coffees)");
+      return faulty(`modifiers.${subject}`, "is none of this coffee's modifiers (GET /coffees)", limits);
     case "unknown_option":
-      return faulty(`modifiers.${subject}`, "must be one of its options (GET /coffees)");
+      return faulty(`modifiers.${subject}`, "must be one of its options (GET /coffees)", limits);
     case "code_wrong":
-      return faulty("code", "must be the current one: scan the board again");
+      return faulty("code", "must be the current one: scan the board again", limits);
   }
 }
 
@@ -54,6 +54,6 @@ export function answerMismatch(limits: Headers): Response {
   return problem("idempotency_mismatch", detail, { headers: limits });
 }
 
-function faulty(field: string, detail: string): Response {
-  return invalidInput([{ field, detail }]);
+function faulty(field: string, detail: string, headers: Headers): Response {
+  return invalidInput([{ field, detail }], headers);
 }

@@ -20,8 +20,24 @@ export function createBodyReader<Schema extends TSchema>(
     if (text === "" || text instanceof Response) return text || undefined;
     const value = parseJson(text, request.headers.get("content-type"));
     if (value instanceof Response) return value;
-    return validator.Check(value) ? value : invalidInput(faultsOf(validator.Errors(value)));
+    if (!validator.Check(value)) return invalidInput(faultsOf(validator.Errors(value)));
+    const broken = SURROGATE.test(text) ? [...findBrokenText(value)] : [];
+    return broken.length > 0 ? invalidInput(broken.map((field) => ({ field, detail: BROKEN_TEXT }))) : value;
   };
+}
+
+/** Half of a character that JSON has to write as two escapes: UTF-8 can't hold one alone, though JSON can. */
+const SURROGATE = /\\u[dD][89a-fA-F]/;
+const BROKEN_TEXT = "must be Unicode text: half of a character (a surrogate) stands alone in it";
+
+/** The fields with half a character in their text or in the name of one of their members. */
+function* findBrokenText(value: unknown, field = "body"): Generator<string> {
+  if (typeof value === "string" && !value.isWellFormed()) yield field;
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    if (!name.isWellFormed()) yield field;
+    else yield* findBrokenText(member, field === "body" ? name : `${field}.${name}`);
+  }
 }
 
 /** Makes the reader of query parameters of that schema: their values, or the problem to answer. Others are ignored. */
@@ -44,10 +60,18 @@ export function createQueryReader<Schema extends TObject>(
 export function faultsOf(errors: Iterable<ValueError>): FieldFault[] {
   const faults = new Map<string, FieldFault>();
   for (const error of errors) {
-    const field = error.path.slice(1).replaceAll("/", ".") || "body";
+    const field = readPointer(error.path).join(".") || "body";
     if (!faults.has(field)) faults.set(field, { field, detail: describe(error) });
   }
   return [...faults.values()];
+}
+
+/** The names in a JSON pointer (RFC 6901). */
+function readPointer(pointer: string): string[] {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function describe({ type, schema, value, message }: ValueError): string {

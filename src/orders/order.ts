@@ -48,10 +48,15 @@ const Code = Type.String({ minLength: 1, maxLength: 64, description: "the code f
 const Choice = {
   item: Type.Optional(Type.String({ pattern: COFFEE_ID, description: "the id of a coffee on the menu" })),
   modifiers: Type.Optional(
-    Type.Record(Type.String({ minLength: 1, maxLength: 40 }), Type.String({ minLength: 1, maxLength: 40 }), {
-      maxProperties: 10,
-      description: "an object of at most 10 modifiers, each with one of its options",
-    }),
+    Type.Record(
+      Type.String({ pattern: "^[\\s\\S]{1,40}$" }),
+      Type.String({ minLength: 1, maxLength: 40, description: "one of the modifier's options: 1 to 40 characters" }),
+      {
+        maxProperties: 10,
+        additionalProperties: false,
+        description: "an object of at most 10 modifiers, each with one of its options",
+      },
+    ),
   ),
   note: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
 };

@@ -213,7 +213,8 @@ export function createOrders(
       shared: [retentionMs],
       encode: ({ orderId, draft, idempotencyKey = "" }) => {
         const { code, ...details } = draft;
-        const hash = idempotencyKey && hashOf(draft);
+        // A key that has reserved an order does not place one.
+        const hash = idempotencyKey && `reservation:${hashOf(draft)}`;
         return [orderId, code, encodeDetails(details), details.customer_id ?? "", idempotencyKey, hash];
       },
       decode: (kind, rest) => {
