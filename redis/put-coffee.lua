@@ -1,5 +1,6 @@
 -- put-coffee
 -- Puts a coffee on the menu, or changes it: in force for every order that is placed from now on.
+-- Needs    shop.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  id
 -- ARGV[2]  the coffee as JSON, without its id
@@ -7,6 +8,7 @@
 -- Returns  'created' | 'changed' | 'full'
 
 local id, json, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+keep_menu()
 local before = redis.call('HGET', key.menu, id)
 if not before and redis.call('HLEN', key.menu) >= most then
   return 'full'

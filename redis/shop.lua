@@ -111,10 +111,44 @@ local function keep_once(id, idempotency_key, body_hash, retention_ms)
   end
 end
 
+-- What a shop offers whose menu was never changed: that is kept nowhere else. By id, each as JSON.
+local MILK = '[{"name":"milk","options":["whole","skimmed","oat","soy"]}]'
+local function first_coffee(name, price, description, modifiers, icon)
+  return '{"name":"' .. name .. '","description":"' .. description .. '","price":' .. price .. ',"available":true,"modifiers":'
+    .. modifiers .. ',"icon":"' .. icon .. '"}'
+end
+local function first_menu()
+  return {
+    americano = first_coffee('Americano', 300, 'Espresso with hot water', '[]', '☕'),
+    espresso = first_coffee('Espresso', 250, 'Short and strong', '[]', '⚡'),
+    double_espresso = first_coffee('Double espresso', 320, 'Twice as awake', '[]', '⚡'),
+    flat_white = first_coffee('Flat white', 380, 'Two shots, silky milk', MILK, '☕'),
+    cappuccino = first_coffee('Cappuccino', 370, 'One third foam', MILK, '☕'),
+    latte = first_coffee('Latte', 400, 'Much milk, gentle coffee', MILK, '☕'),
+    mocha = first_coffee('Mocha', 450, 'Coffee meets chocolate', MILK, '☕'),
+  }
+end
+
+-- Whether the menu is kept in Redis: one that staff have emptied is, though there is no key.
+local function has_menu()
+  return setting('has_menu') == 'true'
+end
+
+-- To be called before the menu is changed.
+local function keep_menu()
+  if has_menu() then
+    return
+  end
+  for id, json in pairs(first_menu()) do
+    redis.call('HSET', key.menu, id, json)
+  end
+  redis.call('HSET', key.settings, 'has_menu', 'true')
+end
+
 local coffees = {}
 local function find_coffee(item)
   if coffees[item] == nil then
-    local json = redis.call('HGET', key.menu, item)
+    local json = has_menu() and redis.call('HGET', key.menu, item) or not has_menu() and first_menu()[item]
     coffees[item] = json and cjson.decode(json) or false
   end
   return coffees[item]

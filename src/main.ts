@@ -35,8 +35,6 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const orders = createOrders(redis, config);
   const shop = createShop(redis, DEFAULT_QUEUE);
   const menu = createMenu(redis);
-  await menu.open();
-  redis.onBack(() => menu.open());
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
   const refusals = new Refusals(log);

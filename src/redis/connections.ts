@@ -18,8 +18,6 @@ export interface ShopRedis {
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
   later(task: () => Promise<unknown>): void;
-  /** Runs a task each time Redis is back: it may be a new one. */
-  onBack(task: () => Promise<unknown>): void;
   /** A connection of its own for blocking reads of at most `longestBlockSeconds`. The caller closes it. */
   openBlocking(name: string, longestBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
@@ -64,7 +62,6 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
     keys,
     run: (script, args) => patience.run(() => runOnce(script, args)),
     later: (task) => patience.later(task),
-    onBack: (task) => void commands.on("ready", () => patience.later(task)),
     openBlocking: (name, longestBlockSeconds) =>
       connect(address, {
         connectionName: `longpour:${shop}:${name}`,

@@ -26,8 +26,6 @@ const Modifier = Type.Object(
   { additionalProperties: false, description: "an object with name and options" },
 );
 
-const MILK = { name: "milk", options: ["whole", "skimmed", "oat", "soy"] };
-
 /** A coffee as staff put it on the menu; its id stands in the path. */
 export const CoffeeDraft = Type.Object(
   {
@@ -41,7 +39,16 @@ export const CoffeeDraft = Type.Object(
   {
     additionalProperties: false,
     description: "an object",
-    examples: [{ name: "Latte", description: "Much milk", price: 400, available: true, modifiers: [MILK], icon: "☕" }],
+    examples: [
+      {
+        name: "Latte",
+        description: "Much milk",
+        price: 400,
+        available: true,
+        modifiers: [{ name: "milk", options: ["whole", "oat"] }],
+        icon: "☕",
+      },
+    ],
   },
 );
 export type CoffeeDraft = Static<typeof CoffeeDraft>;
@@ -50,43 +57,18 @@ export type CoffeeDraft = Static<typeof CoffeeDraft>;
 export const Coffee = Type.Object({ id: Type.String({ pattern: COFFEE_ID }), ...CoffeeDraft.properties });
 export type Coffee = Static<typeof Coffee>;
 
-const coffee = (id: string, name: string, price: number, description: string, icon = "☕", modifiers = [MILK]) => ({
-  id,
-  coffee: { name, description, price, available: true, modifiers, icon } satisfies CoffeeDraft,
-});
-
-/** What a new shop offers. */
-const FIRST_MENU = [
-  coffee("americano", "Americano", 300, "Espresso with hot water", "☕", []),
-  coffee("espresso", "Espresso", 250, "Short and strong", "⚡", []),
-  coffee("double_espresso", "Double espresso", 320, "Twice as awake", "⚡", []),
-  coffee("flat_white", "Flat white", 380, "Two shots, silky milk"),
-  coffee("cappuccino", "Cappuccino", 370, "One third foam"),
-  coffee("latte", "Latte", 400, "Much milk, gentle coffee"),
-  coffee("mocha", "Mocha", 450, "Coffee meets chocolate"),
-];
-
 type PutOutcome = "created" | "changed" | "full";
 
 export type Menu = ReturnType<typeof createMenu>;
 
 export function createMenu({ run }: Pick<ShopRedis, "run">) {
-  const [openMenu, readMenu] = [loadScript("open-menu"), loadScript("read-menu")];
+  const readMenu = loadScript("read-menu");
   const [putCoffee, removeCoffee] = [loadScript("put-coffee"), loadScript("remove-coffee")];
 
   return {
-    /** Gives a new shop its first menu; to be called whenever Redis may be a new one. */
-    open: async (): Promise<void> => {
-      await run(
-        openMenu,
-        FIRST_MENU.flatMap(({ id, coffee: first }) => [id, JSON.stringify(first)]),
-      );
-    },
-
-    /** Everything on the menu, cheapest first. */
+    /** Everything on the menu, cheapest first. A shop whose menu was never changed offers what `redis/shop.lua` says. */
     list: async (): Promise<Coffee[]> => {
-      const reply = asList(await run(readMenu, [])).map(asText);
-      const coffees = reply.flatMap((id, at) => (at % 2 === 0 ? [readCoffee(id, reply[at + 1] ?? "")] : []));
+      const coffees = asList(await run(readMenu, [])).map(readCoffee);
       return coffees.toSorted((a, b) => a.price - b.price || a.name.localeCompare(b.name));
     },
 
@@ -99,6 +81,7 @@ export function createMenu({ run }: Pick<ShopRedis, "run">) {
   };
 }
 
-function readCoffee(id: string, json: string): Coffee {
-  return { id, ...(JSON.parse(json) as CoffeeDraft) };
+function readCoffee(reply: unknown): Coffee {
+  const [id, json] = asList(reply);
+  return { id: asText(id), ...(JSON.parse(asText(json)) as CoffeeDraft) };
 }

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";
 import { createShop, type ShopPatch } from "../../src/shop/settings.ts";
 import type { Draft } from "../../src/orders/order.ts";
+import { createMenu } from "../../src/shop/menu.ts";
 import { TestOrders } from "../support/orders.ts";
 import { endings } from "../support/settled.ts";
 import { until } from "../support/until.ts";
@@ -96,18 +97,14 @@ test("the same choice again changes nothing, and answers the order as it is now"
 test("choices that mean the same are the same", async () => {
   await using shop = await openReserved(["A", "B"]);
   const menu = { size: "big", milk: "oat" };
-  await shop.client.hset(
-    shop.key("menu"),
-    "latte",
-    JSON.stringify({
-      name: "Latte",
-      description: "",
-      price: 400,
-      available: true,
-      icon: "",
-      modifiers: Object.entries(menu).map(([name, option]) => ({ name, options: [option] })),
-    }),
-  );
+  await createMenu(shop.redis).put("latte", {
+    name: "Latte",
+    description: "",
+    price: 400,
+    available: true,
+    icon: "",
+    modifiers: Object.entries(menu).map(([name, option]) => ({ name, options: [option] })),
+  });
   await choose(shop, "A", { item: "latte", modifiers: { size: "big", milk: "oat" }, note: "" });
   expect(await choose(shop, "A", { modifiers: { milk: "oat", size: "big" }, item: "latte" })).toMatchObject({
     kind: "changed",

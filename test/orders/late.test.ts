@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
-import { openMenu, silent, TestRedis } from "../support/redis.ts";
+import { silent, TestRedis } from "../support/redis.ts";
 import { endings } from "../support/settled.ts";
 import { until } from "../support/until.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
@@ -14,7 +14,6 @@ let orders: ParsedOrders;
 beforeEach(async () => {
   server = await TestRedis.start();
   redis = await openRedis({ address: { url: server.url }, shop: "test", outageSeconds: 1, log: silent });
-  await openMenu(redis);
   orders = parsing(createOrders(redis, { leaseSeconds: 900, maxAttempts: 3, retentionHours: 1 }));
   // Redis knows the scripts.
   await place("before");

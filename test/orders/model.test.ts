@@ -9,7 +9,7 @@ import type { Order } from "../../src/orders/order.ts";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { keysOf } from "../../src/redis/keys.ts";
 import { scriptRunner } from "../../src/redis/script.ts";
-import { openMenu, sharedRedis } from "../support/redis.ts";
+import { sharedRedis } from "../support/redis.ts";
 import { parseTold, parsing, withoutPlace, type ParsedOrders } from "../support/wire.ts";
 import { ShopModel, type Observation, type Outcome } from "./model.ts";
 
@@ -71,7 +71,6 @@ test("orders behave as the model does, whatever is done to them", async () => {
       const { prefix } = keysOf(`test-${crypto.randomUUID()}`);
       const settings = { leaseSeconds: 900, maxAttempts: MAX_ATTEMPTS, retentionHours: 1 };
       const run = scriptRunner(client, prefix);
-      await openMenu({ run });
       const orders = parsing(createOrders({ run, later: () => {} }, settings));
       const model = new ShopModel(MAX_ATTEMPTS);
       let eventsSeen = "-";

@@ -34,9 +34,19 @@ test("a new shop offers coffees, cheapest first, and an emptied menu stays empty
   for (const coffee of coffees) expect(Value.Check(Coffee, coffee)).toBe(true);
   for (const { id } of coffees) expect(await menu.remove(id)).toBe(true);
   expect(await menu.remove("latte")).toBe(false);
-  await menu.open();
   expect(await menu.list()).toEqual([]);
   expect(await place(shop, "A", {})).toEqual({ kind: "refused", why: "unknown_item", subject: "americano" });
+});
+
+test("a shop whose Redis was emptied under it offers its first menu again", async () => {
+  await using shop = await TestOrders.open();
+  const menu = createMenu(shop.redis);
+  const first = await menu.list();
+  await menu.remove("americano");
+  expect(await place(shop, "A", {})).toMatchObject({ why: "unknown_item" });
+  await shop.client.del(...(await shop.client.keys(shop.key("*"))));
+  expect(await place(shop, "B", {})).toEqual({ kind: "placed", orderId: "B" });
+  expect(await menu.list()).toEqual(first);
 });
 
 test("what is put on the menu can be ordered at once, at its price", async () => {

@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { createLog } from "../../src/log.ts";
-import { createMenu } from "../../src/shop/menu.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { REDIS } from "../../src/redis/embedded/server.ts";
@@ -96,13 +95,7 @@ export async function openTestShop(server?: TestRedis): Promise<{ redis: ShopRed
   const { url } = server ?? (await sharedRedis());
   const shop = `test-${crypto.randomUUID()}`;
   const redis = await openRedis({ address: { url }, shop, outageSeconds: 5, log: silent });
-  await openMenu(redis);
   return { redis, shop, prefix: redis.keys.prefix };
-}
-
-/** The menu that orders are checked against: a server gives it to each new shop. */
-export async function openMenu(redis: Pick<ShopRedis, "run">): Promise<void> {
-  await createMenu(redis).open();
 }
 
 /** A port that nobody listens on now. */

@@ -46,19 +46,11 @@ async function keysUnder(redis: Redis, prefix: string): Promise<string[]> {
     for (const key of found) keys.add(key);
     cursor = next;
   } while (cursor !== "0");
-  // The first menu, which every shop has, is left out.
-  for (const name of ["menu", "settings"]) if (await isFirst(redis, prefix, name)) keys.delete(prefix + name);
   return [...keys].toSorted();
 }
 
-async function isFirst(redis: Redis, prefix: string, name: string): Promise<boolean> {
-  if (name === "menu")
-    return (await redis.xrange(`${prefix}events`, "-", "+")).every(([, [, type]]) => type !== "menu.changed");
-  return (await redis.hlen(prefix + name)) === 1;
-}
-
 async function readHash(redis: Redis, key: string, name: string): Promise<State> {
-  const { entry, has_menu: _, ...fields } = await redis.hgetall(key);
+  const { entry, ...fields } = await redis.hgetall(key);
   const lines = Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]);
   if (entry !== undefined) {
     const queue = key.slice(0, key.indexOf("order:")) + `queue:${fields.queue}`;

@@ -8,7 +8,7 @@ import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { BaristaRoom } from "../../src/waiting/baristas.ts";
 import { WaitingRoom, type WaitOutcome } from "../../src/waiting/room.ts";
-import { openMenu, sharedRedis, silent, type TestRedis } from "../support/redis.ts";
+import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import { parsed, parsing, type Parsed, type ParsedOrders } from "../support/wire.ts";
 
@@ -52,7 +52,6 @@ export class Cafe implements AsyncDisposable {
   async replica(url = this.server.url): Promise<Replica> {
     const { lanes = 4, outageSeconds = 5, leaseSeconds = 900, maxAttempts = 3, retentionHours = 1 } = this.#settings;
     const redis = await openRedis({ address: { url }, shop: this.shop, outageSeconds, log: silent });
-    await openMenu(redis);
     const replica = new Replica(redis, lanes, { leaseSeconds, maxAttempts, retentionHours });
     this.#replicas.push(replica);
     return replica;

@@ -7,12 +7,11 @@ import { createOrders, DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
 import { openRedis } from "../../src/redis/connections.ts";
 import { BaristaRoom } from "../../src/waiting/baristas.ts";
 import { WaitingRoom } from "../../src/waiting/room.ts";
-import { openMenu, silent } from "../support/redis.ts";
+import { silent } from "../support/redis.ts";
 
 /** Resolves once all is closed; rejects when somebody got another answer than expected. */
 export async function wholeLife(url: string, shop: string): Promise<void> {
   const redis = await openRedis({ address: { url }, shop, outageSeconds: 5, log: silent });
-  await openMenu(redis);
   const orders = createOrders(redis, { leaseSeconds: 900, maxAttempts: 3, retentionHours: 1 });
   const sweeper = startSweeper(orders, silent);
   const room = new WaitingRoom(redis, 4, silent);
