@@ -3,35 +3,58 @@
  * Always holds: a problem says what to do, names the faulty field where there is one, and tells nothing internal.
  */
 
+const kind = (status: number, title: string, detail: string) => ({ status, title, detail });
+
+/** `detail` is a sentence for the person who has to act on it; whoever knows more says more. */
 const PROBLEMS = {
-  malformed_json: { status: 400, title: "Malformed JSON" },
-  malformed_host: { status: 400, title: "Malformed Host" },
-  unauthorized: { status: 401, title: "Not authorized" },
-  code_required: { status: 403, title: "A code is needed" },
-  cross_site: { status: 403, title: "Not from another site" },
-  coffee_unknown: { status: 404, title: "No such coffee" },
-  order_unknown: { status: 404, title: "No such order" },
-  queue_empty: { status: 404, title: "No order to start" },
-  route_unknown: { status: 404, title: "No such route" },
-  method_not_allowed: { status: 405, title: "Method not allowed" },
-  order_conflict: { status: 409, title: "The order's state does not allow this" },
-  code_used_up: { status: 409, title: "The code is used up" },
-  too_many_open: { status: 409, title: "Too many open orders" },
-  menu_full: { status: 409, title: "The menu is full" },
-  body_too_large: { status: 413, title: "Body too large" },
-  not_json: { status: 415, title: "Not JSON" },
-  invalid_input: { status: 422, title: "Invalid input" },
-  idempotency_mismatch: { status: 422, title: "Idempotency-Key used with another body" },
-  too_many_orders: { status: 429, title: "Too many orders" },
-  too_many_held: { status: 429, title: "Too many requests held" },
-  too_many_tokens: { status: 429, title: "Too many wrong tokens" },
-  internal: { status: 500, title: "Internal error" },
-  shop_closed: { status: 503, title: "Closed" },
-  shop_full: { status: 503, title: "Full" },
-  room_full: { status: 503, title: "Waiting room full" },
-  redis_away: { status: 503, title: "Storage does not answer" },
-  closing: { status: 503, title: "Closing" },
-} as const;
+  malformed_json: kind(
+    400,
+    "Malformed JSON",
+    "The body does not parse as JSON (SyntaxError: JSON Parse error: Expected '}').",
+  ),
+  malformed_host: kind(400, "Malformed Host", "Send the server's name, and its port, in the Host header."),
+  unauthorized: kind(401, "Not authorized", "Send Authorization: Bearer with the staff token."),
+  code_required: kind(403, "A code is needed", "Send the `code` from the board."),
+  cross_site: kind(403, "Not from another site", "Another site sent this request: open the baristas' page itself."),
+  coffee_unknown: kind(404, "No such coffee", "There is no such coffee on the menu (GET /coffees)."),
+  order_unknown: kind(404, "No such order", "There is no order with this id, or it is no longer kept."),
+  queue_empty: kind(404, "No order to start", "No order waits: ask again, or use ?wait=20."),
+  route_unknown: kind(404, "No such route", "This path is not known here; /swagger lists the routes."),
+  method_not_allowed: kind(405, "Method not allowed", "/start/ takes GET, not HEAD."),
+  order_conflict: kind(
+    409,
+    "The order's state does not allow this",
+    "The order is ready (barista: Grace): it can't be cancelled now.",
+  ),
+  code_used_up: kind(409, "The code is used up", "All drinks of this code are taken: wait for the next code."),
+  too_many_open: kind(
+    409,
+    "Too many open orders",
+    "You have as many open orders as one customer may have: wait for one.",
+  ),
+  menu_full: kind(409, "The menu is full", "There are as many coffees as a menu may have: remove one."),
+  body_too_large: kind(413, "Body too large", "The body must be at most 16384 bytes."),
+  not_json: kind(415, "Not JSON", "Send JSON, with Content-Type: application/json, or no body."),
+  invalid_input: kind(422, "Invalid input", "item must be the id of a coffee on the menu"),
+  idempotency_mismatch: kind(
+    422,
+    "Idempotency-Key used with another body",
+    "Send the same body with this Idempotency-Key, or another key.",
+  ),
+  too_many_orders: kind(429, "Too many orders", "Your address orders too fast: try again in 3 s."),
+  too_many_held: kind(429, "Too many requests held", "Too many requests of your address wait already: let some end."),
+  too_many_tokens: kind(
+    429,
+    "Too many wrong tokens",
+    "Too many wrong tokens came from your address: try again in 42 s.",
+  ),
+  internal: kind(500, "Internal error", "Something went wrong here. Try again."),
+  shop_closed: kind(503, "Closed", "The shop is closed: come back when it opens."),
+  shop_full: kind(503, "Full", "The shop has all the orders it can take: try again soon."),
+  room_full: kind(503, "Waiting room full", "Everybody here waits: try again soon."),
+  redis_away: kind(503, "Storage does not answer", "Try again in a few seconds."),
+  closing: kind(503, "Closing", "The server is stopping: ask again in a moment."),
+};
 
 export type ProblemName = keyof typeof PROBLEMS;
 
@@ -42,23 +65,24 @@ export interface FieldFault {
 }
 
 export interface ProblemOptions {
+  /** What the table says, unless there is more to say. */
+  readonly detail?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly errors?: readonly FieldFault[];
   /** The state that an order is in, for a verb that this state does not allow. */
   readonly order_status?: string;
 }
 
-/** The statuses a problem can have, with their titles: for the OpenAPI document. */
-export function describeProblem(name: ProblemName): { readonly status: number; readonly title: string } {
-  return PROBLEMS[name];
+/** A problem as it usually goes over the wire. */
+export function exampleOf(name: ProblemName) {
+  return { type: `urn:longpour:problem:${name}`, ...PROBLEMS[name] };
 }
 
-/** The answer for one problem. `detail` is a sentence for the person who has to act on it. */
-export function problem(name: ProblemName, detail: string, { headers, ...extensions }: ProblemOptions = {}): Response {
-  const { status, title } = PROBLEMS[name];
-  const body = { type: `urn:longpour:problem:${name}`, title, status, detail, ...extensions };
+/** The answer for one problem. */
+export function problem(name: ProblemName, { headers, ...members }: ProblemOptions = {}): Response {
+  const body = { ...exampleOf(name), ...members };
   return new Response(JSON.stringify(body), {
-    status,
+    status: body.status,
     headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", ...headers },
   });
 }
@@ -66,5 +90,5 @@ export function problem(name: ProblemName, detail: string, { headers, ...extensi
 /** 422 that names each faulty field. */
 export function invalidInput(errors: readonly FieldFault[], headers: ProblemOptions["headers"] = {}): Response {
   const detail = errors.map(({ field, detail: fault }) => `${field} ${fault}`).join("; ");
-  return problem("invalid_input", detail, { headers, errors });
+  return problem("invalid_input", { detail, headers, errors });
 }

@@ -47,7 +47,7 @@ const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Option
 
 /** A HEAD would take an order, and nobody would get to know which. */
 function takesGetOnly(): Response {
-  return problem("method_not_allowed", "/start/ takes GET, not HEAD.", { headers: { Allow: "GET" } });
+  return problem("method_not_allowed", { headers: { Allow: "GET" } });
 }
 
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
@@ -85,7 +85,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
           const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal, mayReturn });
           if (outcome.kind === "started") return answerJson(outcome.order);
           if (outcome.kind !== "empty") return answerChanged(outcome, "started");
-          return problem("queue_empty", "No order waits: ask again, or use ?wait=20.");
+          return problem("queue_empty");
         });
       },
       documented({

@@ -128,8 +128,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
           return invalidInput([{ field: "modifiers", detail: "must have different names" }]);
         }
         const outcome = await menu.put(id, draft);
-        if (outcome === "full")
-          return problem("menu_full", "There are as many coffees as a menu may have: remove one.");
+        if (outcome === "full") return problem("menu_full");
         return answerJson(JSON.stringify({ id, ...draft }), { status: outcome === "created" ? 201 : 200 });
       },
       {
@@ -151,7 +150,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       "/coffees/:id",
       async ({ params: { id } }) => {
         if (await menu.remove(id)) return new Response(null, { status: 204 });
-        return problem("coffee_unknown", `There is no ${id} on the menu (GET /coffees).`);
+        return problem("coffee_unknown", { detail: `There is no ${id} on the menu (GET /coffees).` });
       },
       {
         params: CoffeeParams,

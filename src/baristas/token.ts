@@ -21,7 +21,7 @@ export function createTokenCheck(
     if (OPEN.test(pathOf(request))) return undefined;
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (given === undefined) {
-      return problem("unauthorized", "Send Authorization: Bearer with the staff token.", {
+      return problem("unauthorized", {
         headers: { "WWW-Authenticate": 'Bearer realm="baristas"' },
       });
     }
@@ -29,13 +29,15 @@ export function createTokenCheck(
     const blockedMs = attempts.blockedMs(address);
     if (blockedMs > 0) {
       const seconds = String(Math.ceil(blockedMs / 1000));
-      return problem("too_many_tokens", `Too many wrong tokens came from your address: try again in ${seconds} s.`, {
+      return problem("too_many_tokens", {
+        detail: `Too many wrong tokens came from your address: try again in ${seconds} s.`,
         headers: { "Retry-After": seconds },
       });
     }
     if (timingSafeEqual(digest(given), wanted)) return undefined;
     attempts.noteWrong(address);
-    return problem("unauthorized", "This is not the staff token.", {
+    return problem("unauthorized", {
+      detail: "This is not the staff token.",
       headers: { "WWW-Authenticate": 'Bearer realm="baristas", error="invalid_token"' },
     });
   };
@@ -62,5 +64,5 @@ export function refuseOtherSites(request: Request): Response | undefined {
   const detail = isNear
     ? "Another site sent this request: open the baristas' page itself."
     : "Without a staff token this port answers to localhost only: use that name, or set STAFF_TOKEN.";
-  return problem("cross_site", detail);
+  return problem("cross_site", { detail });
 }

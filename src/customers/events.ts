@@ -36,7 +36,7 @@ export function eventRoutes(
     const entry = listeners.enter(address);
     if (entry.kind === "too_many_held") {
       const detail = "Too many of your address listen already: let some end.";
-      return problem("too_many_held", detail, { headers: { "Retry-After": "5" } });
+      return problem("too_many_held", { detail, headers: { "Retry-After": "5" } });
     }
     if (entry.kind === "room_full") return tooManyListeners();
     const stay = new DisposableStack();

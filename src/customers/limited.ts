@@ -18,5 +18,5 @@ export async function takeToken(
 
 export function tooManyOrders(limits: Record<string, string>): Response {
   const detail = `Your address orders too fast: try again in ${limits["Retry-After"]} s.`;
-  return problem("too_many_orders", detail, { headers: limits });
+  return problem("too_many_orders", { detail, headers: limits });
 }

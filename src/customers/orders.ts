@@ -65,13 +65,7 @@ export function orderRoutes(
   /** A place in the waiting room, to be given back by disposing of it, or the refusal while the address or the room is full. */
   const enter = (address: string): DisposableStack | Response => {
     const entry = held.enter(address);
-    if (entry.kind === "too_many_held") {
-      const detail = "Too many requests of your address wait already: let some end.";
-      return problem("too_many_held", detail, { headers: { "Retry-After": "5" } });
-    }
-    if (entry.kind === "room_full") {
-      return problem("room_full", "Everybody here waits: try again soon.", { headers: { "Retry-After": "5" } });
-    }
+    if (entry.kind !== "entered") return problem(entry.kind, { headers: { "Retry-After": "5" } });
     const stay = new DisposableStack();
     stay.defer(entry.leave);
     return stay;

@@ -20,21 +20,21 @@ export const SHOP_PROBLEMS = [
 export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, limits: Headers = {}): Response {
   switch (why) {
     case "closed":
-      return problem("shop_closed", "The shop is closed: come back when it opens.", {
+      return problem("shop_closed", {
         headers: { ...limits, "Retry-After": String(CLOSED_SECONDS) },
       });
     case "full":
-      return problem("shop_full", "The shop has all the orders it can take: try again soon.", {
+      return problem("shop_full", {
         headers: { ...limits, "Retry-After": String(FULL_SECONDS) },
       });
     case "too_many_open":
-      return problem("too_many_open", "You have as many open orders as one customer may have: wait for one.", {
+      return problem("too_many_open", {
         headers: limits,
       });
     case "code_required":
-      return problem("code_required", "Send the `code` from the board.", { headers: limits });
+      return problem("code_required", { headers: limits });
     case "code_used_up":
-      return problem("code_used_up", "All drinks of this code are taken: wait for the next code.", { headers: limits });
+      return problem("code_used_up", { headers: limits });
     case "unknown_item":
       return faulty("item", `must be on the menu (GET /coffees): ${subject} is not`, limits);
     case "unavailable_item":
@@ -50,8 +50,7 @@ export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, l
 
 /** The key was used with another body. */
 export function answerMismatch(limits: Headers): Response {
-  const detail = "Send the same body with this Idempotency-Key, or another key.";
-  return problem("idempotency_mismatch", detail, { headers: limits });
+  return problem("idempotency_mismatch", { headers: limits });
 }
 
 function faulty(field: string, detail: string, headers: Headers): Response {

@@ -29,18 +29,17 @@ export function answerChanged(
   if (outcome.kind === "changed") return answerJson(outcome.order);
   if (outcome.kind === "unknown") return unknownOrder();
   const holder = outcome.barista ? ` (barista: ${outcome.barista})` : "";
-  return problem("order_conflict", `The order is ${outcome.status}${holder}: it can't be ${verb} now.`, {
+  return problem("order_conflict", {
+    detail: `The order is ${outcome.status}${holder}: it can't be ${verb} now.`,
     order_status: outcome.status,
   });
 }
 
 export function unknownOrder(): Response {
-  return problem("order_unknown", "There is no order with this id, or it is no longer kept.");
+  return problem("order_unknown");
 }
 
 /** For requests that would begin something while the server is stopping. */
 export function answerClosing(): Response {
-  return problem("closing", "The server is stopping: ask again in a moment.", {
-    headers: { "Retry-After": "1", Connection: "close" },
-  });
+  return problem("closing", { headers: { "Retry-After": "1", Connection: "close" } });
 }

@@ -47,16 +47,15 @@ export function createApp(log: Log) {
 function checkHost({ request }: { request: Request }): Response | undefined {
   const host = request.headers.get("host");
   if (host === null || /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(host)) return undefined;
-  return problem("malformed_host", "Send the server's name, and its port, in the Host header.");
+  return problem("malformed_host");
 }
 
 /** Makes the answer to what nobody expected: 503 while Redis is away, else 500, and a line in the log. */
 export function createErrorAnswer(log: Log): (error: unknown, request: Request) => Response {
   return (error, request) => {
-    if (isRedisAway(error))
-      return problem("redis_away", "Try again in a few seconds.", { headers: { "Retry-After": "5" } });
+    if (isRedisAway(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
     log.error({ err: error, method: request.method, path: pathOf(request) }, "request failed");
-    return problem("internal", "Something went wrong here. Try again.");
+    return problem("internal");
   };
 }
 
@@ -116,10 +115,11 @@ function canExplain(validator: unknown): validator is { Errors(value: unknown): 
 /** 405 with Allow where the path is known with other methods, else 404. */
 function answerUnrouted(routes: readonly { method: string; path: string }[], method: string, path: string): Response {
   const allowed = new Set(routes.filter((route) => matches(route.path, path)).map((route) => route.method));
-  if (allowed.size === 0) return problem("route_unknown", `${path} is not known here; /swagger lists the routes.`);
+  if (allowed.size === 0)
+    return problem("route_unknown", { detail: `${path} is not known here; /swagger lists the routes.` });
   if (allowed.has("GET")) allowed.add("HEAD");
   const allow = [...allowed].toSorted().join(", ");
-  return problem("method_not_allowed", `${path} takes ${allow}, not ${method}.`, { headers: { Allow: allow } });
+  return problem("method_not_allowed", { detail: `${path} takes ${allow}, not ${method}.`, headers: { Allow: allow } });
 }
 
 /** Whether a path fits a route such as `/order/:id`, with or without the last slash. */

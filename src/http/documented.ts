@@ -1,7 +1,7 @@
 /** Owns how routes are described in the OpenAPI document. Always holds: every status that a route can answer is there, with an example. */
 import type { TObject, TSchema } from "@sinclair/typebox";
 import type { DocumentDecoration } from "elysia";
-import { describeProblem, type ProblemName } from "../problem.ts";
+import { exampleOf, type ProblemName } from "../problem.ts";
 
 interface Answer {
   readonly description: string;
@@ -88,18 +88,13 @@ function withCompany(name: ProblemName): ProblemName[] {
 
 /** Problems of one status share a response, with an example each. */
 function problemResponses(names: readonly ProblemName[]) {
-  const byStatus = Map.groupBy(names, (name) => describeProblem(name).status);
+  const byStatus = Map.groupBy(names, (name) => exampleOf(name).status);
   const entries = [...byStatus].map(([status, group]) => {
-    const titles = group.map((name) => describeProblem(name).title);
+    const titles = group.map((name) => exampleOf(name).title);
     const examples = Object.fromEntries(group.map((name) => [name, { value: exampleOf(name) }]));
     return [status, { description: titles.join("; "), content: { "application/problem+json": { examples } } }] as const;
   });
   return Object.fromEntries(entries);
-}
-
-function exampleOf(name: ProblemName) {
-  const { status, title } = describeProblem(name);
-  return { type: `urn:longpour:problem:${name}`, title, status, detail: "What to do about it." };
 }
 
 function firstExample(schema: TSchema): unknown {

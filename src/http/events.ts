@@ -76,7 +76,7 @@ export function answerHead(): Response {
 }
 
 export function tooManyListeners(): Response {
-  return problem("room_full", "Too many listen here: try again soon.", { headers: { "Retry-After": "5" } });
+  return problem("room_full", { detail: "Too many listen here: try again soon.", headers: { "Retry-After": "5" } });
 }
 
 /** A route's options, with the description of a 200 that is a stream of events. */

@@ -23,7 +23,7 @@ export function healthRoutes(readiness: Readiness) {
       "/readyz",
       async () => {
         const reason = await readiness();
-        return reason ? problem(reason, DETAILS[reason]) : Response.json({ status: "ready" });
+        return reason ? problem(reason, { detail: DETAILS[reason] }) : Response.json({ status: "ready" });
       },
       documented({
         tag: "Health",

@@ -111,7 +111,7 @@ function decodeUtf8(bytes: Uint8Array): string | Response {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return problem("malformed_json", "The body is not UTF-8: send JSON in UTF-8.");
+    return problem("malformed_json", { detail: "The body is not UTF-8: send JSON in UTF-8." });
   }
 }
 
@@ -122,17 +122,18 @@ function parseJson(text: string, contentType: string | null): unknown {
     return JSON.parse(text) as unknown;
   } catch (error) {
     if (contentType === null) return notJson();
-    return problem("malformed_json", `The body does not parse as JSON (${String(error)}).`);
+    return problem("malformed_json", { detail: `The body does not parse as JSON (${String(error)}).` });
   }
 }
 
 function notJson(): Response {
-  return problem("not_json", "Send JSON, with Content-Type: application/json, or no body.");
+  return problem("not_json");
 }
 
 function tooLarge(): Response {
   // The rest of the body is still on its way: this connection can't be used again.
-  return problem("body_too_large", `The body must be at most ${BODY_LIMIT_BYTES} bytes.`, {
+  return problem("body_too_large", {
+    detail: `The body must be at most ${BODY_LIMIT_BYTES} bytes.`,
     headers: { Connection: "close" },
   });
 }

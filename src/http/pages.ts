@@ -56,7 +56,10 @@ export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
 const HIDDEN = { detail: { hide: true } } as const;
 
 function answerFile(file: ReadyFile | undefined, request: Request): Response {
-  if (!file) return problem("route_unknown", "No page has a file of this name; after an update, load the page again.");
+  if (!file)
+    return problem("route_unknown", {
+      detail: "No page has a file of this name; after an update, load the page again.",
+    });
   const { headers } = file;
   if (request.headers.get("if-none-match")?.includes(file.tag)) {
     return new Response(null, { status: 304, headers });

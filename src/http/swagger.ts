@@ -68,7 +68,7 @@ export function swaggerRoutes({ title, description, authorized }: SwaggerSetting
 
 function serveFile(file: string): Response {
   const type = FILES[file];
-  if (!type) return problem("route_unknown", `/swagger/${file} is not part of Swagger UI.`);
+  if (!type) return problem("route_unknown", { detail: `/swagger/${file} is not part of Swagger UI.` });
   return page(Bun.file(join(folder, file)), type);
 }
 
