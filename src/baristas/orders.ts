@@ -12,7 +12,8 @@ import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts
 import { createQueryReader } from "../http/input.ts";
 import { WaitSeconds } from "../http/prefer.ts";
 import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE, Reason } from "../orders/order.ts";
-import { DEFAULT_QUEUE, type Change, type ChangeOutcome } from "../orders/verbs.ts";
+import type { ChangeOutcome } from "../orders/outcomes.ts";
+import { DEFAULT_QUEUE, type Change } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
 import type { BaristaDependencies } from "./app.ts";
 

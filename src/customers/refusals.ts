@@ -1,5 +1,5 @@
 /** Owns how the shop's no becomes an answer. Always holds: it names the faulty field where there is one, and says what to do. */
-import type { ShopRefusal } from "../orders/verbs.ts";
+import type { ShopRefusal } from "../orders/admission.ts";
 import { invalidInput, problem, type ProblemName } from "../problem.ts";
 
 type Headers = Readonly<Record<string, string>>;

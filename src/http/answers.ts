@@ -1,6 +1,7 @@
 /** Owns how orders and their refusals become answers on either port. Always holds: an order is never cached on its way. */
+import type { FindOutcome } from "../orders/lookups.ts";
 import type { OrderJson } from "../orders/order.ts";
-import type { FindOutcome, Refusal } from "../orders/verbs.ts";
+import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { problem } from "../problem.ts";
 
 interface AnswerOptions {
@@ -22,10 +23,7 @@ export function answerFound(outcome: FindOutcome, options?: AnswerOptions): Resp
 }
 
 /** The changed order; 404 or 409 when the verb was refused. `verb` completes "can't be …". */
-export function answerChanged(
-  outcome: { readonly kind: "changed"; readonly order: OrderJson } | Refusal,
-  verb: string,
-): Response {
+export function answerChanged(outcome: ChangeOutcome, verb: string): Response {
   if (outcome.kind === "changed") return answerJson(outcome.order);
   if (outcome.kind === "unknown") return unknownOrder();
   const holder = outcome.barista ? ` (barista: ${outcome.barista})` : "";

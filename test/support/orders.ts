@@ -3,7 +3,8 @@
  * Always holds: `await using` closes what it opened.
  */
 import type { Redis } from "ioredis";
-import { createOrders, DEFAULT_QUEUE, type OrderSettings, type Placement } from "../../src/orders/verbs.ts";
+import type { Placement } from "../../src/orders/admission.ts";
+import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/verbs.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import { openTestShop, sharedRedis } from "./redis.ts";
 import { changesBy, readState, type State } from "./state.ts";
