@@ -4,12 +4,11 @@
  */
 import { runCommand } from "./sim/command.ts";
 import { visit } from "./sim/customer.ts";
+import { readMenu } from "./sim/menu.ts";
 import { amount, seconds, server, whole, type Values } from "./sim/options.ts";
 import { between, pause } from "./sim/pause.ts";
 import { showProgress } from "./sim/progress.ts";
 import { CustomerTally } from "./sim/tally.ts";
-
-const ITEMS = ["americano", "espresso", "latte"] as const;
 
 const spec = {
   url: server("http://127.0.0.1:8000", "where customers order"),
@@ -34,10 +33,11 @@ async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal):
   const hide = showProgress([
     { name: "customers", total: () => tally.arrived, done: () => tally.ended, counters: () => tally.counters() },
   ]);
+  const menu = await readMenu(options.url, signal);
   const visits: Promise<void>[] = [];
   for (let group = 1; group <= options.groups && !signal.aborted; group++) {
     if (group > 1) await pause(options.pauseSeconds * 1000, signal);
-    visits.push(...arrive(group, options, tally, signal));
+    visits.push(...arrive({ ...options, group, menu, tally, signal }));
   }
   await Promise.all(visits);
   hide();
@@ -45,16 +45,18 @@ async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal):
   return tally.mistakes + tally.endings.lost === 0;
 }
 
+interface Arrival extends Values<typeof spec> {
+  readonly group: number;
+  readonly menu: readonly string[];
+  readonly tally: CustomerTally;
+  readonly signal: AbortSignal;
+}
+
 /** One group, of a random size. */
-function arrive(
-  group: number,
-  { url, groupMin, groupMax }: Values<typeof spec>,
-  tally: CustomerTally,
-  signal: AbortSignal,
-): Promise<void>[] {
+function arrive({ url, groupMin, groupMax, group, menu, tally, signal }: Arrival): Promise<void>[] {
   const size = Math.floor(between(groupMin, groupMax + 1));
   return Array.from({ length: size }, (_, index) => {
-    const item = ITEMS[index % ITEMS.length] ?? "americano";
+    const item = menu[index % menu.length];
     return visit({ url, name: `customer-${group}-${index + 1}`, item, patient: true, tally, signal });
   });
 }

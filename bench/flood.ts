@@ -73,9 +73,7 @@ async function orderThousands(
   signal: AbortSignal,
 ): Promise<void> {
   const names = Array.from({ length: orders }, (_, index) => `delusional-${index + 1}`);
-  await Promise.all(
-    names.map((name) => visit({ url, name, item: "americano", localAddress: from, patient: false, tally, signal })),
-  );
+  await Promise.all(names.map((name) => visit({ url, name, localAddress: from, patient: false, tally, signal })));
 }
 
 async function serveRegulars(options: Values<typeof spec>, tally: CustomerTally, signal: AbortSignal): Promise<void> {
@@ -84,7 +82,6 @@ async function serveRegulars(options: Values<typeof spec>, tally: CustomerTally,
     await visit({
       url: options.url,
       name: `regular-${index + 1}`,
-      item: "latte",
       localAddress,
       patient: true,
       tally,

@@ -115,6 +115,21 @@ test("the baristas' port is reached from elsewhere only with a token", () => {
   });
 });
 
+test("the shop's address is a site's, without a path", () => {
+  for (const url of ["https://coffee.test", "http://192.0.2.7:8000/"])
+    expect(readConfig({ PUBLIC_URL: url }).publicUrl).toBe(url);
+  for (const url of [
+    "coffee.test",
+    "ftp://coffee.test",
+    "https://",
+    "https://coffee.test/shop",
+    "https://coffee.test?x",
+  ])
+    expect(faultsOf({ PUBLIC_URL: url })).toEqual([
+      `PUBLIC_URL: must be https://… or http://…, without a path, not ${JSON.stringify(url)}`,
+    ]);
+});
+
 test("loopback is this machine only, in every spelling", () => {
   for (const host of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"])
     expect(isLoopback(host)).toBe(true);

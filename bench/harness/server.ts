@@ -46,7 +46,7 @@ export class BenchServer {
   static async start({ main, name }: Contender, redisUrl: string, environment: Environment = {}): Promise<BenchServer> {
     const ports = { CUSTOMER_PORT: "0", BARISTA_PORT: "0", CUSTOMER_HOST: "127.0.0.1" };
     const child = watchChild(
-      Bun.spawn([process.execPath, join(import.meta.dir, "../..", main)], {
+      Bun.spawn([process.execPath, main.startsWith("/") ? main : join(import.meta.dir, "../..", main)], {
         env: { PATH: process.env.PATH, REDIS_URL: redisUrl, SHOP: "bench", ...ports, ...NO_LIMITS, ...environment },
         stdio: ["ignore", "pipe", "inherit"],
       }),

@@ -10,7 +10,8 @@ export type Visit = {
   readonly url: URL;
   /** Unique in the run: it tells whether the coffee is this customer's. */
   readonly name: string;
-  readonly item: NonNullable<Draft["item"]>;
+  /** Absent: whatever the shop gives to who names nothing. */
+  readonly item?: Draft["item"] | undefined;
   readonly localAddress?: string;
   /** Whether to ask again after a refusal or a lost connection. */
   readonly patient: boolean;
@@ -42,7 +43,10 @@ export async function visit(guest: Visit): Promise<void> {
   tally.arrived++;
   const client = createClient({ url, fetch: createFetch(localAddress), onRetry });
   try {
-    const ending = judgeCoffee(await client.order({ item, customer_name: name }, { signal }), guest);
+    const ending = judgeCoffee(
+      await client.order({ ...(item ? { item } : {}), customer_name: name }, { signal }),
+      guest,
+    );
     if (wasCut && ending === "served") tally.resumed++;
     tally.end(ending, { waitedMs: performance.now() - arrivedMs });
   } catch (error) {
@@ -51,7 +55,7 @@ export async function visit(guest: Visit): Promise<void> {
 }
 
 function judgeCoffee(order: Order, { name, item, tally }: Visit): Ending {
-  if (order.customer_name !== name || order.item !== item) return "wrong";
+  if (order.customer_name !== name || (item && order.item !== item)) return "wrong";
   if (!tally.claim(order.order_id, name)) return "doubled";
   return order.status === "ready" ? "served" : "cancelled";
 }

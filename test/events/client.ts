@@ -108,6 +108,12 @@ export class Regular {
     await until(() => this.#client?.end === undefined && this.#client?.status === 200, "the regular listens");
   }
 
+  /** Resolves once it has heard that event. */
+  async untilHeard(id: string | undefined): Promise<void> {
+    const last = () => this.#client?.events.at(-1)?.id ?? this.ids.at(-1);
+    await until(() => last() === id, "the regular has heard it", 30_000);
+  }
+
   /** Hangs up, and comes back. */
   drop(): void {
     this.#client?.hangUp();

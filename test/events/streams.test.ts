@@ -15,7 +15,10 @@ class Desk implements AsyncDisposable {
   readonly followed: Following[] = [];
   left = 0;
   over = 0;
-  delayMs = 0;
+  asked = 0;
+  hungUp = 0;
+  /** What each answer waits for. */
+  gate: Promise<void> = Promise.resolve();
   readonly #server: Bun.Server<undefined>;
 
   constructor(streamEvents: StreamEvents = createEventStreams()) {
@@ -35,7 +38,9 @@ class Desk implements AsyncDisposable {
       idleTimeout: 10,
       development: false,
       fetch: async (request, server) => {
-        await Bun.sleep(this.delayMs);
+        this.asked += 1;
+        request.signal.addEventListener("abort", () => (this.hungUp += 1));
+        await this.gate;
         const connection = { server, request };
         const onOver = (): void => void (this.over += 1);
         return streamEvents({ connection, place: place(), wanted: {}, after: "5-0", onOver });
@@ -126,10 +131,13 @@ describe("a stream", () => {
     listener.send(bytes("data: to nobody\n\n"));
     listener.end();
 
-    desk.delayMs = 100;
+    const gate = Promise.withResolvers<void>();
+    desk.gate = gate.promise;
     const hasty = desk.call();
-    await Bun.sleep(20);
+    await until(() => desk.asked === 2, "it asks");
     hasty.socket.destroy();
+    await until(() => desk.hungUp === 2, "it has hung up");
+    gate.resolve();
     await until(() => desk.left === 2, "the place is given back");
     expect(desk).toMatchObject({ over: 2, followed: [{}] });
   });
@@ -151,6 +159,14 @@ describe("a stream", () => {
 });
 
 describe("a heartbeat", () => {
+  test.concurrent("comes by itself, though nothing happens", async () => {
+    await using desk = new Desk();
+    const { client } = await desk.open();
+    await until(() => /\r\n:\n\n|\n:\n\n/.test(client.got), "a comment has come", 30_000);
+    expect(client.got).not.toContain("data:");
+    expect(client.isClosed).toBe(false);
+  });
+
   test("is a comment to everybody, until they are gone", async () => {
     await using desk = new Desk(createEventStreams({ heartbeatMs: 60 }));
     const clients = Array.from({ length: 40 }, () => desk.call());

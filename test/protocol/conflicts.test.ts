@@ -97,6 +97,39 @@ test("cancelling twice answers the same", async () => {
   expect([again.status, again.text]).toEqual([first.status, first.text]);
 });
 
+test("a barista takes the order they choose, out of its turn; another can't have it, nor one that is over", async () => {
+  const [older, chosen] = [await place(server), await place(server, { item: "latte" })];
+  const take = (orderId: string, barista: string) =>
+    ask(`${server.baristas}/start/?barista=${barista}&order_id=${orderId}`);
+  expectOrder(await take(chosen.order_id.toUpperCase(), "Grace"), { order_id: chosen.order_id, status: "brewing" });
+  for (const barista of ["Ada", "Grace"]) {
+    const answer = await take(chosen.order_id, barista);
+    expectConflict(answer, "brewing");
+    expect(answer.text).toContain("Grace");
+  }
+  expectOrder(await tell(server, "finish", chosen.order_id), { status: "ready", barista: "Grace" });
+  expectConflict(await take(chosen.order_id, "Ada"), "ready");
+  expectOrder(await tell(server, "cancel", older.order_id));
+  expectConflict(await take(older.order_id, "Ada"), "cancelled");
+  expectProblem(await take("01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59", "Ada"), 404);
+  expectProblem(await take("17", "Ada"), 422, "order_id");
+});
+
+test("a barista whose answer was lost asks again with their key, and gets the same order until it is over", async () => {
+  const [first, second] = [await place(server), await place(server)];
+  const take = () =>
+    ask(`${server.baristas}/start/?barista=Grace`, { headers: { "Idempotency-Key": "Grace's first one" } });
+  const started = await take();
+  expectOrder(started, { order_id: first.order_id, attempts: 1 });
+  expect((await take()).text).toBe(started.text);
+  expectOrder(await tell(server, "extend", first.order_id, "barista=Grace"));
+  expectOrder(await take(), { order_id: first.order_id, attempts: 1 });
+  expectOrder(await tell(server, "finish", first.order_id), { status: "ready" });
+  expectProblem(await take(), 404);
+  await expectUnchanged(second, { status: "queued", attempts: 0 });
+  expectOrder(await tell(server, "cancel", second.order_id));
+});
+
 test("a customer can't cancel what is brewing", async () => {
   const placed = await place(server);
   await start(server, "barista=Grace");

@@ -110,8 +110,12 @@ describe("a barista who can't go on", () => {
 
 describe("a lease of one second", () => {
   let hasty: TestServer;
+  /** Of the same shop: who extends there has a lease that outlasts the test. */
+  let patient: TestServer;
   beforeAll(async () => {
-    hasty = await startServer({ LEASE_SECONDS: "1", MAX_ATTEMPTS: "3" });
+    const SHOP = `test-${crypto.randomUUID()}`;
+    hasty = await startServer({ SHOP, LEASE_SECONDS: "1", MAX_ATTEMPTS: "3" });
+    patient = await startServer({ SHOP });
   });
 
   /** Resolves once the lease that began at that start has run out. */
@@ -149,9 +153,7 @@ describe("a lease of one second", () => {
   test("is extended: the order stays with its barista past the first lease", async () => {
     const { order_id } = await place(hasty);
     const started = await start(hasty, "barista=Grace");
-    const extendedAt = Date.now();
-    await until(() => Date.now() > extendedAt + 500, "half the lease is over");
-    expectOrder(await tell(hasty, "extend", order_id, "barista=Grace"), { status: "brewing", attempts: 1 });
+    expectOrder(await tell(patient, "extend", order_id, "barista=Grace"), { status: "brewing", attempts: 1 });
     await untilLeaseOver(started);
     expectProblem(await ask(`${hasty.baristas}/start/?barista=Ada`), 404);
     expectOrder(await tell(hasty, "finish", order_id, "barista=Grace"), { status: "ready", attempts: 1 });

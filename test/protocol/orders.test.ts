@@ -257,8 +257,8 @@ test("limits are told: how many orders are left, under which policy", async () =
     expect(headers["retry-after"]).toBeUndefined();
     return Number(/r=(\d+)/.exec(String(headers["ratelimit"]))?.[1]);
   });
-  expect(left[0]).toBeLessThan(250);
-  expect(left[1]).toBeLessThanOrEqual(left[0] ?? 0);
+  // One comes back each second: of the second order's nothing more can be said.
+  for (const orders of left) expect(orders).toBeLessThan(250);
   const waiting = order(server);
   for (let made = 0; made < 3; made += 1) await brew(server);
   expect((await waiting).headers["ratelimit-policy"]).toBe('"order";q=250;w=250');

@@ -1,33 +1,15 @@
 /** Many at once at the shop's door: no more get in than may, and nobody who is refused has paid. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { ask, expectProblem, type Answer, type Ports } from "../support/http.ts";
+import { ask, type Answer } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { changeShop, expectRefusal, readCode } from "../support/shop.ts";
 
 setDefaultTimeout(120_000);
 
 const RELAXED = { LIMIT_CAPACITY: "10000", MAX_HELD_PER_ADDRESS: "10000" };
 
-interface Code {
-  readonly code: string;
-  readonly remaining: number;
-}
-
-async function readCode({ baristas }: Ports): Promise<Code> {
-  const answer = await ask(`${baristas}/code`);
-  expect(answer.status).toBe(200);
-  return answer.body as Code;
-}
-
-async function change({ baristas }: Ports, json: object): Promise<void> {
-  expect((await ask(`${baristas}/shop`, { method: "PATCH", json })).status).toBe(200);
-}
-
 const orderIds = (answers: readonly Answer[]): Set<unknown> =>
   new Set(answers.map(({ body }) => (body as { order_id: string }).order_id));
-
-function expectRefusal(answer: Answer, status: number, name: string): void {
-  expect(expectProblem(answer, status).type).toBe(`urn:longpour:problem:${name}`);
-}
 
 /** `count` requests, in turn at each server. */
 async function askMany(servers: readonly TestServer[], count: number, path: string, json: object): Promise<Answer[]> {
@@ -38,7 +20,7 @@ async function askMany(servers: readonly TestServer[], count: number, path: stri
 
 test("of 100 reservations at once on one code, 10 get in", async () => {
   const server = await startServer(RELAXED);
-  await change(server, { code_period_seconds: 86_400 });
+  await changeShop(server, { code_period_seconds: 86_400 });
   const { code, remaining } = await readCode(server);
   expect(remaining).toBe(10);
 
@@ -56,7 +38,7 @@ test("of 100 orders at once on two replicas of a shop for 20, 20 get in, and no 
   const SHOP = `test-${crypto.randomUUID()}`;
   const servers = await Promise.all([startServer({ SHOP, ...RELAXED }), startServer({ SHOP, ...RELAXED })]);
   const [one, other] = servers;
-  await change(one, { capacity: 20, require_code: true, drinks_per_code: 50, code_period_seconds: 86_400 });
+  await changeShop(one, { capacity: 20, require_code: true, drinks_per_code: 50, code_period_seconds: 86_400 });
   const { code } = await readCode(other);
 
   const answers = await askMany(servers, 100, "/order/", { code });

@@ -39,16 +39,22 @@ test("an unknown path is no route, on both ports", async () => {
 });
 
 test("what is the baristas' is no route for customers", async () => {
-  for (const path of ["/start/", "/finish/", "/queue", "/events", "/metrics"]) {
-    for (const method of ["GET", "POST"]) expectProblem(await ask(server.customers + path, { method }), 404);
+  for (const path of ["/start/", "/finish/", "/queue", "/events", "/metrics", "/code", "/coffees/latte", "/board"]) {
+    for (const method of ["GET", "POST", "PUT", "DELETE"])
+      expectProblem(await ask(server.customers + path, { method }), 404);
   }
   expectProblem(await ask(`${server.customers}/order/`), 405);
+  expectProblem(await ask(`${server.baristas}/reservation`, { method: "POST" }), 404);
 });
 
 test.each([
   ["customers", "GET", "/order/", "POST"],
   ["customers", "DELETE", `/order/${NO_ORDER}`, "GET, HEAD, PATCH, PUT"],
   ["customers", "POST", `/order/${NO_ORDER}`, "GET, HEAD, PATCH, PUT"],
+  ["customers", "GET", "/reservation", "POST"],
+  ["customers", "POST", `/order/${NO_ORDER}/events`, "GET, HEAD"],
+  ["customers", "POST", "/coffees", "GET, HEAD"],
+  ["customers", "PATCH", "/shop", "GET, HEAD"],
   ["customers", "POST", "/livez", "GET, HEAD"],
   ["customers", "DELETE", "/swagger/json", "GET, HEAD"],
   ["baristas", "GET", "/finish/", "POST"],
@@ -57,7 +63,13 @@ test.each([
   ["baristas", "GET", "/cancel/", "POST"],
   ["baristas", "POST", "/order/", "GET, HEAD"],
   ["baristas", "PATCH", `/order/${NO_ORDER}`, "GET, HEAD"],
+  ["baristas", "PUT", `/order/${NO_ORDER}`, "GET, HEAD"],
   ["baristas", "POST", "/queue", "GET, HEAD"],
+  ["baristas", "POST", "/events", "GET, HEAD"],
+  ["baristas", "PUT", "/shop", "GET, HEAD, PATCH"],
+  ["baristas", "POST", "/coffees", "GET, HEAD"],
+  ["baristas", "GET", "/coffees/latte", "DELETE, PUT"],
+  ["baristas", "POST", "/code", "GET, HEAD"],
   ["baristas", "OPTIONS", "/readyz", "GET, HEAD"],
 ] as const)("%s: %s %s is answered with the methods that the path takes", async (port, method, path, allow) => {
   for (const form of [path, path.endsWith("/") ? path.slice(0, -1) : `${path}/`]) {
@@ -78,6 +90,11 @@ test("HEAD /start/ takes no order from the queue: nobody would get to know which
 describe("every path answers the same with and without its last slash, and without a redirect", () => {
   test.each([
     ["customers", "GET", `/order/${NO_ORDER}`, 404],
+    ["customers", "PUT", `/order/${NO_ORDER}`, 404],
+    ["customers", "POST", "/reservation", 422],
+    ["customers", "GET", `/order/${NO_ORDER}/events`, 404],
+    ["customers", "GET", "/coffees", 200],
+    ["customers", "GET", "/shop", 200],
     ["customers", "GET", "/livez", 200],
     ["customers", "GET", "/readyz", 200],
     ["customers", "GET", "/swagger", 200],
@@ -87,6 +104,13 @@ describe("every path answers the same with and without its last slash, and witho
     ["baristas", "GET", "/order", 200],
     ["baristas", "GET", `/order/${NO_ORDER}`, 404],
     ["baristas", "GET", "/queue", 200],
+    ["baristas", "HEAD", "/events", 200],
+    ["baristas", "GET", "/shop", 200],
+    ["baristas", "PATCH", "/shop", 422],
+    ["baristas", "GET", "/coffees", 200],
+    ["baristas", "PUT", "/coffees/chai", 422],
+    ["baristas", "DELETE", "/coffees/chai", 404],
+    ["baristas", "GET", "/board", 200],
     ["baristas", "GET", "/livez", 200],
     ["baristas", "GET", "/readyz", 200],
     ["baristas", "GET", "/swagger", 200],

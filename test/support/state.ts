@@ -50,7 +50,8 @@ async function keysUnder(redis: Redis, prefix: string): Promise<string[]> {
 }
 
 async function readHash(redis: Redis, key: string, name: string): Promise<State> {
-  const { entry, ...fields } = await redis.hgetall(key);
+  const { entry, told, ...kept } = await redis.hgetall(key);
+  const fields = told === undefined ? kept : { ...kept, ...readTold(told) };
   const lines = Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]);
   if (entry !== undefined) {
     const queue = key.slice(0, key.indexOf("order:")) + `queue:${fields.queue}`;
@@ -61,6 +62,14 @@ async function readHash(redis: Redis, key: string, name: string): Promise<State>
     ]);
   }
   return Object.fromEntries(lines) as State;
+}
+
+/** What an order tells for ever, member by member; what its customer said of it as one. */
+function readTold(told: string): Record<string, string> {
+  const { number, item, price, placed_at, ...details } = JSON.parse(`{${told}}`) as Record<string, unknown>;
+  const members = Object.entries({ number, item, price, placed_at }).filter(([, value]) => value !== undefined);
+  const said = Object.keys(details).length > 0 ? { details: JSON.stringify(details) } : undefined;
+  return { ...Object.fromEntries(members.map(([name, value]) => [name, String(value)])), ...said };
 }
 
 /**

@@ -134,10 +134,8 @@ for (const record of ["with", "without"]) {
     if (record === "without") rmSync(join(dataDir, "redis.pid"));
     process.kill(leftOver, "SIGSTOP");
     try {
-      const beganAt = performance.now();
       const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent(), stopBoundMs: 300 }));
       expect(refusal).toContain(record === "with" ? `kill -9 ${leftOver}` : killed.socketPath);
-      expect(performance.now() - beganAt).toBeLessThan(5000);
       // The refused start keeps no lock.
       lockFolder(dataDir).release();
     } finally {

@@ -1,0 +1,67 @@
+/** Owns the tests of claims over time: a claim is its order's while that is brewing under it, and nobody else's. */
+import { expect, test } from "bun:test";
+import { loadScript } from "../../src/redis/script.ts";
+import { TestOrders } from "../support/orders.ts";
+
+const dropClaim = loadScript("drop-claim");
+
+/** Grace's claim `c1` ran out with its lease of A, and was made again for B; A is still with Grace. */
+async function openReused(): Promise<TestOrders> {
+  const shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 600 }) });
+  await shop.client.zadd(shop.key("leases:default"), "XX", 1, "A");
+  await shop.client.del(shop.key("claim:c1"));
+  const second = { claim: "c1", barista: "Grace", queue: "default", orderId: "B" };
+  expect(await shop.orders.start(second)).toMatchObject({ kind: "started", orderId: "B" });
+  return shop;
+}
+
+const theirs = { orderId: "A", barista: "Grace" };
+const verbs = (shop: TestOrders) => ({
+  finish: () => shop.orders.finish(theirs),
+  release: () => shop.orders.release(theirs),
+  extend: () => shop.ordersWith({ leaseSeconds: 60 }).extend(theirs),
+  cancel: () => shop.orders.cancel({ ...theirs, canceller: "barista", reason: "machine_error" }),
+  expire: () => shop.ordersWith({ maxAttempts: 1 }).expire(),
+});
+
+test.each(["finish", "release", "extend", "cancel", "expire"] as const)(
+  "%s of an order whose claim was made again for another one leaves the claim to that one",
+  async (verb) => {
+    await using shop = await openReused();
+    const beforeMs = await shop.ttlMs("claim:c1");
+    const changes = await shop.changes(() => verbs(shop)[verb]());
+    expect(Object.keys(changes)).toContain(verb === "extend" ? "order:A.extended_by" : "order:A.status");
+    expect(await shop.client.get(shop.key("claim:c1"))).toBe("B");
+    // Neither cut short nor made longer: a lease is 900 s, what is spent is kept 10 s, and the extension is 60 s.
+    const afterMs = await shop.ttlMs("claim:c1");
+    expect(afterMs).toBeLessThanOrEqual(beforeMs);
+    expect(afterMs).toBeGreaterThan(600_000);
+    expect(await shop.start("Grace", { claim: "c1" })).toBe("B");
+  },
+);
+
+test("an order given to another barista leaves the claim that it had before alone", async () => {
+  await using shop = await openReused();
+  expect(await shop.start("Linus", { claim: "c2" })).toBe("A");
+  expect(await shop.start("Grace", { claim: "c1" })).toBe("B");
+  expect(await shop.start("Linus", { claim: "c2" })).toBe("A");
+});
+
+test("a dropped claim gives back the order that it is for now, and not the one before", async () => {
+  await using shop = await openReused();
+  await shop.orders.extend(theirs);
+  await shop.redis.run(dropClaim, ["c1"]);
+  expect(await shop.state()).toMatchObject({ "order:A.status": "brewing", "order:B.status": "queued" });
+});
+
+test("an order that is extended after its lease ran out is its claim's again", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  await shop.start("Grace", { claim: "c1" });
+  await shop.client.zadd(shop.key("leases:default"), "XX", 1, "A");
+  await shop.client.del(shop.key("claim:c1"));
+  await shop.orders.extend(theirs);
+  expect(await shop.start("Grace", { claim: "c1" })).toBe("A");
+});
