@@ -13,11 +13,11 @@ local retention_ms = tonumber(ARGV[1])
 
 -- What was said when it was reserved, and what is said now.
 local function merge_details(before, now_said)
-  local merged = cjson.decode(before or '{}')
+  local merged = cjson.decode(before)
   for name, value in pairs(cjson.decode(now_said)) do
     merged[name] = value
   end
-  return next(merged) and cjson.encode(merged) or nil
+  return cjson.encode(merged)
 end
 
 local function complete(id, queue, item, modifiers, details, choice)
@@ -40,11 +40,11 @@ local function complete(id, queue, item, modifiers, details, choice)
   end
 
   redis.call('ZREM', key.reserved, id)
-  order.item = item
-  order.price = price
+  redis.call('HDEL', key.order(id), 'details')
+  local merged = merge_details(order.details, details)
+  order.details = nil
   order.choice = choice
-  order.details = merge_details(order.details, details)
-  enqueue_order(id, order, queue)
+  enqueue_order(id, order, queue, item, price, merged)
   write_gathered()
   return { 'completed', id, describe_order(id, order) }
 end

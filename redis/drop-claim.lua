@@ -5,11 +5,10 @@
 -- Returns  per claim {'released', id of the order} | {'empty'}
 
 return each_item(1, 1, function(claim)
-  local id = redis.call('GET', key.claim(claim))
-  local order = id and read_order(id)
-  if not order or order.status ~= 'brewing' or order.claim ~= claim then
+  local id = redis.call('HGET', key.claims, claim)
+  if not id then
     return { 'empty' }
   end
-  release_order(id, order)
+  release_order(id, read_order(id))
   return { 'released', id }
 end)

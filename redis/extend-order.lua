@@ -18,11 +18,6 @@ local function extend(request, id, barista)
 
   write_order(id, order, { extended_by = request })
   redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
-  -- A claim ends with its lease. It is this order's again, unless another was started under it since.
-  local claimed = redis.call('GET', key.claim(order.claim))
-  if not claimed or claimed == id then
-    redis.call('SET', key.claim(order.claim), id, 'PX', lease_ms)
-  end
   return { 'extended', id, append_event(id, 'extended', order) }
 end
 

@@ -6,7 +6,7 @@
 -- ARGV[…]  per order: order id, barista ('' is whoever holds it)
 -- Returns  per order {'finished', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
 
-local retention_ms = tonumber(ARGV[1])
+local retention_ms = ARGV[1]
 local finished = {}
 
 local function finish(id, barista)
@@ -18,13 +18,14 @@ local function finish(id, barista)
     return refuse(order)
   end
 
-  gather('LPUSH', key.waits(order.queue), now_ms - placed_ms(id))
-  finished[order.queue] = true
+  -- One wait of a run stands for all of it.
+  finished[order.queue] = finished[order.queue] or now_ms - placed_ms(id)
   return { 'finished', id, close_order(id, order, { status = 'ready' }, retention_ms) }
 end
 
 local replies = each_item(2, 2, finish)
-for queue in pairs(finished) do
+for queue, wait_ms in pairs(finished) do
+  redis.call('LPUSH', key.waits(queue), wait_ms)
   redis.call('LTRIM', key.waits(queue), 0, WAITS_KEPT - 1)
   redis.call('PEXPIRE', key.waits(queue), WAITS_MS)
 end

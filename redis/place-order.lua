@@ -10,7 +10,21 @@
 --          | {'refused', why, subject}: closed, full, too_many_open; unknown_item, unavailable_item (item),
 --          unknown_modifier, unknown_option (modifier); code_required, code_wrong, code_used_up
 
+local WIDTH = 9
+local FIRST = 2
 local retention_ms = tonumber(ARGV[1])
+-- The orders of this run that are placed already.
+local placed = {}
+
+local function read_placed()
+  local ids = {}
+  for at = FIRST, #ARGV, WIDTH do
+    ids[#ids + 1] = ARGV[at]
+  end
+  for i, placed_at_ms in ipairs(redis.call('ZMSCORE', key.orders, unpack(ids))) do
+    placed[ids[i]] = placed_at_ms and true or nil
+  end
+end
 
 local function pay_with_code(code)
   if setting('require_code') ~= 'true' then
@@ -24,7 +38,7 @@ local function place(id, queue, item, modifiers, details, customer_id, code, ide
   if before then
     return before
   end
-  if redis.call('EXISTS', key.order(id)) == 1 then
+  if placed[id] then
     return { 'placed', id }
   end
   local refusal = refuse_at_door(customer_id)
@@ -38,12 +52,10 @@ local function place(id, queue, item, modifiers, details, customer_id, code, ide
   end
 
   enqueue_order(id, {
-    item = item,
-    price = price,
-    details = details ~= '{}' and details or nil,
     customer_id = customer_id ~= '' and customer_id or nil,
     once = idempotency_key ~= '' and idempotency_key or nil,
-  }, queue)
+  }, queue, item, price, details)
+  placed[id] = true
   note_let_in(id, customer_id)
   if customer_id ~= '' then
     index_for_customer(id, customer_id, retention_ms)
@@ -52,6 +64,7 @@ local function place(id, queue, item, modifiers, details, customer_id, code, ide
   return { 'placed', id }
 end
 
-local replies = each_item(2, 9, place)
+read_placed()
+local replies = each_item(FIRST, WIDTH, place)
 close_door()
 return replies

@@ -3,14 +3,16 @@
 --          and every key of the shop is built from it here.
 -- ARGV     is each script's own. Batches: shared arguments first, then `width` arguments for each item.
 
-local EVENTS_KEPT = 100000 -- about 40 MB
-local WAITS_KEPT = 51      -- recent waits that the expected wait is the median of
-local WAITS_MS = 86400000  -- an expected wait of yesterday is none
+-- (What is only passed on is text: Redis would print each number that Lua gives it anew.)
+local EVENTS_KEPT = '100000' -- about 40 MB
+local WAITS_KEPT = 51        -- recent waits that the expected wait is the median of
+local WAITS_MS = 86400000    -- an expected wait of yesterday is none
 local CLAIM_SPENT_MS = 10000 -- outlives what is still on its way when an order is final
-local BELL_MS = 120000     -- outlives the longest block of a lane (30 s) and a reconnect
+local BELL_MS = '120000'     -- outlives the longest block of a lane (30 s) and a reconnect
 
 local shop = KEYS[1]
 local key = {
+  claims = shop .. 'claims',
   code = shop .. 'code',
   events = shop .. 'events',
   menu = shop .. 'menu',
@@ -20,7 +22,6 @@ local key = {
   settings = shop .. 'settings',
   wake = shop .. 'wake',
   bell = function(id) return shop .. 'bell:' .. id end,
-  claim = function(claim) return shop .. 'claim:' .. claim end,
   leases = function(queue) return shop .. 'leases:' .. queue end,
   numbers = function(date) return shop .. 'numbers:' .. date end,
   open_of = function(customer_id) return shop .. 'open:of:' .. customer_id end,
@@ -28,6 +29,7 @@ local key = {
   order = function(id) return shop .. 'order:' .. id end,
   orders_of = function(customer_id) return shop .. 'orders:of:' .. customer_id end,
   queue = function(queue) return shop .. 'queue:' .. queue end,
+  spent = function(period) return shop .. 'spent:' .. period end,
   waiting = function(queue) return shop .. 'waiting:' .. queue end,
   waits = function(queue) return shop .. 'waits:' .. queue end,
 }
@@ -54,6 +56,7 @@ end
 
 local today = math.floor(now_ms / DAY_MS)
 local date = date_of(today)
+local now_text = string.format('%.0f', now_ms)
 -- The clock as RFC 3339 with milliseconds, as orders tell it.
 local now = string.format(
   '%sT%02d:%02d:%02d.%03dZ',
@@ -65,12 +68,17 @@ local now = string.format(
 local gathered = {}
 local MOST_GATHERED = 1000
 local BEFORE_VALUES = { XACK = 'baristas' }
+-- Kept for a while after the last write of a run.
+local AFTER_WRITING_MS = { SADD = 2 * CLAIM_SPENT_MS }
 
 local function write_gathered()
   for command, by_key in pairs(gathered) do
     for name, values in pairs(by_key) do
       redis.call(command, name, unpack(values))
       by_key[name] = nil
+      if AFTER_WRITING_MS[command] then
+        redis.call('PEXPIRE', name, AFTER_WRITING_MS[command])
+      end
     end
   end
 end
@@ -126,15 +134,12 @@ local function read_order(id)
 end
 
 -- An order as JSON, as it goes over the wire but for its id, which stands beside it wherever it goes. `more` are further members.
+-- What never changes once it is queued is kept as it is told: `told`, members without braces.
 -- (One concatenation: Lua hashes every string it makes.)
 local function encode_order(order, more)
-  local number, item, price, details = order.number, order.item, order.price, order.details
   local barista, reason, finished_at = order.barista, order.reason, order.finished_at
-  return '{' .. (number and '"number":' .. number .. ',' or '') .. '"status":"' .. order.status
-    .. (reason and '","reason":"' .. reason or '') .. (item and '","item":"' .. item or '')
-    .. '","attempts":' .. order.attempts .. (price and ',"price":' .. price or '')
-    .. ',"placed_at":"' .. order.placed_at .. '"'
-    .. (details and ',' .. string.sub(details, 2, -2) or '')
+  return '{' .. order.told .. ',"status":"' .. order.status .. (reason and '","reason":"' .. reason or '')
+    .. '","attempts":' .. order.attempts
     .. (barista and ',"barista":' .. cjson.encode(barista) .. ',"started_at":"' .. order.started_at .. '"' or '')
     .. (finished_at and ',"finished_at":"' .. finished_at .. '"' or '')
     .. (more or '') .. '}'
@@ -194,10 +199,11 @@ local function restore_code(order)
   end
 end
 
--- Whether the claim that an order was started under is still its own. Once the lease was over, whoever made the claim may have
--- started another order under it.
-local function has_claim(id, order)
-  return order.claim ~= nil and redis.call('GET', key.claim(order.claim)) == id
+-- A claim is its order's while that is brewing under it: `claims` holds its order's id just as long as the order holds the claim.
+-- Of a final order it is remembered for CLAIM_SPENT_MS at least: asked again by a reply that was lost on the way, it must not
+-- start another one.
+local function spent_claims(periods_ago)
+  return key.spent(string.format('%.0f', math.floor(now_ms / CLAIM_SPENT_MS) - periods_ago))
 end
 
 -- Makes an order final: off the queue, the leases or the reservations, kept for `retention_ms`, its customers told.
@@ -218,9 +224,9 @@ local function close_order(id, order, fields, retention_ms)
   fields.finished_at = now
   write_order(id, order, fields)
   redis.call('PEXPIRE', key.order(id), retention_ms)
-  if has_claim(id, order) then
-    -- Asked again by a reply that was lost on the way, it must not start another order.
-    redis.call('PEXPIRE', key.claim(order.claim), CLAIM_SPENT_MS)
+  if order.claim then
+    gather('HDEL', key.claims, order.claim)
+    gather('SADD', spent_claims(0), order.claim)
   end
   if order.once then
     redis.call('PEXPIRE', key.once(order.once), retention_ms)
@@ -242,8 +248,8 @@ end
 
 -- Puts a brewing order back to its place in the queue, and tells a waiting barista. Returns it as JSON.
 local function release_order(id, order, request)
-  if has_claim(id, order) then
-    redis.call('DEL', key.claim(order.claim))
+  if order.claim then
+    redis.call('HDEL', key.claims, order.claim)
   end
   redis.call('HDEL', key.order(id), 'barista', 'started_at', 'claim')
   order.barista, order.started_at, order.claim = nil, nil, nil

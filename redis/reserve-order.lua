@@ -28,8 +28,8 @@ local function reserve(id, code, details, customer_id, idempotency_key, body_has
   local order = {
     status = 'reserved',
     attempts = '0',
-    placed_at = now,
-    details = details ~= '{}' and details or nil,
+    told = members_of(details) .. '"placed_at":"' .. now .. '"',
+    details = details,
     customer_id = customer_id ~= '' and customer_id or nil,
     code = code,
     once = idempotency_key ~= '' and idempotency_key or nil,

@@ -223,18 +223,24 @@ end
 
 local queued = {}
 
--- Puts an order into its queue, under the day's next number. `order` has all that is known of it.
-local function enqueue_order(id, order, queue)
+-- The members of a JSON object, to stand before others; '' where it is none.
+local function members_of(json)
+  return json and json ~= '{}' and string.sub(json, 2, -2) .. ',' or ''
+end
+
+-- Puts an order into its queue, under the day's next number. `order` has what is known of it beside what it is for: `item`, its
+-- `price` and `details` (a JSON object).
+local function enqueue_order(id, order, queue, item, price, details)
+  order.told = '"number":' .. string.format('%.0f', next_number()) .. ',"item":"' .. item .. '","price":' .. price .. ','
+    .. members_of(details) .. '"placed_at":"' .. now .. '"'
   order.status = 'queued'
-  order.number = string.format('%.0f', next_number())
   order.attempts = '0'
-  order.placed_at = now
   order.queue = queue
   order.entry = redis.call('XADD', key.queue(queue), '*', 'order_id', id)
   -- Numbers start anew each day; the place in the queue does not.
   order.place = string.format('%.0f', today * 1000000000 + number)
   write_order(id, order, order)
-  gather('ZADD', key.orders, now_ms, id)
+  gather('ZADD', key.orders, now_text, id)
   gather('ZADD', key.waiting(queue), order.place, id)
   queued[queue] = (queued[queue] or 0) + 1
   return append_event(id, 'placed', order)

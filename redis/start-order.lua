@@ -11,9 +11,13 @@
 
 local WIDTH = 4
 local FIRST = 4
-local lease_ms = tonumber(ARGV[1])
+local lease_ms = ARGV[1]
+local deadline = string.format('%.0f', now_ms + lease_ms)
 local max_attempts = tonumber(ARGV[2])
-local retention_ms = tonumber(ARGV[3])
+local retention_ms = ARGV[3]
+-- What is known of each claim of this run: the id of its order, SPENT, or nothing.
+local SPENT = ''
+local claimed = {}
 -- What this run has seen of each queue: within a run no order comes, and no lease runs out.
 local unexpired = {}
 -- The heads of each queue, oldest first, taken off `waiting` for this run: id, place, id, place …
@@ -31,7 +35,7 @@ local function take_expired(queue, barista)
     if redis.call('HINCRBY', key.order(id), 'expiries', 1) < max_attempts then
       redis.call('XCLAIM', key.queue(queue), 'baristas', barista, 0, order.entry, 'JUSTID')
       -- Not the oldest lease that ran out any more, for those who come after in this run.
-      redis.call('ZADD', key.leases(queue), now_ms + lease_ms, id)
+      redis.call('ZADD', key.leases(queue), deadline, id)
       return id, order
     end
     cancel_order(id, order, 'barista_timeout', retention_ms)
@@ -137,7 +141,7 @@ local function take_chosen(id, barista)
       write_gathered()
       return nil, refuse(order)
     end
-    redis.call('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
+    redis.call('ZADD', key.leases(order.queue), deadline, id)
   else
     put_heads_back()
     redis.call('ZREM', key.waiting(order.queue), id)
@@ -154,12 +158,47 @@ local function take(queue, barista)
   return take_queued(queue, barista)
 end
 
+local function read_claims()
+  local claims = {}
+  for at = FIRST, #ARGV, WIDTH do
+    claims[#claims + 1] = ARGV[at]
+  end
+  local ids = redis.call('HMGET', key.claims, unpack(claims))
+  local now_spent = redis.call('SMISMEMBER', spent_claims(0), unpack(claims))
+  local spent_before = redis.call('SMISMEMBER', spent_claims(1), unpack(claims))
+  for i, claim in ipairs(claims) do
+    local is_spent = now_spent[i] == 1 or spent_before[i] == 1
+    claimed[claim] = ids[i] or is_spent and SPENT or nil
+  end
+end
+
+-- The reply to a claim made before: its order, while that is brewing under it. Nil where the claim is free, or free again.
+local function repeat_start(claim)
+  local id = claimed[claim]
+  if id == SPENT then
+    return { 'empty' }
+  end
+  local order = id and read_order(id)
+  if not order or order.claim ~= claim then
+    return nil
+  end
+  if order.status ~= 'brewing' then
+    return { 'empty' }
+  end
+  local deadline_ms = redis.call('ZSCORE', key.leases(order.queue), id)
+  -- No deadline: this run has started it, and writes that at its end.
+  if not deadline_ms or tonumber(deadline_ms) > now_ms then
+    return { 'started', id, encode_order(order) }
+  end
+  -- The lease is over: whoever comes first gets the order.
+  redis.call('HDEL', key.claims, claim)
+  redis.call('HDEL', key.order(id), 'claim')
+end
+
 local function start(claim, barista, queue, chosen)
-  local claimed = redis.call('GET', key.claim(claim))
-  if claimed then
-    local order = read_order(claimed)
-    local is_theirs = order and order.claim == claim and order.status == 'brewing'
-    return is_theirs and { 'started', claimed, encode_order(order) } or { 'empty' }
+  local reply = repeat_start(claim)
+  if reply then
+    return reply
   end
   local id, order
   if chosen == '' then
@@ -171,13 +210,18 @@ local function start(claim, barista, queue, chosen)
     return order or { 'empty' }
   end
 
-  gather('ZADD', key.leases(order.queue), now_ms + lease_ms, id)
-  redis.call('SET', key.claim(claim), id, 'PX', lease_ms)
+  gather('ZADD', key.leases(order.queue), deadline, id)
+  if order.claim then
+    redis.call('HDEL', key.claims, order.claim)
+  end
+  gather('HSET', key.claims, claim, id)
+  claimed[claim] = id
   local attempts = string.format('%.0f', order.attempts + 1)
   write_order(id, order, { status = 'brewing', barista = barista, started_at = now, claim = claim, attempts = attempts })
   return { 'started', id, append_event(id, 'started', order) }
 end
 
+read_claims()
 local replies = each_item(FIRST, WIDTH, start)
 put_heads_back()
 return replies

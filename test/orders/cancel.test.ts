@@ -39,6 +39,7 @@ test("a barista cancels a brewing order", async () => {
   });
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: the order, ""',
+    claims: "hash: c1 for A → nothing",
     "events.3": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "hash → hash with TTL",
@@ -48,6 +49,7 @@ test("a barista cancels a brewing order", async () => {
     "order:A.status": "brewing → cancelled",
     "queue:default": "stream: A → stream: ",
     "queue:default.pending": "A by Grace → ",
+    "spent:now": "nothing → set with TTL: c1",
   });
 });
 

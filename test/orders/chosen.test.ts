@@ -132,6 +132,7 @@ test("one whose last lease ran out is cancelled when it is chosen, and its custo
   });
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: the order, ""',
+    claims: "hash: uuid for A → nothing",
     "events.6": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "hash → hash with TTL",
@@ -142,6 +143,7 @@ test("one whose last lease ran out is cancelled when it is chosen, and its custo
     "order:A.status": "brewing → cancelled",
     "queue:default": "stream: A, B → stream: B",
     "queue:default.pending": "A by Ada → ",
+    "spent:now": "nothing → set with TTL: uuid",
   });
   expect([await shop.start("Grace"), await shop.start("Grace")]).toEqual(["B", null]);
 });
@@ -161,6 +163,7 @@ test("chosen and asked for in one tick, it is cancelled once, and the next one i
   });
   expect(changes).toMatchObject({
     "bell:A": 'nothing → list with TTL: the order, ""',
+    claims: "hash: uuid for A → hash: uuid for B",
     "events.6": "nothing → order.cancelled A",
     "events.7": "nothing → order.started B",
     "order:A.expiries": "2 → 3",

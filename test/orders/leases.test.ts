@@ -53,6 +53,7 @@ test("an order that nobody finished in its last attempt is cancelled, and its cu
   );
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: the order, ""',
+    claims: "hash: uuid for A → nothing",
     "events.6": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "hash → hash with TTL",
@@ -62,6 +63,7 @@ test("an order that nobody finished in its last attempt is cancelled, and its cu
     "order:A.status": "brewing → cancelled",
     "queue:default": "stream: A, B → stream: B",
     "queue:default.pending": "A by Ada → ",
+    "spent:now": "nothing → set with TTL: uuid",
   });
   expect(await shop.changes(() => shop.orders.expire())).toEqual({});
 });

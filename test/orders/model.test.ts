@@ -74,11 +74,9 @@ test("orders behave as the model does, whatever is done to them", async () => {
       const orders = parsing(createOrders({ run, later: () => {} }, settings));
       const model = new ShopModel(MAX_ATTEMPTS);
       let eventsSeen = "-";
-      let age = 0;
       for (const [step, tick] of history.entries()) {
         const { ids } = model;
-        const actions = tick.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids, age }));
-        if (tick[0]?.verb === "runOut") age += 1;
+        const actions = tick.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids }));
         const outcomes = await Promise.all(actions.map((action) => act(orders, action)));
         expect(outcomes).toEqual(actions.map((action) => tellModel(model, action)));
         const { observation, lastEvent } = await observe(orders, { prefix, model, eventsSeen });
@@ -100,13 +98,10 @@ interface Action {
   readonly name: string;
   /** The orders before this tick. */
   readonly ids: readonly string[];
-  /** How many ticks were leases' ends: nobody comes back with a claim from before. */
-  readonly age: number;
 }
 
 const idOf = (ids: readonly string[], at: number): string => ids[at] ?? "nobody's";
-const claimOf = ({ name, age }: Action, claim: number | undefined) =>
-  `claim-${claim === undefined ? name : `${claim}-${age}`}`;
+const claimOf = ({ name }: Action, claim: number | undefined) => `claim-${claim ?? name}`;
 const chosenOf = (ids: readonly string[], at: number | undefined) => (at === undefined ? undefined : idOf(ids, at));
 
 function tellModel(model: ShopModel, action: Action): Outcome {
@@ -157,14 +152,11 @@ async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
     : outcome;
 }
 
-/** Ends the lease of an order as time does: its deadline is past (the first to run out first), and its claim is forgotten. */
+/** Ends the lease of an order as time does: its deadline is past (the first to run out first). */
 let runOuts = 0;
 async function runOut(prefix: string, id: string): Promise<Outcome> {
-  const [queueName, claim] = await client.hmget(`${prefix}order:${id}`, "queue", "claim");
-  if (await client.zscore(`${prefix}leases:${queueName}`, id)) {
-    await client.zadd(`${prefix}leases:${queueName}`, "XX", (runOuts += 1), id);
-    await client.del(`${prefix}claim:${claim}`);
-  }
+  const queueName = await client.hget(`${prefix}order:${id}`, "queue");
+  await client.zadd(`${prefix}leases:${queueName}`, "XX", (runOuts += 1), id);
   return { kind: "ran_out" };
 }
 
@@ -205,6 +197,7 @@ interface Looking {
 /** Everything that the model tells too, and the id of the last event. */
 async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSeen }: Looking) {
   const pipeline = client.pipeline().xrange(`${prefix}events`, eventsSeen === "-" ? "-" : `(${eventsSeen}`, "+");
+  pipeline.hgetall(`${prefix}claims`);
   for (const name of QUEUES) {
     pipeline
       .zrange(`${prefix}waiting:${name}`, 0, "-1")
@@ -216,6 +209,7 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
     pipeline.hgetall(`${prefix}order:${id}`).pttl(`${prefix}order:${id}`).lrange(`${prefix}bell:${id}`, 0, -1);
   const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
   const events = replies.shift() as Entries;
+  const claims = replies.shift() as Observation["claims"];
   const queues: Observation["queues"] = Object.fromEntries(
     QUEUES.map((name) => {
       const [waiting, leases, entries, pending] = replies.splice(0, 4) as [
@@ -242,6 +236,6 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
       return [id, { status, barista: holder, reason, rung: ringsOf(id, bell, shown), kept: ttlMs < 0, ...counts }];
     }),
   );
-  const observation = { events: readEvents(events, found), queues, orders: states };
+  const observation = { events: readEvents(events, found), claims, queues, orders: states };
   return { observation, lastEvent: events.at(-1)?.[0] ?? eventsSeen };
 }

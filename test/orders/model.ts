@@ -14,6 +14,8 @@ export type Outcome =
 export interface Observation {
   /** Appended since the last observation. */
   readonly events: string[];
+  /** The orders that are brewing, by the claim under which they are. */
+  readonly claims: Readonly<Record<string, string>>;
   /** By queue: queued ids in their order, brewing ones, open ones, and who was given which. */
   readonly queues: Readonly<
     Record<string, { waiting: string[]; leases: string[]; entries: string[]; given: Record<string, string> }>
@@ -90,7 +92,10 @@ export class ShopModel {
   start({ claim, barista, queue, chosen }: Starting): Outcome {
     const before = this.#claims.get(claim);
     // A claim that was finished or cancelled is spent.
-    if (before) return before.status === "brewing" ? { kind: "started", orderId: before.id } : { kind: "empty" };
+    if (before && before.status !== "brewing") return { kind: "empty" };
+    if (before && before.ranOut === undefined) return { kind: "started", orderId: before.id };
+    // The lease is over: the claim is free again, whoever gets the order.
+    if (before) this.#forgetClaim(before);
     const order = chosen === undefined ? this.#next(queue) : this.#takeChosen(chosen);
     if (!order) return chosen === undefined ? { kind: "empty" } : refusal(this.#orders.get(chosen));
     Object.assign(order, {
@@ -100,6 +105,7 @@ export class ShopModel {
       ranOut: undefined,
       attempts: order.attempts + 1,
     });
+    this.#forgetClaim(order);
     this.#claims.set(claim, order);
     this.#events.push(`order.started ${order.id}`);
     return { kind: "started", orderId: order.id };
@@ -143,10 +149,7 @@ export class ShopModel {
   /** The lease of a brewing order runs out. */
   runOut(id: string): Outcome {
     const order = this.#orders.get(id);
-    if (order?.status === "brewing") {
-      this.#forgetClaim(order);
-      order.ranOut = this.#runOuts += 1;
-    }
+    if (order?.status === "brewing") order.ranOut = this.#runOuts += 1;
     return { kind: "ran_out" };
   }
 
@@ -161,8 +164,10 @@ export class ShopModel {
   observe(queues: readonly string[]): Observation {
     const events = this.#events;
     this.#events = [];
+    const claims = [...this.#claims].filter(([, { status }]) => status === "brewing");
     return {
       events,
+      claims: Object.fromEntries(claims.map(([claim, { id }]) => [claim, id])),
       queues: Object.fromEntries(queues.map((queue) => [queue, this.#observeQueue(queue)])),
       orders: Object.fromEntries(
         [...this.#orders.values()].map(({ id, queue, status, attempts, barista, reason, expiries }) => {

@@ -64,7 +64,8 @@ test("an order without wishes is an americano of nobody", async () => {
 test("the ticket counter is the day's, by Redis's clock", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
-  const placedAt = Date.parse((await shop.client.hget(shop.key("order:A"), "placed_at")) ?? "");
+  const found = await shop.orders.find("A");
+  const placedAt = Date.parse(found.kind === "found" ? found.order.placed_at : "");
   const date = new Date(placedAt).toISOString().slice(0, 10);
   expect(await shop.client.get(shop.key(`numbers:${date}`))).toBe("1");
   const day = Math.floor(placedAt / (24 * HOUR_MS));

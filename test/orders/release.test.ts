@@ -18,7 +18,7 @@ test("a released order stands at its old place in the queue, and nobody holds it
     expect(outcome).not.toHaveProperty("order.barista");
   });
   expect(changes).toEqual({
-    "claim:c1": "string with TTL: A → nothing",
+    claims: "hash: c1 for A → nothing",
     "events.4": "nothing → order.released A",
     "leases:default": "zset: A time → nothing",
     "order:A.status": "brewing → queued",
@@ -91,7 +91,7 @@ test("a dropped claim gives its order back, once, and never one that is final or
   const drop = (claim: string) => shop.redis.run(dropClaim, [claim]);
   const changes = await shop.changes(async () => expect(await drop("c1")).toEqual([["released", "A"]]));
   expect(changes).toMatchObject({
-    "claim:c1": "string with TTL: A → nothing",
+    claims: "hash: c1 for A → nothing",
     "leases:default": "zset: A time → nothing",
     "order:A.status": "brewing → queued",
     "waiting:default": "nothing → zset: A place 1",

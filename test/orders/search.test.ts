@@ -28,7 +28,6 @@ async function searchAll(shop: TestOrders, own: Partial<Search> = {}): Promise<s
 async function placeAt(shop: TestOrders, times: Record<string, number>): Promise<void> {
   await shop.place(Object.keys(times));
   for (const [id, time] of Object.entries(times)) {
-    await shop.client.hset(shop.key(`order:${id}`), "placed_at", new Date(time).toISOString());
     await shop.client.zadd(shop.key("orders"), time, id);
   }
 }

@@ -14,7 +14,7 @@ test("the oldest order is started, under a lease and a claim", async () => {
     });
   });
   expect(changes).toEqual({
-    "claim:c1": "nothing → string with TTL: A",
+    claims: "nothing → hash: c1 for A",
     "events.3": "nothing → order.started A",
     "leases:default": "nothing → zset: A time",
     "order:A.status": "queued → brewing",
@@ -35,15 +35,6 @@ test("a lease runs from the start on", async () => {
   await shop.start("Grace", { orders: shop.ordersWith({ leaseSeconds: 60 }) });
   const startedAt = Date.parse((await shop.client.hget(shop.key("order:A"), "started_at")) ?? "");
   expect(Number(await shop.client.zscore(shop.key("leases:default"), "A"))).toBe(startedAt + 60_000);
-});
-
-test("a claim is remembered as long as the lease", async () => {
-  await using shop = await TestOrders.open();
-  await shop.place(["A"]);
-  await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 60 }) });
-  const ttlMs = await shop.ttlMs("claim:c1");
-  expect(ttlMs).toBeGreaterThan(30_000);
-  expect(ttlMs).toBeLessThanOrEqual(60_000);
 });
 
 test("an empty queue and one that never was give nothing, and change nothing", async () => {
@@ -128,7 +119,7 @@ test("a released order is started again before newer ones", async () => {
   await shop.orders.release({ orderId: "B" });
   await shop.orders.release({ orderId: "A" });
   expect(await shop.changes(async () => expect(await shop.start("Ada", { claim: "c1" })).toBe("A"))).toEqual({
-    "claim:c1": "nothing → string with TTL: A",
+    claims: "nothing → hash: c1 for A",
     "events.8": "nothing → order.started A",
     "leases:default": "nothing → zset: A time",
     "order:A.status": "queued → brewing",
@@ -150,7 +141,7 @@ test("an order whose lease ran out is given to the next barista before the oldes
   expect(await shop.startAndLoseLease("Grace")).toBe("B");
   await shop.orders.release({ orderId: "A" });
   expect(await shop.changes(async () => expect(await shop.start("Ada", { claim: "c1" })).toBe("B"))).toEqual({
-    "claim:c1": "nothing → string with TTL: B",
+    claims: "hash: uuid for B → hash: c1 for B",
     "events.7": "nothing → order.started B",
     "order:B.attempts": "1 → 2",
     "order:B.expiries": "nothing → 1",
@@ -177,7 +168,7 @@ test("an order is cancelled on the way when its leases ran out too often, and it
   const changes = await shop.changes(async () => expect(await shop.start("Grace", { claim: "c1" })).toBe("B"));
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: the order, ""',
-    "claim:c1": "nothing → string with TTL: B",
+    claims: "hash: uuid for A → hash: c1 for B",
     "events.6": "nothing → order.cancelled A",
     "events.7": "nothing → order.started B",
     "leases:default": "zset: A time → zset: B time",
@@ -194,6 +185,7 @@ test("an order is cancelled on the way when its leases ran out too often, and it
     "order:B.started_at": "nothing → time",
     "queue:default": "stream: A, B → stream: B",
     "queue:default.pending": "A by Ada → B by Grace",
+    "spent:now": "nothing → set with TTL: uuid",
     "waiting:default": "zset: B place 2 → nothing",
   });
 });

@@ -17,8 +17,12 @@ export async function readState(redis: Redis, prefix: string): Promise<State> {
   for (const key of await keysUnder(redis, prefix)) {
     const type = await redis.type(key);
     const kind = (await redis.pttl(key)) > 0 ? `${type} with TTL` : type;
-    const name = key.slice(prefix.length).replace(/^numbers:\d{4}-\d\d-\d\d$/, "numbers:date");
-    if (type === "hash") Object.assign(state, { [name]: kind }, await readHash(redis, key, name));
+    const name = key
+      .slice(prefix.length)
+      .replace(/^numbers:\d{4}-\d\d-\d\d$/, "numbers:date")
+      .replace(/^spent:\d+$/, "spent:now");
+    if (name === "claims") state[name] = `${kind}: ${await readClaims(redis, key)}`;
+    else if (type === "hash") Object.assign(state, { [name]: kind }, await readHash(redis, key, name));
     else if (name === "events") Object.assign(state, await readEvents(redis, prefix));
     else if (name.startsWith("bell:")) state[name] = `${kind}: ${await readBell(redis, prefix, name.slice(5))}`;
     else if (type === "stream") Object.assign(state, await readQueue(redis, key, name));
@@ -47,6 +51,11 @@ async function keysUnder(redis: Redis, prefix: string): Promise<string[]> {
     cursor = next;
   } while (cursor !== "0");
   return [...keys].toSorted();
+}
+
+async function readClaims(redis: Redis, key: string): Promise<string> {
+  const claims = Object.entries(await redis.hgetall(key)).map(([claim, id]) => `${normalise(claim)} for ${id}`);
+  return claims.toSorted().join(", ");
 }
 
 async function readHash(redis: Redis, key: string, name: string): Promise<State> {
@@ -127,7 +136,7 @@ async function readQueue(redis: Redis, key: string, name: string): Promise<State
 
 async function readPlain(redis: Redis, key: string, type: string): Promise<string[]> {
   if (type === "string") return [normalise((await redis.get(key)) ?? "")];
-  if (type === "set") return (await redis.smembers(key)).toSorted();
+  if (type === "set") return (await redis.smembers(key)).map(normalise).toSorted();
   if (type === "list")
     return (await redis.lrange(key, 0, -1)).map((value) => (key.includes(":waits:") ? "a wait" : value));
   const scored = await redis.zrange(key, "0", "-1", "WITHSCORES");
