@@ -85,6 +85,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     }),
     leaseSeconds: config.leaseSeconds,
     addressOf,
+    tellHeld: (orderId, order) => room.tell(orderId, order),
     countHeld: () => room.held,
     staffToken: config.staffToken,
     readiness,

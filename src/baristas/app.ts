@@ -5,6 +5,7 @@ import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
+import type { OrderJson } from "../orders/order.ts";
 import type { Orders } from "../orders/verbs.ts";
 import type { CurrentCode } from "../shop/codes.ts";
 import type { Menu } from "../shop/menu.ts";
@@ -28,6 +29,8 @@ export interface BaristaDependencies {
   readonly leaseSeconds: number;
   /** Tells a request's address, as wrong tokens are counted. */
   readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
+  /** Tells the customers whom this server holds that their order is final. */
+  readonly tellHeld: (orderId: string, order: OrderJson) => void;
   /** How many customers this server holds. */
   readonly countHeld: () => number;
   /** Absent: everybody who reaches the port is staff. */

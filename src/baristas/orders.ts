@@ -53,7 +53,7 @@ function takesGetOnly(): Response {
 
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
-export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, findServer: FindServer) {
+export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDependencies, findServer: FindServer) {
   const readStart = createQueryReader(StartQuery);
   const readChange = createQueryReader(ChangeQuery);
   const readCancel = createQueryReader(CancelQuery);
@@ -66,6 +66,13 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
       if (asked instanceof Response) return asked;
       return answerChanged(await verb({ orderId: asked.order_id.toLowerCase(), barista: asked.barista }), done);
     };
+
+  /** Customers held here need not wait for the bell. */
+  const finish = async (wanted: Change): Promise<ChangeOutcome> => {
+    const outcome = await orders.finish(wanted);
+    if (outcome.kind === "changed") tellHeld(wanted.orderId, outcome.order);
+    return outcome;
+  };
 
   return new Elysia()
     .get(
@@ -103,7 +110,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
     )
     .post(
       "/finish/",
-      change(orders.finish, "finished"),
+      change(finish, "finished"),
       documented({
         query: ChangeQuery,
         tag: "Orders",

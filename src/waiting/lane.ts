@@ -24,6 +24,9 @@ const SHORTEST_BLOCK_SECONDS = 0.1;
 /** A bell that rings so soon after the block began was rung before it. */
 const AT_ONCE_MS = 5;
 
+/** Resolves once all that has arrived by now is dealt with. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
 export type Seat = (order: OrderJson | null) => void;
 
@@ -88,6 +91,11 @@ export class Lane {
     else this.#seats.set(orderId, [seat]);
     this.#hasNewcomers = true;
     if (!isNew) this.#unseen.add(orderId);
+  }
+
+  /** Sends home whoever waits for this order. */
+  tell(orderId: string, order: OrderJson): void {
+    if (this.#seats.has(orderId)) this.#answer(orderId, order);
   }
 
   /** Frees the seat at once; the lane stops listening to its bell the next time it blocks. */
@@ -173,6 +181,8 @@ export class Lane {
       if (rung) {
         this.#ringsTogether ||= now - blockedAt < AT_ONCE_MS;
         this.#hear(this.#room.keys.orderOfBell(rung[0]), rung[1]);
+        // Whoever was told meanwhile need not be listened for again.
+        await nextTurn();
       }
     } catch {
       // A lost connection (told as an outage) or CLIENT UNBLOCK … ERROR: a popped bell may be lost with it.

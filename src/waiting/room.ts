@@ -71,6 +71,14 @@ export class WaitingRoom {
     });
   }
 
+  /**
+   * Tells those who wait here that their order is final, without waiting for its bell: whoever made it so on this server knows
+   * first. The bell rings all the same, for other servers, and for whoever has not sat down yet.
+   */
+  tell(orderId: string, order: OrderJson): void {
+    for (const lane of this.#lanes) lane.tell(orderId, order);
+  }
+
   /** Sends everybody on who can go, now and from now on. */
   sendOn(): void {
     this.#isSendingOn = true;

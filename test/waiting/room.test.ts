@@ -1,6 +1,7 @@
 /** The waiting room on a real Redis: every customer gets one answer, whatever happens to them, to Redis or to the room. */
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { join } from "node:path";
+import { READY_EXAMPLE } from "../../src/orders/order.ts";
 import { TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import { parsed } from "../support/wire.ts";
@@ -21,6 +22,26 @@ describe("a customer", () => {
     const outcome = await soon(visit.outcome, "the customer is answered");
     expect(outcome).toMatchObject({ kind: "final", order: { order_id: orderId, status: "ready", barista: "Grace" } });
     expect(replica.room.held).toBe(0);
+  });
+
+  test("is told by their own server, without a bell; whoever waits at another one by the bell", async () => {
+    await using cafe = await Cafe.open();
+    const [here, there] = [await cafe.replica(), await cafe.replica()];
+    const orderId = await here.brewOne();
+    const visits = [here.visit(orderId), here.visit(orderId)];
+    const elsewhere = there.visit(orderId);
+    await cafe.blockedLanes(2);
+    here.room.tell(Bun.randomUUIDv7(), "{}");
+    here.room.tell(orderId, JSON.stringify({ ...READY_EXAMPLE, order_id: orderId }));
+    expect(await Promise.all(visits.map((visit) => endOf(visit)))).toEqual(["ready", "ready"]);
+    expect([here.room.held, there.room.held]).toEqual([0, 1]);
+    // The bell of somebody who has gone wakes nobody else, and the next customer is served.
+    const next = await here.brewOne();
+    const later = here.visit(next);
+    await here.finish(orderId);
+    expect(await endOf(elsewhere)).toBe("ready");
+    await here.finish(next);
+    expect(await endOf(later)).toBe("ready");
   });
 
   test("gets their order when it is cancelled", async () => {
