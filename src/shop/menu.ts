@@ -10,8 +10,8 @@ import { loadScript } from "../redis/script.ts";
 
 const MOST_COFFEES = 200;
 
-const text = (maxLength: number, minLength = 1) =>
-  Type.String({ minLength, maxLength, description: `${minLength} to ${maxLength} characters` });
+const text = (maxLength: number) =>
+  Type.String({ pattern: "\\S", maxLength, description: `1 to ${maxLength} characters, not only blanks` });
 
 const Modifier = Type.Object(
   {
@@ -20,7 +20,7 @@ const Modifier = Type.Object(
       minItems: 1,
       maxItems: 20,
       uniqueItems: true,
-      description: "1 to 20 different options",
+      description: "a list of 1 to 20 different options",
     }),
   },
   { additionalProperties: false, description: "an object with name and options" },
@@ -33,7 +33,7 @@ export const CoffeeDraft = Type.Object(
     description: Type.String({ maxLength: 200, description: "at most 200 characters" }),
     price: Type.Integer({ minimum: 0, maximum: 1_000_000, description: "a whole number of cents from 0 to 1000000" }),
     available: Type.Boolean({ description: "true or false" }),
-    modifiers: Type.Array(Modifier, { maxItems: 10, description: "at most 10 modifiers" }),
+    modifiers: Type.Array(Modifier, { maxItems: 10, description: "a list of at most 10 modifiers" }),
     icon: Type.String({ maxLength: 16, description: "at most 16 characters, such as an emoji" }),
   },
   {

@@ -158,6 +158,7 @@ test.each([
   ["another id than its path", { ...CHAI, id: "latte" }, "id"],
   ["an unknown field", { ...CHAI, sugar: true }, "sugar"],
   ["an empty name", { ...CHAI, name: "" }, "name"],
+  ["a name of blanks", { ...CHAI, name: " \t " }, "name"],
   ["a name of 61 characters", { ...CHAI, name: "x".repeat(61) }, "name"],
   ["a description of 201 characters", { ...CHAI, description: "x".repeat(201) }, "description"],
   ["an icon of 17 characters", { ...CHAI, icon: "x".repeat(17) }, "icon"],
