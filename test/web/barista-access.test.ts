@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { get } from "svelte/store";
 import { Access, type Keeper } from "../../src/web/shared/staff/access.ts";
 import { createStaffApi } from "../../src/web/shared/staff/api.ts";
-import { createShopClock } from "../../src/web/shared/staff/clock.ts";
+import { createShopClock } from "../../src/web/shared/clock.ts";
 
 const kept = new Map<string, string>();
 const keeper: Keeper = {
@@ -149,10 +149,19 @@ describe("what the shop answers", () => {
       { orders: [{ order_id: "b" }], cursor: null },
     ];
     answer = () => Response.json(pages[requests.length - 1]);
-    expect(await api().search("queued", "2026-11-20T00:00:00Z")).toEqual({
+    expect(await api().search("queued", { fromMs: 0 })).toEqual({
       kind: "done",
       value: [{ order_id: "a" }, { order_id: "b" }] as never,
     });
     expect(requests.map(({ path }) => new URLSearchParams(path.split("?")[1]).get("cursor"))).toEqual([null, "a"]);
+  });
+
+  test("comes no further than so many pages of a search, of a span", async () => {
+    answer = () => Response.json({ orders: [{ order_id: "a" }], cursor: "a" });
+    const found = await api().search("ready", { fromMs: 0, beforeMs: 3_600_000, mostPages: 3 });
+    expect(found).toEqual({ kind: "done", value: [{ order_id: "a" }, { order_id: "a" }, { order_id: "a" }] as never });
+    expect(requests).toHaveLength(3);
+    const { from, to } = Object.fromEntries(new URLSearchParams(requests[2]?.path.split("?")[1]));
+    expect([from, to]).toEqual(["1970-01-01T00:00:00.000Z", "1970-01-01T01:00:00.000Z"]);
   });
 });

@@ -52,6 +52,13 @@ describe("events", () => {
   });
 });
 
+test("of ready orders the last 1000 are kept, however long a board hangs", () => {
+  floor = new Floor(["ready"]);
+  for (let number = 1; number <= 1001; number += 1) floor.put(makeOrder(number, "ready"));
+  expect(get(floor.orders)).toHaveLength(1000);
+  expect([floor.find("order-1")?.number, floor.find("order-2")?.number]).toEqual([undefined, 2]);
+});
+
 describe("a snapshot", () => {
   test("replaces what was there", () => {
     floor.put(makeOrder(17));

@@ -1,6 +1,6 @@
 /** The connection of a staff page, against a server of server-sent events that is cut, silent, locked or away. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { Live, type Connection, type LiveOptions } from "../../src/web/shared/staff/live.ts";
+import { Live, type Connection, type LiveOptions } from "../../src/web/shared/live.ts";
 import { until } from "../support/until.ts";
 
 /** Each request that came, and the way to write to it. */
@@ -109,11 +109,12 @@ test("a cut connection goes on after the last event, with a new snapshot", async
 });
 
 test("a silent connection is taken for lost; a comment is not silence", async () => {
-  open({ silenceMs: 150 });
+  open({ silenceMs: 1000 });
   await untilGuests(1);
-  for (let comments = 0; comments < 5; comments += 1) {
+  // Longer than the silence in all, with much less between two of them.
+  for (let comments = 0; comments < 6; comments += 1) {
     guests[0]?.write(": still here\n\n");
-    await Bun.sleep(50);
+    await Bun.sleep(200);
   }
   expect(guests).toHaveLength(1);
   await untilGuests(2);

@@ -4,8 +4,8 @@ import { actionOf } from "../../src/web/barista/keys.ts";
 import { leaseOf } from "../../src/web/barista/lease.ts";
 import { changesOf, draftOf } from "../../src/web/barista/settings-form.ts";
 import type { Coffee, Settings } from "../../src/web/shared/staff/api.ts";
-import { createShopClock, formatSpan, saySpan, secondsSince, urgencyOf } from "../../src/web/shared/staff/clock.ts";
-import { iconOf, nameDrink, nameModifiers, nameOrder } from "../../src/web/shared/staff/words.ts";
+import { createShopClock, formatSpan, saySpan, secondsSince, urgencyOf } from "../../src/web/shared/clock.ts";
+import { iconOf, nameDrink, nameModifiers, nameOrder } from "../../src/web/shared/words.ts";
 import { at, makeOrder } from "./barista-orders.ts";
 
 describe("ages", () => {

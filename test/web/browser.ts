@@ -119,7 +119,10 @@ export class Device {
   }
 }
 
-/** Takes a picture of a page in every size, light and dark, for people to look at. */
+/** The narrowest screen that many phones have. */
+const NARROW = { width: 360, height: 740 };
+
+/** Takes a picture of a page in every size, light and dark, for people to look at; fails where it would have to be scrolled sideways. */
 export async function shoot(page: Page, name: string, sizes: readonly Size[] = ["phone", "desktop"]): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
   const before = page.viewportSize();
@@ -130,7 +133,17 @@ export async function shoot(page: Page, name: string, sizes: readonly Size[] = [
       const path = join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`);
       await page.screenshot({ path, animations: "disabled" });
     }
+    await expectNoSideways(page);
+  }
+  if (sizes.includes("phone")) {
+    await page.setViewportSize(NARROW);
+    await expectNoSideways(page);
   }
   await page.emulateMedia({ colorScheme: null });
   if (before) await page.setViewportSize(before);
+}
+
+async function expectNoSideways(page: Page): Promise<void> {
+  const wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+  expect(wider).toBeLessThanOrEqual(0);
 }

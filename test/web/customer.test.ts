@@ -38,11 +38,16 @@ const ticket = (page: Page) => page.getByRole("article");
 /** Orders a drink as the page's customer. */
 async function order(page: Page, name: string, customer = "Ada"): Promise<void> {
   await drink(page, name).click();
+  await orderButton(page).waitFor();
   const field = page.getByLabel("Your name");
   if (await field.isVisible()) await field.fill(customer);
   await orderButton(page).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
   await ticket(page).first().waitFor();
 }
+
+const untilTitle = (page: Page, title: string) =>
+  until(async () => (await page.title()) === title, `the title is ${title}`);
 
 async function change(settings: object): Promise<void> {
   expectStatus(await ask(`${server.baristas}/shop`, { method: "PATCH", json: settings }), 200);
@@ -74,12 +79,12 @@ test("a customer orders a latte with oat milk, sees it made, and is told that it
     customer_name: "Ada",
   });
   await ticket(page).getByText("Grace is making it now").waitFor();
-  expect(await page.title()).toBe("1: being made");
+  await untilTitle(page, "1: being made");
   await shoot(page, "customer-brewing");
 
   await tell(server, "finish", started.order_id, "barista=Grace");
   await ticket(page).getByRole("alert").getByText("Come and get it!").waitFor();
-  expect(await page.title()).toBe("✔ 1 is ready!");
+  await untilTitle(page, "✔ 1 is ready!");
   await shoot(page, "customer-ready");
 
   await page.getByRole("button", { name: "I have it" }).click();
@@ -102,8 +107,8 @@ test("a reload in the middle finds the order again, and its end", async () => {
   await ticket(page).getByText("Come and get it!").waitFor();
   // The name was asked once.
   await drink(page, "Espresso").click();
-  expect(await page.getByLabel("Your name").isVisible()).toBe(false);
   await page.getByRole("button", { name: /For Ada/ }).waitFor();
+  expect(await page.getByLabel("Your name").isVisible()).toBe(false);
 });
 
 test("an order whose answer was lost is sent again, and is one order", async () => {
@@ -215,11 +220,16 @@ test("the shop closes, fills up and opens again before the customer's eyes", asy
   expect(await orderButton(page).isDisabled()).toBe(true);
   await page.keyboard.press("Escape");
   await shoot(page, "customer-closed");
+  // As when the device is back in a network: the page looks at once.
+  const hint = () => page.evaluate("void dispatchEvent(new Event('online'))");
   await change({ open: true, capacity: 1 });
+  await hint();
   await page.getByRole("banner").getByText("Open").waitFor();
   await place(server);
+  await hint();
   await page.getByRole("banner").getByText("Full").waitFor();
   await brew(server);
+  await hint();
   await page.getByRole("banner").getByText("Open").waitFor();
 });
 
@@ -228,13 +238,40 @@ test("a shop that closed in the moment of ordering says so, and nothing is order
   device.expectFault(/503/);
   await drink(page, "Latte").click();
   await orderButton(page).waitFor();
+  // The page can't look for itself: all that it hears is the refusal.
   await page.route("**/shop", (route) => route.abort("aborted"));
   await change({ open: false });
   await orderButton(page).click();
   await page.getByRole("dialog").getByText("The shop has closed. Nothing was ordered.").waitFor();
-  await page.reload();
-  expect(await ticket(page).count()).toBe(0);
+  expect(await orderButton(page).isDisabled()).toBe(true);
+  await shoot(page, "customer-refused", ["phone"]);
+  expect((await lookAtQueue(server)).depth).toBe(0);
   await page.unroute("**/shop");
+  await page.reload();
+  await page.getByRole("banner").getByText("Closed").waitFor();
+  expect(await ticket(page).count()).toBe(0);
+});
+
+test("whoever comes back to the page sees at once that the shop has closed, and looks rarely else", async () => {
+  const { page } = await visit();
+  await page.getByRole("banner").getByText("Open").waitFor();
+  let looks = 0;
+  page.on("request", (request) => (looks += Number(request.url().endsWith("/shop"))));
+  const begunMs = performance.now();
+  // The page is told that it is hidden, and that it is seen again: headless pages are always seen.
+  const show = (isHidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"))`);
+  await show(true);
+  await change({ open: false });
+  expect(await page.getByRole("banner").getByText("Open").isVisible()).toBe(true);
+  const before = looks;
+  await show(false);
+  await page.getByRole("banner").getByText("Closed").waitFor();
+  expect(looks).toBe(before + 1);
+  await change({ open: true });
+  await page.getByRole("banner").getByText("Open").waitFor();
+  expect(looks - before).toBeLessThanOrEqual(1 + (performance.now() - begunMs) / 5000);
 });
 
 test("a drink that sells out is shown so, also to whoever is about to order it", async () => {
@@ -266,7 +303,7 @@ test("a script in a name and in a note is shown as text", async () => {
   const text = await ticket(page).innerText();
   expect(text.split(script).length).toBe(3);
   expect(await page.locator("article img, article script, img[onerror]").count()).toBe(0);
-  expect(await page.title()).toBe("1: You are next");
+  await untilTitle(page, "1: You are next");
   await shoot(page, "customer-script", ["phone"]);
 });
 
@@ -320,7 +357,8 @@ test("a code gives a drink, and time to choose it; a reload does not redeem anot
   const page = await device.open(`${server.customers}/?code=${code}`);
   await ticket(page).getByText("A drink is yours").waitFor();
   expect((await read()).remaining).toBe(1);
-  expect(new URL(page.url()).search).toBe("");
+  // A reload must not redeem it again.
+  await until(() => new URL(page.url()).search === "", "the code is gone from the address");
   await shoot(page, "customer-reserved");
   await page.reload();
   await ticket(page).getByText("A drink is yours").waitFor();
@@ -336,7 +374,6 @@ test("a customer who takes too long to choose is told that the drink is gone", a
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const device = await browser.newDevice();
   const page = await device.open(`${server.customers}/?code=${code}`);
-  await ticket(page).getByText("A drink is yours").waitFor();
   await ticket(page).getByText("The time to choose ran out").waitFor();
   await shoot(page, "customer-expired", ["phone"]);
 });

@@ -5,9 +5,10 @@
  */
 import { writable } from "svelte/store";
 import type { Order } from "../../orders/order.ts";
-import type { Answer, Problem } from "../shared/staff/api.ts";
+import type { Problem } from "../shared/problem.ts";
+import type { Answer } from "../shared/staff/api.ts";
 import type { Station } from "../shared/staff/station.ts";
-import { nameOrder } from "../shared/staff/words.ts";
+import { nameOrder } from "../shared/words.ts";
 import type { Notices } from "./notices.ts";
 
 export const NEXT = "next";

@@ -2,10 +2,8 @@
  * Owns what stands in the board's columns, and how much room each order gets.
  * Always holds: those being made come before those that wait; the newest ready ones come first and leave after ten minutes.
  */
-import { secondsSince } from "../shared/staff/clock.ts";
-import { inState, type FloorOrder } from "../shared/staff/floor.ts";
-
-const READY_SHOWN_SECONDS = 600;
+import { secondsSince } from "../shared/clock.ts";
+import { inState, READY_SHOWN_SECONDS, type FloorOrder } from "../shared/staff/floor.ts";
 
 export interface Columns {
   readonly preparing: readonly FloorOrder[];
@@ -34,13 +32,20 @@ export interface Grid {
   readonly shown: number;
 }
 
-interface GridLimits {
-  /** Rows that a grid has at least, so that one order is no wall of a number, and at most. */
+/** What a column of the board has room for. */
+export interface Room {
+  /** Rows of tiles, at least, so that one order is no wall of a number, and at most. */
   readonly rows: readonly [number, number];
+  /** Tiles beside one another, at most. */
   readonly columns: number;
+  /** Numbers below the tiles; more would be too small to read. */
+  readonly numbers: number;
 }
 
-export function gridOf(count: number, { rows: [fewest, most], columns: widest }: GridLimits): Grid {
+export const WIDE: Room = { rows: [5, 6], columns: 2, numbers: 14 };
+export const TALL: Room = { rows: [5, 6], columns: 1, numbers: 9 };
+
+export function gridOf(count: number, { rows: [fewest, most], columns: widest }: Omit<Room, "numbers">): Grid {
   const columns = Math.min(widest, Math.max(1, Math.ceil(count / most)));
   const shown = Math.min(count, columns * most);
   const rows = Math.min(most, Math.max(fewest, Math.ceil(shown / columns)));

@@ -4,9 +4,9 @@
  */
 import type { Draft, Completion, Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";
-import type { Problem } from "../shared/staff/api.ts";
-import { createShopClock } from "../shared/staff/clock.ts";
-import type { Opened } from "../shared/staff/live.ts";
+import { createShopClock } from "../shared/clock.ts";
+import type { Opened } from "../shared/live.ts";
+import { isProblem, type Problem } from "../shared/problem.ts";
 
 export type Answer<Value> =
   | { readonly kind: "done"; readonly value: Value }
@@ -57,10 +57,6 @@ async function call<Value>(path: string, { method, json, headers }: Asking = {})
     // No connection, none in time, or a proxy's answer that is no JSON.
     return { kind: "away" };
   }
-}
-
-function isProblem(value: unknown): value is Problem {
-  return typeof value === "object" && value !== null && "type" in value && "status" in value;
 }
 
 const pathOf = (orderId: string): string => `/order/${encodeURIComponent(orderId)}`;

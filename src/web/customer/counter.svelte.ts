@@ -10,14 +10,16 @@
  */
 import type { Draft, Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";
+import { problemName, type Problem } from "../shared/problem.ts";
 import * as api from "./api.ts";
 import { Chime } from "./chime.ts";
 import { Device, randomKey, type KeptOrder, type Pending } from "./device.svelte.ts";
 import { Follower } from "./follow.ts";
 import { insist } from "./insist.ts";
-import { problemName, tellProblem, tellReason } from "./words.ts";
+import { tellProblem, tellReason } from "./words.ts";
 
-const SHOP_MS = 3000;
+/** How often to look at the shop and its menu, at most; whatever hints at a change makes it look at once. */
+const SHOP_MS = 5000;
 /** Of so many orders at once the events are listened to: a browser has six connections to a server. */
 const MOST_LISTENED = 2;
 /** A wish that was sent this long ago is still wanted; after it, the customer is asked. */
@@ -82,6 +84,8 @@ export class Counter {
   readonly #followers = new Map<string, Follower>();
   #stopSending = new AbortController();
   #shopTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts the looks at the shop: the newest one's answer counts. */
+  #looks = 0;
   /** A code that was not redeemed yet. */
   #code: string | undefined;
   #isRedeeming = false;
@@ -94,18 +98,24 @@ export class Counter {
     const { pending } = this.device.kept;
     if (pending && Date.now() - pending.wantedMs < STILL_WANTED_MS) void this.sendAgain();
     this.#follow();
-    void this.#look();
+    void this.look();
 
     const wake = (): void => {
       if (document.hidden) return;
       for (const follower of this.#followers.values()) follower.hurry();
-      void this.#look();
+      void this.look();
+    };
+    const drop = (): void => {
+      for (const follower of this.#followers.values()) follower.drop();
+      void this.look();
     };
     document.addEventListener("visibilitychange", wake);
     addEventListener("online", wake);
+    addEventListener("offline", drop);
     return () => {
       document.removeEventListener("visibilitychange", wake);
       removeEventListener("online", wake);
+      removeEventListener("offline", drop);
       clearTimeout(this.#shopTimer);
       stopListening();
       for (const follower of this.#followers.values()) follower.stop();
@@ -209,18 +219,29 @@ export class Counter {
         this.announcement = `Ordered. Your number is ${answer.value.number}.`;
         return { order: answer.value };
       case "refused":
-        void this.#look();
+        this.#learn(answer.problem);
+        void this.look();
         return { complaint: tellProblem(answer.problem) };
       case "away":
         return undefined;
     }
   }
 
+  /** A refusal tells how the shop is before the next look does. */
+  #learn(problem: Problem): void {
+    if (!this.shop) return;
+    const name = problemName(problem);
+    if (name === "shop_closed") this.shop = { ...this.shop, open: false };
+    if (name === "shop_full") this.shop = { ...this.shop, full: true };
+  }
+
   /** Looks at the shop and its menu, now and every few seconds while the page is seen. */
-  async #look(): Promise<void> {
+  async look(): Promise<void> {
     clearTimeout(this.#shopTimer);
     if (!document.hidden) {
+      const mine = ++this.#looks;
       const [shop, menu] = await Promise.all([api.shop(), api.menu()]);
+      if (mine !== this.#looks) return;
       this.isAway = shop.kind === "away";
       const wasBlocked = this.blocked !== undefined;
       if (shop.kind === "done") this.shop = shop.value;
@@ -229,7 +250,7 @@ export class Counter {
       if (shop.kind === "done") await this.#redeem(shop.value);
     }
     clearTimeout(this.#shopTimer);
-    this.#shopTimer = setTimeout(() => void this.#look(), SHOP_MS * (0.75 + 0.5 * Math.random()));
+    this.#shopTimer = setTimeout(() => void this.look(), SHOP_MS * (1 + 0.2 * Math.random()));
   }
 
   /** Redeems the code of the page's address, once the shop takes orders. */

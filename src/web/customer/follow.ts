@@ -4,9 +4,9 @@
  * Always holds: an answer that was on its way when something newer was heard is dropped, so an order never steps back.
  */
 import type { Order } from "../../orders/order.ts";
-import { Live } from "../shared/staff/live.ts";
+import { Live } from "../shared/live.ts";
+import { problemName } from "../shared/problem.ts";
 import * as api from "./api.ts";
-import { problemName } from "./words.ts";
 
 /** How often to look, ms. */
 const QUEUED_MS = 5000;
@@ -70,6 +70,11 @@ export class Follower {
   hurry(): void {
     this.#live?.hurry();
     void this.look();
+  }
+
+  /** The device lost its connection: the stream would only fall silent. */
+  drop(): void {
+    this.#live?.drop();
   }
 
   /** Asks for the order as it is now; false when the shop can't be reached. */

@@ -1,6 +1,6 @@
 /** Owns how a customer's wish gets through a bad connection. Always holds: between two tries is a pause, random, and never shorter than the shop asked for. */
+import { problemName } from "../shared/problem.ts";
 import type { Answer } from "./api.ts";
-import { problemName } from "./words.ts";
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8000;

@@ -1,6 +1,6 @@
 /** Owns what the page says: of waits, of orders that ended, and of what the shop refused. Always holds: it says what to do next. */
 import type { Order } from "../../orders/order.ts";
-import type { Problem } from "../shared/staff/api.ts";
+import { problemName, type Problem } from "../shared/problem.ts";
 
 /** An expected wait, no more exact than it is. */
 export function tellWait(seconds: number): string {
@@ -38,11 +38,6 @@ export function tellReason({ reason, status }: Pick<Order, "reason" | "status">)
     case undefined:
       return "Sorry, we could not make it. Please order again, or ask at the counter.";
   }
-}
-
-/** `urn:longpour:problem:shop_full` → `shop_full`. */
-export function problemName({ type }: Pick<Problem, "type">): string {
-  return type.slice(type.lastIndexOf(":") + 1);
 }
 
 /** What a refusal means for the customer. */

@@ -5,18 +5,9 @@
 import type { Order, Status } from "../../../orders/order.ts";
 import type { Coffee } from "../../../shop/menu.ts";
 import type { ShopPatch, ShopSettings } from "../../../shop/settings.ts";
-import type { Opened } from "./live.ts";
-import type { ShopClock } from "./clock.ts";
-
-/** RFC 9457, as the server says it. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly errors?: readonly { readonly field: string; readonly detail: string }[];
-  readonly order_status?: Status;
-}
+import type { ShopClock } from "../clock.ts";
+import type { Opened } from "../live.ts";
+import { isProblem, type Problem } from "../problem.ts";
 
 export type Answer<Value> =
   | { readonly kind: "done"; readonly value: Value }
@@ -48,6 +39,14 @@ export interface Code {
   readonly qr_svg: string;
   readonly remaining: number;
   readonly changes_at: string;
+}
+
+/** When the orders of a search were placed, ms since 1970. */
+interface SearchSpan {
+  readonly fromMs: number;
+  readonly beforeMs?: number;
+  /** Where there are more, the later ones are left out. */
+  readonly mostPages?: number;
 }
 
 /** A server waits up to half a minute for its storage before it gives up; then there is nothing to wait for. */
@@ -133,17 +132,21 @@ export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.
       call<Coffee>(`/coffees/${encodeURIComponent(id)}`, { method: "PUT", json: coffee }),
     code: () => call<Code>("/code"),
 
-    /** All orders of a state that were placed since `from` (RFC 3339), page by page. */
-    search: async (status: Status, from: string): Promise<Answer<readonly Order[]>> => {
+    /** The orders of a state that were placed in a span, oldest first, page by page. */
+    search: async (
+      status: Status,
+      { fromMs, beforeMs, mostPages = Infinity }: SearchSpan,
+    ): Promise<Answer<readonly Order[]>> => {
       const orders: Order[] = [];
-      const query = new URLSearchParams({ status, from, limit: "200" });
-      for (;;) {
+      const query = new URLSearchParams({ status, from: new Date(fromMs).toISOString(), limit: "200" });
+      if (beforeMs !== undefined) query.set("to", new Date(beforeMs).toISOString());
+      for (let pages = 1; ; pages += 1) {
         const page = await call<{ readonly orders: readonly Order[]; readonly cursor: string | null }>(
           `/order/?${query}`,
         );
         if (page.kind !== "done") return page;
         orders.push(...page.value.orders);
-        if (page.value.cursor === null) return { kind: "done", value: orders };
+        if (page.value.cursor === null || pages >= mostPages) return { kind: "done", value: orders };
         query.set("cursor", page.value.cursor);
       }
     },
@@ -160,7 +163,8 @@ export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.
 
 async function readProblem(response: Response): Promise<Problem | undefined> {
   try {
-    return (await response.json()) as Problem;
+    const value: unknown = await response.json();
+    return isProblem(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -19,7 +19,9 @@ interface Sync {
   readonly abandon: () => void;
 }
 
-/** How many final orders are remembered, so that nothing late opens them again. */
+/** Ready orders are shown for so long. */
+export const READY_SHOWN_SECONDS = 600;
+/** How many final orders are remembered, so that nothing late opens them again, and ready ones kept. */
 const FINAL_KEPT = 1000;
 
 export class Floor {
@@ -93,6 +95,7 @@ export class Floor {
     if (this.#final.size <= FINAL_KEPT) return;
     for (const oldest of this.#final) {
       this.#final.delete(oldest);
+      this.#orders.delete(oldest);
       return;
     }
   }

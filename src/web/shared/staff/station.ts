@@ -5,18 +5,20 @@
  */
 import { writable, type Readable } from "svelte/store";
 import type { Order, Status } from "../../../orders/order.ts";
+import { createShopClock, secondsSince } from "../clock.ts";
+import { Live, type Connection } from "../live.ts";
+import type { ShopEvent } from "../sse.ts";
 import { Access, type Keeper } from "./access.ts";
 import { createStaffApi, type Answer, type Coffee, type StaffApiOptions } from "./api.ts";
-import { createShopClock } from "./clock.ts";
-import { Floor } from "./floor.ts";
-import { Live, type Connection } from "./live.ts";
-import type { ShopEvent } from "./sse.ts";
+import { Floor, READY_SHOWN_SECONDS } from "./floor.ts";
 
 const RESYNC_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** Orders that are open longer before the oldest queued one are found by the first snapshot and by events, not by later ones. */
 const FIRST_LOOK_BACK_MS = 24 * HOUR_MS;
 const LOOK_BACK_MS = 2 * HOUR_MS;
+/** Of ready ones there may be any number; 200 a page. */
+const MOST_READY_PAGES = 10;
 
 export interface StationOptions {
   /** The states in which this page shows orders. */
@@ -76,17 +78,33 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
       sync.abandon();
       return false;
     }
-    const { oldest_waiting_seconds } = queue.value;
-    const oldestMs = clock.now() - (oldest_waiting_seconds ?? 0) * 1000;
-    const from = (status: Status): number => oldestMs - (status === "ready" ? LOOK_BACK_MS : lookBackMs);
-    const found = await Promise.all(wanted.map((status) => api.search(status, new Date(from(status)).toISOString())));
+    const oldestMs = clock.now() - (queue.value.oldest_waiting_seconds ?? 0) * 1000;
+    const fromMs = oldestMs - lookBackMs;
+    const open = wanted.filter((status) => status !== "ready");
+    const found = await Promise.all([
+      ...open.map((status) => api.search(status, { fromMs })),
+      ...(wanted.includes("ready") ? searchReady(oldestMs) : []),
+    ]);
     const pages = found.flatMap((answer) => (answer.kind === "done" ? [answer.value] : []));
     if (pages.length < found.length) {
       sync.abandon();
       return false;
     }
-    sync.end(pages.flat(), Math.max(...wanted.map(from)), wanted);
+    const isShown = ({ status, finished_at = "" }: Order): boolean =>
+      status !== "ready" || secondsSince(finished_at, clock.now()) < READY_SHOWN_SECONDS;
+    // What is ready stays so: of those, none is missing.
+    sync.end(pages.flat().filter(isShown), fromMs, open);
     return true;
+  }
+
+  /**
+   * The server searches by when orders were placed, oldest first; those that count were finished a few minutes ago. Most were placed
+   * about when the oldest queued one was; a few waited for long, so the hours before are looked through as well.
+   */
+  function searchReady(oldestMs: number): Promise<Answer<readonly Order[]>>[] {
+    const lateMs = oldestMs - LOOK_BACK_MS;
+    const spans = [{ fromMs: oldestMs - FIRST_LOOK_BACK_MS, beforeMs: lateMs }, { fromMs: lateMs }];
+    return spans.map((span) => api.search("ready", { ...span, mostPages: MOST_READY_PAGES }));
   }
 
   /** What a verb made of an order is on the floor before its event comes, if the answer is quicker. */

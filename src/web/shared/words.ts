@@ -1,6 +1,6 @@
-/** Owns how staff pages name drinks. Always holds: what the menu no longer knows is still named, after its id. */
-import type { Order } from "../../../orders/order.ts";
-import type { Coffee } from "./api.ts";
+/** Owns how pages name drinks and orders. Always holds: what the menu no longer knows is still named, after its id. */
+import type { Order } from "../../orders/order.ts";
+import type { Coffee } from "../../shop/menu.ts";
 
 /** A drink's name: "Flat white". */
 export function nameDrink(item: string | undefined, coffees: readonly Coffee[] = []): string {

@@ -1,5 +1,5 @@
 /**
- * Owns the connection on which a staff page hears of the shop's events, for as long as the page is open.
+ * Owns the connection on which a page hears of events, of the shop or of one order, for as long as it wants them.
  * Always holds: one connection at a time; a lost or silent one is opened again after a pause that grows to `LONGEST_PAUSE_MS`,
  * at once when the device comes back, and goes on after the last event that was heard.
  */

@@ -1,5 +1,5 @@
 /**
- * Owns how the shop's events are read off a fetch: EventSource can't send an Authorization header.
+ * Owns how events are read off a fetch: EventSource can't send an Authorization header.
  * Always holds: an event is told once it is whole, whatever pieces it came in.
  */
 import { createParser } from "eventsource-parser";
