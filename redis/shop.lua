@@ -1,4 +1,6 @@
 -- Stands after the prelude, before the scripts that let orders in: the shop's settings, its menu, its code, and the door.
+-- KEYS[1]  the shop's prefix, as everywhere
+-- ARGV     is each script's own
 
 -- Settings are kept as JSON literals; what was never changed is not kept.
 local SETTINGS = {

@@ -18,20 +18,21 @@ import {
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { changeShop, choose, expectRefusal, expectReserved, readCode, readShop, reserve } from "../support/shop.ts";
+import {
+  changeShop,
+  choose,
+  expectRefusal,
+  expectReserved,
+  FIRST_SETTINGS,
+  readCode,
+  readShop,
+  reserve,
+} from "../support/shop.ts";
 
 setDefaultTimeout(60_000);
 
 const SHOP = `test-${crypto.randomUUID()}`;
-const SETTINGS = {
-  open: true,
-  capacity: null,
-  require_code: false,
-  drinks_per_code: 10,
-  code_period_seconds: 86_400,
-  max_open_per_customer: null,
-  customer_timeout_seconds: 900,
-};
+const SETTINGS = { ...FIRST_SETTINGS, code_period_seconds: 86_400 };
 
 let server: TestServer;
 let other: TestServer;

@@ -10,6 +10,7 @@ import {
   deleteCoffee,
   expectRefusal,
   expectReserved,
+  FIRST_SETTINGS,
   patchShop,
   putCoffee,
   readCode,
@@ -19,15 +20,6 @@ import {
 setDefaultTimeout(60_000);
 
 const SHOP = `test-${crypto.randomUUID()}`;
-const SETTINGS = {
-  open: true,
-  capacity: null,
-  require_code: false,
-  drinks_per_code: 10,
-  code_period_seconds: 300,
-  max_open_per_customer: null,
-  customer_timeout_seconds: 900,
-};
 
 let server: TestServer;
 let other: TestServer;
@@ -39,10 +31,10 @@ beforeAll(async () => {
     startServer({ SHOP, LIMIT_CAPACITY: "10000", LEASE_SECONDS: "60", PUBLIC_URL: "https://coffee.test/" }),
   ]);
   client = (await sharedRedis()).connect();
-  expect(await readShop(server)).toEqual({ ...SETTINGS, open_orders: 0, lease_seconds: 900 });
+  expect(await readShop(server)).toEqual({ ...FIRST_SETTINGS, open_orders: 0, lease_seconds: 900 });
 });
 
-beforeEach(() => changeShop(server, SETTINGS));
+beforeEach(() => changeShop(server, FIRST_SETTINGS));
 
 afterAll(() => client.disconnect());
 
@@ -205,7 +197,7 @@ test("staff hear of each change of the shop and its menu, once, and of whom the 
   await changeShop(server, { open: true });
   await listener.untilHeard(7);
   listener.hangUp();
-  const settings = (change: object) => ({ ...SETTINGS, ...change });
+  const settings = (change: object) => ({ ...FIRST_SETTINGS, ...change });
   expect(listener.events.map(({ type, data }) => ({ [type]: data }))).toEqual([
     { "shop.changed": settings({ capacity: 0 }) },
     { "shop.refused": { reason: "full", count: 1 } },

@@ -2,16 +2,7 @@
 import { expect, test } from "bun:test";
 import { createShop } from "../../src/shop/settings.ts";
 import { TestOrders } from "../support/orders.ts";
-
-const DEFAULTS = {
-  open: true,
-  capacity: null,
-  require_code: false,
-  drinks_per_code: 10,
-  code_period_seconds: 300,
-  max_open_per_customer: null,
-  customer_timeout_seconds: 900,
-};
+import { FIRST_SETTINGS } from "../support/shop.ts";
 
 async function openShop() {
   const shop = await TestOrders.open();
@@ -25,7 +16,7 @@ test("a new shop is open, without limits and codes", async () => {
   const { shop, settings } = await openShop();
   await using _ = shop;
   expect(await settings.read()).toEqual({
-    settings: DEFAULTS,
+    settings: FIRST_SETTINGS,
     openOrders: 0,
     queueLength: 0,
     expectedSeconds: null,
@@ -38,7 +29,7 @@ test("what is changed is told once; what is not named, or not different, stays",
   await settings.change({ capacity: 20, require_code: true });
   await settings.change({ capacity: 20 });
   await settings.change({});
-  const changed = { ...DEFAULTS, capacity: 20, require_code: true };
+  const changed = { ...FIRST_SETTINGS, capacity: 20, require_code: true };
   expect((await settings.read()).settings).toEqual(changed);
   const state = await shop.state();
   expect(Object.keys(state).filter((line) => line.startsWith("events."))).toEqual(["events.1"]);

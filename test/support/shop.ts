@@ -11,6 +11,17 @@ export function expectRefusal(answer: Answer, status: number, name: string): voi
   expect(expectProblem(answer, status).type).toBe(`urn:longpour:problem:${name}`);
 }
 
+/** The settings of a shop that nobody has changed. */
+export const FIRST_SETTINGS = {
+  open: true,
+  capacity: null,
+  require_code: false,
+  drinks_per_code: 10,
+  code_period_seconds: 300,
+  max_open_per_customer: null,
+  customer_timeout_seconds: 900,
+};
+
 /** The shop as staff see it. */
 export async function readShop({ baristas }: Staff): Promise<Readonly<Record<string, unknown>>> {
   const answer = await ask(`${baristas}/shop`);
