@@ -68,18 +68,19 @@ local now = string.format(
 local gathered = {}
 local MOST_GATHERED = 1000
 local BEFORE_VALUES = { XACK = 'baristas' }
--- Kept for a while after the last write of a run.
-local AFTER_WRITING_MS = { SADD = 2 * CLAIM_SPENT_MS }
+-- How long gathered keys are kept after they are written, ms; for ever where nothing stands here.
+local kept_ms = {}
 
 local function write_gathered()
   for command, by_key in pairs(gathered) do
     for name, values in pairs(by_key) do
       redis.call(command, name, unpack(values))
       by_key[name] = nil
-      if AFTER_WRITING_MS[command] then
-        redis.call('PEXPIRE', name, AFTER_WRITING_MS[command])
-      end
     end
+  end
+  for name, ms in pairs(kept_ms) do
+    redis.call('PEXPIRE', name, ms)
+    kept_ms[name] = nil
   end
 end
 
@@ -227,6 +228,7 @@ local function close_order(id, order, fields, retention_ms)
   if order.claim then
     gather('HDEL', key.claims, order.claim)
     gather('SADD', spent_claims(0), order.claim)
+    kept_ms[spent_claims(0)] = 2 * CLAIM_SPENT_MS
   end
   if order.once then
     redis.call('PEXPIRE', key.once(order.once), retention_ms)
