@@ -92,9 +92,19 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     isClosing,
     log,
   });
-  const customerServer = listen(customers, { host: config.customerHost, port: config.customerPort, name: "customers" });
+  const customerServer = listen(customers, {
+    host: config.customerHost,
+    port: config.customerPort,
+    name: "customers",
+    setting: "CUSTOMER_PORT",
+  });
   lifecycle.opened("customers' socket", async () => await customerServer.stop(true));
-  const baristaServer = listen(baristas, { host: config.baristaHost, port: config.baristaPort, name: "baristas" });
+  const baristaServer = listen(baristas, {
+    host: config.baristaHost,
+    port: config.baristaPort,
+    name: "baristas",
+    setting: "BARISTA_PORT",
+  });
   lifecycle.opened("baristas' port", () => stopListening(baristaServer, 1));
   // Draining comes first. Baristas may finish meanwhile: that is what the customers who must stay wait for.
   lifecycle.opened("customers' port", async () => {

@@ -81,15 +81,18 @@ export interface Endpoint {
   readonly port: number;
   /** Whose port it is, in messages. */
   readonly name: string;
+  /** The setting that chooses it. */
+  readonly setting: string;
 }
 
 /** Starts to listen, alone on its port. Throws a StartError when that is taken. */
-export function listen(app: App, { host, port, name }: Endpoint): Server {
+export function listen(app: App, { host, port, name, setting }: Endpoint): Server {
   try {
     app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false, development: false });
   } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
     throw new StartError(
-      `the ${name}' port can't be opened on ${host}:${port} (${error instanceof Error ? error.message : String(error)})`,
+      `the ${name}' port can't be opened on ${host}:${port} (${why}): choose another with ${setting}, or stop what uses it`,
     );
   }
   if (!app.server) throw new StartError(`the ${name}' port did not open on ${host}:${port}`);

@@ -89,6 +89,7 @@ describe("a server that can't start says why in one line", () => {
     const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const said = expectRefused(await startRefusedServer({ REDIS_URL: url, [name]: String(taken.port) }), 1);
     expect(said).toContain(String(taken.port));
+    expect(said).toContain(name);
     taken.stop(true);
 
     const running = await startServer();
