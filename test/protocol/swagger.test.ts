@@ -6,17 +6,13 @@ import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { ask, lookAtQueue, place } from "../support/http.ts";
+import { CHROMIUM } from "../support/programs.ts";
 import { silent } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 setDefaultTimeout(180_000);
 
 const TOKEN = "hush-hush-42";
-const CHROMIUM = {
-  names: ["chromium", "chromium-browser", "google-chrome"],
-  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium", pacman: "chromium", zypper: "chromium" },
-  byHand: "install Chromium",
-} as const;
 
 let server: TestServer;
 

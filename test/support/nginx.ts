@@ -5,17 +5,12 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureProgram, type Program } from "../../src/redis/programs.ts";
+import { ensureProgram } from "../../src/redis/programs.ts";
 import { ask, type Ports } from "./http.ts";
+import { NGINX } from "./programs.ts";
 import { freePort } from "./redis.ts";
 import { silent } from "./redis.ts";
 import { until } from "./until.ts";
-
-const NGINX: Program = {
-  names: ["nginx"],
-  packages: { "apt-get": "nginx", dnf: "nginx", apk: "nginx", pacman: "nginx", zypper: "nginx", brew: "nginx" },
-  byHand: "install nginx 1.22 or newer",
-};
 
 interface NginxOptions {
   /** How long a server may be silent, such as `5s`; as shipped where absent. */

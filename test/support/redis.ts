@@ -98,10 +98,18 @@ export async function openTestShop(server?: TestRedis): Promise<{ redis: ShopRed
   return { redis, shop, prefix: redis.keys.prefix };
 }
 
-/** A port that nobody listens on now. */
+/** Below the ports that systems give to connections and to listeners on port 0, so that none of those takes it meanwhile. */
+const PORTS = { first: 10_000, count: 20_000 };
+
+/** A port that has no listener now, drawn at random: test files that run side by side draw from the same ones. */
 export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port, exclusive: true, socket: { data() {} } }).stop(true);
+      return port;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+    }
+  }
 }

@@ -8,13 +8,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { ensureProgram } from "../../src/redis/programs.ts";
+import { CHROMIUM } from "../support/programs.ts";
 import { silent } from "../support/redis.ts";
-
-const CHROMIUM = {
-  names: ["chromium", "chromium-browser", "google-chrome"],
-  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium", pacman: "chromium", zypper: "chromium" },
-  byHand: "install Chromium",
-} as const;
 
 /** Ignored by git. */
 const SCREENSHOTS = join(import.meta.dir, "screenshots");

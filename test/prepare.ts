@@ -1,0 +1,18 @@
+/**
+ * Installs the programs that the tests need, one after the other and before any test runs: files that run side by side would
+ * stand in each other's way, as package managers lock their lists.
+ */
+import { StartError } from "../src/lifecycle.ts";
+import { createLog } from "../src/log.ts";
+import { REDIS } from "../src/redis/embedded/server.ts";
+import { ensureProgram } from "../src/redis/programs.ts";
+import * as programs from "./support/programs.ts";
+
+const log = createLog({ level: "info", terminal: true });
+try {
+  for (const program of [REDIS, ...Object.values(programs)]) await ensureProgram(program, { log });
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
+}

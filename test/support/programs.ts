@@ -1,0 +1,14 @@
+/** Owns which programs the tests need beside Redis. `test/prepare.ts` installs them before any file runs. */
+import type { Program } from "../../src/redis/programs.ts";
+
+export const NGINX: Program = {
+  names: ["nginx"],
+  packages: { "apt-get": "nginx", dnf: "nginx", apk: "nginx", pacman: "nginx", zypper: "nginx", brew: "nginx" },
+  byHand: "install nginx 1.22 or newer",
+};
+
+export const CHROMIUM: Program = {
+  names: ["chromium", "chromium-browser", "google-chrome"],
+  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium", pacman: "chromium", zypper: "chromium" },
+  byHand: "install Chromium",
+};
