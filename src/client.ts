@@ -60,7 +60,7 @@ export interface CallOptions {
 }
 
 export interface OrderOptions extends CallOptions {
-  /** 1 to 255 visible characters; the same key with the same draft joins the order first placed under it. */
+  /** Best a UUID; the same key with the same draft joins the order first placed under it. A new UUID where it is absent. */
   readonly idempotencyKey?: string;
 }
 
@@ -297,9 +297,10 @@ function pathOf(orderId: string): string {
   return `/order/${encodeURIComponent(orderId)}`;
 }
 
-/** 128 random bits. Not randomUUID: a browser has that only for pages over https. */
+/** A random UUID, which counts alone. Not randomUUID: a browser has that only for pages over https. */
 function createKey(): string {
-  return crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const digits = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"));
+  return digits.join("").replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }
 
 /** Full jitter: evenly spread from 0 to a bound that doubles with each failure in a row, counted from 1. */

@@ -8,7 +8,7 @@ import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
 import { holdOpen } from "../http/hold.ts";
-import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
+import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../http/idempotency.ts";
 import { createQueryReader } from "../http/input.ts";
 import { WaitSeconds } from "../http/prefer.ts";
 import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE, Reason } from "../orders/order.ts";
@@ -86,7 +86,7 @@ export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDepend
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
         return await holdOpen({ server: findServer(), request }, async () => {
-          const claim = key ?? crypto.randomUUID();
+          const claim = key === undefined ? crypto.randomUUID() : scopeKey(key, `barista ${barista}`);
           const mayReturn = key !== undefined;
           const orderId = asked.order_id?.toLowerCase();
           const { signal } = request;
@@ -103,7 +103,12 @@ export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDepend
         description:
           "The order whose lease ran out, else the oldest queued one; with `order_id` that one. With `wait` it is held up to N seconds for one. " +
           "The order is yours for LEASE_SECONDS: finish, extend or release it.",
-        headers: [idempotencyKeyHeader("The same key again gets the same order, while it is brewing.")],
+        headers: [
+          idempotencyKeyHeader({
+            effect: "The same key again gets the same order, while it is brewing.",
+            owner: "the barista",
+          }),
+        ],
         answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
         problems: [...REFUSALS, "queue_empty", "closing"],
       }),

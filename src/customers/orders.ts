@@ -16,7 +16,7 @@ import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../ord
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
-import { tooManyOrders, type ClientOf } from "./limited.ts";
+import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
@@ -44,7 +44,10 @@ const PREFER = {
     "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
 };
 
-const IDEMPOTENCY_KEY = idempotencyKeyHeader("The same key with the same body joins the order first placed under it.");
+const IDEMPOTENCY_KEY = idempotencyKeyHeader({
+  effect: "The same key with the same body joins the order first placed under it.",
+  owner: KEY_OWNER,
+});
 
 const LIMIT_HEADERS = {
   RateLimit: "orders left for this address",
@@ -138,7 +141,7 @@ export function orderRoutes(
           await tarpit.wait();
           return tooManyOrders(limiter.headers(recalled));
         }
-        const asked = await readWish(request);
+        const asked = await readWish(request, address);
         if (asked instanceof Response) return asked;
 
         const entered = enter(address);
@@ -267,14 +270,15 @@ export function orderRoutes(
     );
 
   /** All that a request to order says, or the problem with it. */
-  async function readWish(request: Request): Promise<Wish | Response> {
+  async function readWish(request: Request, address: string): Promise<Wish | Response> {
     const preferences = readPreferences(request.headers);
     if (preferences instanceof Response) return preferences;
-    const idempotencyKey = readIdempotencyKey(request.headers);
-    if (idempotencyKey instanceof Response) return idempotencyKey;
-    const draft = await readDraft(request);
+    const key = readIdempotencyKey(request.headers);
+    if (key instanceof Response) return key;
+    const draft = (await readDraft(request)) ?? {};
     if (draft instanceof Response) return draft;
-    return { preferences, idempotencyKey, draft: draft ?? {} };
+    const idempotencyKey = scopeToCustomer(key, { customerId: draft.customer_id, address });
+    return { preferences, idempotencyKey, draft };
   }
 }
 

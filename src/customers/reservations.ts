@@ -12,7 +12,7 @@ import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft }
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
-import { takeToken, type ClientOf } from "./limited.ts";
+import { KEY_OWNER, scopeToCustomer, takeToken, type ClientOf } from "./limited.ts";
 import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
@@ -31,9 +31,11 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
         const draft = await readReservation(request);
         if (draft instanceof Response) return draft;
         if (!draft) return invalidInput([{ field: "body", detail: "is missing: it must be an object with a code" }]);
-        const idempotencyKey = readIdempotencyKey(request.headers);
-        if (idempotencyKey instanceof Response) return idempotencyKey;
-        const limits = await takeToken(limiter, clientOf(request), idempotencyKey);
+        const key = readIdempotencyKey(request.headers);
+        if (key instanceof Response) return key;
+        const address = clientOf(request);
+        const idempotencyKey = scopeToCustomer(key, { customerId: draft.customer_id, address });
+        const limits = await takeToken(limiter, address, idempotencyKey);
         if (limits instanceof Response) return limits;
         const outcome = await orders.reserve({ orderId: Bun.randomUUIDv7(), draft, idempotencyKey });
         if (outcome.kind === "refused") return answerShopRefusal(outcome, limits);
@@ -46,7 +48,12 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
         summary: "Redeem a code, and choose later",
         description:
           "The code stands on the board. The order is yours until the shop's customer_timeout_seconds are over: PUT your choice before.",
-        headers: [idempotencyKeyHeader("The same key with the same body gets the order first reserved under it.")],
+        headers: [
+          idempotencyKeyHeader({
+            effect: "The same key with the same body gets the order first reserved under it.",
+            owner: KEY_OWNER,
+          }),
+        ],
         body: { schema: ReservationDraft, required: true },
         answers: {
           201: {

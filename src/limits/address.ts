@@ -49,6 +49,14 @@ function limitedBy(address: Address): string {
   return `${ipaddr.fromByteArray(network).toString()}/64`;
 }
 
+/** The network around an address as limits count it, given to one household or office: the /24 of IPv4, the /48 of IPv6. */
+export function blockOf(address: string): string {
+  const parsed = parseAddress(address.replace(/\/\d+$/, ""));
+  if (!parsed) return address;
+  const kept = parsed.kind() === "ipv4" ? 3 : 6;
+  return `${ipaddr.fromByteArray(parsed.toByteArray().fill(0, kept)).toString()}/${8 * kept}`;
+}
+
 /** IPv4-mapped IPv6 addresses become IPv4. Undefined for what is no address. */
 function parseAddress(text: string): Address | undefined {
   return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;

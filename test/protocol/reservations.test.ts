@@ -257,7 +257,7 @@ test("one customer has at most so many open orders, reserved or placed, and spen
 });
 
 test("the same Idempotency-Key gets the same reservation, on either replica, as it is now, and spends one drink", async () => {
-  const headers = { "Idempotency-Key": "scan-1" };
+  const headers = { "Idempotency-Key": crypto.randomUUID() };
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, at) =>
       reserve(at % 2 === 0 ? server : other, { code, customer_id: "c-4" }, headers),

@@ -40,9 +40,10 @@ export interface Kept {
   readonly redeeming: { readonly code: string; readonly key: string } | undefined;
 }
 
-/** 128 random bits. Not randomUUID: a browser has that only for pages over https. */
+/** A random UUID, which counts alone as a key. Not randomUUID: a browser has that only for pages over https. */
 export function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
+  const digits = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"));
+  return digits.join("").replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }
 
 export class Device {
