@@ -13,6 +13,7 @@ const PROBLEMS = {
     "The body does not parse as JSON (SyntaxError: JSON Parse error: Expected '}').",
   ),
   malformed_host: kind(400, "Malformed Host", "Send the server's name, and its port, in the Host header."),
+  malformed_target: kind(400, "Malformed target", "Send the path alone, without a # in it: %23 spells one."),
   unauthorized: kind(401, "Not authorized", "Send Authorization: Bearer with the staff token."),
   code_required: kind(403, "A code is needed", "Send the `code` from the board."),
   cross_site: kind(403, "Not from another site", "Another site sent this request: open the baristas' page itself."),

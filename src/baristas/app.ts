@@ -1,6 +1,12 @@
-/** Owns the baristas' port. Always holds: with a staff token set, nothing but probes, the API's description and the pages' own files answers without it. */
+/**
+ * Owns the baristas' port.
+ *
+ * **Invariants**
+ * - With a staff token set, nothing answers without it but the routes that are marked open.
+ * - Open are probes, the API's description and the pages' own files: they tell nothing of the shop.
+ */
 import type { EventFeed } from "../events/feed.ts";
-import { createApp } from "../http/app.ts";
+import { createApp, type FindServer } from "../http/app.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
@@ -43,11 +49,11 @@ export interface BaristaDependencies {
 
 export function createBaristaApp(dependencies: BaristaDependencies) {
   const { staffToken, log } = dependencies;
-  const app = createApp(log);
+  const findServer: FindServer = () => app.server;
   const addressOf = (request: Request): string =>
-    dependencies.addressOf({ peer: app.server?.requestIP(request)?.address ?? "", headers: request.headers });
-  const check = staffToken === undefined ? refuseOtherSites : createTokenCheck(staffToken, addressOf);
-  app.onRequest(({ request }) => check(request));
+    dependencies.addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
+  const gate = staffToken === undefined ? refuseOtherSites : createTokenCheck(staffToken, addressOf);
+  const app = createApp(log, { gate });
   return app
     .use(
       swaggerRoutes({

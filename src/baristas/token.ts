@@ -1,11 +1,7 @@
 /** Owns who may use the baristas' port. Always holds: tokens are compared in constant time, and never told. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Attempts } from "../limits/attempts.ts";
-import { pathOf } from "../http/app.ts";
 import { problem } from "../problem.ts";
-
-/** Probes, the API's description and the pages' own files tell nothing of the shop: a page asks for the token, and sends it. */
-const OPEN = /^\/((livez|readyz|swagger(\/[^/]+)?|board|assets\/[^/]+)\/?)?$/;
 
 /**
  * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401; 429 for an address that guessed wrong too
@@ -18,7 +14,6 @@ export function createTokenCheck(
   const wanted = digest(staffToken);
   const attempts = new Attempts();
   return (request) => {
-    if (OPEN.test(pathOf(request))) return undefined;
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (given === undefined) {
       return problem("unauthorized", {
@@ -60,7 +55,7 @@ export function refuseOtherSites(request: Request): Response | undefined {
   const { headers } = request;
   const isElsewhere = headers.get("sec-fetch-site") === "cross-site";
   const isNear = NEAR_HOST.test(headers.get("host") ?? "localhost");
-  if ((isNear && !isElsewhere) || OPEN.test(pathOf(request))) return undefined;
+  if (isNear && !isElsewhere) return undefined;
   const detail = isNear
     ? "Another site sent this request: open the baristas' page itself."
     : "Without a staff token this port answers to localhost only: use that name, or set STAFF_TOKEN.";

@@ -1,6 +1,10 @@
 /**
- * Owns what both ports have in common: how they listen, and what they answer when no route does.
- * Always holds: every error is problem+json; nothing internal is told, and nothing unexpected goes unlogged.
+ * Owns what both ports have in common: how they listen, who passes, and what they answer when no route does.
+ *
+ * **Invariants**
+ * - Every error answered here is problem+json, and nothing internal stands in it.
+ * - Nothing unexpected goes unlogged.
+ * - A port's gate comes before everything that a route, or the lack of one, would say.
  */
 import type { ValueError } from "@sinclair/typebox/errors";
 import { Elysia, ValidationError } from "elysia";
@@ -8,6 +12,8 @@ import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { invalidInput, problem } from "../problem.ts";
 import { isRedisAway } from "../redis/away.ts";
+import { createTargetCheck, type Check } from "./edge.ts";
+import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { faultsOf } from "./input.ts";
 
 /** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
@@ -18,22 +24,40 @@ export type Server = NonNullable<Elysia["server"]>;
 /** The server of a port, once it listens. (Elysia's own `server` in a handler's context costs a getter defined per request.) */
 export type FindServer = () => Server | null;
 
+interface AppOptions {
+  /** Asked before every route but the open ones (gate.ts), and where there is no route. Absent: all are open. */
+  readonly gate?: Check;
+}
+
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
-export function createApp(log: Log) {
+export function createApp(log: Log, { gate }: AppOptions = {}) {
+  const checkTarget = createTargetCheck();
   const answerError = createErrorAnswer(log);
   const logAnswer = (request: Request, { status }: Response): void =>
     log.debug({ method: request.method, path: pathOf(request), status }, "request");
 
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
-    .onRequest(checkHost)
+    // Elysia waits for a hook whose text has a call behind its return, or its arrow: these have none.
+    .onRequest(({ request }) => {
+      const refusal = checkTarget(request);
+      if (refusal) logAnswer(request, refusal);
+      return refusal;
+    })
     .onError(({ error, code, request, path }) => {
-      const answer =
-        code === "NOT_FOUND"
-          ? answerUnrouted(app.routes, request.method, path)
-          : answerFault(error, request, answerError);
+      const isUnrouted = code === "NOT_FOUND" || error instanceof Unrouted;
+      const refusal = isUnrouted ? gate?.(request) : undefined;
+      const unknown = (): Response => answerUnrouted(app.routes, request.method, path);
+      const answer = refusal ?? (code === "NOT_FOUND" ? unknown() : answerFault(error, request, answerError));
       logAnswer(request, answer);
       return answer;
     });
+  if (gate) {
+    const pass = createGate(gate, () => app.routes);
+    // The first hook that knows the route that was matched; params, query and body are validated after it.
+    app.onTransform({ as: "global" }, ({ request, route }) => {
+      pass(request, route);
+    });
+  }
   if (log.isLevelEnabled("debug")) {
     app.onAfterResponse({ as: "global" }, ({ request, responseValue }) => {
       // What onError answered is not here.
@@ -41,13 +65,6 @@ export function createApp(log: Log) {
     });
   }
   return app;
-}
-
-/** Bun builds the request's URL from Host: one with a path or a query in it would make another route of it. */
-function checkHost({ request }: { request: Request }): Response | undefined {
-  const host = request.headers.get("host");
-  if (host === null || /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(host)) return undefined;
-  return problem("malformed_host");
 }
 
 /** Makes the answer to what nobody expected: 503 while Redis is away, else 500, and a line in the log. */
@@ -59,8 +76,8 @@ export function createErrorAnswer(log: Log): (error: unknown, request: Request) 
   };
 }
 
-/** The path asked for. Without a Host, as HTTP/1.0 allows, Bun's URL is nothing but path and query. */
-export function pathOf({ url }: Request): string {
+/** The path asked for, for the log alone. Without a Host, as HTTP/1.0 allows, Bun's URL is nothing but path and query. */
+function pathOf({ url }: Request): string {
   return URL.parse(url, "http://host")?.pathname ?? "";
 }
 
@@ -104,6 +121,7 @@ function answerFault(
   request: Request,
   answerError: (error: unknown, request: Request) => Response,
 ): Response {
+  if (error instanceof Refusal || error instanceof Unrouted) return error.answer;
   if (error instanceof ValidationError && canExplain(error.validator)) {
     return invalidInput(faultsOf(error.validator.Errors(error.value)));
   }

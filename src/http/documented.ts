@@ -2,6 +2,7 @@
 import type { TObject, TSchema } from "@sinclair/typebox";
 import type { DocumentDecoration } from "elysia";
 import { exampleOf, type ProblemName } from "../problem.ts";
+import { OPEN } from "./gate.ts";
 
 interface Answer {
   readonly description: string;
@@ -25,7 +26,12 @@ export interface Documentation {
   readonly query?: TObject;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly problems?: readonly ProblemName[];
+  /** Whether a guarded port answers it without credentials. */
+  readonly isOpen?: boolean;
 }
+
+/** What any route answers to a request that does not say plainly where it goes. */
+const EDGE_PROBLEMS = ["malformed_host", "malformed_target"] as const satisfies readonly ProblemName[];
 
 /** A route's options, with its description. Path parameters are described by their own schemas. */
 export function documented({
@@ -37,6 +43,7 @@ export function documented({
   query,
   answers,
   problems = [],
+  isOpen = false,
 }: Documentation) {
   const detail: DocumentDecoration = {
     tags: [tag],
@@ -44,7 +51,11 @@ export function documented({
     description: description ?? summary,
     parameters: [...queryParameters(query), ...headers.map(headerParameter)],
     ...(body ? { requestBody: requestBody(body) } : undefined),
-    responses: { ...mapValues(answers, toResponse), ...problemResponses(problems.flatMap(withCompany)) },
+    ...(isOpen ? OPEN : undefined),
+    responses: {
+      ...mapValues(answers, toResponse),
+      ...problemResponses([...EDGE_PROBLEMS, ...problems.flatMap(withCompany)]),
+    },
   };
   return { detail };
 }

@@ -15,6 +15,7 @@ export function healthRoutes(readiness: Readiness) {
       () => Response.json({ status: "live" }),
       documented({
         tag: "Health",
+        isOpen: true,
         summary: "Does the process live?",
         answers: { 200: { description: "It does.", example: { status: "live" } } },
       }),
@@ -27,6 +28,7 @@ export function healthRoutes(readiness: Readiness) {
       },
       documented({
         tag: "Health",
+        isOpen: true,
         summary: "Can it take requests?",
         answers: {
           200: { description: "Redis answers, and the server is not stopping.", example: { status: "ready" } },

@@ -8,6 +8,7 @@ import { Elysia } from "elysia";
 import type { Log } from "../log.ts";
 import { problem } from "../problem.ts";
 import type { PageFile } from "./build-pages.ts";
+import { OPEN, Unrouted } from "./gate.ts";
 
 const BUILDER = join(import.meta.dir, "build-pages.ts");
 
@@ -52,14 +53,17 @@ export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
   );
 }
 
-/** Pages are for browsers: the OpenAPI document describes what programs use. */
-const HIDDEN = { detail: { hide: true } } as const;
+/**
+ * Pages are for browsers: the OpenAPI document describes what programs use. They tell nothing of the shop: a page asks its reader
+ * for the token, and sends it.
+ */
+const HIDDEN = { detail: { hide: true, ...OPEN } };
 
 function answerFile(file: ReadyFile | undefined, request: Request): Response {
-  if (!file)
-    return problem("route_unknown", {
-      detail: "No page has a file of this name; after an update, load the page again.",
-    });
+  if (!file) {
+    const detail = "No page has a file of this name; after an update, load the page again.";
+    throw new Unrouted(problem("route_unknown", { detail }));
+  }
   const { headers } = file;
   if (request.headers.get("if-none-match")?.includes(file.tag)) {
     return new Response(null, { status: 304, headers });

@@ -5,16 +5,9 @@
 import { dirname, join } from "node:path";
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
-import { problem } from "../problem.ts";
+import { OPEN } from "./gate.ts";
 
 const folder = dirname(Bun.resolveSync("swagger-ui-dist/package.json", import.meta.dir));
-
-/** What the page is made of: name → media type. */
-const FILES: Readonly<Record<string, string>> = {
-  "swagger-ui.css": "text/css",
-  "swagger-ui-bundle.js": "text/javascript",
-  "favicon-32x32.png": "image/png",
-};
 
 // Swagger UI sets style attributes and shows its icons as data: URLs.
 const CONTENT_SECURITY_POLICY =
@@ -59,17 +52,19 @@ export function swaggerRoutes({ title, description, authorized }: SwaggerSetting
     },
   });
   // A route added after the plugin's, under the same path, wins: the plugin's page would load from a CDN.
-  return new Elysia()
+  // None of them tells anything of the shop.
+  return new Elysia({ detail: { hide: true, ...OPEN } })
     .use(plugin)
-    .get("/swagger", () => page(PAGE, "text/html; charset=utf-8"), { detail: { hide: true } })
-    .get("/swagger/start.js", () => page(START, "text/javascript"), { detail: { hide: true } })
-    .get("/swagger/:file", ({ params: { file } }) => serveFile(file), { detail: { hide: true } });
+    .get("/swagger", () => page(PAGE, "text/html; charset=utf-8"))
+    .get("/swagger/start.js", () => page(START, "text/javascript"))
+    .get("/swagger/swagger-ui.css", () => page(fileOf("swagger-ui.css"), "text/css"))
+    .get("/swagger/swagger-ui-bundle.js", () => page(fileOf("swagger-ui-bundle.js"), "text/javascript"))
+    .get("/swagger/favicon-32x32.png", () => page(fileOf("favicon-32x32.png"), "image/png"));
 }
 
-function serveFile(file: string): Response {
-  const type = FILES[file];
-  if (!type) return problem("route_unknown", { detail: `/swagger/${file} is not part of Swagger UI.` });
-  return page(Bun.file(join(folder, file)), type);
+/** A file of Swagger UI's own. */
+function fileOf(name: string): Blob {
+  return Bun.file(join(folder, name));
 }
 
 function page(body: string | Blob, type: string): Response {

@@ -173,9 +173,9 @@ describe("what no HTTP library would send", () => {
     expect(got).toContain(port === "customers" ? "order_unknown" : "queue_empty");
   });
 
-  test.each(ports)("%s: HTTP/1.0 without a host, as health checks send it, is served", async (port) => {
+  test.each(ports)("%s: HTTP/1.0 without a host is served to health checks, and to nobody else", async (port) => {
     expect(await exchange(server[port], "GET /livez HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 200 ");
-    expect(await exchange(server[port], "GET /nowhere HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 404 ");
+    expect(await exchange(server[port], "GET /nowhere HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
   });
 
   test.each(ports)("%s: headers or a path over the limit are refused, and the server goes on", async (port) => {
