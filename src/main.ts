@@ -63,6 +63,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     room,
     limiter,
     held: new HeldRequests(config, refusals),
+    passing: new HeldRequests(config, refusals),
     feed,
     // Some places are left for staff.
     listeners: new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals),

@@ -23,6 +23,8 @@ export interface CustomerDependencies {
   readonly room: WaitingRoom;
   readonly limiter: Limiter;
   readonly held: HeldRequests;
+  /** Customers whose order is being placed, and who are not held. */
+  readonly passing: HeldRequests;
   readonly feed: EventFeed;
   /** Customers who listen to events, counted apart from those who are held. */
   readonly listeners: HeldRequests;

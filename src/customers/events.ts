@@ -38,9 +38,9 @@ export function eventRoutes(
       const detail = "Too many of your address listen already: let some end.";
       return problem("too_many_held", { detail, headers: { "Retry-After": "5" } });
     }
-    if (entry.kind === "room_full") return tooManyListeners();
+    if (entry.kind !== "entered") return tooManyListeners();
     const stay = new DisposableStack();
-    stay.defer(entry.leave);
+    stay.use(entry.place);
     return stay;
   };
 

@@ -14,10 +14,10 @@ import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.t
 import { Tarpit } from "../limits/tarpit.ts";
 import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
-import { invalidInput, problem } from "../problem.ts";
+import { invalidInput } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
-import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
+import { answerCrowd, answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
 
@@ -55,7 +55,7 @@ const LIMIT_HEADERS = {
 };
 
 export function orderRoutes(
-  { orders, room, limiter, held, isClosing, heartbeatSeconds, log }: CustomerDependencies,
+  { orders, room, limiter, held, passing, isClosing, heartbeatSeconds, log }: CustomerDependencies,
   findServer: FindServer,
   clientOf: ClientOf,
 ) {
@@ -64,15 +64,6 @@ export function orderRoutes(
   const holdAlive = createHoldAlive({ heartbeatSeconds, log });
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
-
-  /** A place in the waiting room, to be given back by disposing of it, or the refusal while the address or the room is full. */
-  const enter = (address: string): DisposableStack | Response => {
-    const entry = held.enter(address);
-    if (entry.kind !== "entered") return problem(entry.kind, { headers: { "Retry-After": "5" } });
-    const stay = new DisposableStack();
-    stay.defer(entry.leave);
-    return stay;
-  };
 
   /** Takes a token and places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
   const placeOrRefuse = async (
@@ -144,18 +135,22 @@ export function orderRoutes(
         const asked = await readWish(request, address);
         if (asked instanceof Response) return asked;
 
-        const entered = enter(address);
-        if (entered instanceof Response) return entered;
-        using stay = entered;
+        const { waitSeconds, respondAsync } = asked.preferences;
+        const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
+
+        // Who is not held is counted as well while their order is placed, but among themselves.
+        const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
+        if (entry.kind !== "entered") return answerCrowd(entry.kind);
+        using stay = new DisposableStack();
+        const seat = stay.use(entry.place);
         const connection = { server: findServer(), request };
         const placed = await holdOpen(connection, () => placeOrRefuse(address, asked));
         if (placed instanceof Response) return placed;
 
         const { orderId, isNew, headers } = placed;
-        const { waitSeconds, respondAsync } = asked.preferences;
-        const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
         const accept = (): Promise<Response> => answerAccepted(orderId, headers);
         if (seconds === 0) return await accept();
+        if (!seat.holdOn(orderId)) return answerCrowd("too_many_for_order", headers);
         return holdUntilFinal({ orderId, isNew, seconds, connection, headers, timeOver: accept, stay: stay.move() });
       },
       documented({
@@ -212,9 +207,19 @@ export function orderRoutes(
         const seconds = asked === "" ? undefined : asked;
         const connection = { server: findServer(), request };
         const headers = preferenceApplied(preferences);
-        const stay = enter(clientOf(request));
-        if (stay instanceof Response) return stay;
-        return holdUntilFinal({ orderId, isNew: false, seconds, connection, headers, timeOver: show, stay });
+        const entry = held.enterAgain(clientOf(request), orderId);
+        if (entry.kind !== "entered") return answerCrowd(entry.kind);
+        using stay = new DisposableStack();
+        stay.use(entry.place);
+        return holdUntilFinal({
+          orderId,
+          isNew: false,
+          seconds,
+          connection,
+          headers,
+          timeOver: show,
+          stay: stay.move(),
+        });
       },
       {
         params: OrderParams,

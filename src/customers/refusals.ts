@@ -1,5 +1,6 @@
 /** Owns how the shop's no becomes an answer. Always holds: it names the faulty field where there is one, and says what to do. */
 import type { ShopRefusal } from "../orders/admission.ts";
+import { MOST_PER_ORDER, type Crowd } from "../limits/held.ts";
 import { invalidInput, problem, type ProblemName } from "../problem.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -7,6 +8,7 @@ type Headers = Readonly<Record<string, string>>;
 /** When to ask again, in seconds: a shop opens seldom, and has room again when the next order is finished. */
 const CLOSED_SECONDS = 60;
 const FULL_SECONDS = 10;
+const CROWD_SECONDS = 5;
 
 /** What `answerShopRefusal` can answer with, beside invalid_input. */
 export const SHOP_PROBLEMS = [
@@ -46,6 +48,14 @@ export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, l
     case "code_wrong":
       return faulty("code", "must be the current one: scan the board again", limits);
   }
+}
+
+/** Too many wait already: for this order, from this address, or in all. */
+export function answerCrowd(crowd: Crowd, limits: Headers = {}): Response {
+  const headers = { ...limits, "Retry-After": String(CROWD_SECONDS) };
+  if (crowd !== "too_many_for_order") return problem(crowd, { headers });
+  const detail = `${MOST_PER_ORDER} requests wait for this order already: let some end, or look without waiting.`;
+  return problem("too_many_held", { detail, headers });
 }
 
 /** The key was used with another body. */

@@ -1,6 +1,10 @@
 /**
- * Owns the caps on held requests, in all and from one address.
- * Always holds: who was let in is counted until they leave, once.
+ * Owns the caps on held requests: in all, from one address, and for one order.
+ *
+ * **Invariants**
+ * - Who was let in is counted until they leave, once.
+ * - Who comes back for an order leaves a quarter of the places to those who place one.
+ * - At most MOST_PER_ORDER are held on one order.
  */
 import type { Refusals } from "./refusals.ts";
 
@@ -9,49 +13,110 @@ export interface HeldCaps {
   readonly maxHeldPerAddress: number;
 }
 
-/** `leave` gives the place back; calling it again does nothing. */
-export type Entry =
-  | { readonly kind: "entered"; readonly leave: () => void }
-  | { readonly kind: "too_many_held" }
-  | { readonly kind: "room_full" };
+/** Whose share is used up: the order's, the address's, or everybody's. */
+export type Crowd = "too_many_for_order" | "too_many_held" | "room_full";
+
+export type Entry = { readonly kind: "entered"; readonly place: HeldPlace } | { readonly kind: Crowd };
+
+/** Two tabs and a telephone are three. */
+export const MOST_PER_ORDER = 100;
+const SHARE_OF_RETURNERS = 0.75;
+
+interface Counts {
+  held: number;
+  returners: number;
+  readonly byAddress: Map<string, number>;
+  readonly byOrder: Map<string, number>;
+}
 
 export class HeldRequests {
   readonly #caps: HeldCaps;
+  readonly #mostReturners: number;
   readonly #refusals: Pick<Refusals, "count">;
-  readonly #byAddress = new Map<string, number>();
-  #held = 0;
+  readonly #counts: Counts = { held: 0, returners: 0, byAddress: new Map(), byOrder: new Map() };
 
   constructor(caps: HeldCaps, refusals: Pick<Refusals, "count">) {
     this.#caps = caps;
+    this.#mostReturners = Math.max(1, Math.floor(caps.maxHeld * SHARE_OF_RETURNERS));
     this.#refusals = refusals;
   }
 
+  /** A place for who places an order, or waits for none. */
   enter(address: string): Entry {
-    const fromAddress = this.#byAddress.get(address) ?? 0;
-    if (fromAddress >= this.#caps.maxHeldPerAddress) return this.#refuse("too_many_held", address);
-    if (this.#held >= this.#caps.maxHeld) return this.#refuse("room_full", address);
-    this.#held += 1;
-    this.#byAddress.set(address, fromAddress + 1);
-    let isHere = true;
-    return {
-      kind: "entered",
-      leave: () => {
-        if (!isHere) return;
-        isHere = false;
-        this.#leave(address);
-      },
-    };
+    const crowd = this.#crowdAround(address);
+    return crowd
+      ? this.#refuse(crowd, address)
+      : { kind: "entered", place: new HeldPlace(this.#counts, address, false) };
   }
 
-  #refuse(kind: "too_many_held" | "room_full", address: string): Entry {
+  /** A place for who comes back to an order placed before. */
+  enterAgain(address: string, orderId: string): Entry {
+    const hasShare = this.#counts.returners < this.#mostReturners;
+    const crowd = this.#crowdAround(address) ?? (hasShare ? undefined : "room_full");
+    if (crowd) return this.#refuse(crowd, address);
+    const place = new HeldPlace(this.#counts, address, true);
+    if (place.holdOn(orderId)) return { kind: "entered", place };
+    place.leave();
+    return this.#refuse("too_many_for_order", address);
+  }
+
+  #crowdAround(address: string): Crowd | undefined {
+    const { held, byAddress } = this.#counts;
+    if ((byAddress.get(address) ?? 0) >= this.#caps.maxHeldPerAddress) return "too_many_held";
+    return held >= this.#caps.maxHeld ? "room_full" : undefined;
+  }
+
+  #refuse(kind: Crowd, address: string): Entry {
     this.#refusals.count(kind, address);
     return { kind };
   }
+}
 
-  #leave(address: string): void {
-    this.#held -= 1;
-    const left = (this.#byAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#byAddress.delete(address);
-    else this.#byAddress.set(address, left);
+/** The place of one who was let in. */
+class HeldPlace implements Disposable {
+  readonly #counts: Counts;
+  readonly #address: string;
+  readonly #isReturner: boolean;
+  #orderId: string | undefined;
+  #isHere = true;
+
+  constructor(counts: Counts, address: string, isReturner: boolean) {
+    this.#counts = counts;
+    this.#address = address;
+    this.#isReturner = isReturner;
+    counts.held += 1;
+    if (isReturner) counts.returners += 1;
+    add(counts.byAddress, address, 1);
   }
+
+  /** Says, once, which order it is for; false where that has too many. */
+  holdOn(orderId: string): boolean {
+    const { byOrder } = this.#counts;
+    if (!this.#isHere || this.#orderId !== undefined) return this.#orderId === orderId;
+    if ((byOrder.get(orderId) ?? 0) >= MOST_PER_ORDER) return false;
+    this.#orderId = orderId;
+    add(byOrder, orderId, 1);
+    return true;
+  }
+
+  /** Gives the place back; calling it again does nothing. */
+  leave(): void {
+    if (!this.#isHere) return;
+    this.#isHere = false;
+    this.#counts.held -= 1;
+    if (this.#isReturner) this.#counts.returners -= 1;
+    add(this.#counts.byAddress, this.#address, -1);
+    if (this.#orderId !== undefined) add(this.#counts.byOrder, this.#orderId, -1);
+  }
+
+  [Symbol.dispose](): void {
+    this.leave();
+  }
+}
+
+/** Counts up or down; what is nothing is not kept. */
+function add(counts: Map<string, number>, name: string, by: number): void {
+  const count = (counts.get(name) ?? 0) + by;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
 }

@@ -26,13 +26,56 @@ test("who leaves makes room for one, however often they leave", () => {
   const held = new HeldRequests({ maxHeld: 2, maxHeldPerAddress: 2 }, { count: () => {} });
   const first = held.enter("a");
   held.enter("a");
-  for (let time = 1; time <= 3; time++) if (first.kind === "entered") first.leave();
+  for (let time = 1; time <= 3; time++) if (first.kind === "entered") first.place.leave();
   expect([held.enter("a").kind, held.enter("a").kind]).toEqual(["entered", "too_many_held"]);
+});
+
+test("who comes back for an order leaves a quarter of the room to those who place one", () => {
+  const held = new HeldRequests({ maxHeld: 8, maxHeldPerAddress: 100 }, { count: () => {} });
+  const returners = Array.from({ length: 7 }, (_, index) => held.enterAgain("a", `order-${index}`));
+  expect(returners.map(({ kind }) => kind)).toEqual([
+    ...Array.from({ length: 6 }, () => "entered" as const),
+    "room_full",
+  ]);
+  expect([held.enter("b").kind, held.enter("b").kind, held.enter("b").kind]).toEqual([
+    "entered",
+    "entered",
+    "room_full",
+  ]);
+  const [first] = returners;
+  if (first?.kind === "entered") first.place.leave();
+  expect(held.enterAgain("a", "order-9").kind).toBe("entered");
+});
+
+test("a room for one has a place for who comes back", () => {
+  const held = new HeldRequests({ maxHeld: 1, maxHeldPerAddress: 1 }, { count: () => {} });
+  expect(held.enterAgain("a", "order").kind).toBe("entered");
+});
+
+test("one order holds 100, who placed it among them, and another order as many", () => {
+  const reasons: string[] = [];
+  const held = new HeldRequests(
+    { maxHeld: 1000, maxHeldPerAddress: 1000 },
+    { count: (reason) => reasons.push(reason) },
+  );
+  const placing = held.enter("a");
+  if (placing.kind !== "entered") throw new Error(placing.kind);
+  expect(placing.place.holdOn("one")).toBe(true);
+  for (let index = 1; index < 100; index++) expect(held.enterAgain(`from-${index}`, "one").kind).toBe("entered");
+  expect(held.enterAgain("late", "one").kind).toBe("too_many_for_order");
+  expect(held.enterAgain("late", "other").kind).toBe("entered");
+  // By its key.
+  const joining = held.enter("late");
+  expect(joining.kind === "entered" && joining.place.holdOn("one")).toBe(false);
+  expect(reasons).toEqual(["too_many_for_order"]);
+  placing.place.leave();
+  expect(joining.kind === "entered" && joining.place.holdOn("one")).toBe(true);
 });
 
 test("whatever comes and goes, those who are in are counted, never more and never less", () => {
   const step = fc.record({
     address: fc.constantFrom("a", "b", "c"),
+    order: fc.option(fc.constantFrom("one", "two"), { nil: undefined }),
     leaves: fc.option(fc.nat(20), { nil: undefined }),
   });
   fc.assert(
@@ -42,8 +85,9 @@ test("whatever comes and goes, those who are in are counted, never more and neve
       fc.integer({ min: 1, max: 4 }),
       (steps, maxHeld, maxHeldPerAddress) => {
         const held = new HeldRequests({ maxHeld, maxHeldPerAddress }, { count: () => {} });
-        const entries: { address: string; isHere: boolean; leave: () => void }[] = [];
-        for (const { address, leaves } of steps) {
+        const mostReturners = Math.max(1, Math.floor(maxHeld * 0.75));
+        const entries: { address: string; isReturner: boolean; isHere: boolean; leave: () => void }[] = [];
+        for (const { address, order, leaves } of steps) {
           const leaving = leaves === undefined ? undefined : entries[leaves];
           if (leaving) {
             leaving.leave();
@@ -52,9 +96,13 @@ test("whatever comes and goes, those who are in are counted, never more and neve
           }
           const here = entries.filter(({ isHere }) => isHere);
           const isAddressFull = here.filter((entry) => entry.address === address).length === maxHeldPerAddress;
-          const entry = held.enter(address);
-          expect(entry.kind).toBe(isAddressFull ? "too_many_held" : here.length === maxHeld ? "room_full" : "entered");
-          if (entry.kind === "entered") entries.push({ address, isHere: true, leave: entry.leave });
+          const isShareTaken = here.filter(({ isReturner }) => isReturner).length === mostReturners;
+          const isFull = here.length === maxHeld || (order !== undefined && isShareTaken);
+          const entry = order === undefined ? held.enter(address) : held.enterAgain(address, order);
+          expect(entry.kind).toBe(isAddressFull ? "too_many_held" : isFull ? "room_full" : "entered");
+          if (entry.kind !== "entered") continue;
+          const { place } = entry;
+          entries.push({ address, isReturner: order !== undefined, isHere: true, leave: () => place.leave() });
         }
       },
     ),

@@ -9,8 +9,10 @@ import {
   expectProblem,
   lookAtQueue,
   order,
+  place,
   tell,
   untilHeld,
+  type Answer,
   type WireOrder,
 } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -154,5 +156,92 @@ describe("caps on who may wait", () => {
     await brew(server);
     await brew(server);
     for (const answer of await Promise.all([...waiting, elsewhere])) expectOrder(answer, { status: "ready" });
+  });
+
+  test("with the room full, who is not held orders all the same, and who only looks is answered", async () => {
+    const waiting = [2, 3, 4].map((end) => order(server, {}, { localAddress: `127.0.0.${end}` }));
+    await untilHeld(server, 3);
+    expectProblem(await order(server, {}, { localAddress: "127.0.0.9" }), 503);
+    for (const prefer of ["respond-async", "wait=0"]) {
+      const { order_id } = await place(server, {}, { localAddress: "127.0.0.9", headers: { Prefer: prefer } });
+      expectOrder(await ask(`${server.customers}/order/${order_id}?wait=0`), { status: "queued" });
+    }
+    for (let made = 0; made < 5; made += 1) await brew(server);
+    for (const answer of await Promise.all(waiting)) expectOrder(answer, { status: "ready" });
+  });
+});
+
+describe("a room of 200", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer({ MAX_HELD: "200" });
+  });
+
+  const waitFor = (orderId: string, localAddress: string, signal: AbortSignal): Promise<Answer> =>
+    ask(`${server.customers}/order/${orderId}?wait`, { localAddress, signal });
+
+  /** So many, all of whom hang up when `signal` aborts. */
+  const crowd = (count: number, orderId: string, address: string, signal: AbortSignal): Promise<Answer | Error>[] =>
+    Array.from({ length: count }, () => waitFor(orderId, address, signal).catch((error: Error) => error));
+
+  test("holds 100 on one order, whoever they are: the next is told which, and may look", async () => {
+    const { order_id } = await place(server);
+    const other = await place(server);
+    const hangUp = new AbortController();
+    const waiting = [2, 3, 4, 5].flatMap((end) => crowd(25, order_id, `127.0.0.${end}`, hangUp.signal));
+    await untilHeld(server, 100);
+    const refused = await ask(`${server.customers}/order/${order_id}?wait=5`, { localAddress: "127.0.0.9" });
+    expect(expectProblem(refused, 429)).toMatchObject({ type: "urn:longpour:problem:too_many_held" });
+    expect(refused.text).toContain("this order");
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+    expectOrder(await ask(`${server.customers}/order/${order_id}`), { status: "queued" });
+
+    // Others are held on theirs, and who leaves makes room.
+    const elsewhere = waitFor(other.order_id, "127.0.0.2", hangUp.signal);
+    await untilHeld(server, 101);
+    hangUp.abort();
+    await Promise.all(waiting);
+    await elsewhere.catch(() => {});
+    await untilHeld(server, 0);
+    const back = ask(`${server.customers}/order/${order_id}?wait`);
+    await untilHeld(server, 1);
+    await brew(server);
+    await brew(server);
+    expectOrder(await back, { order_id, status: "ready" });
+  });
+
+  test("counts who joins an order by its key as well", async () => {
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    const late = { headers: { ...headers, Prefer: "wait=5" }, localAddress: "127.0.200.2" };
+    const waiting = Array.from({ length: 100 }, (_, index) =>
+      order(server, {}, { headers, localAddress: `127.0.${index}.2` }),
+    );
+    await untilHeld(server, 100);
+    const refused = await order(server, {}, late);
+    expect(expectProblem(refused, 429)).toMatchObject({ type: "urn:longpour:problem:too_many_held" });
+    const { order_id } = await brew(server);
+    for (const answer of await Promise.all(waiting)) expectOrder(answer, { order_id, status: "ready" });
+    await untilHeld(server, 0);
+  });
+
+  test("keeps a quarter of its places for orders being placed", async () => {
+    const placed = [await place(server), await place(server)];
+    const hangUp = new AbortController();
+    const returners = placed.flatMap(({ order_id }, index) =>
+      crowd(75, order_id, `127.0.0.${index + 2}`, hangUp.signal),
+    );
+    await untilHeld(server, 150);
+    const [{ order_id } = { order_id: "" }] = placed;
+    expectProblem(await ask(`${server.customers}/order/${order_id}?wait=5`, { localAddress: "127.0.0.9" }), 503);
+    const ordering = Array.from({ length: 50 }, (_, index) =>
+      order(server, {}, { localAddress: `127.0.1.${index + 1}` }),
+    );
+    await untilHeld(server, 200);
+    expectProblem(await order(server, {}, { localAddress: "127.0.2.1" }), 503);
+    hangUp.abort();
+    await Promise.all(returners);
+    for (let made = 0; made < 52; made += 1) await brew(server);
+    for (const answer of await Promise.all(ordering)) expectOrder(answer, { status: "ready" });
+    await untilHeld(server, 0);
   });
 });
