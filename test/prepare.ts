@@ -7,10 +7,14 @@ import { createLog } from "../src/log.ts";
 import { REDIS } from "../src/redis/embedded/server.ts";
 import { ensureProgram } from "../src/redis/programs.ts";
 import * as programs from "./support/programs.ts";
+import { isRoot } from "./support/rights.ts";
 
 const log = createLog({ level: "info", terminal: true });
 try {
-  for (const program of [REDIS, ...Object.values(programs)]) await ensureProgram(program, { log });
+  for (const program of [REDIS, ...Object.values(programs)]) {
+    if (program === programs.SETPRIV && !isRoot()) continue;
+    await ensureProgram(program, { log });
+  }
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   console.error(error.message);

@@ -1,8 +1,9 @@
 /**
- * Owns the real nginx of the tests: on loopback, with the configuration that compose.yaml ships, in front of the test's servers.
+ * Owns the real nginx of the tests: on loopback, with the configuration and without rights as in compose.yaml, in front of the
+ * test's servers.
  * Always holds: an nginx that a test started is gone when the test disposes of it, and so is its folder.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureProgram } from "../../src/redis/programs.ts";
@@ -10,6 +11,7 @@ import { ask, type Ports } from "./http.ts";
 import { NGINX } from "./programs.ts";
 import { freePort } from "./redis.ts";
 import { silent } from "./redis.ts";
+import { withoutRights } from "./rights.ts";
 import { until } from "./until.ts";
 
 interface NginxOptions {
@@ -34,13 +36,12 @@ export class TestNginx implements Ports, AsyncDisposable {
   static async start(servers: readonly Ports[], options: NginxOptions = {}): Promise<TestNginx> {
     const program = await ensureProgram(NGINX, { log: silent });
     const folder = mkdtempSync(join(tmpdir(), "longpour-nginx-"));
-    // Where it is started by root, its workers are somebody else.
-    chmodSync(folder, 0o755);
     const own = { customers: `http://127.0.0.1:${freePort()}`, baristas: `http://127.0.0.1:${freePort()}` };
     const conf = join(folder, "nginx.conf");
     writeFileSync(conf, configuration({ folder, own, servers, options }));
     const errors = join(folder, "error.log");
-    const child = Bun.spawn([program, "-p", folder, "-e", errors, "-c", conf], {
+    const nobody = await withoutRights(folder);
+    const child = Bun.spawn([...nobody, program, "-p", folder, "-e", errors, "-c", conf], {
       stdio: ["ignore", "ignore", "inherit"],
     });
     const nginx = new TestNginx(own, child, folder);
@@ -52,6 +53,10 @@ export class TestNginx implements Ports, AsyncDisposable {
       throw new Error(`nginx did not start: ${told}`, { cause: error });
     }
     return nginx;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Ends all its connections. */
@@ -79,16 +84,12 @@ interface Setting {
 function configuration({ folder, own, servers, options: { readTimeout } }: Setting): string {
   const upstream = (port: keyof Ports): string =>
     servers.map((server) => `server ${new URL(server[port]).host} max_fails=0;`).join(" ");
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
-    .join(" ");
-  let text = `daemon off;\npid ${folder}/nginx.pid;\n${shipped()}`;
+  let text = `daemon off;\n${shipped().replaceAll(" /tmp/", ` ${folder}/`)}`;
   /** A line of it becomes another. */
   const change = (line: RegExp, to: string): void => {
     if (!line.test(text)) throw new Error(`compose.yaml's nginx configuration has no ${String(line)}`);
     text = text.replace(line, () => to);
   };
-  change(/^http \{$/m, `http {\n${temporary}`);
   change(/^ *resolver .*$/m, "");
   // nginx follows names in an upstream only since 1.27.3.
   change(/server app:8000 .*;/, upstream("customers"));
