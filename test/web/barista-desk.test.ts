@@ -42,6 +42,7 @@ beforeEach(() => {
     },
     { say: (kind, text) => said.push(`${kind}: ${text}`) },
     () => "Ada",
+    { moving: (act) => act() },
   );
 });
 

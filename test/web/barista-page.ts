@@ -41,6 +41,10 @@ export const row = (page: Page, number: number | RegExp = /\d+/) =>
 /** An order in another's hands. */
 export const locked = (page: Page, number: number, barista: string) =>
   page.getByRole("listitem", { name: `Number ${number}, in ${barista}’s hands` });
+/** Resolves once a press on the spot of the last one, or of the same key, counts again. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator("main:not([data-settling])").waitFor();
+}
 /** What the page said last. */
 export const notice = (page: Page, text: string | RegExp) => page.getByRole("log").getByText(text);
 

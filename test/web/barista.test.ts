@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { ask, expectProblem, expectStatus, order, place, start, tell, type WireOrder } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { giveName, hand, locked, nextButton, notice, openBarista, row } from "./barista-page.ts";
+import { giveName, hand, locked, nextButton, notice, openBarista, row, settled } from "./barista-page.ts";
 import { shoot, TestBrowser } from "./browser.ts";
 
 setDefaultTimeout(60_000);
@@ -68,6 +68,7 @@ test("a barista takes the next order and finishes it; the queue stands in its or
   await nextButton(page).click();
   await hand(page, 1).waitFor();
   expect(await find(first?.order_id)).toMatchObject({ status: "brewing", barista: "Ada" });
+  await settled(page);
   await nextButton(page).click();
   await hand(page, 2).waitFor();
   await start(server, "barista=Grace");
@@ -155,12 +156,14 @@ test("cancelling asks first, and wants a reason", async () => {
   await dialog.waitFor({ state: "detached" });
   expect(await find(first?.order_id)).toMatchObject({ status: "queued" });
 
+  await settled(page);
   await row(page, 1).getByRole("button", { name: "Cancel" }).click();
   await dialog.getByRole("radio", { name: "The machine is out of order" }).check();
   await dialog.getByRole("button", { name: "Cancel order" }).click();
   await notice(page, "Number 1 is cancelled.").waitFor();
   expect(await find(first?.order_id)).toMatchObject({ status: "cancelled", reason: "machine_error" });
 
+  await settled(page);
   await nextButton(page).click();
   await hand(page, 2).getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel order" }).click();
@@ -285,6 +288,7 @@ test("everything that a barista does often has a key", async () => {
   // Until its answer is here, nothing else is done with an order.
   await notice(page, "Number 1 is back in the queue.").waitFor();
   await row(page, 1).waitFor();
+  await settled(page);
   await page.keyboard.press("n");
   await hand(page, 1).waitFor();
   await page.keyboard.press("c");

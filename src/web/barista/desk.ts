@@ -23,23 +23,32 @@ export const CANCEL_REASONS = [
 
 type Verbs = Pick<Station, "start" | "finish" | "release" | "extend" | "cancel" | "look">;
 
+/** Does what moves cards, so that the press which asked for it moves no second one. */
+interface Mover {
+  moving(act: () => Promise<void>): Promise<void>;
+}
+
+type Verb = (barista: string, orderId: string) => Promise<Answer<Order>>;
+
 export class Desk {
   readonly #station: Verbs;
   readonly #notices: Pick<Notices, "say">;
   readonly #readName: () => string;
+  readonly #guard: Mover;
   readonly #claims = new Map<string, string>();
   readonly #busy = writable<ReadonlySet<string>>(new Set());
   /** Ids of the orders that something is being done with, and `next`. */
   readonly busy = { subscribe: this.#busy.subscribe };
 
-  constructor(station: Verbs, notices: Pick<Notices, "say">, readName: () => string) {
+  constructor(station: Verbs, notices: Pick<Notices, "say">, readName: () => string, guard: Mover) {
+    this.#guard = guard;
     this.#station = station;
     this.#notices = notices;
     this.#readName = readName;
   }
 
   takeNext(): Promise<void> {
-    return this.#once(NEXT, async () => {
+    return this.#move(NEXT, async () => {
       const answer = await this.#claim(NEXT);
       if (answer.kind === "done") this.#say(`${nameOrder(answer.value)} is yours.`);
       else if (answer.kind === "refused" && answer.problem.status === 404) this.#say("Nothing waits just now.");
@@ -48,7 +57,7 @@ export class Desk {
   }
 
   take(order: Order): Promise<void> {
-    return this.#once(order.order_id, async () => {
+    return this.#move(order.order_id, async () => {
       const answer = await this.#claim(order.order_id);
       if (answer.kind === "done") this.#say(`${nameOrder(answer.value)} is yours.`);
       else await this.#explain(order, answer);
@@ -63,21 +72,24 @@ export class Desk {
     return this.#change(order, this.#station.release, "is back in the queue");
   }
 
+  /** Moves no card: the press on the next button is free at once. */
   extend(order: Order): Promise<void> {
-    return this.#change(order, this.#station.extend, "stays yours");
+    return this.#once(order.order_id, () => this.#tell(order, this.#station.extend, "stays yours"));
   }
 
   cancel(order: Order, reason: string): Promise<void> {
-    const cancel = (barista: string, id: string): Promise<Answer<Order>> => this.#station.cancel(barista, id, reason);
+    const cancel: Verb = (barista, id) => this.#station.cancel(barista, id, reason);
     return this.#change(order, cancel, "is cancelled");
   }
 
-  #change(order: Order, verb: (barista: string, id: string) => Promise<Answer<Order>>, done: string): Promise<void> {
-    return this.#once(order.order_id, async () => {
-      const answer = await verb(this.#readName(), order.order_id);
-      if (answer.kind === "done") this.#say(`${nameOrder(order)} ${done}.`);
-      else await this.#explain(order, answer);
-    });
+  #change(order: Order, verb: Verb, done: string): Promise<void> {
+    return this.#move(order.order_id, () => this.#tell(order, verb, done));
+  }
+
+  async #tell(order: Order, verb: Verb, done: string): Promise<void> {
+    const answer = await verb(this.#readName(), order.order_id);
+    if (answer.kind === "done") this.#say(`${nameOrder(order)} ${done}.`);
+    else await this.#explain(order, answer);
   }
 
   /** Asks for an order under a claim that is kept until it was answered. */
@@ -87,6 +99,10 @@ export class Desk {
     const answer = await this.#station.start(this.#readName(), claim, what === NEXT ? undefined : what);
     if (answer.kind !== "away") this.#claims.delete(what);
     return answer;
+  }
+
+  #move(what: string, act: () => Promise<void>): Promise<void> {
+    return this.#once(what, () => this.#guard.moving(act));
   }
 
   async #once(what: string, act: () => Promise<void>): Promise<void> {
