@@ -44,7 +44,8 @@ export interface ClientOptions {
 
 /**
  * Why another try is needed. lost: no connection, or it broke. silent: nothing came for `silenceSeconds`. cut: the answer
- * ended before its JSON did. busy: the server said so, with `status`. unfinished: the answer came before the order was final.
+ * ended before its JSON did. busy: the server said so, with `status`. unfinished: the answer came before the order was final,
+ * as from a server that stops in the middle of it.
  */
 export interface Retry {
   readonly reason: "lost" | "silent" | "cut" | "busy" | "unfinished";
@@ -141,6 +142,8 @@ type Outcome =
       readonly reason: Retry["reason"];
       readonly status?: number;
       readonly retryAfterMs?: number;
+      /** The path at which the order is waited for from now on. */
+      readonly continueAt?: string | undefined;
     };
 
 /** Makes a client. It holds nothing between calls. A wrong `url` or header rejects with a TypeError. */
@@ -159,16 +162,21 @@ export function createClient({
     const init: RequestInit = { method, headers: { ...headers, ...content, ...own.headers } };
     if (json !== undefined) init.body = JSON.stringify(json);
     // Throws what no try could mend: fetch would tell a wrong URL or header like a lost connection.
-    const target = new Request(base + path, init).url;
+    let target = new Request(base + path, init).url;
+    let sent = init;
 
     for (let attempt = 1, failures = 1; ; attempt++, failures++) {
       signal?.throwIfAborted();
       const beganMs = performance.now();
-      const outcome = await tryOnce({ fetch, url: target, init, signal, silenceMs, untilFinal });
+      const outcome = await tryOnce({ fetch, url: target, init: sent, signal, silenceMs, untilFinal });
       if (outcome.kind === "order") return outcome.order;
       // A connection that held for long says that the server was well.
       if (performance.now() - beganMs > LONGEST_BACK_OFF_MS) failures = 1;
-      const { reason, status, retryAfterMs = 0 } = outcome;
+      const { reason, status, retryAfterMs = 0, continueAt } = outcome;
+      if (continueAt !== undefined) {
+        target = base + continueAt;
+        sent = { headers: { ...headers } };
+      }
       const delayMs = retryAfterMs + backOffMs(failures);
       onRetry?.({ reason, status, attempt, delayMs });
       await pause(delayMs, signal);
@@ -236,6 +244,8 @@ async function readText({ body }: Response, heard: () => void): Promise<string> 
 /** What an answer means. Throws OrderRefused when another try would bring no other. */
 function judge({ ok, status: sentStatus, headers }: Response, text: string, untilFinal: boolean): Outcome {
   const value = parseJson(text);
+  const continueAt = ok && untilFinal ? readContinuation(value) : undefined;
+  if (continueAt !== undefined) return { kind: "again", reason: "unfinished", continueAt };
   if (ok && isOrder(value)) {
     const isAnswer = isFinal(value) || !untilFinal;
     return isAnswer ? { kind: "order", order: value } : { kind: "again", reason: "unfinished" };
@@ -275,6 +285,12 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isOrder(value: unknown): value is Order {
   return isRecord(value) && typeof value["order_id"] === "string" && typeof value["status"] === "string";
+}
+
+/** Where the server says that the order goes on: a path of its own, never another server's. */
+function readContinuation(value: unknown): string | undefined {
+  const path = isRecord(value) ? value["continue_at"] : undefined;
+  return typeof path === "string" && /^\/[^/\\\s]/.test(path) ? path : undefined;
 }
 
 function readProblem(value: unknown): Problem {

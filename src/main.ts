@@ -5,6 +5,7 @@
 import { createBaristaApp } from "./baristas/app.ts";
 import { readConfig, type Config } from "./config.ts";
 import { createCustomerApp } from "./customers/app.ts";
+import { LostOrders } from "./customers/lost.ts";
 import { EventFeed, MOST_LISTENERS } from "./events/feed.ts";
 import { listen, stopListening, urlOf } from "./http/app.ts";
 import type { Readiness } from "./http/health.ts";
@@ -44,6 +45,8 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     refusals,
   );
+  const lostOrders = new LostOrders(log);
+  lifecycle.opened("lost orders", () => lostOrders.close());
   const room = new WaitingRoom(redis, config.lanes, log);
   lifecycle.opened("waiting room", () => room.close());
   const baristaRoom = new BaristaRoom(redis, orders);
@@ -62,6 +65,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     menu,
     room,
     limiter,
+    lostOrders,
     held: new HeldRequests(config, refusals),
     passing: new HeldRequests(config, refusals),
     feed,
@@ -113,7 +117,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     room.sendOn();
     baristaRoom.close();
     feed.close();
-    await stopListening(customerServer, config.drainSeconds);
+    await stopListening(customerServer, config.drainSeconds, () => room.sendEverybodyOn());
   });
 
   const addresses = {

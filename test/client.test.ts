@@ -325,6 +325,38 @@ describe("a server", () => {
     await second.stop();
   });
 
+  test("that stops in the middle of an answer says where to go on, and the client does", async () => {
+    const shop = { SHOP: `test-${crypto.randomUUID()}`, HEARTBEAT_SECONDS: "1", DRAIN_SECONDS: "1" };
+    const [first, second] = await Promise.all([startServer(shop), startServer(shop)]);
+    await using network = await BadNetwork.open([first.customers, second.customers]);
+    const { client, reasons } = watched(network.url);
+    const ordered = client.order({ note: "in the middle" });
+    await until(() => network.answered.includes("1\r\n \r\n"), "the answer begins");
+    expect(await first.stop()).toBe(0);
+    await untilHeld(second, 1);
+    const { order_id } = await brew(second);
+    expect(await ordered).toMatchObject({ order_id, note: "in the middle", status: "ready" });
+    expect(reasons).toEqual(["unfinished"]);
+    expect(network.seen.map(({ head }) => head.split(" HTTP")[0])).toEqual([
+      "POST /order/",
+      `GET /order/${order_id}?wait`,
+    ]);
+    await second.stop();
+  });
+
+  test("is followed to none but its own paths", async () => {
+    const goOn = (path: string) => answer(200, JSON_TYPE, JSON.stringify({ order_id: NO_ORDER, continue_at: path }));
+    await using network = await BadNetwork.open(
+      [],
+      goOn("//elsewhere.example/order"),
+      goOn("http://elsewhere.example/"),
+    );
+    const client = createClient({ url: network.url });
+    for (let count = 0; count < 2; count++) {
+      expect((await refusal(client.order())).message).toBe("The answer is no order");
+    }
+  });
+
   test.each([
     ["before its answer begins", "3600"],
     ["in the middle of its answer", "1"],

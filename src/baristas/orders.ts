@@ -11,7 +11,7 @@ import { holdOpen } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../http/idempotency.ts";
 import { createQueryReader } from "../http/input.ts";
 import { WaitSeconds } from "../http/prefer.ts";
-import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE, Reason } from "../orders/order.ts";
+import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, CancelReason, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Change } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
@@ -44,7 +44,7 @@ const ChangeQuery = Type.Object({
   barista: Type.Optional(BaristaName),
 });
 
-const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Optional(Reason) });
+const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Optional(CancelReason) });
 
 /** A HEAD would take an order, and nobody would get to know which. */
 function takesGetOnly(): Response {

@@ -12,6 +12,7 @@ import type { Menu } from "../shop/menu.ts";
 import type { Shop } from "../shop/settings.ts";
 import type { WaitingRoom } from "../waiting/room.ts";
 import { eventRoutes } from "./events.ts";
+import type { LostOrders } from "./lost.ts";
 import { orderRoutes } from "./orders.ts";
 import { reservationRoutes } from "./reservations.ts";
 import { shopRoutes } from "./shop.ts";
@@ -25,6 +26,7 @@ export interface CustomerDependencies {
   readonly held: HeldRequests;
   /** Customers whose order is being placed, and who are not held. */
   readonly passing: HeldRequests;
+  readonly lostOrders: LostOrders;
   readonly feed: EventFeed;
   /** Customers who listen to events, counted apart from those who are held. */
   readonly listeners: HeldRequests;

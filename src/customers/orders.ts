@@ -4,18 +4,20 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerChanged, answerClosing, answerFound, answerJson, unknownOrder } from "../http/answers.ts";
+import { answerChanged, answerClosing, answerFound, answerJson } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
-import { createHoldAlive, holdOpen, type HeldRequest } from "../http/hold.ts";
+import { holdOpen } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader, createQueryReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
 import { Tarpit } from "../limits/tarpit.ts";
-import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
+import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
+import { Continuation } from "./endings.ts";
+import { createHolding } from "./holding.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerCrowd, answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
@@ -49,19 +51,19 @@ const IDEMPOTENCY_KEY = idempotencyKeyHeader({
   owner: KEY_OWNER,
 });
 
+/** What a held answer ends with. */
+const OrderOrContinuation = Type.Union([Order, Continuation], { examples: [READY_EXAMPLE] });
+
 const LIMIT_HEADERS = {
   RateLimit: "orders left for this address",
   "RateLimit-Policy": "how many, and how they come back",
 };
 
-export function orderRoutes(
-  { orders, room, limiter, held, passing, isClosing, heartbeatSeconds, log }: CustomerDependencies,
-  findServer: FindServer,
-  clientOf: ClientOf,
-) {
+export function orderRoutes(dependencies: CustomerDependencies, findServer: FindServer, clientOf: ClientOf) {
+  const { orders, limiter, held, passing, isClosing } = dependencies;
   const tarpit = new Tarpit();
   const readDraft = createBodyReader(Draft);
-  const holdAlive = createHoldAlive({ heartbeatSeconds, log });
+  const holdUntilFinal = createHolding(dependencies);
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
@@ -86,40 +88,6 @@ export function orderRoutes(
     if (found.kind === "found" && isFinal(found.status)) return answerJson(found.order, { headers });
     return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
   };
-
-  /** Holds the customer, with signs of life, until their order is final; `timeOver` answers when `seconds` are over before. */
-  const holdUntilFinal = ({
-    orderId,
-    isNew,
-    seconds,
-    connection,
-    headers,
-    timeOver,
-    stay,
-  }: Holding): Promise<Response> =>
-    holdAlive(connection, async (progress) => {
-      // Until the end, not until the answer begins.
-      using _ = stay;
-      const { signal } = connection.request;
-      const outcome = await room.wait({ orderId, isNew, seconds, signal, mustStay: () => progress.hasBegun });
-      switch (outcome.kind) {
-        case "final":
-          return answerJson(outcome.order, { headers });
-        case "time_over":
-          return await timeOver();
-        case "forgotten":
-          return unknownOrder();
-        case "sent_on":
-          // Another replica, or this one once it is back, holds them on.
-          return new Response(null, {
-            status: 303,
-            headers: { Location: `/order/${orderId}?wait`, Connection: "close" },
-          });
-        case "left":
-          // Nobody reads it.
-          return new Response(null, { status: 499 });
-      }
-    });
 
   return new Elysia()
     .post(
@@ -162,7 +130,7 @@ export function orderRoutes(
         headers: [PREFER, IDEMPOTENCY_KEY],
         body: { schema: Draft, required: false },
         answers: {
-          200: { description: "The order is final.", schema: Order, headers: LIMIT_HEADERS },
+          200: { description: "The order is final.", schema: OrderOrContinuation, headers: LIMIT_HEADERS },
           202: {
             description: "The order is queued or brewing; look at Location.",
             schema: Order,
@@ -182,6 +150,7 @@ export function orderRoutes(
           "invalid_input",
           "idempotency_mismatch",
           "code_required",
+          "order_unknown",
           ...SHOP_PROBLEMS,
           "too_many_orders",
           "too_many_held",
@@ -231,7 +200,7 @@ export function orderRoutes(
             "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
           headers: [PREFER],
           answers: {
-            200: { description: "The order as it is now.", schema: Order },
+            200: { description: "The order as it is now.", schema: OrderOrContinuation },
             303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
           },
           problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away"],
@@ -302,18 +271,6 @@ interface Placed {
   /** Placed by this request, not by one before under the same key. */
   readonly isNew: boolean;
   readonly headers: Headers;
-}
-
-interface Holding {
-  readonly orderId: string;
-  readonly isNew: boolean;
-  /** Undefined: as long as it takes. */
-  readonly seconds: number | undefined;
-  readonly connection: HeldRequest;
-  readonly headers: Headers | undefined;
-  readonly timeOver: () => Promise<Response>;
-  /** The customer's place in the waiting room. */
-  readonly stay: DisposableStack;
 }
 
 function preferenceApplied({ respondAsync, waitSeconds }: Preferences): Headers | undefined {

@@ -12,6 +12,7 @@ import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { invalidInput, problem } from "../problem.ts";
 import { isRedisAway } from "../redis/away.ts";
+import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { faultsOf } from "./input.ts";
@@ -151,11 +152,19 @@ function matches(route: string, path: string): boolean {
   return wanted.length === given.length && wanted.every((part, index) => part.startsWith(":") || part === given[index]);
 }
 
-/** Lets the requests under way end, for `seconds` at most, then closes what is left. */
-export async function stopListening(server: Server, seconds: number): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, seconds * 1000);
-  await Promise.race([server.stop(), late.promise]).finally(() => clearTimeout(timer));
+/** How long the last words of held answers may take to be sent. */
+const LAST_WORDS_MS = 2000;
+
+/**
+ * Lets the requests under way end, for `seconds` at most; then `endHeld` ends what is held, with 2 s for its last words; what is
+ * left then is cut off.
+ */
+export async function stopListening(server: Server, seconds: number, endHeld = (): void => {}): Promise<void> {
+  const stopped = server.stop().then(() => true);
+  if (!(await within(seconds * 1000, stopped))) {
+    endHeld();
+    await within(LAST_WORDS_MS, stopped);
+  }
   await server.stop(true);
 }
 

@@ -4,8 +4,10 @@
  * Proxies cut connections that are silent (nginx and ALB after 60 s). So after `heartbeatSeconds` the answer begins: 200, and a
  * space every such interval, which JSON ignores; the body comes at its end. Before that, the answer is plain.
  *
- * Always holds: only a request being held is exempt from the idle timeout, and only once its body was read; all heartbeats share
- * one timer, which runs only while somebody is held.
+ * **Invariants**
+ * - Only a request being held is exempt from the idle timeout, and only once its body was read.
+ * - All heartbeats share one timer, which runs only while a request is held.
+ * - An answer that has begun as 200 never ends with the body of another status.
  */
 import type { Log } from "../log.ts";
 import { createErrorAnswer, IDLE_SECONDS, type Server } from "./app.ts";
@@ -21,7 +23,8 @@ interface Progress {
   readonly hasBegun: boolean;
 }
 
-const SPACE = new TextEncoder().encode(" ");
+const ENCODER = new TextEncoder();
+const SPACE = ENCODER.encode(" ");
 
 /** Runs `answer` with the idle timeout of the request's connection switched off, and on again when it is done. */
 export async function holdOpen<Result>(
@@ -37,16 +40,22 @@ export async function holdOpen<Result>(
   }
 }
 
-export type HoldAlive = (held: HeldRequest, answer: (progress: Progress) => Promise<Response>) => Promise<Response>;
+interface HeldAnswering {
+  readonly answer: (progress: Progress) => Promise<Response>;
+  /** JSON that ends the body in place of an answer that is no success, where 200 is sent already. Never rejects. */
+  readonly endBegun: (instead: Response) => Promise<string>;
+}
+
+export type HoldAlive = (held: HeldRequest, answering: HeldAnswering) => Promise<Response>;
 
 /** Makes a holdOpen with heartbeats. */
 export function createHoldAlive({ heartbeatSeconds, log }: { heartbeatSeconds: number; log: Log }): HoldAlive {
   const heartbeat = new Heartbeat(heartbeatSeconds * 1000);
   const answerError = createErrorAnswer(log);
 
-  return ({ server, request }, answer) => {
+  return ({ server, request }, { answer, endBegun }) => {
     const { promise, resolve } = Promise.withResolvers<Response>();
-    const held = new HeldAnswer(resolve);
+    const held = new HeldAnswer(resolve, endBegun);
     server?.timeout(request, 0);
     heartbeat.add(held);
     void answer(held)
@@ -63,12 +72,14 @@ export function createHoldAlive({ heartbeatSeconds, log }: { heartbeatSeconds: n
 /** An answer that is awaited: plain when it comes soon enough, else begun, and kept alive until it comes. */
 class HeldAnswer implements Progress {
   readonly #resolve: (response: Response) => void;
+  readonly #endBegun: HeldAnswering["endBegun"];
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   hasBegun = false;
   isCut = false;
 
-  constructor(resolve: (response: Response) => void) {
+  constructor(resolve: (response: Response) => void, endBegun: HeldAnswering["endBegun"]) {
     this.#resolve = resolve;
+    this.#endBegun = endBegun;
   }
 
   /** The first time the answer begins. */
@@ -79,9 +90,10 @@ class HeldAnswer implements Progress {
 
   async end(response: Response): Promise<void> {
     if (!this.hasBegun) return this.#resolve(response);
-    const bytes = await response.bytes();
     if (this.isCut) return;
-    this.#body?.enqueue(bytes);
+    const text = response.ok ? await response.text() : await this.#endBegun(response);
+    if (this.isCut) return;
+    this.#body?.enqueue(ENCODER.encode(text));
     this.#body?.close();
   }
 

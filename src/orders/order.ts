@@ -27,15 +27,21 @@ function oneOf<const Values extends readonly string[]>(values: Values, descripti
 export const Status = oneOf(["reserved", "queued", "brewing", "ready", "cancelled"]);
 export type Status = Static<typeof Status>;
 
-export const Reason = oneOf([
+const CANCEL_REASONS = [
   "customer",
   "barista",
   "customer_timeout",
   "barista_timeout",
   "payment_failed",
   "machine_error",
-]);
-export type Reason = Static<typeof Reason>;
+] as const;
+
+/** Why an order may be cancelled: what is stored. */
+export const CancelReason = oneOf(CANCEL_REASONS);
+export type CancelReason = Static<typeof CancelReason>;
+
+/** What a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is never stored. */
+const Reason = oneOf([...CANCEL_REASONS, "lost"]);
 
 /** What an order is for that names no item. */
 export const DEFAULT_ITEM = "americano";

@@ -7,7 +7,7 @@ import { asText } from "../redis/reply.ts";
 import { batched, loadScript } from "../redis/script.ts";
 import { createAdmission } from "./admission.ts";
 import { createLookups } from "./lookups.ts";
-import { toOrderJson, type OrderJson, type Reason } from "./order.ts";
+import { toOrderJson, type CancelReason, type OrderJson } from "./order.ts";
 import { mayHaveRun, readChange, readRefusal, type ChangeOutcome, type Refusal } from "./outcomes.ts";
 import { createUpkeep } from "./upkeep.ts";
 
@@ -45,7 +45,7 @@ export interface Change {
 
 export interface Cancellation extends Change {
   readonly canceller: "customer" | "barista";
-  readonly reason: Reason;
+  readonly reason: CancelReason;
 }
 
 export type Orders = ReturnType<typeof createOrders>;

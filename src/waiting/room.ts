@@ -85,10 +85,15 @@ export class WaitingRoom {
     for (const guest of this.#held) if (!guest.mustStay) guest.settle({ kind: "sent_on" });
   }
 
-  /** Sends everybody on, and ends all lanes. */
-  close(): void {
+  /** Sends on those too whose answer has begun: their body says where to go on. */
+  sendEverybodyOn(): void {
     this.#isSendingOn = true;
     for (const guest of this.#held) guest.settle({ kind: "sent_on" });
+  }
+
+  /** Sends everybody on, and ends all lanes. */
+  close(): void {
+    this.sendEverybodyOn();
     for (const lane of this.#lanes.splice(0)) lane.close();
   }
 

@@ -53,7 +53,7 @@ async function readDocument(base: string): Promise<OpenApi> {
 /** Every route, and the statuses that it is known to answer with. */
 const ROUTES: Readonly<Record<"customers" | "baristas", Readonly<Record<string, readonly number[]>>>> = {
   customers: {
-    "POST /order/": [200, 202, 303, 400, 403, 409, 413, 415, 422, 429, 503],
+    "POST /order/": [200, 202, 303, 400, 403, 404, 409, 413, 415, 422, 429, 503],
     "GET /order/{id}": [200, 303, 400, 404, 422, 429, 503],
     "PATCH /order/{id}": [200, 400, 404, 409, 413, 415, 422, 503],
     "PUT /order/{id}": [200, 400, 404, 409, 413, 415, 422, 503],

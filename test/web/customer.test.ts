@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { ask, brew, expectStatus, lookAtQueue, place, start, tell } from "../support/http.ts";
+import { sharedRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { shoot, TestBrowser, type Device } from "./browser.ts";
@@ -25,8 +26,8 @@ afterEach(async () => {
 });
 
 /** A page at a new shop, on a new device. */
-async function visit(query = ""): Promise<{ page: Page; device: Device }> {
-  server = await startServer();
+async function visit(query = "", environment = {}): Promise<{ page: Page; device: Device }> {
+  server = await startServer(environment);
   const device = await browser.newDevice();
   return { page: await device.open(`${server.customers}/${query}`), device };
 }
@@ -208,6 +209,24 @@ test("what the barista cancels is told, with what to do", async () => {
   await tell(server, "cancel", order_id, "reason=barista");
   await ticket(page).getByText("Please ask at the counter").waitFor();
   await shoot(page, "customer-cancelled", ["phone"]);
+  await page.getByRole("button", { name: "OK" }).click();
+  await ticket(page).waitFor({ state: "hidden" });
+});
+
+test("a customer whose order the storage lost is told so, with what to do, and keeps the ticket to show", async () => {
+  const shop = `lost-${crypto.randomUUID()}`;
+  const { page, device } = await visit("", { SHOP: shop });
+  device.expectFault(/404/);
+  await order(page, "Latte");
+  const { order_id, number } = await start(server);
+  await ticket(page).getByText("is making it now").or(ticket(page).getByText("being made now")).waitFor();
+  const redis = (await sharedRedis()).connect();
+  await redis.del(`{${shop}}:order:${order_id}`);
+  redis.disconnect();
+  // It looks at once when it is seen again.
+  await page.evaluate('dispatchEvent(new Event("online"))');
+  await ticket(page).getByText("The shop no longer knows this order. Please ask at the counter.").waitFor();
+  expect(await ticket(page).innerText()).toContain(String(number));
   await page.getByRole("button", { name: "OK" }).click();
   await ticket(page).waitFor({ state: "hidden" });
 });

@@ -314,16 +314,19 @@ export class Counter {
     }
     for (const [index, orderId] of wanted.entries()) {
       if (this.#followers.has(orderId)) continue;
-      const hearing = { onOrder: (order: Order) => this.#hear(order), onGone: () => this.#forget(orderId) };
+      const hearing = { onOrder: (order: Order) => this.#hear(order), onGone: () => this.#lose(orderId) };
       const follower = new Follower(orderId, hearing, { withEvents: index < MOST_LISTENED });
       this.#followers.set(orderId, follower);
       follower.start();
     }
   }
 
-  #forget(orderId: string): void {
-    this.device.drop(orderId);
-    this.#follow();
+  /** The shop no longer knows an order that was still open here: the customer learns it, and has the ticket to show. */
+  #lose(orderId: string): void {
+    const kept = this.device.kept.orders.find(({ order }) => order.order_id === orderId);
+    if (!kept) return;
+    const { position: _position, eta_seconds: _eta, ...order } = kept.order;
+    this.#hear({ ...order, status: "cancelled", reason: "lost", finished_at: new Date().toISOString() });
   }
 
   /** What ended long ago is of the past. */

@@ -84,12 +84,6 @@ export class Device {
     this.#write({ ...fresh, orders });
   }
 
-  /** Forgets an order of which nothing can be told. */
-  drop(orderId: string): void {
-    const fresh = this.#fresh();
-    this.#write({ ...fresh, orders: fresh.orders.filter((kept) => kept.order.order_id !== orderId) });
-  }
-
   #fresh(): Kept {
     return read() ?? this.#kept;
   }

@@ -33,6 +33,8 @@ export function tellReason({ reason, status }: Pick<Order, "reason" | "status">)
       return "The shop cancelled it. Please ask at the counter.";
     case "payment_failed":
       return "It was not paid. Please order again.";
+    case "lost":
+      return "The shop no longer knows this order. Please ask at the counter.";
     case "barista_timeout":
     case "machine_error":
     case undefined:

@@ -1,0 +1,87 @@
+/**
+ * Owns the held customer: kept alive until their order is final, their time is over, or the server stops.
+ *
+ * **Invariants**
+ * - Until the answer begins, each outcome has its own status.
+ * - Once it has begun, it ends with an order, or with where to go on.
+ * - The place in the waiting room is given back when the wait is over, however it ends.
+ */
+import { answerJson, unknownOrder } from "../http/answers.ts";
+import { createHoldAlive, type HeldRequest } from "../http/hold.ts";
+import { isFinal } from "../orders/order.ts";
+import { within } from "../within.ts";
+import type { CustomerDependencies } from "./app.ts";
+import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
+
+/** A stopping server reads an order for so long: it is about to end the connection. */
+const LAST_LOOK_MS = 1000;
+
+export interface Holding {
+  readonly orderId: string;
+  readonly isNew: boolean;
+  /** Undefined: as long as it takes. */
+  readonly seconds: number | undefined;
+  readonly connection: HeldRequest;
+  readonly headers: Record<string, string> | undefined;
+  /** Answers when `seconds` are over before the order is final. */
+  readonly timeOver: () => Promise<Response>;
+  /** The customer's place in the waiting room. */
+  readonly stay: DisposableStack;
+}
+
+type Dependencies = Pick<CustomerDependencies, "orders" | "room" | "lostOrders" | "heartbeatSeconds" | "log">;
+
+/** Makes the function that holds a customer, with signs of life. */
+export function createHolding({ orders, room, lostOrders, heartbeatSeconds, log }: Dependencies) {
+  const holdAlive = createHoldAlive({ heartbeatSeconds, log });
+
+  const encodeLost = (orderId: string): string => {
+    lostOrders.count();
+    return encodeLostOrder(orderId);
+  };
+
+  /** The order as it is now and where to go on. A fault is no reason to fail: the request that goes on meets it again. */
+  const encodeNow = async (orderId: string, path: string): Promise<string> => {
+    const found = await within(LAST_LOOK_MS, orders.find(orderId)).catch(() => undefined);
+    if (found?.kind === "unknown") return encodeLost(orderId);
+    if (found && isFinal(found.status)) return found.order;
+    return encodeContinuation(orderId, path, found?.order);
+  };
+
+  return ({ orderId, isNew, seconds, connection, headers, timeOver, stay }: Holding): Promise<Response> => {
+    const { signal } = connection.request;
+    const beganMs = performance.now();
+    /** Whoever asked for a bound goes on with what is left of it. */
+    const pathOn = (): string => {
+      const spent = (performance.now() - beganMs) / 1000;
+      return waitPath(orderId, seconds === undefined ? undefined : Math.max(1, Math.ceil(seconds - spent)));
+    };
+    return holdAlive(connection, {
+      endBegun: async ({ status }) => {
+        if (signal.aborted) return "";
+        return status === 404 ? encodeLost(orderId) : await encodeNow(orderId, pathOn());
+      },
+      answer: async (progress) => {
+        // Until the end, not until the answer begins.
+        using _ = stay;
+        const outcome = await room.wait({ orderId, isNew, seconds, signal, mustStay: () => progress.hasBegun });
+        switch (outcome.kind) {
+          case "final":
+            return answerJson(outcome.order, { headers });
+          case "time_over":
+            return await timeOver();
+          case "forgotten":
+            // Of a request that only asks for an order, nobody knows whether there was one.
+            if (isNew && !progress.hasBegun) lostOrders.count();
+            return unknownOrder();
+          case "sent_on":
+            // Another replica, or this one once it is back, holds them on.
+            return new Response(null, { status: 303, headers: { Location: pathOn(), Connection: "close" } });
+          case "left":
+            // Nobody reads it.
+            return new Response(null, { status: 499 });
+        }
+      },
+    });
+  };
+}

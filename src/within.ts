@@ -1,0 +1,8 @@
+/** Owns the bound on a wait. Always holds: no timer outlives it. */
+
+/** What `promise` resolves to, or undefined when that takes longer than `ms`; the promise itself goes on. */
+export async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), ms);
+  return await Promise.race([promise, late.promise]).finally(() => clearTimeout(timer));
+}
