@@ -47,7 +47,7 @@ const PROBLEMS = {
   too_many_tokens: kind(
     429,
     "Too many wrong tokens",
-    "Too many wrong tokens came from your address: try again in 42 s.",
+    "Too many wrong tokens came from your address: send the right one, or try again in 42 s.",
   ),
   internal: kind(500, "Internal error", "Something went wrong here. Try again."),
   shop_closed: kind(503, "Closed", "The shop is closed: come back when it opens."),

@@ -1,11 +1,17 @@
-/** Owns who may use the baristas' port. Always holds: tokens are compared in constant time, and never told. */
+/**
+ * Owns who may use the baristas' port.
+ *
+ * **Invariants**
+ * - Tokens are compared in constant time, and stand in no answer and no log.
+ * - The right token passes, whatever came from its address before.
+ */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Attempts } from "../limits/attempts.ts";
 import { problem } from "../problem.ts";
 
 /**
- * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401; 429 for an address that guessed wrong too
- * often, whatever it sends then.
+ * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. Wrong tokens from an address that sent too
+ * many get 429 instead; staff behind the same address are none the worse for it.
  */
 export function createTokenCheck(
   staffToken: string,
@@ -20,22 +26,25 @@ export function createTokenCheck(
         headers: { "WWW-Authenticate": 'Bearer realm="baristas"' },
       });
     }
-    const address = addressOf(request);
-    const blockedMs = attempts.blockedMs(address);
-    if (blockedMs > 0) {
-      const seconds = String(Math.ceil(blockedMs / 1000));
-      return problem("too_many_tokens", {
-        detail: `Too many wrong tokens came from your address: try again in ${seconds} s.`,
-        headers: { "Retry-After": seconds },
-      });
-    }
     if (timingSafeEqual(digest(given), wanted)) return undefined;
-    attempts.noteWrong(address);
-    return problem("unauthorized", {
-      detail: "This is not the staff token.",
-      headers: { "WWW-Authenticate": 'Bearer realm="baristas", error="invalid_token"' },
-    });
+    return refuseGuess(attempts, addressOf(request));
   };
+}
+
+function refuseGuess(attempts: Attempts, address: string): Response {
+  const blockedMs = attempts.blockedMs(address);
+  if (blockedMs > 0) {
+    const seconds = String(Math.ceil(blockedMs / 1000));
+    return problem("too_many_tokens", {
+      detail: `Too many wrong tokens came from your address: send the right one, or try again in ${seconds} s.`,
+      headers: { "Retry-After": seconds },
+    });
+  }
+  attempts.noteWrong(address);
+  return problem("unauthorized", {
+    detail: "This is not the staff token.",
+    headers: { "WWW-Authenticate": 'Bearer realm="baristas", error="invalid_token"' },
+  });
 }
 
 /** Of equal length whatever the token's, so that nothing of it shows in the time a comparison takes. */

@@ -1,7 +1,9 @@
 /**
  * Owns the count of wrong guesses by address.
- * Always holds: an address that guessed wrong too often within the window is not listened to until the oldest guess has left it;
- * memory is bounded.
+ *
+ * **Invariants**
+ * - After too many wrong guesses within the window, further ones are blocked until the oldest has left it.
+ * - Memory is bounded.
  */
 
 const MOST_WRONG = 10;
@@ -13,7 +15,7 @@ export class Attempts {
   /** When each address guessed wrong, by `performance.now()`: the last MOST_WRONG times. */
   readonly #wrongAt = new Map<string, number[]>();
 
-  /** How long the address is not listened to, in ms; 0 while it is. */
+  /** How long wrong guesses of the address are blocked, in ms; 0 while they are not. */
   blockedMs(address: string): number {
     const times = this.#wrongAt.get(address) ?? [];
     if (times.length < MOST_WRONG) return 0;
