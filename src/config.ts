@@ -8,6 +8,9 @@ import ipaddr from "ipaddr.js";
 import { StartError } from "./lifecycle.ts";
 import { readNumbers } from "./numeric.ts";
 
+const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
+
+FormatRegistry.Set("proxy-header", (text) => PROXY_HEADERS.some((header) => header === text.toLowerCase()));
 FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
@@ -48,6 +51,11 @@ const Environment = Type.Object({
     format: "cidr-list",
     default: "",
     description: "addresses or CIDRs, separated by commas",
+  }),
+  PROXY_HEADER: Type.String({
+    format: "proxy-header",
+    default: "X-Forwarded-For",
+    description: "X-Forwarded-For or Forwarded",
   }),
   LEASE_SECONDS: integer(1, 86_400, 900),
   MAX_ATTEMPTS: integer(1, 1000, 3),
@@ -103,6 +111,7 @@ function configFrom(env: Environment) {
     limitCapacity: env.LIMIT_CAPACITY,
     limitRefillPerSecond: env.LIMIT_REFILL_PER_SECOND,
     trustedProxies: splitList(env.TRUSTED_PROXIES),
+    proxyHeader: env.PROXY_HEADER.toLowerCase() as (typeof PROXY_HEADERS)[number],
     leaseSeconds: env.LEASE_SECONDS,
     maxAttempts: env.MAX_ATTEMPTS,
     heartbeatSeconds: env.HEARTBEAT_SECONDS,

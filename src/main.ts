@@ -57,7 +57,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     return (await redis.isReady()) ? undefined : "redis_away";
   };
 
-  const addressOf = createAddressReader(config.trustedProxies);
+  const addressOf = createAddressReader(config);
 
   const customers = createCustomerApp({
     orders,

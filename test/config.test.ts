@@ -35,6 +35,7 @@ const DEFAULTS = {
   limitCapacity: 250,
   limitRefillPerSecond: 1,
   trustedProxies: [],
+  proxyHeader: "x-forwarded-for" as const,
   leaseSeconds: 900,
   maxAttempts: 3,
   heartbeatSeconds: 25,
@@ -128,6 +129,18 @@ test("the shop's address is a site's, without a path", () => {
     expect(faultsOf({ PUBLIC_URL: url })).toEqual([
       `PUBLIC_URL: must be https://… or http://…, without a path, not ${JSON.stringify(url)}`,
     ]);
+});
+
+test("the proxy's header is one of two, in any case", () => {
+  for (const name of ["Forwarded", "forwarded", "FORWARDED"]) {
+    expect(readConfig({ PROXY_HEADER: name }).proxyHeader).toBe("forwarded");
+  }
+  expect(readConfig({ PROXY_HEADER: "x-forwarded-for" }).proxyHeader).toBe("x-forwarded-for");
+  for (const name of ["X-Real-IP", "X-Forwarded-For,Forwarded", "Host"]) {
+    expect(faultsOf({ PROXY_HEADER: name })).toEqual([
+      `PROXY_HEADER: must be X-Forwarded-For or Forwarded, not ${JSON.stringify(name)}`,
+    ]);
+  }
 });
 
 test("loopback is this machine only, in every spelling", () => {

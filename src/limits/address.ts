@@ -1,6 +1,10 @@
 /**
  * Owns the answer to "who asks?": the address that limits count by.
- * Always holds: a header is believed only from a trusted proxy, and only up to the hop which the trusted ones have seen.
+ *
+ * **Invariants**
+ * - A header is believed only from a trusted proxy, and only up to the hop which the trusted ones have seen.
+ * - One header is read, the one that the proxy sets; another one comes from the client, and is ignored.
+ * - What is remembered is bounded.
  */
 import ipaddr from "ipaddr.js";
 
@@ -12,26 +16,56 @@ export interface Hops {
   readonly headers: Headers;
 }
 
+/** The headers in which proxies write down whom they have seen. */
+export type ProxyHeader = "x-forwarded-for" | "forwarded";
+
+export interface Trust {
+  /** Addresses or CIDRs. */
+  readonly trustedProxies: readonly string[];
+  readonly proxyHeader: ProxyHeader;
+}
+
 /** Length of the prefix that makes an IPv4 address an IPv6 one. */
 const MAPPED_BITS = 96;
 
 /** Longer chains of proxies are nobody's: the rest is not read. */
 const MOST_HOPS = 32;
 
+/** Requests come from the same few addresses: what was read once is remembered, all of it forgotten when it is too much. */
+const MOST_REMEMBERED = 10_000;
+const LONGEST_REMEMBERED = 256;
+
 /**
- * Makes the function that tells a request's address: an IPv4 address, or the /64 of an IPv6 one.
- * Behind `trustedProxies` (addresses or CIDRs) it is the rightmost hop of X-Forwarded-For, else of Forwarded (RFC 7239),
- * that is no trusted proxy.
+ * Makes the function that reads a request's address: an IPv4 address, or the /64 of an IPv6 one.
+ * Behind trusted proxies it is the rightmost hop of their header (X-Forwarded-For, or Forwarded of RFC 7239) that is none of them.
  */
-export function createAddressReader(trustedProxies: readonly string[]): (hops: Hops) => string {
-  const networks = trustedProxies.map(parseNetwork);
+export function createAddressReader({ trustedProxies, proxyHeader }: Trust): (hops: Hops) => string {
+  const read = createReader(trustedProxies.map(parseNetwork), proxyHeader);
+  const remembered = new Map<string, string>();
+  return ({ peer, headers }) => {
+    const written = trustedProxies.length > 0 ? (headers.get(proxyHeader) ?? "") : "";
+    const asked = `${peer} ${written}`;
+    const known = remembered.get(asked);
+    if (known !== undefined) return known;
+    const address = read(peer, written);
+    if (asked.length > LONGEST_REMEMBERED) return address;
+    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+    remembered.set(asked, address);
+    return address;
+  };
+}
+
+function createReader(
+  networks: readonly (readonly [Address, number])[],
+  proxyHeader: ProxyHeader,
+): (peer: string, written: string) => string {
   const isTrusted = (address: Address): boolean =>
     networks.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits));
 
-  return ({ peer, headers }) => {
+  return (peer, written) => {
     let client = parseAddress(peer);
     if (!client) return peer;
-    const hops = networks.length > 0 ? forwardedHops(headers) : [];
+    const hops = isTrusted(client) ? readHops(written, proxyHeader) : [];
     while (isTrusted(client)) {
       const hop = parseAddress(hops.pop() ?? "");
       // The last hop that is an address: beyond it nobody trusted has seen anything.
@@ -73,9 +107,8 @@ function parseNetwork(text: string): [Address, number] {
 }
 
 /** The addresses that proxies wrote down, the nearest last. */
-function forwardedHops(headers: Headers): string[] {
-  const listed = headers.get("x-forwarded-for");
-  const hops = listed === null ? readForwarded(headers.get("forwarded") ?? "") : listed.split(",");
+function readHops(written: string, proxyHeader: ProxyHeader): string[] {
+  const hops = proxyHeader === "forwarded" ? readForwarded(written) : written.split(",");
   return hops.slice(-MOST_HOPS).map((hop) => withoutPort(hop.trim()));
 }
 

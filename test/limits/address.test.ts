@@ -1,18 +1,24 @@
 /** Owns the tests of address.ts. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createAddressReader } from "../../src/limits/address.ts";
+import { createAddressReader, type ProxyHeader } from "../../src/limits/address.ts";
 
 const TRUSTED = ["10.0.0.0/8", "192.0.2.7", "fd00::/8"];
 const PROXY = "10.1.2.3";
 
+interface Reading {
+  readonly trustedProxies?: readonly string[];
+  readonly proxyHeader?: ProxyHeader;
+}
+
 /** The address of a request from `peer`, with these headers. */
-function read(peer: string, headers: Record<string, string> = {}, trusted: readonly string[] = TRUSTED): string {
-  return createAddressReader(trusted)({ peer, headers: new Headers(headers) });
+function read(peer: string, headers: Record<string, string> = {}, reading: Reading = {}): string {
+  const trust = { trustedProxies: TRUSTED, proxyHeader: "x-forwarded-for", ...reading } as const;
+  return createAddressReader(trust)({ peer, headers: new Headers(headers) });
 }
 
 const xff = (list: string) => read(PROXY, { "X-Forwarded-For": list });
-const forwarded = (list: string) => read(PROXY, { Forwarded: list });
+const forwarded = (list: string) => read(PROXY, { Forwarded: list }, { proxyHeader: "forwarded" });
 
 describe("the socket's peer", () => {
   test("counts as it is", () => {
@@ -44,7 +50,7 @@ describe("a header", () => {
     expect(read("203.0.113.5", { "X-Forwarded-For": "198.51.100.1", Forwarded: "for=198.51.100.1" })).toBe(
       "203.0.113.5",
     );
-    expect(read(PROXY, { "X-Forwarded-For": "198.51.100.1" }, [])).toBe(PROXY);
+    expect(read(PROXY, { "X-Forwarded-For": "198.51.100.1" }, { trustedProxies: [] })).toBe(PROXY);
     expect(read("192.0.2.8", { "X-Forwarded-For": "198.51.100.1" })).toBe("192.0.2.8");
   });
 
@@ -90,7 +96,9 @@ describe("a header", () => {
   test("given several times counts as one list", () => {
     const headers = new Headers({ "X-Forwarded-For": "6.6.6.6" });
     headers.append("X-Forwarded-For", "203.0.113.5");
-    expect(createAddressReader(TRUSTED)({ peer: PROXY, headers })).toBe("203.0.113.5");
+    expect(
+      createAddressReader({ trustedProxies: TRUSTED, proxyHeader: "x-forwarded-for" })({ peer: PROXY, headers }),
+    ).toBe("203.0.113.5");
   });
 
   test("is read to 32 hops", () => {
@@ -114,14 +122,39 @@ describe("Forwarded (RFC 7239)", () => {
     expect(forwarded('for="[2001:db8:1:2::3]:4711"')).toBe("2001:db8:1:2::/64");
   });
 
-  test("is not read beside X-Forwarded-For", () => {
-    expect(read(PROXY, { "X-Forwarded-For": "203.0.113.5", Forwarded: "for=6.6.6.6" })).toBe("203.0.113.5");
-  });
-
   test("is not misled by what stands in quotes: a proxy may tell there what the client wrote", () => {
     expect(forwarded('for=203.0.113.5;host="a,for=6.6.6.6"')).toBe("203.0.113.5");
     expect(forwarded('host="a;for=6.6.6.6";for=203.0.113.5')).toBe("203.0.113.5");
   });
+});
+
+describe("the header that the proxy does not set is the client's own", () => {
+  const both = { "X-Forwarded-For": "198.51.100.1", Forwarded: "for=203.0.113.5" };
+
+  test("and is ignored beside the other", () => {
+    expect(read(PROXY, both, { proxyHeader: "x-forwarded-for" })).toBe("198.51.100.1");
+    expect(read(PROXY, both, { proxyHeader: "forwarded" })).toBe("203.0.113.5");
+  });
+
+  test("and is ignored alone", () => {
+    expect(read(PROXY, { Forwarded: "for=6.6.6.6" }, { proxyHeader: "x-forwarded-for" })).toBe(PROXY);
+    expect(read(PROXY, { "X-Forwarded-For": "6.6.6.6" }, { proxyHeader: "forwarded" })).toBe(PROXY);
+  });
+});
+
+test("of one reader, each request has its own address, however many came before", () => {
+  const readAddress = createAddressReader({ trustedProxies: TRUSTED, proxyHeader: "x-forwarded-for" });
+  const ask = (peer: string, list: string): string =>
+    readAddress({ peer, headers: new Headers({ "X-Forwarded-For": list }) });
+  for (let round = 0; round < 2; round += 1) {
+    for (let index = 0; index < 11_000; index += 1) {
+      const client = `203.${index >> 8}.113.${index & 255}`;
+      expect(ask(PROXY, client)).toBe(client);
+    }
+    expect(ask("203.0.113.5", "203.1.113.5")).toBe("203.0.113.5");
+    expect(ask(PROXY, "6.6.6.6, 203.1.113.5")).toBe("203.1.113.5");
+    expect(ask(PROXY, `${"6.6.6.6,".repeat(100)}203.1.113.7`)).toBe("203.1.113.7");
+  }
 });
 
 test("whatever a client writes before the proxies, it counts as itself", () => {

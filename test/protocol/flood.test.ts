@@ -95,3 +95,24 @@ test("with trusted proxies the address is the customer's; without, nobody can pr
   expectProblem(await order(open, {}, from("192.0.2.2")), 429);
   await open.stop();
 });
+
+test("the header that PROXY_HEADER does not name is the client's own: it makes no other address of it", async () => {
+  const settings = { LIMIT_CAPACITY: "1", LIMIT_REFILL_PER_SECOND: "0.001", TRUSTED_PROXIES: "127.0.0.0/8" };
+  const send = (server: TestServer, proxy: string, client: string, names: readonly [string, string]) => {
+    const [trusted, other] = names.map((name) => (text: string) => ({
+      [name]: name === "Forwarded" ? `for=${text}` : text,
+    }));
+    const headers = { Prefer: "respond-async", ...trusted?.(proxy), ...other?.(client) };
+    return order(server, {}, { headers });
+  };
+  for (const names of [
+    ["X-Forwarded-For", "Forwarded"],
+    ["Forwarded", "X-Forwarded-For"],
+  ] as const) {
+    const server = await startServer({ ...settings, PROXY_HEADER: names[0] });
+    expectOrder(await send(server, "192.0.2.1", "203.0.113.1", names), {}, 202);
+    expectProblem(await send(server, "192.0.2.1", "203.0.113.2", names), 429);
+    expectOrder(await send(server, "192.0.2.2", "203.0.113.1", names), {}, 202);
+    await server.stop();
+  }
+});
