@@ -6,7 +6,10 @@ import { documented } from "./documented.ts";
 /** Why the server is not ready; undefined when it is. */
 export type Readiness = () => Promise<"redis_away" | "closing" | undefined>;
 
-const DETAILS = { redis_away: "Redis does not answer.", closing: "The server is stopping: ask another one." } as const;
+const DETAILS = {
+  redis_away: "Redis does not answer, or takes no orders now.",
+  closing: "The server is stopping: ask another one.",
+} as const;
 
 export function healthRoutes(readiness: Readiness) {
   return new Elysia()
@@ -31,7 +34,10 @@ export function healthRoutes(readiness: Readiness) {
         isOpen: true,
         summary: "Can it take requests?",
         answers: {
-          200: { description: "Redis answers, and the server is not stopping.", example: { status: "ready" } },
+          200: {
+            description: "Redis answers and takes orders, and the server is not stopping.",
+            example: { status: "ready" },
+          },
         },
         problems: ["redis_away", "closing"],
       }),

@@ -4,6 +4,7 @@
  * Always holds: it sleeps until the next one runs out, at most LONGEST_SLEEP_MS; any number of replicas may sweep at once.
  */
 import type { Log } from "../log.ts";
+import { isRedisAway } from "../redis/away.ts";
 import type { Orders } from "./verbs.ts";
 
 const LONGEST_SLEEP_MS = 1000;
@@ -40,8 +41,11 @@ export function startSweeper(orders: Pick<Orders, "expire" | "forget">, log: Log
   };
 
   const fail = (error: unknown): number => {
-    if (!failing && !stopped) log.warn({ err: error }, "leases can't be looked after: trying again");
-    failing = true;
+    // An outage is logged by itself.
+    if (!isRedisAway(error)) {
+      if (!failing && !stopped) log.warn({ err: error }, "leases can't be looked after: trying again");
+      failing = true;
+    }
     return LONGEST_SLEEP_MS;
   };
 

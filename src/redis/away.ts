@@ -1,6 +1,12 @@
-/** Owns what a Redis that is away means to a call. Always holds: who gets this error knows whether the call may still have run. */
+/**
+ * Owns what a Redis that is away means to a call.
+ *
+ * **Invariants**
+ * - Who gets a RedisAwayError knows whether the call may still have run.
+ */
+import { faultOf } from "./errors.ts";
 
-/** Redis did not answer within the bound. */
+/** Redis did not serve the call within the bound, or its user may not do it. */
 export class RedisAwayError extends Error {
   override readonly name = "RedisAwayError";
   /** The call was sent: it may have run, or run later. Otherwise it never will. */
@@ -12,10 +18,9 @@ export class RedisAwayError extends Error {
   }
 }
 
-/** What a server says that is loading, failing over or short of memory: nothing has run. */
-const UNABLE = /^(LOADING|READONLY|MASTERDOWN|OOM|CLUSTERDOWN|TRYAGAIN)/;
-
 /** Whether an error means that Redis can't serve now, as against having refused. */
 export function isRedisAway(error: unknown): boolean {
-  return error instanceof RedisAwayError || (error instanceof Error && UNABLE.test(error.message));
+  if (error instanceof RedisAwayError) return true;
+  const { kind } = faultOf(error);
+  return kind !== "other" && kind !== "unknown_script";
 }

@@ -1,16 +1,22 @@
 /**
  * Owns the connections to Redis of one server: one for commands, one that listens for wakes, and the lanes' blocking ones.
- * Always holds: every command ends within a bound; an outage is logged once when it begins and once, with its length, when it ends.
+ *
+ * **Invariants**
+ * - Every command ends within a bound.
+ * - All connections lead to the server that takes writes: after a demotion, each is opened anew.
  */
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
-import { Patience } from "./patience.ts";
+import { checkRedis, findDenied } from "./check.ts";
+import { connect, type RedisAddress } from "./connect.ts";
+import { isDemoted } from "./errors.ts";
 import { keysOf, type Keys } from "./keys.ts";
-import { scriptRunner, type RunScript } from "./script.ts";
+import { Outage } from "./outage.ts";
+import { Patience } from "./patience.ts";
+import { scriptProbe, scriptRunner, type RunScript } from "./script.ts";
 
-/** Where Redis is: a URL, or the Unix socket of the embedded one. */
-export type RedisAddress = { readonly url: string } | { readonly socketPath: string };
+const READY_MS = 1000;
 
 export interface ShopRedis {
   readonly keys: Keys;
@@ -24,7 +30,7 @@ export interface ShopRedis {
   unblock(clientId: number): Promise<boolean>;
   /** Calls `heard` for every message on the channel, and with null whenever some may have been missed until now. */
   listen(channel: string, heard: (message: string | null) => void): void;
-  /** Whether Redis answers within a second. */
+  /** Whether Redis answers within a second, and took the last call that the server made anyway. */
   isReady(): Promise<boolean>;
   close(): void;
 }
@@ -37,64 +43,40 @@ export interface RedisSettings {
   readonly log: Log;
 }
 
-/** Opens the shop on its Redis. Throws a StartError when Redis can't be reached, asks for a password, is too old or evicts. */
+/** Opens the shop on its Redis. Throws a StartError when that can't serve it (check.ts). */
 export async function openRedis({ address, shop, outageSeconds, log }: RedisSettings): Promise<ShopRedis> {
   const keys = keysOf(shop);
-  const commands = connect(address, {
-    connectionName: `longpour:${shop}:commands`,
-    commandTimeout: outageSeconds * 1000,
-    // A connection that is open and silent is given up as well.
-    socketTimeout: outageSeconds * 1000,
+  await checkRedis({ address, keys, seconds: outageSeconds });
+  const outageMs = outageSeconds * 1000;
+  const line = await Line.open({ address, shop, outageMs });
+  const { commands } = line;
+  const listener = line.openOther("wakes", { autoResubscribe: false });
+  const outage = new Outage(log);
+  const patience = new Patience({
+    redis: commands,
+    outageMs,
+    outage,
+    probe: scriptProbe(commands, keys.prefix),
+    hasRights: async () => (await findDenied(commands, keys)).length === 0,
+    served: () => line.followMaster(),
   });
-  try {
-    await firstReady(commands, outageSeconds);
-    checkServer(await commands.info());
-  } catch (error) {
-    commands.disconnect();
-    throw error;
-  }
-  const stopLogging = logOutages(commands, log);
-  const listener = connect(address, { connectionName: `longpour:${shop}:wakes`, autoResubscribe: false });
-  const patience = new Patience(commands, outageSeconds * 1000);
   const runOnce = scriptRunner(commands, keys.prefix);
 
   return {
     keys,
-    run: (script, args) => patience.run(() => runOnce(script, args)),
+    run: (script, args) => patience.run(script.name, () => runOnce(script, args)),
     later: (task) => patience.later(task),
     openBlocking: (name, longestBlockSeconds) =>
-      connect(address, {
-        connectionName: `longpour:${shop}:${name}`,
+      line.openOther(name, {
         blockingTimeout: (longestBlockSeconds + 5) * 1000,
-        // Redis counts its bound from when the block reaches it: a block given up before would pop bells for nobody.
+        // Redis counts its bound from when the block reaches it: a block given up before would pop bells that none hears.
         blockingTimeoutGrace: 5000,
         socketTimeout: (longestBlockSeconds + 5) * 1000,
       }),
     unblock: async (clientId) => (await commands.client("UNBLOCK", clientId)) === 1,
-    listen: (channel, heard) => {
-      listener.on("message", (_channel: string, message: string) => heard(message));
-      const subscribe = async (): Promise<void> => {
-        try {
-          await listener.subscribe(channel);
-          heard(null);
-        } catch {
-          // The connection is lost again: the next one subscribes.
-        }
-      };
-      listener.on("ready", () => void subscribe());
-      if (listener.status === "ready") void subscribe();
-    },
-    isReady: async () => {
-      const late = Promise.withResolvers<boolean>();
-      const timer = setTimeout(() => late.resolve(false), 1000);
-      const answered = commands.ping().then(
-        () => true,
-        () => false,
-      );
-      return await Promise.race([answered, late.promise]).finally(() => clearTimeout(timer));
-    },
+    listen: (channel, heard) => listen(listener, channel, heard),
+    isReady: async () => patience.isServing && !outage.hasDenials && (await answersWithin(commands, READY_MS)),
     close: () => {
-      stopLogging();
       patience.close();
       listener.disconnect();
       commands.disconnect();
@@ -102,74 +84,85 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
   };
 }
 
-function connect(address: RedisAddress, own: RedisOptions): Redis {
-  const options: RedisOptions = {
-    // What a lost connection swallowed rejects at once. Whoever sent it knows whether, and how long, to try again.
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
-    connectTimeout: 5000,
-    ...own,
-  };
-  const redis =
-    "url" in address ? new Redis(address.url, options) : new Redis({ ...options, path: address.socketPath });
-  // Told by logOutages, once for all connections.
-  redis.on("error", () => {});
-  return redis;
+interface LineOptions {
+  readonly address: RedisAddress;
+  readonly shop: string;
+  readonly outageMs: number;
 }
 
-/** Waits for the first connection: Redis may be starting too. What no wait can mend throws at once. */
-async function firstReady(redis: Redis, seconds: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let last = "no answer";
-  const onError = (error: Error): void => {
-    last = error.message;
-    if (/NOAUTH|WRONGPASS|NOPERM|ERR AUTH/.test(last)) {
-      reject(
-        new StartError(
-          `Redis refused the login (${last}). Put the user and password into REDIS_URL: redis://user:password@host:port`,
-        ),
-      );
+/** The connections: the one for commands, which notices when the server is demoted, and all others. */
+class Line {
+  readonly commands: Redis;
+  readonly #options: LineOptions;
+  readonly #others = new Set<Redis>();
+  #wasDemoted = false;
+
+  private constructor(options: LineOptions) {
+    this.#options = options;
+    this.commands = this.#connect("commands", {
+      commandTimeout: options.outageMs,
+      // A connection that is open and silent is given up as well.
+      socketTimeout: options.outageMs,
+      reconnectOnError: (error) => {
+        this.#wasDemoted ||= isDemoted(error);
+        return isDemoted(error);
+      },
+    });
+  }
+
+  /** Throws a StartError when Redis went away since it was checked. */
+  static async open(options: LineOptions): Promise<Line> {
+    const line = new Line(options);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, options.outageMs);
+    line.commands.once("ready", resolve);
+    await promise;
+    clearTimeout(timer);
+    if (line.commands.status === "ready") return line;
+    line.commands.disconnect();
+    throw new StartError("Redis can't be reached any more. Check REDIS_URL");
+  }
+
+  openOther(name: string, own: RedisOptions): Redis {
+    const other = this.#connect(name, own);
+    this.#others.add(other);
+    other.once("end", () => this.#others.delete(other));
+    return other;
+  }
+
+  /** Opens the others anew where they may still lead to a server that was demoted. */
+  followMaster(): void {
+    if (!this.#wasDemoted) return;
+    this.#wasDemoted = false;
+    for (const other of this.#others) other.disconnect(true);
+  }
+
+  #connect(name: string, own: RedisOptions): Redis {
+    const { address, shop } = this.#options;
+    return connect(address, { connectionName: `longpour:${shop}:${name}`, ...own });
+  }
+}
+
+function listen(listener: Redis, channel: string, heard: (message: string | null) => void): void {
+  listener.on("message", (_channel: string, message: string) => heard(message));
+  const subscribe = async (): Promise<void> => {
+    try {
+      await listener.subscribe(channel);
+      heard(null);
+    } catch {
+      // The connection is lost again: the next one subscribes.
     }
   };
-  const timer = setTimeout(
-    () => reject(new StartError(`Redis can't be reached (${last}). Check REDIS_URL`)),
-    seconds * 1000,
+  listener.on("ready", () => void subscribe());
+  if (listener.status === "ready") void subscribe();
+}
+
+async function answersWithin(redis: Redis, ms: number): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), ms);
+  const answered = redis.ping().then(
+    () => true,
+    () => false,
   );
-  redis.on("error", onError).once("ready", resolve);
-  await promise.finally(() => {
-    clearTimeout(timer);
-    redis.off("error", onError).off("ready", resolve);
-  });
-}
-
-/** Throws a StartError for a Redis that could lose orders or lacks what the scripts need. `info` is INFO's reply. */
-export function checkServer(info: string): void {
-  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
-  const version = field("redis_version");
-  if (Number.parseInt(version, 10) < 7) {
-    throw new StartError(`Redis ${version} is too old: use Redis 7.0 or newer, or Valkey 8`);
-  }
-  const policy = field("maxmemory_policy");
-  if (policy !== "noeviction") {
-    throw new StartError(
-      `Redis may evict orders (maxmemory-policy ${policy}): set it to noeviction, as in redis/redis.conf`,
-    );
-  }
-}
-
-/** Returns how to stop: a connection closed on purpose is no outage. */
-function logOutages(redis: Redis, log: Log): () => void {
-  let since: number | undefined;
-  const onClose = (): void => {
-    if (since !== undefined) return;
-    since = performance.now();
-    log.warn("Redis is away: customers keep waiting");
-  };
-  const onReady = (): void => {
-    if (since === undefined) return;
-    log.info({ outage_seconds: Math.round(performance.now() - since) / 1000 }, "Redis is back");
-    since = undefined;
-  };
-  redis.on("close", onClose).on("ready", onReady);
-  return () => redis.off("close", onClose).off("ready", onReady);
+  return await Promise.race([answered, late.promise]).finally(() => clearTimeout(timer));
 }

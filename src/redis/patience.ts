@@ -1,88 +1,248 @@
 /**
- * Owns the waiting for a Redis that is away: calls wait for the connection, and are sent again when it was lost under them.
+ * Owns the waiting for a Redis that is away: calls wait until it serves, and are sent again when they were lost or refused.
  * Every script is idempotent by an id that its caller made, so sending again is safe.
  *
- * Always holds: a call waits for `outageMs` at most, twice that if Redis hangs; one that has given up is never sent afterwards.
+ * Redis *serves* until its connection is lost, it refuses a call, or it is silent. Then it is *away*: no call is sent, and one
+ * harmless script is, with pauses that grow, until Redis runs that. So however many wait, Redis is asked little.
+ *
+ * **Invariants**
+ * - A call waits for `outageMs` at most, twice that if Redis falls silent under it.
+ * - One that has given up is never sent afterwards.
+ * - A script that was denied is not waited for, and not sent again before its rights are back.
  */
 import type { Redis } from "ioredis";
 import { RedisAwayError } from "./away.ts";
+import { faultOf } from "./errors.ts";
+import type { Outage, OutageCause } from "./outage.ts";
 
 /** Most tasks that wait for Redis to be back. */
 const MOST_TASKS = 10_000;
+const SHORTEST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 1000;
+const WATCH_MS = 1000;
+/** A connection on which nothing is answered for so long is silent. */
+const SILENT_MS = 3000;
 
-/** How ioredis names a command that was under way when its connection was lost, and one that was not answered in time. */
-const LOST = /^(Reached the max retries per request|Connection is closed|Stream isn't writeable)/;
-const TIMED_OUT = /^Command timed out/;
+export interface PatienceOptions {
+  readonly redis: Redis;
+  readonly outageMs: number;
+  readonly outage: Outage;
+  /** Asks Redis for nothing, in a way that it refuses where it would refuse a script. */
+  readonly probe: () => Promise<unknown>;
+  /** Whether the server's user may do all that the server does. */
+  readonly hasRights: () => Promise<boolean>;
+  /** Called when Redis serves again, before those who wait go on. */
+  readonly served: () => void;
+}
 
 export class Patience {
-  readonly #redis: Redis;
-  readonly #outageMs: number;
+  readonly #options: PatienceOptions;
   readonly #tasks = new Set<() => Promise<unknown>>();
-  #ready = Promise.withResolvers<void>();
-  #wasReady: boolean;
+  readonly #watch: ReturnType<typeof setInterval>;
   #isClosed = false;
+  #isConnected = true;
+  #connected = Promise.withResolvers<void>();
+  #isServing = true;
+  #serves = Promise.withResolvers<void>();
+  /** Probes since a call was answered last. */
+  #attempts = 0;
+  readonly #pauses = new Set<() => void>();
+  /** Calls that are not answered yet, and when one was last answered, or the first of them sent. */
+  #unanswered = 0;
+  #movedAtMs = 0;
+  /** What #movedAtMs was at the last look: only the second look finds Redis silent, as this process may have been busy. */
+  #seenMs = 0;
 
-  constructor(redis: Redis, outageMs: number) {
-    this.#redis = redis;
-    this.#outageMs = outageMs;
-    this.#wasReady = redis.status === "ready";
-    if (this.#wasReady) this.#ready.resolve();
-    redis.on("ready", () => this.#welcome());
-    redis.on("close", () => {
-      // Failed attempts to connect close too: who waits already goes on waiting for the same promise.
-      if (this.#wasReady) this.#ready = Promise.withResolvers();
-      this.#wasReady = false;
+  /** The connection is ready. */
+  constructor(options: PatienceOptions) {
+    this.#options = options;
+    options.redis.on("ready", () => {
+      this.#isConnected = true;
+      this.#connected.resolve();
     });
+    options.redis.on("close", () => {
+      // Failed attempts to connect close too: who waits already goes on waiting for the same promise.
+      if (this.#isConnected) this.#connected = Promise.withResolvers();
+      this.#isConnected = false;
+      this.#leave({ kind: "lost" });
+    });
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
   }
 
-  /** Calls `send` once Redis is there, and again when the connection was lost before the answer. */
-  async run<Reply>(send: () => Promise<Reply>): Promise<Reply> {
-    const deadline = performance.now() + this.#outageMs;
-    let wasSent = false;
+  /** As far as the calls showed. */
+  get isServing(): boolean {
+    return this.#isServing;
+  }
+
+  /** Calls `send` once Redis serves, and again when the call was lost or refused. `name` is what may be denied. */
+  async run<Reply>(name: string, send: () => Promise<Reply>): Promise<Reply> {
+    const { outage, outageMs } = this.#options;
+    const deadline = performance.now() + outageMs;
+    let mayHaveRun = false;
+    let met: unknown;
     for (;;) {
-      if (!(await this.#isReadyBefore(deadline))) throw new RedisAwayError(wasSent);
+      if (!this.#isServing && !(await this.#servesBefore(deadline))) throw new RedisAwayError(mayHaveRun, met);
+      if (outage.isDenied(name)) throw new RedisAwayError(mayHaveRun, met);
       try {
-        wasSent = true;
-        return await send();
+        const reply = await this.#track(send);
+        if (outage.isOn) this.#noteAnswer();
+        return reply;
       } catch (error) {
-        const message = error instanceof Error ? error.message : "";
-        if (TIMED_OUT.test(message)) throw new RedisAwayError(true, error);
-        if (!LOST.test(message)) throw error;
+        met = error;
+        mayHaveRun = this.#judge(name, error) || mayHaveRun;
       }
     }
   }
 
+  /** Runs a task once Redis serves (again). */
   later(task: () => Promise<unknown>): void {
     if (this.#isClosed || this.#tasks.size >= MOST_TASKS) return;
     this.#tasks.add(task);
-    if (this.#redis.status === "ready") this.#welcome();
+    if (this.#isServing) this.#welcome();
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#isServing = false;
+    clearInterval(this.#watch);
+    for (const endPause of this.#pauses) endPause();
     this.#tasks.clear();
-    this.#ready.resolve();
+    this.#serves.resolve();
+    this.#connected.resolve();
+  }
+
+  /** Returns whether the call that failed may have run. Throws what sending again can't mend. */
+  #judge(name: string, error: unknown): boolean {
+    const fault = faultOf(error);
+    switch (fault.kind) {
+      case "lost":
+        // It is known before the connection says that it closed.
+        if (this.#options.redis.status !== "ready") this.#leave({ kind: "lost" });
+        return true;
+      case "unavailable":
+        this.#leave(fault);
+        return false;
+      case "timed_out":
+        this.#leave({ kind: "silent" }, performance.now() - this.#options.outageMs);
+        throw new RedisAwayError(true, error);
+      case "denied":
+        this.#deny(name, fault.said);
+        // A script that is denied one of its steps has done those before it.
+        throw new RedisAwayError(true, error);
+      case "unknown_script":
+      case "other":
+        throw error;
+    }
+  }
+
+  async #track<Reply>(send: () => Promise<Reply>): Promise<Reply> {
+    if (this.#unanswered === 0) this.#movedAtMs = performance.now();
+    this.#unanswered += 1;
+    try {
+      return await send();
+    } finally {
+      this.#unanswered -= 1;
+      this.#movedAtMs = performance.now();
+    }
+  }
+
+  /** Only a call's answer ends an outage: a Redis that takes probes and refuses calls is still away. */
+  #noteAnswer(): void {
+    if (!this.#isServing) return;
+    this.#attempts = 0;
+    this.#options.outage.end();
+  }
+
+  #deny(name: string, said: string): void {
+    const { outage } = this.#options;
+    const isFirst = !outage.hasDenials;
+    outage.deny(name, said);
+    if (isFirst) void this.#untilAllowed();
+  }
+
+  async #untilAllowed(): Promise<void> {
+    const { outage, hasRights } = this.#options;
+    do await this.#pause(LONGEST_PAUSE_MS);
+    while (!this.#isClosed && !(await hasRights().catch(() => false)));
+    if (this.#isClosed) return;
+    outage.allowAll();
+    this.#welcome();
+  }
+
+  #look(): void {
+    const movedAtMs = this.#movedAtMs;
+    const isStuck = this.#unanswered > 0 && movedAtMs === this.#seenMs;
+    if (isStuck && performance.now() - movedAtMs > SILENT_MS) this.#leave({ kind: "silent" }, movedAtMs);
+    this.#seenMs = movedAtMs;
+  }
+
+  #leave(cause: OutageCause, sinceMs?: number): void {
+    if (!this.#isServing || this.#isClosed) return;
+    this.#isServing = false;
+    this.#serves = Promise.withResolvers();
+    this.#options.outage.begin(cause, sinceMs);
+    // One that has just refused a call would refuse the probe.
+    if (cause.kind === "unavailable") this.#attempts = Math.max(this.#attempts, 1);
+    void this.#recover();
+  }
+
+  async #recover(): Promise<void> {
+    do {
+      if (this.#attempts > 0) await this.#pause(pauseMs(this.#attempts));
+      this.#attempts += 1;
+      if (!this.#isConnected) await this.#connected.promise;
+    } while (!this.#isClosed && !(await this.#answersProbe()));
+    if (this.#isClosed) return;
+    this.#isServing = true;
+    this.#options.served();
+    this.#serves.resolve();
+    this.#welcome();
+  }
+
+  async #answersProbe(): Promise<boolean> {
+    try {
+      await this.#options.probe();
+      return true;
+    } catch (error) {
+      const { kind } = faultOf(error);
+      // What else fails is for the calls to say.
+      return kind === "denied" || kind === "other";
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#pauses.add(resolve);
+    await promise;
+    this.#pauses.delete(resolve);
+    clearTimeout(timer);
   }
 
   #welcome(): void {
-    this.#wasReady = true;
-    this.#ready.resolve();
     for (const task of this.#tasks) {
       this.#tasks.delete(task);
       task().catch((error: unknown) => {
-        if (error instanceof RedisAwayError) this.later(task);
+        // It waits for the next time that Redis serves again.
+        if (error instanceof RedisAwayError && !this.#isClosed) this.#tasks.add(task);
       });
     }
   }
 
-  async #isReadyBefore(deadline: number): Promise<boolean> {
-    while (this.#redis.status !== "ready") {
+  async #servesBefore(deadline: number): Promise<boolean> {
+    while (!this.#isServing) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0 || this.#isClosed) return false;
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, leftMs);
-      await Promise.race([this.#ready.promise, late.promise]).finally(() => clearTimeout(timer));
+      await Promise.race([this.#serves.promise, late.promise]).finally(() => clearTimeout(timer));
     }
     return true;
   }
+}
+
+/** Grows with the attempts; half of it is chance, so that replicas do not ask in step. */
+function pauseMs(attempt: number): number {
+  const longest = Math.min(LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS * 2 ** attempt);
+  return longest * (0.5 + Math.random() / 2);
 }

@@ -5,6 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
+import { isRedisAway, RedisAwayError } from "./away.ts";
+import { faultOf, withoutArguments } from "./errors.ts";
 import { asList, asText } from "./reply.ts";
 
 const folder = join(import.meta.dir, "../../redis");
@@ -39,10 +41,15 @@ export function scriptRunner(redis: Redis, prefix: string): RunScript {
     try {
       return await redis.evalsha(script.sha1, 1, prefix, ...args);
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+      if (faultOf(error).kind !== "unknown_script") throw error;
       return await redis.eval(script.source, 1, prefix, ...args);
     }
   };
+}
+
+/** Asks for nothing, in a way that Redis refuses whenever it would refuse a script that writes. */
+export function scriptProbe(redis: Redis, prefix: string): () => Promise<unknown> {
+  return async () => await redis.eval("#!lua\nreturn 1", 1, prefix);
 }
 
 /** What one call of a batch script sends and gets. */
@@ -68,6 +75,14 @@ interface Call<Item, Outcome> {
   readonly reject: (reason: unknown) => void;
 }
 
+/** The error of one item that failed in a run that went on. */
+function failure({ name }: Script, said: string): Error {
+  const error = new Error(said);
+  // Another step of the item may have been taken before.
+  if (isRedisAway(error)) return new RedisAwayError(true, error);
+  return new Error(`${name}: ${withoutArguments(said)}`);
+}
+
 /**
  * One function for one item, whose calls of the same tick of the event loop travel together:
  * one command, one run of the script, one write. Each call stands or falls alone.
@@ -81,7 +96,7 @@ export function batched<Item, Outcome>(
   const settle = ({ resolve, reject }: Call<Item, Outcome>, reply: unknown): void => {
     try {
       const [outcome, ...rest] = asList(reply);
-      if (outcome === "failed") throw new Error(`${script.name}: ${asText(rest[0])}`);
+      if (outcome === "failed") throw failure(script, asText(rest[0]));
       resolve(decode(asText(outcome), rest));
     } catch (error) {
       reject(error);

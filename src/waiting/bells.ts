@@ -4,6 +4,7 @@
  */
 import type { Log } from "../log.ts";
 import { toOrderJson, type OrderJson } from "../orders/order.ts";
+import { isRedisAway } from "../redis/away.ts";
 import { asList, asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 
@@ -34,8 +35,11 @@ export function createBells(run: RunScript, name: "answer-bells" | "take-bells",
       failing = false;
       for (const { resolve } of looks) resolve(answers);
     } catch (error) {
-      if (!failing) log.warn({ err: error }, "held orders can't be read: trying again");
-      failing = true;
+      // An outage is logged by itself.
+      if (!isRedisAway(error)) {
+        if (!failing) log.warn({ err: error }, "held orders can't be read: trying again");
+        failing = true;
+      }
       for (const { reject } of looks) reject(error);
     }
   };

@@ -44,12 +44,12 @@ export class TestRedis {
     return this.#child.pid;
   }
 
-  /** Starts it (again), with the data it had. */
-  async resume(): Promise<void> {
+  /** Starts it (again), with the data it had; `args` come after those that it was started with first. */
+  async resume(...args: string[]): Promise<void> {
     const program = await ensureProgram(REDIS, { log: silent });
     const conf = join(import.meta.dir, "../../redis/redis.conf");
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder, "--daemonize", "no"];
-    this.#child = spawn(program, [conf, ...own, ...this.#args], { stdio: "ignore" });
+    this.#child = spawn(program, [conf, ...own, ...this.#args, ...args], { stdio: "ignore" });
     const probe = this.connect();
     await until(async () => (await probe.ping().catch(() => "")) === "PONG", `Redis on port ${this.port} answers`);
     probe.disconnect();

@@ -48,10 +48,10 @@ export class Cafe implements AsyncDisposable {
     return new Cafe(settings.server ?? (await sharedRedis()), settings);
   }
 
-  /** Opens one more replica; `url` is where it finds Redis. */
-  async replica(url = this.server.url): Promise<Replica> {
+  /** Opens one more replica; `url` is where it finds Redis, and `log` where it says so when Redis is away. */
+  async replica(url = this.server.url, log = silent): Promise<Replica> {
     const { lanes = 4, outageSeconds = 5, leaseSeconds = 900, maxAttempts = 3, retentionHours = 1 } = this.#settings;
-    const redis = await openRedis({ address: { url }, shop: this.shop, outageSeconds, log: silent });
+    const redis = await openRedis({ address: { url }, shop: this.shop, outageSeconds, log });
     const replica = new Replica(redis, lanes, { leaseSeconds, maxAttempts, retentionHours });
     this.#replicas.push(replica);
     return replica;

@@ -19,10 +19,12 @@ export class Line implements Disposable {
   #isCut = false;
   /** How many connections were refused while it was cut. */
   refused = 0;
+  #port: number;
   /** Changes while the line stands. */
   delayMs: DelayMs = () => 0;
 
   constructor(port: number) {
+    this.#port = port;
     this.#listener = Bun.listen<Ends | undefined>({
       hostname: "127.0.0.1",
       port: 0,
@@ -37,7 +39,7 @@ export class Line implements Disposable {
           this.#clients.add(client);
           const redis = Bun.connect({
             hostname: "127.0.0.1",
-            port,
+            port: this.#port,
             socket: {
               data: (_redis, bytes) => void client.write(bytes),
               close: () => void client.end(),
@@ -71,6 +73,11 @@ export class Line implements Disposable {
   cut(): void {
     this.#isCut = true;
     for (const client of this.#clients) client.terminate();
+  }
+
+  /** From now on, connections lead to another Redis; those that stand stay. */
+  moveTo(port: number): void {
+    this.#port = port;
   }
 
   mend(): void {

@@ -1,0 +1,39 @@
+-- check-access
+-- Looks whether the user of this connection may do all that the server does. It runs none of it.
+-- KEYS[1]  the shop's prefix
+-- Returns  the names of the commands that are denied, on the shop's keys and channels
+
+-- What scripts call, and what the server reads by itself. A test compares it with both.
+local ON_A_KEY = {
+  'BLPOP', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HINCRBY', 'HLEN', 'HMGET', 'HSET', 'INCRBY', 'LPOP', 'LPUSH',
+  'LRANGE', 'LTRIM', 'PEXPIRE', 'RPUSH', 'SADD', 'SCARD', 'SET', 'SMEMBERS', 'SMISMEMBER', 'SREM', 'XACK', 'XADD',
+  'XCLAIM', 'XDEL', 'XRANGE', 'XREVRANGE', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZMSCORE', 'ZPOPMIN', 'ZRANGE', 'ZRANGEBYSCORE',
+  'ZRANK', 'ZREM', 'ZSCORE',
+}
+local OTHERS = {
+  { 'CLIENT', 'ID' },
+  { 'CLIENT', 'UNBLOCK', '1' },
+  { 'EVALSHA', '0', '1', shop },
+  { 'INFO' },
+  { 'PING' },
+  { 'PUBLISH', key.wake, '' },
+  { 'SUBSCRIBE', key.wake },
+  { 'TIME' },
+  { 'XGROUP', 'CREATE', key.events, 'baristas', '0' },
+  { 'XINFO', 'STREAM', key.events },
+  { 'XREAD', 'STREAMS', key.events, '0' },
+  { 'XREADGROUP', 'GROUP', 'baristas', 'barista', 'STREAMS', key.events, '>' },
+}
+
+local denied = {}
+for _, command in ipairs(ON_A_KEY) do
+  if not redis.acl_check_cmd(command, key.events) then
+    denied[#denied + 1] = command
+  end
+end
+for _, command in ipairs(OTHERS) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    denied[#denied + 1] = command[1]
+  end
+end
+return denied

@@ -1,0 +1,42 @@
+/**
+ * Owns how a connection to Redis is opened.
+ *
+ * **Invariants**
+ * - A lost connection is opened again, for ever, at most twice a second.
+ * - A connection whose server takes no more writes is opened anew: another server may have taken over its name.
+ * - No connection works on another database than the one that was named.
+ */
+import { Redis, type RedisOptions } from "ioredis";
+import { StartError } from "../lifecycle.ts";
+import { readRedisUrl } from "../redis-url.ts";
+import { isDemoted, isMissingDatabase } from "./errors.ts";
+
+/** Where Redis is: a URL, or the Unix socket of the embedded one. */
+export type RedisAddress = { readonly url: string } | { readonly socketPath: string };
+
+/** Throws a StartError when the URL can't be read. */
+export function connect(address: RedisAddress, own: RedisOptions): Redis {
+  const redis = new Redis({
+    // What a lost connection swallowed rejects at once. Whoever sent it knows whether, and how long, to try again.
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
+    reconnectOnError: isDemoted,
+    connectTimeout: 5000,
+    ...placeOf(address),
+    ...own,
+  });
+  redis.on("error", (error) => {
+    // ioredis would go on with the first database, where the orders of others may be.
+    if (isMissingDatabase(error)) redis.disconnect(true);
+    // Any other is an outage, which is logged once for all connections.
+  });
+  return redis;
+}
+
+function placeOf(address: RedisAddress): RedisOptions {
+  if ("socketPath" in address) return { path: address.socketPath };
+  const read = readRedisUrl(address.url);
+  if (read.kind === "fault") throw new StartError(`REDIS_URL ${read.fault}`, 2);
+  const { database, isTls, ...place } = read.server;
+  return { ...place, db: database, ...(isTls ? { tls: {} } : undefined) };
+}

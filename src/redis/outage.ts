@@ -1,0 +1,68 @@
+/**
+ * Owns whether Redis serves, as far as this server knows, and the log lines about it.
+ *
+ * **Invariants**
+ * - An outage is logged once when it begins and once, with its length, when it ends.
+ * - What Redis denies is logged once until all of it is allowed again.
+ */
+import type { Log } from "../log.ts";
+import { UNAVAILABLE, type UnavailableCode } from "./errors.ts";
+
+/** `lost`: no connection. `silent`: it does not answer on one. `unavailable`: it answers that it can't serve. */
+export type OutageCause =
+  | { readonly kind: "lost" | "silent" }
+  | { readonly kind: "unavailable"; readonly code: UnavailableCode; readonly said: string };
+
+export class Outage {
+  readonly #log: Log;
+  #sinceMs: number | undefined;
+  readonly #denied = new Set<string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  get isOn(): boolean {
+    return this.#sinceMs !== undefined;
+  }
+
+  /** Whether anything is denied. */
+  get hasDenials(): boolean {
+    return this.#denied.size > 0;
+  }
+
+  /** `sinceMs` (of `performance.now()`): when it began, where that was noticed later. */
+  begin(cause: OutageCause, sinceMs = performance.now()): void {
+    if (this.#sinceMs !== undefined) return;
+    this.#sinceMs = sinceMs;
+    const said = cause.kind === "unavailable" ? { said: cause.said } : {};
+    this.#log.warn(said, `Redis is away${explain(cause)}: customers keep waiting`);
+  }
+
+  end(): void {
+    if (this.#sinceMs === undefined) return;
+    this.#log.info({ outage_seconds: Math.round(performance.now() - this.#sinceMs) / 1000 }, "Redis is back");
+    this.#sinceMs = undefined;
+  }
+
+  isDenied(script: string): boolean {
+    return this.#denied.has(script);
+  }
+
+  deny(script: string, said: string): void {
+    if (!this.hasDenials) {
+      this.#log.error({ script, said }, "Redis denies what the server needs: give its user the rights in .env.example");
+    }
+    this.#denied.add(script);
+  }
+
+  allowAll(): void {
+    this.#denied.clear();
+    this.#log.info("Redis allows again what the server needs");
+  }
+}
+
+function explain(cause: OutageCause): string {
+  if (cause.kind === "unavailable") return ` (${cause.code}: ${UNAVAILABLE[cause.code]})`;
+  return cause.kind === "silent" ? " (it does not answer)" : "";
+}
