@@ -6,6 +6,7 @@ import { ask, brew, expectStatus, place, start, tell } from "../support/http.ts"
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { shoot, TestBrowser, type Device } from "./browser.ts";
+import { familiesOf, FONTS, type Font } from "./fonts.ts";
 
 setDefaultTimeout(60_000);
 
@@ -120,26 +121,35 @@ test("an order goes from preparing to ready, and is there after a reload", async
   await untilNumbers(page, "Preparing", "24");
 });
 
-test("more orders than fit are numbers below the tiles, and how many more, on every screen", async () => {
-  const { page } = await visit();
-  for (let number = 1; number <= 36; number += 1) await place(server, { customer_name: `Customer ${number}` });
-  for (let number = 1; number <= 8; number += 1) await brew(server);
-  for (let number = 1; number <= 6; number += 1) await start(server, "barista=Ada");
-  const further = page.getByRole("list", { name: "Preparing, further ones" });
-  for (const { size, shown, last, more } of [
-    { size: TELEVISION, shown: 12, last: "34", more: "and 2 more" },
-    { size: ON_ITS_SIDE, shown: 6, last: "23", more: "and 13 more" },
-    { size: PHONE, shown: 6, last: "23", more: "and 13 more" },
-  ]) {
-    await page.setViewportSize(size);
-    await until(async () => (await tiles(page, "Preparing").count()) === shown, `${shown} have a tile`);
-    await further.getByText(more).waitFor();
-    expect((await further.innerText()).split(/\s+/)).toContain(last);
-    await until(async () => (await tiles(page, "Ready").count()) === Math.min(8, shown), "so many are ready");
-    expect(await cutOff(page)).toEqual([]);
-  }
-  await shootBoard(page, "board-full");
-});
+test.each(Object.keys(FONTS) as Font[])(
+  "more orders than fit are numbers below the tiles on every screen, in %s",
+  async (font) => {
+    server = await startServer();
+    await using browserWithFont = await TestBrowser.start(font);
+    const device = await browserWithFont.newDevice("desktop");
+    const page = await device.open(`${server.baristas}/board`);
+    await page.getByRole("heading", { name: "Preparing" }).waitFor();
+    expect(await familiesOf(page, "h1")).toEqual([FONTS[font]]);
+    for (let number = 1; number <= 36; number += 1) await place(server, { customer_name: `Customer ${number}` });
+    for (let number = 1; number <= 8; number += 1) await brew(server);
+    for (let number = 1; number <= 6; number += 1) await start(server, "barista=Ada");
+    const further = page.getByRole("list", { name: "Preparing, further ones" });
+    for (const { size, shown, last, more } of [
+      { size: TELEVISION, shown: 12, last: "34", more: "and 2 more" },
+      { size: ON_ITS_SIDE, shown: 6, last: "23", more: "and 13 more" },
+      { size: PHONE, shown: 6, last: "23", more: "and 13 more" },
+    ]) {
+      await page.setViewportSize(size);
+      await until(async () => (await tiles(page, "Preparing").count()) === shown, `${shown} have a tile`);
+      await further.getByText(more).waitFor();
+      expect((await further.innerText()).split(/\s+/)).toContain(last);
+      await until(async () => (await tiles(page, "Ready").count()) === Math.min(8, shown), "so many are ready");
+      expect(await cutOff(page)).toEqual([]);
+    }
+    await shootBoard(page, `board-full-${font}`);
+    await browserWithFont.closeDevices();
+  },
+);
 
 test("a code is shown as a picture with what remains, and hides once it is used up", async () => {
   const { page } = await visit();

@@ -10,6 +10,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { CHROMIUM } from "../support/programs.ts";
 import { silent } from "../support/redis.ts";
+import { fontEnvironment, type Font } from "./fonts.ts";
 
 /** Ignored by git. */
 const SCREENSHOTS = join(import.meta.dir, "screenshots");
@@ -25,8 +26,10 @@ export class TestBrowser implements AsyncDisposable {
     this.#browser = browser;
   }
 
-  static async start(): Promise<TestBrowser> {
+  /** With the fonts of this machine, or with one font only. */
+  static async start(font?: Font): Promise<TestBrowser> {
     const browser = await chromium.launch({
+      env: { ...process.env, ...(font && fontEnvironment(font)) },
       executablePath: await ensureProgram(CHROMIUM, { log: silent }),
       args: [
         "--no-sandbox",
