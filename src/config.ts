@@ -40,6 +40,7 @@ const Environment = Type.Object({
   LANES: integer(1, 1024, 64),
   MAX_HELD: integer(1, 1_000_000, 20_000),
   MAX_HELD_PER_ADDRESS: integer(1, 1_000_000, 300),
+  REQUESTS_PER_SECOND: integer(1, 1_000_000, 200),
   LIMIT_CAPACITY: integer(1, 1_000_000, 250),
   LIMIT_REFILL_PER_SECOND: Type.Number({
     minimum: 0.001,
@@ -108,6 +109,7 @@ function configFrom(env: Environment) {
     lanes: env.LANES,
     maxHeld: env.MAX_HELD,
     maxHeldPerAddress: env.MAX_HELD_PER_ADDRESS,
+    requestsPerSecond: env.REQUESTS_PER_SECOND,
     limitCapacity: env.LIMIT_CAPACITY,
     limitRefillPerSecond: env.LIMIT_REFILL_PER_SECOND,
     trustedProxies: splitList(env.TRUSTED_PROXIES),

@@ -14,6 +14,7 @@ import { Lifecycle, StartError } from "./lifecycle.ts";
 import { createAddressReader } from "./limits/address.ts";
 import { HeldRequests } from "./limits/held.ts";
 import { Limiter } from "./limits/limiter.ts";
+import { Pace } from "./limits/pace.ts";
 import { Refusals } from "./limits/refusals.ts";
 import { createLog, type Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
@@ -69,6 +70,8 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     lostOrders,
     held: new HeldRequests(config, refusals),
     passing: new HeldRequests(config, refusals),
+    pace: new Pace(config.requestsPerSecond),
+    refusals,
     feed,
     // Some places are left for staff.
     listeners: new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals),

@@ -43,6 +43,7 @@ const PROBLEMS = {
     "Send the same body with this Idempotency-Key, or another key.",
   ),
   too_many_orders: kind(429, "Too many orders", "Your address orders too fast: try again in 3 s."),
+  too_many_requests: kind(429, "Too many requests", "Your address sends requests too fast: try again in 1 s."),
   too_many_held: kind(429, "Too many requests held", "Too many requests of your address wait already: let some end."),
   too_many_tokens: kind(
     429,

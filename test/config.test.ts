@@ -32,6 +32,7 @@ const DEFAULTS = {
   lanes: 64,
   maxHeld: 20_000,
   maxHeldPerAddress: 300,
+  requestsPerSecond: 200,
   limitCapacity: 250,
   limitRefillPerSecond: 1,
   trustedProxies: [],

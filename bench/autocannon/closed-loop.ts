@@ -1,7 +1,7 @@
 /**
  * The closed loop through autocannon, against a server that runs: connections that order and wait, without pipelining.
  *
- *   LIMIT_CAPACITY=1000000 LIMIT_REFILL_PER_SECOND=1000000 MAX_HELD_PER_ADDRESS=1000 bun run start
+ *   REQUESTS_PER_SECOND=1000000 LIMIT_CAPACITY=1000000 LIMIT_REFILL_PER_SECOND=1000000 MAX_HELD_PER_ADDRESS=1000 bun run start
  *   bun bench/autocannon/closed-loop.ts --orders 20000
  *
  * Autocannon's requests are the customers'; the baristas are the harness's. It goes to this machine only, ends with the last of

@@ -1,7 +1,7 @@
 /**
  * The closed loop, for k6 0.57 or newer: customers order, wait, order again; baristas start and finish without brewing.
  *
- *   LIMIT_CAPACITY=1000000 LIMIT_REFILL_PER_SECOND=1000000 MAX_HELD_PER_ADDRESS=1000 bun run start
+ *   REQUESTS_PER_SECOND=1000000 LIMIT_CAPACITY=1000000 LIMIT_REFILL_PER_SECOND=1000000 MAX_HELD_PER_ADDRESS=1000 bun run start
  *   k6 run -e CUSTOMERS=200 -e BARISTAS=20 -e SECONDS=30 bench/k6/closed-loop.ts
  *
  * The limits are lifted because all of the load comes from one address.

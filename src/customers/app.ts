@@ -2,6 +2,8 @@
 import type { EventFeed } from "../events/feed.ts";
 import type { HeldRequests } from "../limits/held.ts";
 import type { Limiter } from "../limits/limiter.ts";
+import type { Pace } from "../limits/pace.ts";
+import type { Refusals } from "../limits/refusals.ts";
 import { createApp } from "../http/app.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
@@ -11,7 +13,9 @@ import type { Orders } from "../orders/verbs.ts";
 import type { Menu } from "../shop/menu.ts";
 import type { Shop } from "../shop/settings.ts";
 import type { WaitingRoom } from "../waiting/room.ts";
+import { shareReads } from "../shared-reads.ts";
 import { eventRoutes } from "./events.ts";
+import { keepPace, rememberLast } from "./limited.ts";
 import type { LostOrders } from "./lost.ts";
 import { orderRoutes } from "./orders.ts";
 import { reservationRoutes } from "./reservations.ts";
@@ -27,6 +31,9 @@ export interface CustomerDependencies {
   /** Customers whose order is being placed, and who are not held. */
   readonly passing: HeldRequests;
   readonly lostOrders: LostOrders;
+  /** How fast an address may send requests of any kind. */
+  readonly pace: Pace;
+  readonly refusals: Pick<Refusals, "count">;
   readonly feed: EventFeed;
   /** Customers who listen to events, counted apart from those who are held. */
   readonly listeners: HeldRequests;
@@ -40,15 +47,18 @@ export interface CustomerDependencies {
 }
 
 export function createCustomerApp(dependencies: CustomerDependencies) {
-  const app = createApp(dependencies.log);
-  const clientOf = (request: Request): string =>
-    dependencies.addressOf({ peer: app.server?.requestIP(request)?.address ?? "", headers: request.headers });
+  const clientOf = rememberLast((request) =>
+    dependencies.addressOf({ peer: app.server?.requestIP(request)?.address ?? "", headers: request.headers }),
+  );
+  const { slowDown, beforeProbe } = keepPace(dependencies, clientOf);
+  const app = createApp(dependencies.log, { slowDown });
   return app
     .use(
       swaggerRoutes({
         title: "Longpour: customers",
         description: "Order, and wait for one answer: 200, when the coffee is ready.",
         authorized: false,
+        everywhere: ["too_many_requests"],
       }),
     )
     .use(orderRoutes(dependencies, () => app.server, clientOf))
@@ -56,5 +66,5 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(reservationRoutes(dependencies, clientOf))
     .use(shopRoutes(dependencies))
     .use(pageRoutes({ "/": "customer" }, dependencies.log))
-    .use(healthRoutes(dependencies.readiness));
+    .use(healthRoutes(shareReads(dependencies.readiness), beforeProbe));
 }

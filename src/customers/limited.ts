@@ -1,11 +1,65 @@
-/** Owns how the customers' routes take tokens. Always holds: whoever is known to be out of tokens costs Redis nothing. */
+/**
+ * Owns how the customers' port limits who asks: requests of any kind, then orders.
+ *
+ * **Invariants**
+ * - An address that is known to be too fast costs Redis nothing, and is refused late, so that asking again at once is no use.
+ * - Probes are never refused, only answered late.
+ */
 import { scopeKey } from "../http/idempotency.ts";
 import { blockOf } from "../limits/address.ts";
 import type { Limiter } from "../limits/limiter.ts";
+import type { Pace } from "../limits/pace.ts";
+import type { Refusals } from "../limits/refusals.ts";
+import { Tarpit } from "../limits/tarpit.ts";
 import { problem } from "../problem.ts";
 
 /** Tells a request's address, as limits count it. */
 export type ClientOf = (request: Request) => string;
+
+/** The same as `find`, and free for the request that was last asked about: the limits and its route both ask. */
+export function rememberLast(find: ClientOf): ClientOf {
+  let last: { readonly request: Request; readonly address: string } | undefined;
+  return (request) => {
+    if (last?.request !== request) last = { request, address: find(request) };
+    return last.address;
+  };
+}
+
+interface PaceDependencies {
+  readonly pace: Pace;
+  readonly refusals: Pick<Refusals, "count">;
+}
+
+/** `/livez` and `/readyz`, whole or as a path alone. */
+const PROBE = /^(?:https?:\/\/[^/]*)?\/(?:livez|readyz)\/?(?:\?|$)/;
+
+/** Makes what is asked before each request, and before each probe. */
+export function keepPace({ pace, refusals }: PaceDependencies, clientOf: ClientOf) {
+  const tarpit = new Tarpit();
+  const refuse = async (waitMs: number): Promise<Response> => {
+    await tarpit.wait();
+    return tooManyRequests(waitMs);
+  };
+  return {
+    /** The refusal, where the address is too fast. */
+    slowDown: (request: Request): Promise<Response> | undefined => {
+      const address = clientOf(request);
+      const waitMs = pace.take(address);
+      if (waitMs === 0 || PROBE.test(request.url)) return undefined;
+      refusals.count("too_many_requests", address);
+      return refuse(waitMs);
+    },
+    /** Waits, where the address is too fast. */
+    beforeProbe: (request: Request): Promise<void> | undefined =>
+      pace.isUsedUp(clientOf(request)) ? tarpit.wait() : undefined,
+  };
+}
+
+function tooManyRequests(waitMs: number): Response {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+  const detail = `Your address sends requests too fast: try again in ${seconds} s.`;
+  return problem("too_many_requests", { detail, headers: { "Retry-After": String(seconds) } });
+}
 
 /** Takes a token of the address: what to tell of the limit in any answer, or the refusal. */
 export async function takeToken(

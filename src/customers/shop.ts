@@ -1,9 +1,18 @@
-/** Owns what customers see of the shop before they order. Always holds: nothing here changes anything. */
+/**
+ * Owns what customers see of the shop before they order.
+ *
+ * **Invariants**
+ * - Nothing here changes anything.
+ * - However many ask, Redis is read once at a time; the menu at most once a second.
+ * - A menu changed on this server is seen at once, one changed on another within MENU_KEPT_MS.
+ */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
-import { Coffee, CoffeeDraft } from "../shop/menu.ts";
+import { answerReady, makeReady, type ReadyFile } from "../http/ready-file.ts";
+import { keepReads, shareReads } from "../shared-reads.ts";
+import { Coffee, CoffeeDraft, type Menu } from "../shop/menu.ts";
 import type { CustomerDependencies } from "./app.ts";
 
 const CoffeeList = Type.Object({ coffees: Type.Array(Coffee) });
@@ -35,12 +44,28 @@ const ShopView = Type.Object(
   },
 );
 
+const MENU_KEPT_MS = 1000;
+
+/** Makes the reader of the menu as it is sent. */
+function createMenuReader({ list, changes }: Menu): () => Promise<ReadyFile> {
+  let last: { readonly json: string; readonly file: ReadyFile } | undefined;
+  const read = async (): Promise<ReadyFile> => {
+    const json = JSON.stringify({ coffees: await list() });
+    // It is read anew more often than it changes.
+    if (last?.json !== json) last = { json, file: await makeReady(json, { "Content-Type": "application/json" }) };
+    return last.file;
+  };
+  return keepReads(read, { keptMs: MENU_KEPT_MS, changes });
+}
+
 export function shopRoutes({ shop, menu }: CustomerDependencies) {
+  const readShop = shareReads(shop.read);
+  const readMenu = createMenuReader(menu);
   return new Elysia()
     .get(
       "/shop",
       async () => {
-        const { settings, openOrders, queueLength, expectedSeconds } = await shop.read();
+        const { settings, openOrders, queueLength, expectedSeconds } = await readShop();
         const { open, capacity, require_code, customer_timeout_seconds } = settings;
         const full = capacity !== null && openOrders >= capacity;
         return answerJson(
@@ -63,16 +88,21 @@ export function shopRoutes({ shop, menu }: CustomerDependencies) {
     )
     .get(
       "/coffees",
-      async () => answerJson(JSON.stringify({ coffees: await menu.list() })),
+      async ({ request }) => answerReady(await readMenu(), request),
       documented({
         tag: "Shop",
         summary: "The menu",
+        description:
+          "Everything on the menu, cheapest first, with an ETag: who has it already sends If-None-Match, and gets 304. A change is " +
+          "seen at once on the replica that made it, and within a second on the others; an order is always checked against the menu as it is.",
         answers: {
           200: {
             description: "Everything on the menu, cheapest first.",
             schema: CoffeeList,
             example: COFFEE_LIST_EXAMPLE,
+            headers: { ETag: "names this content" },
           },
+          304: { description: "It is as you have it (If-None-Match)." },
         },
         problems: ["redis_away"],
       }),

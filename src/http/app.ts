@@ -26,22 +26,28 @@ export type Server = NonNullable<Elysia["server"]>;
 export type FindServer = () => Server | null;
 
 interface AppOptions {
+  /** Asked before everything else, for each request: resolves to its refusal; undefined lets it go on. */
+  readonly slowDown?: (request: Request) => Promise<Response> | undefined;
   /** Asked before every route but the open ones (gate.ts), and where there is no route. Absent: all are open. */
   readonly gate?: Check;
 }
 
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
-export function createApp(log: Log, { gate }: AppOptions = {}) {
+export function createApp(log: Log, { slowDown, gate }: AppOptions = {}) {
   const checkTarget = createTargetCheck();
   const answerError = createErrorAnswer(log);
   const logAnswer = (request: Request, { status }: Response): void =>
     log.debug({ method: request.method, path: pathOf(request), status }, "request");
+  const logRefusal = (request: Request, refusal: Response | Promise<Response>): void => {
+    if (refusal instanceof Response) logAnswer(request, refusal);
+    else void refusal.then((answer) => logAnswer(request, answer));
+  };
 
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
     // Elysia waits for a hook whose text has a call behind its return, or its arrow: these have none.
     .onRequest(({ request }) => {
-      const refusal = checkTarget(request);
-      if (refusal) logAnswer(request, refusal);
+      const refusal = slowDown?.(request) ?? checkTarget(request);
+      if (refusal) logRefusal(request, refusal);
       return refusal;
     })
     .onError(({ error, code, request, path }) => {

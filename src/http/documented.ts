@@ -30,6 +30,8 @@ export interface Documentation {
   readonly isOpen?: boolean;
 }
 
+const PROBLEM_TYPE = "application/problem+json";
+
 /** What any route answers to a request that does not say plainly where it goes. */
 const EDGE_PROBLEMS = ["malformed_host", "malformed_target"] as const satisfies readonly ProblemName[];
 
@@ -103,9 +105,40 @@ function problemResponses(names: readonly ProblemName[]) {
   const entries = [...byStatus].map(([status, group]) => {
     const titles = group.map((name) => exampleOf(name).title);
     const examples = Object.fromEntries(group.map((name) => [name, { value: exampleOf(name) }]));
-    return [status, { description: titles.join("; "), content: { "application/problem+json": { examples } } }] as const;
+    return [status, { description: titles.join("; "), content: { [PROBLEM_TYPE]: { examples } } }] as const;
   });
   return Object.fromEntries(entries);
+}
+
+interface DescribedResponse {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, { readonly examples?: Readonly<Record<string, unknown>> }>>;
+}
+
+type DescribedResponses = Readonly<Record<string, DescribedResponse>>;
+
+/** An OpenAPI document, as far as it is looked at here. */
+export interface Described {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: DescribedResponses }>>>>;
+}
+
+/** The document with these problems among those of every route. */
+export function describeEverywhere({ paths, ...document }: Described, names: readonly ProblemName[]): Described {
+  const added: DescribedResponses = problemResponses(names);
+  const described = mapValues(paths, (operations) =>
+    mapValues(operations, ({ responses, ...operation }) => ({
+      ...operation,
+      responses: { ...responses, ...mapValues(added, (more, status) => mergeResponses(responses[status], more)) },
+    })),
+  );
+  return { ...document, paths: described };
+}
+
+/** Problems of one status share a response here too. */
+function mergeResponses(own: DescribedResponse | undefined, more: DescribedResponse): DescribedResponse {
+  if (!own) return more;
+  const examples = { ...own.content?.[PROBLEM_TYPE]?.examples, ...more.content?.[PROBLEM_TYPE]?.examples };
+  return { description: `${own.description}; ${more.description}`, content: { [PROBLEM_TYPE]: { examples } } };
 }
 
 function firstExample(schema: TSchema): unknown {
@@ -114,7 +147,7 @@ function firstExample(schema: TSchema): unknown {
 
 function mapValues<Value, Result>(
   record: Readonly<Record<string, Value>>,
-  map: (value: Value) => Result,
+  map: (value: Value, name: string) => Result,
 ): Record<string, Result> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
 }

@@ -11,11 +11,17 @@ const DETAILS = {
   closing: "The server is stopping: ask another one.",
 } as const;
 
-export function healthRoutes(readiness: Readiness) {
+/** Waits before an answer, where the address asks too fast. */
+export type BeforeProbe = (request: Request) => Promise<void> | undefined;
+
+export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = () => undefined) {
   return new Elysia()
     .get(
       "/livez",
-      () => Response.json({ status: "live" }),
+      async ({ request }) => {
+        await beforeProbe(request);
+        return Response.json({ status: "live" });
+      },
       documented({
         tag: "Health",
         isOpen: true,
@@ -25,7 +31,8 @@ export function healthRoutes(readiness: Readiness) {
     )
     .get(
       "/readyz",
-      async () => {
+      async ({ request }) => {
+        await beforeProbe(request);
         const reason = await readiness();
         return reason ? problem(reason, { detail: DETAILS[reason] }) : Response.json({ status: "ready" });
       },

@@ -9,20 +9,13 @@ import type { Log } from "../log.ts";
 import { problem } from "../problem.ts";
 import type { PageFile } from "./build-pages.ts";
 import { OPEN, Unrouted } from "./gate.ts";
+import { answerReady, makeReady, type ReadyFile } from "./ready-file.ts";
 
 const BUILDER = join(import.meta.dir, "build-pages.ts");
 
 // A page may ask this server, and nobody else. Its pictures may also be data: URLs, as a QR code that the server drew.
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/** A file as it is sent, squeezed once. */
-interface ReadyFile {
-  readonly plain: string;
-  readonly gzipped: Uint8Array<ArrayBuffer>;
-  readonly tag: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** By the name of the page, or of the asset. */
 interface Site {
@@ -64,23 +57,17 @@ function answerFile(file: ReadyFile | undefined, request: Request): Response {
     const detail = "No page has a file of this name; after an update, load the page again.";
     throw new Unrouted(problem("route_unknown", { detail }));
   }
-  const { headers } = file;
-  if (request.headers.get("if-none-match")?.includes(file.tag)) {
-    return new Response(null, { status: 304, headers });
-  }
-  // Who forbids it with `q=0` gets it plain.
-  if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get("accept-encoding") ?? "")) {
-    return new Response(file.plain, { headers });
-  }
-  return new Response(file.gzipped, { headers: { ...headers, "Content-Encoding": "gzip" } });
+  return answerReady(file, request);
 }
 
 async function buildSite(names: readonly string[], log: Log): Promise<Site> {
   const begunAt = performance.now();
   const files = await runBuilder(names);
-  const readyFiles = (kind: PageFile["kind"]): ReadonlyMap<string, ReadyFile> =>
-    new Map(files.filter((file) => file.kind === kind).map((file) => [file.name, makeReady(file)]));
-  const site = { pages: readyFiles("page"), assets: readyFiles("asset") };
+  const makeKind = async (kind: PageFile["kind"]): Promise<ReadonlyMap<string, ReadyFile>> => {
+    const wanted = files.filter((file) => file.kind === kind);
+    return new Map(await Promise.all(wanted.map(async (file) => [file.name, await makePage(file)] as const)));
+  };
+  const site = { pages: await makeKind("page"), assets: await makeKind("asset") };
   log.debug({ pages: names, ms: Math.round(performance.now() - begunAt) }, "pages built");
   return site;
 }
@@ -104,22 +91,13 @@ async function runBuilder(names: readonly string[]): Promise<PageFile[]> {
   return JSON.parse(output) as PageFile[];
 }
 
-function makeReady({ kind, type, text }: PageFile): ReadyFile {
-  // Weak: it stands for the plain and for the squeezed bytes.
-  const tag = `W/"${Bun.hash(text).toString(36)}"`;
-  return {
-    plain: text,
-    gzipped: Bun.gzipSync(text, { level: 9 }),
-    tag,
-    headers: {
-      "Content-Type": type,
-      "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-      "X-Content-Type-Options": "nosniff",
-      "Referrer-Policy": "no-referrer",
-      // An asset's name changes with its content; a page must always name the newest.
-      "Cache-Control": kind === "asset" ? "public, max-age=31536000, immutable" : "no-cache",
-      ETag: tag,
-      Vary: "Accept-Encoding",
-    },
-  };
+function makePage({ kind, type, text }: PageFile): Promise<ReadyFile> {
+  return makeReady(text, {
+    "Content-Type": type,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    // An asset's name changes with its content; a page must always name the newest.
+    "Cache-Control": kind === "asset" ? "public, max-age=31536000, immutable" : "no-cache",
+  });
 }

@@ -1,7 +1,12 @@
 /** Owns the summary of refused requests. Always holds: a flood is one line a minute in the log, and its memory is bounded. */
 import type { Log } from "../log.ts";
 
-export type RefusalReason = "too_many_orders" | "too_many_held" | "too_many_for_order" | "room_full";
+export type RefusalReason =
+  | "too_many_requests"
+  | "too_many_orders"
+  | "too_many_held"
+  | "too_many_for_order"
+  | "room_full";
 
 const SUMMARY_EVERY_MS = 60_000;
 const MOST_ADDRESSES = 10_000;

@@ -64,8 +64,20 @@ export type Menu = ReturnType<typeof createMenu>;
 export function createMenu({ run }: Pick<ShopRedis, "run">) {
   const readMenu = loadScript("read-menu");
   const [putCoffee, removeCoffee] = [loadScript("put-coffee"), loadScript("remove-coffee")];
+  let changes = 0;
+  /** Counts a change once it is made; also one whose reply was lost, for it may be. */
+  const counted = async (change: Promise<unknown>): Promise<unknown> => {
+    try {
+      return await change;
+    } finally {
+      changes += 1;
+    }
+  };
 
   return {
+    /** How often it was changed here: what was read before is of the past. Other replicas change it too. */
+    changes: (): number => changes,
+
     /** Everything on the menu, cheapest first. A shop whose menu was never changed offers what `redis/shop.lua` says. */
     list: async (): Promise<Coffee[]> => {
       const coffees = asList(await run(readMenu, [])).map(readCoffee);
@@ -74,10 +86,10 @@ export function createMenu({ run }: Pick<ShopRedis, "run">) {
 
     /** Puts a coffee on the menu, or changes it. `full`: there are too many already. */
     put: async (id: string, draft: CoffeeDraft): Promise<PutOutcome> =>
-      asText(await run(putCoffee, [id, JSON.stringify(draft), MOST_COFFEES])) as PutOutcome,
+      asText(await counted(run(putCoffee, [id, JSON.stringify(draft), MOST_COFFEES]))) as PutOutcome,
 
     /** Takes it off; false where it was not there. */
-    remove: async (id: string): Promise<boolean> => asInteger(await run(removeCoffee, [id])) === 1,
+    remove: async (id: string): Promise<boolean> => asInteger(await counted(run(removeCoffee, [id]))) === 1,
   };
 }
 

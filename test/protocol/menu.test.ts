@@ -93,7 +93,7 @@ test("a new shop's menu: seven coffees, cheapest first, milk to choose in four o
 test("a coffee that is put on the menu can be ordered at once, on every replica; taken off, it can't", async () => {
   {
     await using _ = await addCoffee("chai");
-    expect((await readMenu(other)).map(({ id }) => id)).toContain("chai");
+    expect((await readMenu(server)).map(({ id }) => id)).toContain("chai");
     const { order_id } = await place(other, { item: "chai" });
     expectOrder(await tell(server, "cancel", order_id), { item: "chai", price: 350 });
   }
