@@ -31,22 +31,22 @@ async function run(...parts: readonly string[]): Promise<{ lastLine: string; exi
   return { lastLine: output.trimEnd().split("\n").at(-1) ?? "", exitCode: await child.exited };
 }
 
-/** A test that notes when it begins and ends, and lasts a while between. */
-const noting = (name: string): string => `
-  import { appendFileSync } from "node:fs";
+/** A test that notes when it begins and ends; in between it waits until `others` have begun, too. */
+const noting = (name: string, others: readonly string[]): string => `
+  import { appendFileSync, readFileSync } from "node:fs";
   test("notes", async () => {
     appendFileSync("notes", "${name} begins\\n");
-    await Bun.sleep(300);
+    const begun = (other) => readFileSync("notes", "utf8").includes(other + " begins");
+    while (!${JSON.stringify(others)}.every(begun)) await Bun.sleep(5);
     appendFileSync("notes", "${name} ends\\n");
   });`;
 
 test("files run side by side, and quiet ones alone after them", async () => {
-  for (const name of ["a", "b"]) write(`${name}.test.ts`, noting(name));
-  for (const name of ["c", "d"]) write(`${name}.quiet.test.ts`, noting(name));
+  for (const name of ["a", "b"]) write(`${name}.test.ts`, noting(name, ["a", "b"]));
+  for (const name of ["c", "d"]) write(`${name}.quiet.test.ts`, noting(name, []));
   expect(await run()).toEqual({ lastLine: "4 passed, 0 failed", exitCode: 0 });
   const notes = readFileSync(join(folder, "notes"), "utf8").trimEnd().split("\n");
-  expect(notes.slice(0, 2).toSorted()).toEqual(["a begins", "b begins"]);
-  expect(notes.slice(2, 4).toSorted()).toEqual(["a ends", "b ends"]);
+  expect(notes.slice(0, 4).toSorted()).toEqual(["a begins", "a ends", "b begins", "b ends"]);
   expect(notes.slice(4)).toEqual(["c begins", "c ends", "d begins", "d ends"]);
 });
 
