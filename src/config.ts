@@ -11,6 +11,7 @@ import { readNumbers } from "./numeric.ts";
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
 
 FormatRegistry.Set("proxy-header", (text) => PROXY_HEADERS.some((header) => header === text.toLowerCase()));
+FormatRegistry.Set("origin-list", (text) => splitList(text).every(isOrigin));
 FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
@@ -32,6 +33,11 @@ const Environment = Type.Object({
   PUBLIC_URL: optional(
     Type.String({ pattern: "^https?://[^/?#\\s]+/?$", description: "https://… or http://…, without a path" }),
   ),
+  ALLOWED_ORIGINS: Type.String({
+    format: "origin-list",
+    default: "",
+    description: "origins such as https://coffee.example.org, without a path, separated by commas",
+  }),
   STAFF_TOKEN: optional(
     Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
   ),
@@ -103,6 +109,7 @@ function configFrom(env: Environment) {
     customerHost: env.CUSTOMER_HOST,
     baristaHost: env.BARISTA_HOST ?? (env.STAFF_TOKEN ? "0.0.0.0" : "127.0.0.1"),
     publicUrl: env.PUBLIC_URL,
+    allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     staffToken: env.STAFF_TOKEN,
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,
@@ -137,6 +144,11 @@ function faultsIn(values: unknown): string[] {
 
 function splitList(text: string): string[] {
   return text.split(",").flatMap((part) => part.trim() || []);
+}
+
+/** Whether it is an origin as browsers spell it: they send it so, and it is compared as text. */
+function isOrigin(text: string): boolean {
+  return /^https?:[^*]*$/.test(text) && URL.parse(text)?.origin === text;
 }
 
 function isNetwork(text: string): boolean {

@@ -79,6 +79,8 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     readiness,
     isClosing,
     heartbeatSeconds: config.heartbeatSeconds,
+    allowedOrigins: config.allowedOrigins,
+    publicUrl: config.publicUrl,
     log,
   });
   const baristas = createBaristaApp({

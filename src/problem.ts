@@ -16,7 +16,11 @@ const PROBLEMS = {
   malformed_target: kind(400, "Malformed target", "Send the path alone, without a # in it: %23 spells one."),
   unauthorized: kind(401, "Not authorized", "Send Authorization: Bearer with the staff token."),
   code_required: kind(403, "A code is needed", "Send the `code` from the board."),
-  cross_site: kind(403, "Not from another site", "Another site sent this request: open the baristas' page itself."),
+  cross_site: kind(
+    403,
+    "Not from another site",
+    "A page of another site sent this request: use the server's own page.",
+  ),
   coffee_unknown: kind(404, "No such coffee", "There is no such coffee on the menu (GET /coffees)."),
   order_unknown: kind(404, "No such order", "There is no order with this id, or it is no longer kept."),
   queue_empty: kind(404, "No order to start", "No order waits: ask again, or use ?wait=20."),

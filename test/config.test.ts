@@ -26,6 +26,7 @@ const DEFAULTS = {
   customerHost: "0.0.0.0",
   baristaHost: "127.0.0.1",
   publicUrl: undefined,
+  allowedOrigins: [],
   staffToken: undefined,
   redisUrl: undefined,
   dataDir: ".data",
@@ -140,6 +141,28 @@ test("the proxy's header is one of two, in any case", () => {
   for (const name of ["X-Real-IP", "X-Forwarded-For,Forwarded", "Host"]) {
     expect(faultsOf({ PROXY_HEADER: name })).toEqual([
       `PROXY_HEADER: must be X-Forwarded-For or Forwarded, not ${JSON.stringify(name)}`,
+    ]);
+  }
+});
+
+test("allowed origins are spelled as browsers send them", () => {
+  const origins = ["https://coffee.test", "http://localhost:5173", "http://[::1]:3000"];
+  expect(readConfig({ ALLOWED_ORIGINS: origins.join(", ") }).allowedOrigins).toEqual(origins);
+  for (const wrong of [
+    "*",
+    "null",
+    "coffee.test",
+    "https://coffee.test/",
+    "https://coffee.test/shop",
+    "https://Coffee.test",
+    "https://coffee.test:443",
+    "https://u@coffee.test",
+    "ftp://coffee.test",
+    "https://*.coffee.test",
+    "https://coffee.test https://tea.test",
+  ]) {
+    expect(faultsOf({ ALLOWED_ORIGINS: `http://localhost:5173,${wrong}` })).toEqual([
+      `ALLOWED_ORIGINS: must be origins such as https://coffee.example.org, without a path, separated by commas, not "http://localhost:5173,${wrong}"`,
     ]);
   }
 });

@@ -21,7 +21,7 @@ import { eventRoutes } from "./events.ts";
 import { orderRoutes } from "./orders.ts";
 import { queueRoutes } from "./queue.ts";
 import { shopRoutes } from "./shop.ts";
-import { createTokenCheck, refuseOtherSites } from "./token.ts";
+import { createSiteRefusal, createTokenCheck } from "./token.ts";
 
 export interface BaristaDependencies {
   readonly orders: Orders;
@@ -52,7 +52,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
   const findServer: FindServer = () => app.server;
   const addressOf = (request: Request): string =>
     dependencies.addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
-  const gate = staffToken === undefined ? refuseOtherSites : createTokenCheck(staffToken, addressOf);
+  const gate = staffToken === undefined ? createSiteRefusal() : createTokenCheck(staffToken, addressOf);
   const app = createApp(log, { gate });
   return app
     .use(

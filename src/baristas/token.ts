@@ -6,17 +6,17 @@
  * - The right token passes, whatever came from its address before.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Check } from "../http/edge.ts";
+import { isFromOtherSite } from "../http/sites.ts";
 import { Attempts } from "../limits/attempts.ts";
 import { problem } from "../problem.ts";
+import { remember } from "../remember.ts";
 
 /**
  * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. Wrong tokens from an address that sent too
  * many get 429 instead; staff behind the same address are none the worse for it.
  */
-export function createTokenCheck(
-  staffToken: string,
-  addressOf: (request: Request) => string,
-): (request: Request) => Response | undefined {
+export function createTokenCheck(staffToken: string, addressOf: (request: Request) => string): Check {
   const wanted = digest(staffToken);
   const attempts = new Attempts();
   return (request) => {
@@ -52,21 +52,23 @@ function digest(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }
 
-/** Names that no other site can have: addresses, names without a dot, and those that mean this machine everywhere. */
-const NEAR_HOST = /^(\[[^\]]*\]|[\d.]+|[^.:]+|[^:]+\.localhost)(:\d+)?$/i;
+/** Names that mean this machine alone, in every browser. */
+const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+const MOST_HOSTS = 1000;
 
 /**
- * Without a token, the port is open to this machine: also to pages of other sites in its browsers. Browsers tell where a request
- * comes from; what comes from another site is refused. So is what asks by another site's name: it may have been made to mean this
- * machine, and then its pages count as ours (DNS rebinding).
+ * Makes the check for a port without a token, which is open to this machine: also to pages of other sites in its browsers. What such
+ * a page sends is refused. So is what asks by another name than this machine's: it may have been made to mean it, and then the pages
+ * under it count as ours (DNS rebinding); and browsers take 0.0.0.0 and mapped addresses for sites of their own.
  */
-export function refuseOtherSites(request: Request): Response | undefined {
-  const { headers } = request;
-  const isElsewhere = headers.get("sec-fetch-site") === "cross-site";
-  const isNear = NEAR_HOST.test(headers.get("host") ?? "localhost");
-  if (isNear && !isElsewhere) return undefined;
-  const detail = isNear
-    ? "Another site sent this request: open the baristas' page itself."
-    : "Without a staff token this port answers to localhost only: use that name, or set STAFF_TOKEN.";
-  return problem("cross_site", { detail });
+export function createSiteRefusal(): Check {
+  const isLoopback = remember((host) => LOOPBACK_HOST.test(host), MOST_HOSTS);
+  return (request) => {
+    if (!isLoopback(request.headers.get("host") ?? "")) {
+      const detail =
+        "Without a staff token this port answers to localhost, 127.0.0.1 and [::1] only: use one of these, or set STAFF_TOKEN.";
+      return problem("cross_site", { detail });
+    }
+    return isFromOtherSite(request) ? problem("cross_site") : undefined;
+  };
 }

@@ -7,6 +7,7 @@ import type { Refusals } from "../limits/refusals.ts";
 import { createApp } from "../http/app.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
+import { createSharing, createSiteCheck } from "../http/sites.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
 import type { Orders } from "../orders/verbs.ts";
@@ -43,15 +44,25 @@ export interface CustomerDependencies {
   /** Whether the server is stopping: nothing new begins. */
   readonly isClosing: () => boolean;
   readonly heartbeatSeconds: number;
+  /** Other origins whose pages may order here. */
+  readonly allowedOrigins: readonly string[];
+  /** PUBLIC_URL: this port's own origin, as customers see it. */
+  readonly publicUrl: string | undefined;
   readonly log: Log;
 }
 
 export function createCustomerApp(dependencies: CustomerDependencies) {
+  const { allowedOrigins, publicUrl } = dependencies;
   const clientOf = rememberLast((request) =>
     dependencies.addressOf({ peer: app.server?.requestIP(request)?.address ?? "", headers: request.headers }),
   );
   const { slowDown, beforeProbe } = keepPace(dependencies, clientOf);
-  const app = createApp(dependencies.log, { slowDown });
+  const own = URL.parse(publicUrl ?? "")?.origin;
+  const app = createApp(dependencies.log, {
+    slowDown,
+    admit: createSiteCheck(new Set(own ? [own, ...allowedOrigins] : allowedOrigins)),
+    sharing: allowedOrigins.length > 0 ? createSharing(new Set(allowedOrigins)) : undefined,
+  });
   return app
     .use(
       swaggerRoutes({

@@ -144,6 +144,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
           303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
         },
         problems: [
+          "cross_site",
           "malformed_json",
           "body_too_large",
           "not_json",
@@ -231,6 +232,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
             },
           },
           problems: [
+            "cross_site",
             "malformed_json",
             "order_unknown",
             "order_conflict",

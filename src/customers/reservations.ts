@@ -63,7 +63,14 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
             headers: { Location: "where the order is" },
           },
         },
-        problems: [...INPUT_PROBLEMS, ...SHOP_PROBLEMS, "idempotency_mismatch", "too_many_orders", "closing"],
+        problems: [
+          "cross_site",
+          ...INPUT_PROBLEMS,
+          ...SHOP_PROBLEMS,
+          "idempotency_mismatch",
+          "too_many_orders",
+          "closing",
+        ],
       }),
     )
     .put(
@@ -82,7 +89,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
           summary: "Choose the drink of a reservation",
           body: { schema: Completion, required: false },
           answers: { 200: { description: "The order is queued.", schema: Order, example: QUEUED_EXAMPLE } },
-          problems: [...INPUT_PROBLEMS, "order_unknown", "order_conflict"],
+          problems: ["cross_site", ...INPUT_PROBLEMS, "order_unknown", "order_conflict"],
         }),
       },
     );

@@ -16,6 +16,7 @@ import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { faultsOf } from "./input.ts";
+import type { Sharing } from "./sites.ts";
 
 /** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
 export const IDLE_SECONDS = 10;
@@ -30,39 +31,55 @@ interface AppOptions {
   readonly slowDown?: (request: Request) => Promise<Response> | undefined;
   /** Asked before every route but the open ones (gate.ts), and where there is no route. Absent: all are open. */
   readonly gate?: Check;
+  /** Asked of every request, before a route is looked for. */
+  readonly admit?: Check;
+  /** Absent: no other origin's page may read what is answered here. */
+  readonly sharing?: Sharing | undefined;
 }
 
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
-export function createApp(log: Log, { slowDown, gate }: AppOptions = {}) {
+export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptions = {}) {
   const checkTarget = createTargetCheck();
   const answerError = createErrorAnswer(log);
   const logAnswer = (request: Request, { status }: Response): void =>
     log.debug({ method: request.method, path: pathOf(request), status }, "request");
-  const logRefusal = (request: Request, refusal: Response | Promise<Response>): void => {
-    if (refusal instanceof Response) logAnswer(request, refusal);
-    else void refusal.then((answer) => logAnswer(request, answer));
+  /** For what no handler answered. */
+  const finish = (request: Request, answer: Response): Response => {
+    sharing?.share(request, answer);
+    logAnswer(request, answer);
+    return answer;
+  };
+  /** What a request is answered before a route is looked for; undefined lets it go on. */
+  const answerEarly = (request: Request): Response | Promise<Response> | undefined => {
+    const slowed = slowDown?.(request);
+    if (slowed) return slowed.then((answer) => finish(request, answer));
+    const answer = checkTarget(request) ?? sharing?.answerPreflight(request) ?? admit?.(request);
+    return answer && finish(request, answer);
   };
 
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
     // Elysia waits for a hook whose text has a call behind its return, or its arrow: these have none.
     .onRequest(({ request }) => {
-      const refusal = slowDown?.(request) ?? checkTarget(request);
-      if (refusal) logRefusal(request, refusal);
-      return refusal;
+      const answer = answerEarly(request);
+      return answer;
     })
     .onError(({ error, code, request, path }) => {
       const isUnrouted = code === "NOT_FOUND" || error instanceof Unrouted;
       const refusal = isUnrouted ? gate?.(request) : undefined;
       const unknown = (): Response => answerUnrouted(app.routes, request.method, path);
       const answer = refusal ?? (code === "NOT_FOUND" ? unknown() : answerFault(error, request, answerError));
-      logAnswer(request, answer);
-      return answer;
+      return finish(request, answer);
     });
   if (gate) {
     const pass = createGate(gate, () => app.routes);
     // The first hook that knows the route that was matched; params, query and body are validated after it.
     app.onTransform({ as: "global" }, ({ request, route }) => {
       pass(request, route);
+    });
+  }
+  if (sharing) {
+    app.onAfterHandle({ as: "global" }, ({ request, responseValue }) => {
+      if (responseValue instanceof Response) sharing.share(request, responseValue);
     });
   }
   if (log.isLevelEnabled("debug")) {

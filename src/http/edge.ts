@@ -7,6 +7,7 @@
  * - The hosts remembered are bounded.
  */
 import { problem } from "../problem.ts";
+import { remember } from "../remember.ts";
 
 const MOST_HOSTS = 1000;
 const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
@@ -19,7 +20,7 @@ export type Check = (request: Request) => Response | undefined;
  * missing or no host; it never lets a `#` begin a fragment. Of an absolute target it takes the path alone, and the host from Host.
  */
 export function createTargetCheck(): Check {
-  const startOf = rememberStarts();
+  const startOf = remember(startOfUrls, MOST_HOSTS);
   return (request) => {
     const { url, method } = request;
     const host = request.headers.get("host");
@@ -30,16 +31,7 @@ export function createTargetCheck(): Check {
   };
 }
 
-/** Makes the function that knows how the URLs of a Host begin: `http://host:port/`; undefined for what is no host. */
-function rememberStarts(): (host: string) => string | undefined {
-  const starts = new Map<string, string | undefined>();
-  return (host) => {
-    if (starts.has(host)) return starts.get(host);
-    // Real shops have few names: only a flood of made-up ones comes here.
-    if (starts.size >= MOST_HOSTS) starts.clear();
-    const parsed = HOST.test(host) ? URL.parse(`http://${host}/`) : null;
-    const start = parsed?.href;
-    starts.set(host, start);
-    return start;
-  };
+/** How the URLs of a Host begin, `http://host:port/`; undefined for what is no host. */
+function startOfUrls(host: string): string | undefined {
+  return HOST.test(host) ? URL.parse(`http://${host}/`)?.href : undefined;
 }

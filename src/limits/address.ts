@@ -7,6 +7,7 @@
  * - What is remembered is bounded.
  */
 import ipaddr from "ipaddr.js";
+import { remember } from "../remember.ts";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
@@ -31,9 +32,7 @@ const MAPPED_BITS = 96;
 /** Longer chains of proxies are nobody's: the rest is not read. */
 const MOST_HOPS = 32;
 
-/** Requests come from the same few addresses: what was read once is remembered, all of it forgotten when it is too much. */
 const MOST_REMEMBERED = 10_000;
-const LONGEST_REMEMBERED = 256;
 
 /**
  * Makes the function that reads a request's address: an IPv4 address, or the /64 of an IPv6 one.
@@ -41,17 +40,13 @@ const LONGEST_REMEMBERED = 256;
  */
 export function createAddressReader({ trustedProxies, proxyHeader }: Trust): (hops: Hops) => string {
   const read = createReader(trustedProxies.map(parseNetwork), proxyHeader);
-  const remembered = new Map<string, string>();
+  const recall = remember((asked) => {
+    const [peer = ""] = asked.split(" ", 1);
+    return read(peer, asked.slice(peer.length + 1));
+  }, MOST_REMEMBERED);
   return ({ peer, headers }) => {
     const written = trustedProxies.length > 0 ? (headers.get(proxyHeader) ?? "") : "";
-    const asked = `${peer} ${written}`;
-    const known = remembered.get(asked);
-    if (known !== undefined) return known;
-    const address = read(peer, written);
-    if (asked.length > LONGEST_REMEMBERED) return address;
-    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-    remembered.set(asked, address);
-    return address;
+    return recall(`${peer} ${written}`);
   };
 }
 

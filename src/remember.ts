@@ -1,0 +1,23 @@
+/**
+ * Owns the remembering of what was worked out from a text, such as a header that thousands of requests share.
+ *
+ * **Invariants**
+ * - What is remembered is bounded, in number and in length: a flood of made-up texts is worked out anew each time.
+ */
+
+/** Longer texts are nothing that comes often. */
+const LONGEST = 256;
+
+/** Makes a function that answers as `read` does, and does not read the same text again. Beyond `most` texts it begins anew. */
+export function remember<Result>(read: (text: string) => Result, most: number): (text: string) => Result {
+  const known = new Map<string, { readonly result: Result }>();
+  return (text) => {
+    const found = known.get(text);
+    if (found) return found.result;
+    const result = read(text);
+    if (text.length > LONGEST) return result;
+    if (known.size >= most) known.clear();
+    known.set(text, { result });
+    return result;
+  };
+}
