@@ -167,10 +167,19 @@ describe("what no HTTP library would send", () => {
     for (const host of ["app", "a", "app:8000", "[::1]", "LOCALHOST"]) {
       expect(await exchange(server[port], `GET /livez HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toStartWith("HTTP/1.1 200 ");
     }
-    const path = port === "customers" ? `/order/${NO_ORDER}` : "/start/";
-    const got = await exchange(server[port], `GET ${path} HTTP/1.1\r\nHost: app\r\n\r\n`);
-    expect(got).toStartWith("HTTP/1.1 404 ");
-    expect(got).toContain(port === "customers" ? "order_unknown" : "queue_empty");
+  });
+
+  test("such a host hides no part of the path", async () => {
+    const seen = await exchange(server.customers, `GET /order/${NO_ORDER} HTTP/1.1\r\nHost: app\r\n\r\n`);
+    expect(seen).toStartWith("HTTP/1.1 404 ");
+    expect(seen).toContain("order_unknown");
+    // Without a token the baristas' port answers to this machine's names only.
+    const guarded = await startServer({ STAFF_TOKEN: "hush-hush-42", BARISTA_HOST: "127.0.0.1" });
+    const head = "Host: app\r\nAuthorization: Bearer hush-hush-42";
+    const started = await exchange(guarded.baristas, `GET /start/ HTTP/1.1\r\n${head}\r\n\r\n`);
+    expect(started).toStartWith("HTTP/1.1 404 ");
+    expect(started).toContain("queue_empty");
+    await guarded.stop();
   });
 
   test.each(ports)("%s: HTTP/1.0 without a host is served to health checks, and to nobody else", async (port) => {
@@ -188,6 +197,45 @@ describe("what no HTTP library would send", () => {
     }
     expect((await ask(`${server[port]}/livez`)).status).toBe(200);
   });
+
+  test.each(ports)(
+    "%s: what is not HTTP gets a bare status, as docs/protocol.md lists, and what is gets a problem",
+    async (port) => {
+      const bare = [
+        ["GET /livez HTTP/1.1\r\n\r\n", 400],
+        ["GET livez HTTP/1.1\r\nHost: app\r\n\r\n", 400],
+        ["GET * HTTP/1.1\r\nHost: app\r\n\r\n", 400],
+        ["GET ftp://app/livez HTTP/1.1\r\nHost: app\r\n\r\n", 400],
+        ["GET  /livez HTTP/1.1\r\nHost: app\r\n\r\n", 400],
+        ["POST /order/ HTTP/1.1\r\nHost: app\r\nContent-Length: two\r\n\r\n", 400],
+        ["POST /order/ HTTP/1.1\r\nHost: app\r\nContent-Length: 200000000\r\n\r\n", 413],
+        [`GET /livez HTTP/1.1\r\nHost: app\r\nX: ${"k".repeat(20_000)}\r\n\r\n`, 431],
+        ["GET /livez HTTP/2.0\r\nHost: app\r\n\r\n", 505],
+        ["GET /li vez HTTP/1.1\r\nHost: app\r\n\r\n", 505],
+      ] as const;
+      for (const [bytes, status] of bare) {
+        const got = await openWire(server[port], bytes).closed;
+        expect(got).toStartWith(`HTTP/1.1 ${status} `);
+        expect(got).toEndWith("\r\n\r\n");
+      }
+      expect(await openWire(server[port], "BREW /livez HTTP/1.1\r\nHost: app\r\n\r\n").closed).toBe("");
+      const refused = [
+        "GET /nowhere HTTP/1.1\r\nHost: app\r\n",
+        "GET /livez# HTTP/1.1\r\nHost: app\r\n",
+        "GET /livez HTTP/1.1\r\nHost:\r\n",
+        "TRACE /livez HTTP/1.1\r\nHost: app\r\n",
+        "CONNECT app:80 HTTP/1.1\r\nHost: app\r\n",
+        "PROPFIND /livez HTTP/1.1\r\nHost: app\r\n",
+        "GET /order/%zz HTTP/1.1\r\nHost: app\r\n",
+        "GET /order/%00 HTTP/1.1\r\nHost: app\r\n",
+      ];
+      for (const head of refused) {
+        const got = await openWire(server[port], `${head}Connection: close\r\n\r\n`).closed;
+        expect(got).toMatch(/^HTTP\/1\.1 4\d\d /);
+        expect(got).toContain("Content-Type: application/problem+json\r\n");
+      }
+    },
+  );
 
   test("contradicting or broken lengths are refused, and queue nothing", async () => {
     const head = "POST /order/ HTTP/1.1\r\nHost: app\r\nPrefer: respond-async\r\n";
