@@ -90,6 +90,7 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
     .get("/order/:id", async ({ params: { id } }) => answerFound(await orders.find(id.toLowerCase())), {
       params: OrderParams,
       ...documented({
+        params: OrderParams,
         tag: "Search",
         summary: "Look at an order",
         answers: { 200: { description: "The order as it is now.", schema: Order } },

@@ -134,6 +134,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       {
         params: CoffeeParams,
         ...documented({
+          params: CoffeeParams,
           tag: "Shop",
           summary: "Put a coffee on the menu, or change it",
           description: "In force for every order that is placed from now on; orders placed before keep their price.",
@@ -155,6 +156,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       {
         params: CoffeeParams,
         ...documented({
+          params: CoffeeParams,
           tag: "Shop",
           summary: "Take a coffee off the menu",
           answers: { 204: { description: "It is off the menu." } },

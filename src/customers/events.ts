@@ -84,6 +84,7 @@ export function eventRoutes(
     {
       params: OrderParams,
       ...documentedEvents({
+        params: OrderParams,
         tag: "Orders",
         summary: "Listen to an order",
         description:

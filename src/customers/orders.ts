@@ -194,6 +194,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
       {
         params: OrderParams,
         ...documented({
+          params: OrderParams,
           query: WaitQuery,
           tag: "Orders",
           summary: "Look at an order, or wait for it",
@@ -221,6 +222,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
       {
         params: OrderParams,
         ...documented({
+          params: OrderParams,
           tag: "Orders",
           summary: "Cancel an order while it is queued or reserved",
           body: { schema: Cancellation, required: true },

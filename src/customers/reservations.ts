@@ -85,6 +85,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
       {
         params: OrderParams,
         ...documented({
+          params: OrderParams,
           tag: "Orders",
           summary: "Choose the drink of a reservation",
           body: { schema: Completion, required: false },

@@ -1,5 +1,5 @@
 /** Owns how routes are described in the OpenAPI document. Always holds: every status that a route can answer is there, with an example. */
-import type { TObject, TSchema } from "@sinclair/typebox";
+import { Type, type TObject, type TSchema } from "@sinclair/typebox";
 import type { DocumentDecoration } from "elysia";
 import { exampleOf, type ProblemName } from "../problem.ts";
 import { OPEN } from "./gate.ts";
@@ -23,6 +23,8 @@ export interface Documentation {
   readonly description?: string;
   readonly body?: { readonly schema: TSchema; readonly required: boolean };
   readonly headers?: readonly HeaderParameter[];
+  /** Of the path. */
+  readonly params?: TObject;
   readonly query?: TObject;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly problems?: readonly ProblemName[];
@@ -35,13 +37,14 @@ const PROBLEM_TYPE = "application/problem+json";
 /** What any route answers to a request that does not say plainly where it goes. */
 const EDGE_PROBLEMS = ["malformed_host", "malformed_target"] as const satisfies readonly ProblemName[];
 
-/** A route's options, with its description. Path parameters are described by their own schemas. */
+/** A route's options, with its description. */
 export function documented({
   tag,
   summary,
   description,
   body,
   headers = [],
+  params,
   query,
   answers,
   problems = [],
@@ -51,7 +54,7 @@ export function documented({
     tags: [tag],
     summary,
     description: description ?? summary,
-    parameters: [...queryParameters(query), ...headers.map(headerParameter)],
+    parameters: [...describeFields("path", params), ...describeFields("query", query), ...headers.map(headerParameter)],
     ...(body ? { requestBody: requestBody(body) } : undefined),
     ...(isOpen ? OPEN : undefined),
     responses: {
@@ -67,11 +70,11 @@ function headerParameter({ name, description }: HeaderParameter) {
   return { name, in: "header" as const, required: false, description, schema: { type: "string" as const } };
 }
 
-function queryParameters(query: TObject | undefined) {
-  return Object.entries(query?.properties ?? {}).map(([name, schema]) => ({
+function describeFields(where: "path" | "query", fields: TObject | undefined) {
+  return Object.entries(fields?.properties ?? {}).map(([name, schema]) => ({
     name,
-    in: "query" as const,
-    required: query?.required?.includes(name) ?? false,
+    in: where,
+    required: fields?.required?.includes(name) ?? false,
     description: schema.description ?? name,
     schema,
   }));
@@ -105,14 +108,18 @@ function problemResponses(names: readonly ProblemName[]) {
   const entries = [...byStatus].map(([status, group]) => {
     const titles = group.map((name) => exampleOf(name).title);
     const examples = Object.fromEntries(group.map((name) => [name, { value: exampleOf(name) }]));
-    return [status, { description: titles.join("; "), content: { [PROBLEM_TYPE]: { examples } } }] as const;
+    const content = { [PROBLEM_TYPE]: { schema: problemSchema(status, group), examples } };
+    return [status, { description: titles.join("; "), ...PROBLEM_HEADERS[status], content }] as const;
   });
   return Object.fromEntries(entries);
 }
 
 interface DescribedResponse {
   readonly description: string;
-  readonly content?: Readonly<Record<string, { readonly examples?: Readonly<Record<string, unknown>> }>>;
+  readonly headers?: Readonly<Record<string, object>>;
+  readonly content?: Readonly<
+    Record<string, { readonly schema?: TSchema; readonly examples?: Readonly<Record<string, unknown>> }>
+  >;
 }
 
 type DescribedResponses = Readonly<Record<string, DescribedResponse>>;
@@ -128,18 +135,59 @@ export function describeEverywhere({ paths, ...document }: Described, names: rea
   const described = mapValues(paths, (operations) =>
     mapValues(operations, ({ responses, ...operation }) => ({
       ...operation,
-      responses: { ...responses, ...mapValues(added, (more, status) => mergeResponses(responses[status], more)) },
+      responses: {
+        ...responses,
+        ...mapValues(added, (more, status) => mergeResponses(Number(status), responses[status], more)),
+      },
     })),
   );
   return { ...document, paths: described };
 }
 
 /** Problems of one status share a response here too. */
-function mergeResponses(own: DescribedResponse | undefined, more: DescribedResponse): DescribedResponse {
+function mergeResponses(
+  status: number,
+  own: DescribedResponse | undefined,
+  more: DescribedResponse,
+): DescribedResponse {
   if (!own) return more;
   const examples = { ...own.content?.[PROBLEM_TYPE]?.examples, ...more.content?.[PROBLEM_TYPE]?.examples };
-  return { description: `${own.description}; ${more.description}`, content: { [PROBLEM_TYPE]: { examples } } };
+  return {
+    description: `${own.description}; ${more.description}`,
+    headers: { ...own.headers, ...more.headers },
+    content: { [PROBLEM_TYPE]: { schema: problemSchema(status, Object.keys(examples)), examples } },
+  };
 }
+
+/** The body of a problem (RFC 9457). */
+function problemSchema(status: number, names: readonly string[]): TSchema {
+  return Type.Object(
+    {
+      type: Type.Union(names.map((name) => Type.Literal(`urn:longpour:problem:${name}`))),
+      title: Type.String(),
+      status: Type.Literal(status),
+      detail: Type.String({ description: "what to do" }),
+      errors: Type.Optional(
+        Type.Array(Type.Object({ field: Type.String(), detail: Type.String() }, { additionalProperties: false }), {
+          description: "each faulty field",
+        }),
+      ),
+      order_status: Type.Optional(Type.String({ description: "the state that the order is in" })),
+    },
+    { additionalProperties: false },
+  );
+}
+
+const headers = (name: string, description: string) => ({
+  headers: { [name]: { description, required: true, schema: { type: "string" as const } } },
+});
+
+/** What comes with every problem of a status. */
+const PROBLEM_HEADERS: Readonly<Record<number, ReturnType<typeof headers>>> = {
+  401: headers("WWW-Authenticate", "Bearer"),
+  429: headers("Retry-After", "seconds after which to ask again"),
+  503: headers("Retry-After", "seconds after which to ask again"),
+};
 
 function firstExample(schema: TSchema): unknown {
   return Array.isArray(schema.examples) ? (schema.examples[0] as unknown) : undefined;

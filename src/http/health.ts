@@ -1,4 +1,5 @@
 /** Owns the probes. Always holds: `/livez` needs nothing but the process; `/readyz` needs Redis, and turns 503 before the server stops. */
+import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { problem } from "../problem.ts";
 import { documented } from "./documented.ts";
@@ -10,6 +11,9 @@ const DETAILS = {
   redis_away: "Redis does not answer, or takes no orders now.",
   closing: "The server is stopping: ask another one.",
 } as const;
+
+const Live = Type.Object({ status: Type.Literal("live") });
+const Ready = Type.Object({ status: Type.Literal("ready") });
 
 /** Waits before an answer, where the address asks too fast. */
 export type BeforeProbe = (request: Request) => Promise<void> | undefined;
@@ -26,7 +30,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
         tag: "Health",
         isOpen: true,
         summary: "Does the process live?",
-        answers: { 200: { description: "It does.", example: { status: "live" } } },
+        answers: { 200: { description: "It does.", schema: Live, example: { status: "live" } } },
       }),
     )
     .get(
@@ -43,6 +47,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
         answers: {
           200: {
             description: "Redis answers and takes orders, and the server is not stopping.",
+            schema: Ready,
             example: { status: "ready" },
           },
         },
