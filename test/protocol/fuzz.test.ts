@@ -57,7 +57,9 @@ test("the judge finds each kind of fault, and passes what is right", async () =>
     judge({ ...asProblem, status: 429, body: JSON.stringify(spent), headers: new Map([["retry-after", "1"]]) }),
   ).toBeUndefined();
   expect(judge({ ...asProblem, status: 429, body: JSON.stringify(spent) })).toContain("Retry-After");
-  expect(judge({ ...asProblem, status: 404, body: JSON.stringify(unknown) })).toContain("404 is not described");
+  expect(judge({ ...asProblem, status: 410, body: JSON.stringify({ ...unknown, status: 410 }) })).toContain(
+    "410 is not described",
+  );
   expect(
     judge({
       ...asProblem,
