@@ -6,8 +6,8 @@
 -- ARGV[1]  how long a final order is kept, ms
 -- ARGV[…]  per order: order id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object),
 --          hash of the choice
--- Returns  per order {'completed', id, the order as JSON} | {'unknown'} | {'conflict', status, barista}
---          | {'refused', why, subject}: as place-order.lua says
+-- Returns  per order {'completed', id, the order as JSON} | {'unknown'} | {'damaged'}
+--          | {'conflict', status, barista} | {'refused', why, subject}: as place-order.lua says
 
 local retention_ms = tonumber(ARGV[1])
 
@@ -21,30 +21,31 @@ local function merge_details(before, now_said)
 end
 
 local function complete(id, queue, item, modifiers, details, choice)
-  local order = read_order(id)
+  local order, fault = read_order(id)
   if order and order.choice == choice then
     -- It may have been this run that queued it.
     write_gathered()
     return { 'completed', id, describe_order(id, order) }
   end
   if not order or order.status ~= 'reserved' then
-    return refuse(order)
+    return refuse(id, order, fault)
   end
-  if tonumber(redis.call('ZSCORE', key.reserved, id)) <= now_ms then
+  -- One that the index has lost is in time.
+  if (tonumber(redis.call('ZSCORE', key.reserved, id) or nil) or now_ms + 1) <= now_ms then
     cancel_order(id, order, 'customer_timeout', retention_ms)
-    return refuse(order)
+    return refuse(id, order)
   end
-  local fault, price = check_choice(item, modifiers)
-  if fault then
-    return fault
+  local refusal, price = check_choice(item, modifiers)
+  if refusal then
+    return refusal
   end
 
-  redis.call('ZREM', key.reserved, id)
-  redis.call('HDEL', key.order(id), 'details')
   local merged = merge_details(order.details, details)
   order.details = nil
   order.choice = choice
   enqueue_order(id, order, queue, item, price, merged)
+  redis.call('ZREM', key.reserved, id)
+  redis.call('HDEL', key.order(id), 'details')
   write_gathered()
   return { 'completed', id, describe_order(id, order) }
 end

@@ -6,9 +6,11 @@
 
 return each_item(1, 1, function(claim)
   local id = redis.call('HGET', key.claims, claim)
-  if not id then
+  local order = id and read_order(id)
+  if not order or order.status ~= 'brewing' or order.claim ~= claim then
+    redis.call('HDEL', key.claims, claim)
     return { 'empty' }
   end
-  release_order(id, read_order(id))
+  release_order(id, order)
   return { 'released', id }
 end)

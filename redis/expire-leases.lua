@@ -11,9 +11,11 @@ local next_ms, cancelled = -1, 0
 
 for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
   local offered = 0
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key.leases(queue), '-inf', now_ms)) do
-    local order = read_order(id)
-    if (tonumber(order.expiries) or 0) + 1 >= max_attempts then
+  for _, id in ipairs(try('ZRANGEBYSCORE', key.leases(queue), '-inf', now_ms) or {}) do
+    local order, fault = read_order(id)
+    if not order or order.status ~= 'brewing' or order.queue ~= queue then
+      drop_from(key.leases(queue), id, fault)
+    elseif (tonumber(order.expiries) or 0) + 1 >= max_attempts then
       cancel_order(id, order, 'barista_timeout', retention_ms)
       cancelled = cancelled + 1
     else
@@ -23,7 +25,7 @@ for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
   if offered > 0 then
     wake_baristas(queue, offered)
   end
-  local deadline_ms = redis.call('ZRANGEBYSCORE', key.leases(queue), '(' .. now_ms, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  local deadline_ms = (try('ZRANGEBYSCORE', key.leases(queue), '(' .. now_ms, '+inf', 'WITHSCORES', 'LIMIT', 0, 1) or {})[2]
   if deadline_ms and (next_ms < 0 or deadline_ms - now_ms < next_ms) then
     next_ms = deadline_ms - now_ms
   end

@@ -20,9 +20,8 @@ for _, id in ipairs(ids) do
 end
 
 for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
-  local consumers = redis.pcall('XINFO', 'CONSUMERS', key.queue(queue), 'baristas')
   -- Before the first start there is no group: nobody to forget.
-  for _, consumer in ipairs(consumers.err and {} or consumers) do
+  for _, consumer in ipairs(try('XINFO', 'CONSUMERS', key.queue(queue), 'baristas') or {}) do
     -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
     local name, pending, idle_ms = consumer[2], consumer[4], consumer[6]
     if pending == 0 and idle_ms > IDLE_MS then

@@ -46,20 +46,26 @@ local function place(id, queue, item, modifiers, details, customer_id, code, ide
     return refusal
   end
   local fault, price = check_choice(item, modifiers)
-  fault = fault or pay_with_code(code)
   if fault then
     return fault
   end
 
-  enqueue_order(id, {
+  check_queue(queue)
+  local order = {
     customer_id = customer_id ~= '' and customer_id or nil,
     once = idempotency_key ~= '' and idempotency_key or nil,
-  }, queue, item, price, details)
-  placed[id] = true
-  note_let_in(id, customer_id)
-  if customer_id ~= '' then
-    index_for_customer(id, customer_id, retention_ms)
+  }
+  refusal = let_in(id, order, retention_ms, function()
+    local unpaid = pay_with_code(code)
+    if unpaid then
+      return unpaid
+    end
+    enqueue_order(id, order, queue, item, price, details)
+  end)
+  if refusal then
+    return refusal
   end
+  placed[id] = true
   keep_once(id, idempotency_key, body_hash, retention_ms)
   return { 'placed', id }
 end

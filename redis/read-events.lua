@@ -56,9 +56,9 @@ local is_missing = is_before(after, first[1]) and was_cut()
 local entries = redis.call('XRANGE', key.events, '(' .. after, '+', 'COUNT', most)
 local reply = { newest[1], #entries > 0 and entries[#entries][1] or after, is_missing and 1 or 0 }
 for _, entry in ipairs(entries) do
-  -- As append_to_events writes them: type, order id, data, each after its name.
+  -- As append_to_events writes them: type, order id, data, each after its name. What is not of us is passed over.
   local fields = entry[2]
-  if fits(fields[2], fields[4]) then
+  if fields[1] == 'type' and fields[5] == 'data' and fits(fields[2], fields[4]) then
     reply[#reply + 1] = { entry[1], fields[2], fields[4], fields[6] }
   end
 end

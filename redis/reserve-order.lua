@@ -5,6 +5,7 @@
 -- ARGV[1]  how long an Idempotency-Key is remembered, and a customer's index after their last order, ms
 -- ARGV[…]  per order: order id, code, details (a JSON object), customer id, Idempotency-Key, hash of the body ('' where absent)
 -- Returns  per order {'reserved', id, the order as JSON} (asked again by its key: the first one, as it is now) | {'mismatch'}
+--          | {'damaged'}
 --          | {'refused', why, ''}: closed, full, too_many_open, code_wrong,
 --          code_used_up
 
@@ -16,14 +17,20 @@ local function reserve(id, code, details, customer_id, idempotency_key, body_has
     return before
   end
   local first_id = before and before[2] or id
-  local first = read_order(first_id)
+  local first, fault = read_order(first_id)
   if first then
     return { 'reserved', first_id, encode_order(first) }
   end
-  local refusal = refuse_at_door(customer_id) or spend_code(code)
+  if fault ~= NONE then
+    return refuse(first_id, first, fault)
+  end
+  local refusal = refuse_at_door(customer_id)
   if refusal then
     return refusal
   end
+  -- Fail where they hold a value of another type, before a drink is spent.
+  redis.call('ZCARD', key.reserved)
+  redis.call('ZCARD', key.orders)
 
   local order = {
     status = 'reserved',
@@ -34,12 +41,17 @@ local function reserve(id, code, details, customer_id, idempotency_key, body_has
     code = code,
     once = idempotency_key ~= '' and idempotency_key or nil,
   }
-  write_order(id, order, order)
-  redis.call('ZADD', key.reserved, now_ms + 1000 * setting('customer_timeout_seconds'), id)
-  redis.call('ZADD', key.orders, now_ms, id)
-  note_let_in(id, customer_id)
-  if customer_id ~= '' then
-    index_for_customer(id, customer_id, retention_ms)
+  refusal = let_in(id, order, retention_ms, function()
+    local unpaid = spend_code(code)
+    if unpaid then
+      return unpaid
+    end
+    write_order(id, order, order)
+    redis.call('ZADD', key.reserved, now_ms + 1000 * setting('customer_timeout_seconds'), id)
+    redis.call('ZADD', key.orders, now_ms, id)
+  end)
+  if refusal then
+    return refusal
   end
   keep_once(id, idempotency_key, body_hash, retention_ms)
   return { 'reserved', id, append_event(id, 'reserved', order) }

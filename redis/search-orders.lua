@@ -30,9 +30,15 @@ for at = 1, #candidates, 2 do
   if placed_at_ms >= before_ms then
     return page
   end
-  local matches = status == '' or redis.call('HGET', key.order(id), 'status') == status
-  local order = matches and read_order(id)
-  if order then
+  local order, fault
+  -- Without a status it may be damaged.
+  local its_status = status ~= '' and try('HGET', key.order(id), 'status') or status
+  if its_status == status then
+    order, fault = read_order(id)
+  end
+  if fault and fault ~= NONE then
+    set_aside(id)
+  elseif order and (status == '' or order.status == status) then
     if #page - 2 == limit then
       page[2] = page[#page][1]
       return page

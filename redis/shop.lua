@@ -48,6 +48,16 @@ end
 local open_now
 local refusals = {}
 
+-- Drops some of what a customer's open orders name that is open no more: a record may be gone.
+local OPEN = { reserved = true, queued = true, brewing = true }
+local function drop_closed(customer_id)
+  for _, id in ipairs(redis.call('SRANDMEMBER', key.open_of(customer_id), 100)) do
+    if not OPEN[try('HGET', key.order(id), 'status')] then
+      redis.call('SREM', key.open_of(customer_id), id)
+    end
+  end
+end
+
 -- Why nobody, or not this customer, is let in now; nil where they are. `refuse_at_door` counts it.
 local function why_refused(customer_id)
   if setting('open') ~= 'true' then
@@ -62,7 +72,8 @@ local function why_refused(customer_id)
   end
   local most = customer_id ~= '' and tonumber(setting('max_open_per_customer'))
   if most and redis.call('SCARD', key.open_of(customer_id)) >= most then
-    return 'too_many_open'
+    drop_closed(customer_id)
+    return redis.call('SCARD', key.open_of(customer_id)) >= most and 'too_many_open' or nil
   end
 end
 
@@ -82,12 +93,29 @@ local function append_refusals()
   end
 end
 
-local function note_let_in(id, customer_id)
+-- Writes an order that is let in, by `write`, into its customer's indexes first: they may hold a value of another type. Where that
+-- fails, or `write` refuses, all is taken back: nothing is half-written. Returns the refusal.
+local function let_in(id, order, retention_ms, write)
+  local customer_id = order.customer_id
+  local ok, refusal = pcall(function()
+    if customer_id then
+      redis.call('SADD', key.open_of(customer_id), id)
+      index_for_customer(id, customer_id, retention_ms)
+    end
+    return write()
+  end)
+  if not ok or refusal then
+    if customer_id then
+      try('SREM', key.open_of(customer_id), id)
+      try('ZREM', key.orders_of(customer_id), id)
+    end
+    if order.entry then
+      try('XDEL', key.queue(order.queue), order.entry)
+    end
+    return ok and refusal or error(refusal)
+  end
   if open_now then
     open_now = open_now + 1
-  end
-  if customer_id ~= '' then
-    redis.call('SADD', key.open_of(customer_id), id)
   end
 end
 
@@ -196,7 +224,7 @@ end
 -- Takes one drink of the code; {'refused', why, ''} where it can't be.
 local function spend_code(code)
   local current, remaining, ends_at = unpack(redis.call('HMGET', key.code, 'code', 'remaining', 'ends_at'))
-  if code ~= current or now_ms >= tonumber(ends_at) then
+  if code ~= current or now_ms >= (tonumber(ends_at) or 0) then
     return { 'refused', 'code_wrong', '' }
   end
   if tonumber(remaining) <= 0 then
@@ -207,23 +235,40 @@ end
 
 local first_number, number
 
--- The day's next number. Kept by `keep_number`, once for all of a run.
-local function next_number()
+-- Reads the last number of the day, once for all of a run; `keep_number` writes it.
+local function read_number()
   if not number then
-    first_number = tonumber(redis.call('GET', key.numbers(date)) or 0)
+    local last = redis.call('GET', key.numbers(date)) or '0'
+    if not string.find(last, '^%d+$') then
+      error('WRONGTYPE numbers: the day\'s last number is none')
+    end
+    first_number = tonumber(last)
     number = first_number
   end
-  number = number + 1
-  return number
 end
 
 local function keep_number()
-  if number and redis.call('INCRBY', key.numbers(date), number - first_number) == number - first_number then
+  if number and number > first_number and redis.call('INCRBY', key.numbers(date), number - first_number) == number - first_number then
     redis.call('PEXPIRE', key.numbers(date), 2 * DAY_MS)
   end
 end
 
 local queued = {}
+-- The queues of this run that can take an order.
+local has_place = {}
+
+-- To be called before an order is let into a queue, or a code is spent for it: fails where a key that this writes at the end of the
+-- run, or after others, holds a value of another type.
+local function check_queue(queue)
+  if has_place[queue] then
+    return
+  end
+  redis.call('ZCARD', key.waiting(queue))
+  redis.call('ZCARD', key.orders)
+  redis.call('XLEN', key.queue(queue))
+  read_number()
+  has_place[queue] = true
+end
 
 -- The members of a JSON object, to stand before others; '' where it is none.
 local function members_of(json)
@@ -233,12 +278,14 @@ end
 -- Puts an order into its queue, under the day's next number. `order` has what is known of it beside what it is for: `item`, its
 -- `price` and `details` (a JSON object).
 local function enqueue_order(id, order, queue, item, price, details)
-  order.told = '"number":' .. string.format('%.0f', next_number()) .. ',"item":"' .. item .. '","price":' .. price .. ','
+  check_queue(queue)
+  order.queue = queue
+  order.entry = redis.call('XADD', key.queue(queue), '*', 'order_id', id)
+  number = number + 1
+  order.told = '"number":' .. string.format('%.0f', number) .. ',"item":"' .. item .. '","price":' .. price .. ','
     .. members_of(details) .. '"placed_at":"' .. now .. '"'
   order.status = 'queued'
   order.attempts = '0'
-  order.queue = queue
-  order.entry = redis.call('XADD', key.queue(queue), '*', 'order_id', id)
   -- Numbers start anew each day; the place in the queue does not.
   order.place = string.format('%.0f', today * 1000000000 + number)
   write_order(id, order, order)
@@ -253,7 +300,7 @@ local function close_door()
   keep_number()
   append_refusals()
   for queue, count in pairs(queued) do
-    redis.call('SADD', key.queues, queue)
+    try('SADD', key.queues, queue)
     wake_baristas(queue, count)
   end
 end

@@ -54,6 +54,16 @@ const PROBLEMS = {
     "Too many wrong tokens",
     "Too many wrong tokens came from your address: send the right one, or try again in 42 s.",
   ),
+  order_damaged: kind(
+    500,
+    "The order's record is damaged",
+    "This order can't be read or made: the shop's staff see it (GET /damaged), and can put it right.",
+  ),
+  shop_damaged: kind(
+    500,
+    "A record of the shop is damaged",
+    "What this needs can't be read: the shop's staff see it (GET /damaged), and can put it right. Try again later.",
+  ),
   internal: kind(500, "Internal error", "Something went wrong here. Try again."),
   shop_closed: kind(503, "Closed", "The shop is closed: come back when it opens."),
   shop_full: kind(503, "Full", "The shop has all the orders it can take: try again soon."),

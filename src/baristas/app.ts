@@ -17,6 +17,7 @@ import type { CurrentCode } from "../shop/codes.ts";
 import type { Menu } from "../shop/menu.ts";
 import type { Shop } from "../shop/settings.ts";
 import type { BaristaRoom } from "../waiting/baristas.ts";
+import { damagedRoutes } from "./damaged.ts";
 import { eventRoutes } from "./events.ts";
 import { orderRoutes } from "./orders.ts";
 import { queueRoutes } from "./queue.ts";
@@ -64,6 +65,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     )
     .use(orderRoutes(dependencies, () => app.server))
     .use(queueRoutes(dependencies))
+    .use(damagedRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))
     .use(shopRoutes(dependencies))
     .use(pageRoutes({ "/": "barista", "/board": "board" }, log))

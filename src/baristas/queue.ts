@@ -41,8 +41,9 @@ const QueueView = Type.Object(
       description: "age of the oldest queued order; null: none",
     }),
     held: Type.Integer({ description: "customers whom this replica holds" }),
+    damaged: Type.Integer({ description: "orders of all queues that are set aside as damaged: GET /damaged" }),
   },
-  { examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16 }] },
+  { examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16, damaged: 0 }] },
 );
 
 export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
@@ -103,10 +104,16 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
         const asked = readQueue(request);
         if (asked instanceof Response) return asked;
         const { queue = DEFAULT_QUEUE } = asked;
-        const { depth, brewing, oldestWaitingSeconds } = await orders.measure(queue);
-        return answerJson(
-          JSON.stringify({ queue, depth, brewing, oldest_waiting_seconds: oldestWaitingSeconds, held: countHeld() }),
-        );
+        const { depth, brewing, oldestWaitingSeconds, damaged } = await orders.measure(queue);
+        const view = {
+          queue,
+          depth,
+          brewing,
+          oldest_waiting_seconds: oldestWaitingSeconds,
+          held: countHeld(),
+          damaged,
+        };
+        return answerJson(JSON.stringify(view));
       },
       documented({
         query: QueueQuery,

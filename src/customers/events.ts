@@ -6,7 +6,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { EventId } from "../events/event.ts";
 import type { Place } from "../events/feed.ts";
-import { answerClosing, unknownOrder } from "../http/answers.ts";
+import { answerClosing, answerFound } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import {
   answerFrames,
@@ -57,7 +57,7 @@ export function eventRoutes(
     using stay = new DisposableStack();
     stay.defer(() => outcome.place.leave());
     const found = await orders.find(orderId);
-    if (found.kind === "unknown") return unknownOrder();
+    if (found.kind !== "found") return answerFound(found);
     if (isFinal(found.status)) return await tellEnded(orderId, found.order, after);
     stay.move();
     return outcome.place;

@@ -6,7 +6,7 @@
  * - Once it has begun, it ends with an order, or with where to go on.
  * - The place in the waiting room is given back when the wait is over, however it ends.
  */
-import { answerJson, unknownOrder } from "../http/answers.ts";
+import { answerJson, damagedOrder, unknownOrder } from "../http/answers.ts";
 import { createHoldAlive, type HeldRequest } from "../http/hold.ts";
 import { isFinal } from "../orders/order.ts";
 import { within } from "../within.ts";
@@ -44,8 +44,9 @@ export function createHolding({ orders, room, lostOrders, heartbeatSeconds, log 
   const encodeNow = async (orderId: string, path: string): Promise<string> => {
     const found = await within(LAST_LOOK_MS, orders.find(orderId)).catch(() => undefined);
     if (found?.kind === "unknown") return encodeLost(orderId);
-    if (found && isFinal(found.status)) return found.order;
-    return encodeContinuation(orderId, path, found?.order);
+    // One whose record is damaged says so with its own status, to the request that goes on.
+    if (found?.kind !== "found") return encodeContinuation(orderId, path);
+    return isFinal(found.status) ? found.order : encodeContinuation(orderId, path, found.order);
   };
 
   return ({ orderId, isNew, seconds, connection, headers, timeOver, stay }: Holding): Promise<Response> => {
@@ -74,6 +75,8 @@ export function createHolding({ orders, room, lostOrders, heartbeatSeconds, log 
             // Of a request that only asks for an order, nobody knows whether there was one.
             if (isNew && !progress.hasBegun) lostOrders.count();
             return unknownOrder();
+          case "damaged":
+            return damagedOrder();
           case "sent_on":
             // Another replica, or this one once it is back, holds them on.
             return new Response(null, { status: 303, headers: { Location: pathOn(), Connection: "close" } });

@@ -150,6 +150,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
           "not_json",
           "invalid_input",
           "idempotency_mismatch",
+          "order_damaged",
           "code_required",
           "order_unknown",
           ...SHOP_PROBLEMS,

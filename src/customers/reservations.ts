@@ -4,7 +4,7 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
+import { answerChanged, answerClosing, answerJson, damagedOrder } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader } from "../http/input.ts";
@@ -40,6 +40,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
         const outcome = await orders.reserve({ orderId: Bun.randomUUIDv7(), draft, idempotencyKey });
         if (outcome.kind === "refused") return answerShopRefusal(outcome, limits);
         if (outcome.kind === "mismatch") return answerMismatch(limits);
+        if (outcome.kind === "damaged") return damagedOrder();
         const headers = { ...limits, Location: `/order/${outcome.orderId}` };
         return answerJson(outcome.order, { status: 201, headers });
       },
@@ -68,6 +69,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
           ...INPUT_PROBLEMS,
           ...SHOP_PROBLEMS,
           "idempotency_mismatch",
+          "order_damaged",
           "too_many_orders",
           "closing",
         ],

@@ -17,20 +17,26 @@ export function answerJson(json: OrderJson, { status = 200, headers }: AnswerOpt
   });
 }
 
-/** The order, or 404. */
+/** The order; 404, or 500 when its record is damaged. */
 export function answerFound(outcome: FindOutcome, options?: AnswerOptions): Response {
-  return outcome.kind === "found" ? answerJson(outcome.order, options) : unknownOrder();
+  if (outcome.kind === "found") return answerJson(outcome.order, options);
+  return outcome.kind === "unknown" ? unknownOrder() : damagedOrder();
 }
 
 /** The changed order; 404 or 409 when the verb was refused. `verb` completes "can't be …". */
 export function answerChanged(outcome: ChangeOutcome, verb: string): Response {
   if (outcome.kind === "changed") return answerJson(outcome.order);
   if (outcome.kind === "unknown") return unknownOrder();
+  if (outcome.kind === "damaged") return damagedOrder();
   const holder = outcome.barista ? ` (barista: ${outcome.barista})` : "";
   return problem("order_conflict", {
     detail: `The order is ${outcome.status}${holder}: it can't be ${verb} now.`,
     order_status: outcome.status,
   });
+}
+
+export function damagedOrder(): Response {
+  return problem("order_damaged");
 }
 
 export function unknownOrder(): Response {

@@ -11,6 +11,7 @@ import { Elysia, ValidationError } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { invalidInput, problem } from "../problem.ts";
+import { ShopDamagedError } from "../redis/damaged.ts";
 import { isRedisAway } from "../redis/away.ts";
 import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
@@ -20,6 +21,9 @@ import type { Sharing } from "./sites.ts";
 
 /** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
 export const IDLE_SECONDS = 10;
+
+/** The same damage is logged once in this time. */
+const NEWS_MS = 60_000;
 
 export type Server = NonNullable<Elysia["server"]>;
 
@@ -93,10 +97,27 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
 
 /** Makes the answer to what nobody expected: 503 while Redis is away, else 500, and a line in the log. */
 export function createErrorAnswer(log: Log): (error: unknown, request: Request) => Response {
+  const isNews = createNews();
   return (error, request) => {
+    if (error instanceof ShopDamagedError) {
+      if (isNews(error.message)) log.error({ err: error }, "a record of the shop is damaged");
+      return problem("shop_damaged");
+    }
     if (isRedisAway(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
     log.error({ err: error, method: request.method, path: pathOf(request) }, "request failed");
     return problem("internal");
+  };
+}
+
+/** Says whether a message was not seen for a minute: what stays wrong fails every request that needs it. */
+function createNews(): (message: string) => boolean {
+  const seenAt = new Map<string, number>();
+  return (message) => {
+    const now = performance.now();
+    const before = seenAt.get(message);
+    if (before !== undefined && now - before < NEWS_MS) return false;
+    seenAt.set(message, now);
+    return true;
   };
 }
 

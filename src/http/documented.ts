@@ -59,7 +59,7 @@ export function documented({
     ...(isOpen ? OPEN : undefined),
     responses: {
       ...mapValues(answers, toResponse),
-      ...problemResponses([...EDGE_PROBLEMS, ...problems.flatMap(withCompany)]),
+      ...problemResponses([...EDGE_PROBLEMS, ...(tag === "Health" ? problems : problems.flatMap(withCompany))]),
     },
   };
   return { detail };
@@ -97,9 +97,16 @@ function toResponse({ description, schema, example, headers }: Answer) {
   };
 }
 
-/** Who asks for a token refuses guesses too; who does not, other sites. */
+/** Problems that come with others: a route that can miss an order or Redis can find its record damaged too. */
+const COMPANY: Readonly<Partial<Record<ProblemName, readonly ProblemName[]>>> = {
+  // A port that asks for a token refuses guesses too; one that does not, other sites.
+  unauthorized: ["too_many_tokens", "cross_site"],
+  order_unknown: ["order_damaged"],
+  redis_away: ["shop_damaged"],
+};
+
 function withCompany(name: ProblemName): ProblemName[] {
-  return name === "unauthorized" ? [name, "too_many_tokens", "cross_site"] : [name];
+  return [name, ...(COMPANY[name] ?? [])];
 }
 
 /** Problems of one status share a response, with an example each. */

@@ -66,6 +66,7 @@ export interface Choice {
 export type ReserveOutcome =
   | { readonly kind: "reserved"; readonly orderId: string; readonly order: OrderJson }
   | { readonly kind: "mismatch" }
+  | { readonly kind: "damaged" }
   | ShopRefusal;
 export type CompleteOutcome = ChangeOutcome | ShopRefusal;
 
@@ -125,7 +126,7 @@ export function createAdmission(
       decode: (kind, rest) => {
         const [id, json] = rest;
         if (kind === "reserved") return { kind, orderId: asText(id), order: toOrderJson(asText(id), asText(json)) };
-        if (kind === "mismatch") return { kind };
+        if (kind === "mismatch" || kind === "damaged") return { kind };
         return readShopRefusal("reserve-order", kind, rest);
       },
     }),

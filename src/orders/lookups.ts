@@ -6,7 +6,8 @@ import { readFound, unexpected } from "./outcomes.ts";
 
 export type FindOutcome =
   | { readonly kind: "found"; readonly status: Status; readonly order: OrderJson }
-  | { readonly kind: "unknown" };
+  | { readonly kind: "unknown" }
+  | { readonly kind: "damaged" };
 
 export interface Search {
   readonly status?: Status | undefined;
@@ -28,6 +29,8 @@ interface QueueMeasure {
   readonly depth: number;
   readonly brewing: number;
   readonly oldestWaitingSeconds: number | null;
+  /** Orders of the whole shop that are set aside as damaged. */
+  readonly damaged: number;
 }
 
 export function createLookups(run: RunScript) {
@@ -38,7 +41,7 @@ export function createLookups(run: RunScript) {
       shared: [],
       encode: (orderId) => [orderId],
       decode: (kind, [id, status, json]) => {
-        if (kind === "unknown") return { kind };
+        if (kind === "unknown" || kind === "damaged") return { kind };
         if (kind === "found") {
           return { kind, status: asText(status) as Status, order: toOrderJson(asText(id), asText(json)) };
         }
@@ -66,8 +69,8 @@ function createSearch(run: RunScript) {
 function createMeasure(run: RunScript) {
   const script = loadScript("measure-queue");
   return async (queue: string): Promise<QueueMeasure> => {
-    const [depth, brewing, oldestMs] = asList(await run(script, [queue]));
+    const [depth, brewing, oldestMs, damaged] = asList(await run(script, [queue]));
     const oldestWaitingSeconds = asInteger(oldestMs) < 0 ? null : asInteger(oldestMs) / 1000;
-    return { depth: asInteger(depth), brewing: asInteger(brewing), oldestWaitingSeconds };
+    return { depth: asInteger(depth), brewing: asInteger(brewing), oldestWaitingSeconds, damaged: asInteger(damaged) };
   };
 }

@@ -6,9 +6,13 @@ import { RedisAwayError } from "../redis/away.ts";
 import { asList, asText } from "../redis/reply.ts";
 import { toOrderJson, type OrderJson, type Status } from "./order.ts";
 
-/** `conflict`: the order's state does not allow the verb; `barista` is who holds or held it, or empty. */
+/**
+ * `conflict`: the order's state does not allow the verb; `barista` is who holds or held it, or empty.
+ * `damaged`: its record can't be read; it is set aside, in a list for staff.
+ */
 export type Refusal =
   | { readonly kind: "unknown" }
+  | { readonly kind: "damaged" }
   | { readonly kind: "conflict"; readonly status: Status; readonly barista: string };
 export type ChangeOutcome = { readonly kind: "changed"; readonly order: OrderJson } | Refusal;
 
@@ -25,7 +29,7 @@ export function readChange(done: string, kind: string, rest: readonly unknown[])
 }
 
 export function readRefusal(script: string, kind: string, [status, barista]: readonly unknown[]): Refusal {
-  if (kind === "unknown") return { kind };
+  if (kind === "unknown" || kind === "damaged") return { kind };
   if (kind === "conflict") return { kind, status: asText(status) as Status, barista: asText(barista) };
   throw unexpected(script, kind);
 }

@@ -131,6 +131,6 @@ export function createOrders(
     cancel,
 
     ...createLookups(run),
-    ...createUpkeep(run, { maxAttempts, retentionMs }),
+    ...createUpkeep(run, { maxAttempts, retentionMs, leaseMs }),
   };
 }

@@ -60,6 +60,11 @@ export function isDemoted(error: Error): boolean {
   return error.message.startsWith("READONLY");
 }
 
+/** Whether a key holds a value of another type than the command, or the script, takes. */
+export function isWrongType(error: unknown): error is Error {
+  return error instanceof Error && /^(user_script:\d+: )?WRONGTYPE\b/.test(error.message);
+}
+
 export function isMissingDatabase(error: unknown): boolean {
   return error instanceof Error && NO_DATABASE.test(error.message);
 }

@@ -6,14 +6,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { isRedisAway, RedisAwayError } from "./away.ts";
-import { faultOf, withoutArguments } from "./errors.ts";
+import { ShopDamagedError } from "./damaged.ts";
+import { faultOf, isWrongType, withoutArguments } from "./errors.ts";
 import { asList, asText } from "./reply.ts";
 
 const folder = join(import.meta.dir, "../../redis");
 const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-const prelude = read("prelude.lua");
+/** What stands before every script, in this order. */
+const before = [read("prelude.lua"), read("order.lua")];
 
-/** A line of a script's header: what stands between the prelude and it. */
+/** A line of a script's header: what stands between those and it. */
 const NEEDS = /^-- Needs +(\S+)$/m;
 
 export type Argument = string | number;
@@ -31,7 +33,7 @@ export interface Script {
 export function loadScript(name: string): Script {
   const own = read(`${name}.lua`);
   const needed = NEEDS.exec(own)?.[1];
-  const source = ["#!lua", prelude, ...(needed ? [read(needed)] : []), own].join("\n");
+  const source = ["#!lua", ...before, ...(needed ? [read(needed)] : []), own].join("\n");
   return { name, source, sha1: new Bun.CryptoHasher("sha1").update(source).digest("hex") };
 }
 
@@ -41,8 +43,10 @@ export function scriptRunner(redis: Redis, prefix: string): RunScript {
     try {
       return await redis.evalsha(script.sha1, 1, prefix, ...args);
     } catch (error) {
-      if (faultOf(error).kind !== "unknown_script") throw error;
-      return await redis.eval(script.source, 1, prefix, ...args);
+      if (faultOf(error).kind !== "unknown_script") throw nameDamage(script, error);
+      return await redis.eval(script.source, 1, prefix, ...args).catch((fault: unknown) => {
+        throw nameDamage(script, fault);
+      });
     }
   };
 }
@@ -75,9 +79,15 @@ interface Call<Item, Outcome> {
   readonly reject: (reason: unknown) => void;
 }
 
+/** The error of a run: one that met a key of the wrong type says which script needs it. */
+function nameDamage({ name }: Script, error: unknown): unknown {
+  return isWrongType(error) ? new ShopDamagedError(name, error.message) : error;
+}
+
 /** The error of one item that failed in a run that went on. */
 function failure({ name }: Script, said: string): Error {
   const error = new Error(said);
+  if (isWrongType(error)) return new ShopDamagedError(name, said);
   // Another step of the item may have been taken before.
   if (isRedisAway(error)) return new RedisAwayError(true, error);
   return new Error(`${name}: ${withoutArguments(said)}`);

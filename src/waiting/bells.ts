@@ -1,6 +1,10 @@
 /**
- * Owns the looks at orders that lanes wait for: at the truth, which of them are final, and at their bells, which of them ring.
- * Always holds: the looks of one tick, of whatever lanes, travel together; a failure is logged once until a look succeeds.
+ * Owns the looks at orders that lanes wait for: at their stored state, which of them are final, and at their bells, which ring.
+ *
+ * **Invariants**
+ * - The looks of one tick, of all lanes, travel together.
+ * - One order's fault is that order's alone: the others of its look are answered.
+ * - A failure is logged once until a look succeeds.
  */
 import type { Log } from "../log.ts";
 import { toOrderJson, type OrderJson } from "../orders/order.ts";
@@ -8,10 +12,16 @@ import { isRedisAway } from "../redis/away.ts";
 import { asList, asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 
-/** Tells which of the orders are over (null: forgotten). */
+/** What ends the waiting for an order: it is final; it is no longer kept; its record is damaged. */
+export type End =
+  | { readonly kind: "final"; readonly order: OrderJson }
+  | { readonly kind: "forgotten" }
+  | { readonly kind: "damaged" };
+
+/** Resolves to which of the orders are over, and how. */
 export type LookAtBells = (orderIds: readonly string[]) => Promise<Answers>;
 /** By order id. Other lanes' orders may be among them. */
-type Answers = ReadonlyMap<string, OrderJson | null>;
+type Answers = ReadonlyMap<string, End>;
 
 interface Look {
   readonly orderIds: readonly string[];
@@ -22,7 +32,7 @@ interface Look {
 /** Most orders in one run of the script: Redis serves nobody else meanwhile. One lane's look may hold more. */
 const MOST_ORDERS = 1000;
 
-/** `answer-bells` reads the truth; `take-bells` takes what rings. */
+/** `answer-bells` reads the stored state; `take-bells` takes what rings. */
 export function createBells(run: RunScript, name: "answer-bells" | "take-bells", log: Log): LookAtBells {
   const script = loadScript(name);
   let gathered: Look[] = [];
@@ -69,8 +79,13 @@ export function createBells(run: RunScript, name: "answer-bells" | "take-bells",
 function readAnswers(reply: unknown): Answers {
   return new Map(
     asList(reply).map((answer) => {
-      const [id, json] = asList(answer);
-      return [asText(id), json === "" ? null : toOrderJson(asText(id), asText(json))];
+      const [id, json, kind] = asList(answer);
+      return [asText(id), readEnd(asText(id), asText(json), kind === "damaged")];
     }),
   );
+}
+
+function readEnd(id: string, json: string, isDamaged: boolean): End {
+  if (isDamaged) return { kind: "damaged" };
+  return json === "" ? { kind: "forgotten" } : { kind: "final", order: toOrderJson(id, json) };
 }

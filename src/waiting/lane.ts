@@ -1,7 +1,7 @@
 /**
  * Owns one lane: one Redis connection on which many customers wait for their orders' bells.
  *
- * A lane is *idle* while nobody sits in it: it sends nothing. It is *looking* while it reads the truth, the orders' states,
+ * A lane is *idle* while nobody sits in it: it sends nothing. It is *looking* while it reads the orders' stored states,
  * and sends home whose order is final. It is *blocked* while its BLPOP waits on the bells of everybody who sits in it.
  * Customers may sit down at any time: into an idle lane at once; a looking one sees them before it blocks; a blocked one is
  * woken with CLIENT UNBLOCK and blocks again on the longer list.
@@ -11,7 +11,7 @@
  */
 import type { Redis } from "ioredis";
 import { toOrderJson, type OrderJson } from "../orders/order.ts";
-import type { LookAtBells } from "./bells.ts";
+import type { End, LookAtBells } from "./bells.ts";
 import type { Keys } from "../redis/keys.ts";
 
 /** Longest BLPOP: after it the lane looks at the truth again. */
@@ -27,8 +27,8 @@ const AT_ONCE_MS = 5;
 /** Resolves once all that has arrived by now is dealt with. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Somebody who waits: called once, with the final order, or null when the order is forgotten. */
-export type Seat = (order: OrderJson | null) => void;
+/** A customer who waits: called once, with how the waiting ended. */
+export type Seat = (end: End) => void;
 
 export interface Sitting {
   readonly orderId: string;
@@ -54,8 +54,10 @@ export class Lane {
   readonly #redis: Redis;
   /** By order: mostly one waits for each. */
   readonly #seats = new Map<string, Seat[]>();
-  /** Orders whose state has to be read before the lane blocks. */
+  /** Orders of this lane whose state has to be read before it blocks. */
   readonly #unseen = new Set<string>();
+  /** Orders whose bell this lane has emptied: they are looked at too, so that it rings again, even if nobody waits here any more. */
+  readonly #emptied = new Set<string>();
   /** Whether somebody sat down since the block began: it does not listen to their bell. */
   #hasNewcomers = false;
   /** Whether bells ring in company: then the one that was heard is no reason to listen again before the others are taken. */
@@ -95,14 +97,18 @@ export class Lane {
 
   /** Sends home whoever waits for this order. */
   tell(orderId: string, order: OrderJson): void {
-    if (this.#seats.has(orderId)) this.#answer(orderId, order);
+    if (this.#seats.has(orderId)) this.#answer(orderId, { kind: "final", order });
   }
 
   /** Frees the seat at once; the lane stops listening to its bell the next time it blocks. */
   leave(orderId: string, seat: Seat): void {
     const others = this.#seats.get(orderId)?.filter((other) => other !== seat);
-    if (others?.length) this.#seats.set(orderId, others);
-    else this.#seats.delete(orderId);
+    if (others?.length) {
+      this.#seats.set(orderId, others);
+    } else {
+      this.#seats.delete(orderId);
+      this.#unseen.delete(orderId);
+    }
   }
 
   /** Sees to it that whoever sat down is looked at and listened for. */
@@ -115,31 +121,38 @@ export class Lane {
     this.#state = "closed";
     this.#seats.clear();
     this.#unseen.clear();
+    this.#emptied.clear();
     this.#redis.disconnect();
   }
 
   /** Looks and blocks in turn until nobody sits here any more, and nothing is left to look at. */
   async #run(): Promise<void> {
     this.#sawAllAt = performance.now();
-    while ((this.#seats.size > 0 || this.#unseen.size > 0) && !this.#isClosed()) {
+    while ((this.#seats.size > 0 || this.#mustLook()) && !this.#isClosed()) {
       this.#state = "looking";
-      if (this.#unseen.size > 0) await this.#look();
+      if (this.#mustLook()) await this.#look();
       else if (this.#hasHeard && this.#ringsTogether) await this.#takeBells();
       else await this.#block();
     }
     if (!this.#isClosed()) this.#state = "idle";
   }
 
-  /** Reads the truth of the unseen, and sends home whose order is final. */
+  #mustLook(): boolean {
+    return this.#unseen.size > 0 || this.#emptied.size > 0;
+  }
+
+  /** Reads the stored state of the unseen, and sends home whose order is final. */
   async #look(): Promise<void> {
-    const orderIds = [...this.#unseen];
+    const emptied = [...this.#emptied];
+    const orderIds = [...new Set([...this.#unseen, ...emptied])];
     this.#unseen.clear();
+    this.#emptied.clear();
     try {
-      for (const [orderId, order] of await this.#room.answerBells(orderIds)) this.#answer(orderId, order);
+      for (const [orderId, end] of await this.#room.answerBells(orderIds)) this.#answer(orderId, end);
     } catch {
-      // Logged by the room; everybody stays seated.
+      // Logged by the room; all who are still here stay seated.
       this.#seeAll();
-      for (const orderId of orderIds) this.#unseen.add(orderId);
+      for (const orderId of emptied) this.#emptied.add(orderId);
       await Bun.sleep(RETRY_MS);
     }
   }
@@ -149,7 +162,7 @@ export class Lane {
     this.#hasHeard = false;
     try {
       const before = this.#seats.size;
-      for (const [orderId, order] of await this.#room.takeBells([...this.#seats.keys()])) this.#answer(orderId, order);
+      for (const [orderId, end] of await this.#room.takeBells([...this.#seats.keys()])) this.#answer(orderId, end);
       this.#ringsTogether = this.#seats.size < before;
     } catch {
       this.#seeAll();
@@ -157,11 +170,11 @@ export class Lane {
     }
   }
 
-  #answer(orderId: string, order: OrderJson | null): void {
+  #answer(orderId: string, end: End): void {
     const seats = this.#seats.get(orderId);
     this.#seats.delete(orderId);
     this.#unseen.delete(orderId);
-    for (const seat of seats ?? []) seat(order);
+    for (const seat of seats ?? []) seat(end);
   }
 
   /** Waits until a bell of this lane rings, the bound is over, or somebody sits down. */
@@ -193,10 +206,10 @@ export class Lane {
     }
   }
 
-  /** Whoever pops the order itself passes it on; who comes after looks, and it is rung again, even if nobody waits here any more. */
+  /** The first pop brings the order itself; a later one is empty: then the lane looks, and the bell rings again. */
   #hear(orderId: string, json: string): void {
-    if (json === "") this.#unseen.add(orderId);
-    else this.#answer(orderId, toOrderJson(orderId, json));
+    if (json === "") this.#emptied.add(orderId);
+    else this.#answer(orderId, { kind: "final", order: toOrderJson(orderId, json) });
   }
 
   /** Sent right before BLPOP on the same connection, so the answer is there once that blocks. */

@@ -6,16 +6,14 @@
 import type { OrderJson } from "../orders/order.ts";
 import type { Log } from "../log.ts";
 import type { ShopRedis } from "../redis/connections.ts";
-import { createBells } from "./bells.ts";
+import { createBells, type End } from "./bells.ts";
 import { BLOCK_SECONDS, Lane, type LaneRoom, type Seat } from "./lane.ts";
 
 /**
- * Why a wait ended: the order is final; it is no longer kept; the time is over; the customer hung up; the room
- * sent them on to another server.
+ * Why a wait ended: the order is final, no longer kept or damaged; the time is over; the customer hung up; the room sent them on
+ * to another server.
  */
-export type WaitOutcome =
-  | { readonly kind: "final"; readonly order: OrderJson }
-  | { readonly kind: "forgotten" | "time_over" | "left" | "sent_on" };
+export type WaitOutcome = End | { readonly kind: "time_over" | "left" | "sent_on" };
 
 export interface Wait {
   readonly orderId: string;
@@ -134,7 +132,7 @@ class Guest {
   readonly #wait: Wait;
   readonly #settled: (outcome: WaitOutcome) => void;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #seat: Seat = (order) => this.settle(order === null ? { kind: "forgotten" } : { kind: "final", order });
+  readonly #seat: Seat = (end) => this.settle(end);
   #lane: Lane | undefined;
   isOver = false;
 

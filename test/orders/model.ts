@@ -8,7 +8,7 @@ export type Outcome =
   | { readonly kind: "changed"; readonly orderId: string; readonly status: string }
   | { readonly kind: "conflict"; readonly status: string; readonly barista: string }
   | { readonly kind: "expired"; readonly cancelled: number }
-  | { readonly kind: "empty" | "unknown" | "mismatch" | "ran_out" };
+  | { readonly kind: "empty" | "unknown" | "damaged" | "mismatch" | "ran_out" };
 
 /** What can be seen of a shop after a command. */
 export interface Observation {

@@ -38,7 +38,7 @@ test("an order that was refused in an outage is not made after it", async () => 
     await until(async () => await replica.redis.isReady(), "Redis is back");
     const isUnmade = async (): Promise<boolean> => {
       const found = await replica.orders.find(orderId);
-      return found.kind === "unknown" || found.order.status === "cancelled";
+      return found.kind === "unknown" || (found.kind === "found" && found.order.status === "cancelled");
     };
     await until(isUnmade, "nobody will make the order");
   } finally {

@@ -164,7 +164,7 @@ test("a placement that fails, fails alone", async () => {
     ),
   );
   expect([first, third]).toEqual(["fulfilled", "fulfilled"]);
-  expect(second).toStartWith("Error: place-order: WRONGTYPE");
+  expect(second).toStartWith("ShopDamagedError: place-order: WRONGTYPE");
   expect(await shop.state()).toMatchObject({ "waiting:default": "zset: order-a place 1, order-c place 2" });
 });
 

@@ -248,9 +248,12 @@ test("a start that fails, fails alone", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.place(["B"], { queue: "patio" });
-  await shop.client.set(shop.key("order:B"), "no hash");
+  await shop.client.rename(shop.key("queue:patio"), shop.key("kept"));
+  await shop.client.set(shop.key("queue:patio"), "no stream");
   const [first, second] = await endings([shop.start("Grace", { queue: "patio" }), shop.start("Grace")]);
-  expect(first).toStartWith("Error: start-order: WRONGTYPE");
+  expect(first).toStartWith("ShopDamagedError: start-order: WRONGTYPE");
   expect(second).toBe("fulfilled");
   expect(await shop.client.zrange(shop.key("leases:default"), 0, "-1")).toEqual(["A"]);
+  await shop.client.rename(shop.key("kept"), shop.key("queue:patio"));
+  expect(await shop.start("Grace", { queue: "patio" })).toBe("B");
 });

@@ -100,6 +100,7 @@ describe("stopping the sweeper", () => {
       const orders = {
         expire: async () => ({ nextMs: (rounds += 1) < 3 ? 1 : null, cancelled: 0 }),
         forget: async () => ({ kept: 0, isMore: false }),
+        inspect: async () => ({ keys: [], orders: [], unevenQueues: [] }),
       };
       const sweeper = startSweeper(orders, console);
       setTimeout(() => sweeper.stop(), 200);`;

@@ -238,6 +238,7 @@ export interface QueueView {
   readonly brewing: number;
   readonly oldest_waiting_seconds: number | null;
   readonly held: number;
+  readonly damaged: number;
 }
 
 export async function lookAtQueue({ baristas }: Pick<Ports, "baristas">): Promise<QueueView> {

@@ -194,7 +194,12 @@ describe("of many who wait", () => {
     for (const { hangUp } of shifts) hangUp();
     await Promise.all(workers);
     expect(made.toSorted()).toEqual(placed.toSorted());
-    expect(await here.orders.measure(DEFAULT_QUEUE)).toEqual({ depth: 0, brewing: 0, oldestWaitingSeconds: null });
+    expect(await here.orders.measure(DEFAULT_QUEUE)).toEqual({
+      depth: 0,
+      brewing: 0,
+      oldestWaitingSeconds: null,
+      damaged: 0,
+    });
   });
 
   testBoth("on two replicas each order goes to one", async (_cafe, here, there) => {

@@ -1,0 +1,88 @@
+-- inspect-shop
+-- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside as damaged,
+-- and the queues that need mending. An order that was put right goes back to its place; one that is gone leaves the list.
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  lease of a brewing order that goes back, ms
+-- ARGV[2]  most orders to look at: of more, some by chance
+-- Returns  {{key, its type, the type it should have} …}, {{order id, what is wrong, when it was set aside (ms since 1970)} …},
+--          {queue …}: their stream has more or fewer entries than the queue has orders
+
+local lease_ms, most = tonumber(ARGV[1]), ARGV[2]
+
+local TYPES = {
+  hash = { key.claims, key.code, key.menu, key.settings },
+  list = {},
+  set = { key.queues, spent_claims(0) },
+  stream = { key.events },
+  string = { key.numbers(date) },
+  zset = { key.damaged, key.orders, key.reserved },
+}
+for _, queue in ipairs(known_queues()) do
+  table.insert(TYPES.list, key.waits(queue))
+  table.insert(TYPES.stream, key.queue(queue))
+  table.insert(TYPES.zset, key.leases(queue))
+  table.insert(TYPES.zset, key.waiting(queue))
+end
+
+local function find_wrong_keys()
+  local wrong = {}
+  for expected, names in pairs(TYPES) do
+    for _, name in ipairs(names) do
+      local found = redis.call('TYPE', name).ok
+      if found ~= expected and found ~= 'none' then
+        wrong[#wrong + 1] = { name, found, expected }
+      end
+    end
+  end
+  return wrong
+end
+
+-- Puts an order that was damaged back where its state belongs. Its stream entry is made when it is given out.
+local function put_back(id, order)
+  if order.status == 'reserved' then
+    redis.call('ZADD', key.reserved, 'NX', now_ms + lease_ms, id)
+  elseif order.status == 'brewing' then
+    redis.call('ZADD', key.leases(order.queue), 'NX', now_ms + lease_ms, id)
+  elseif order.status == 'queued' then
+    redis.call('ZADD', key.waiting(order.queue), 'NX', order.place, id)
+    write_order(id, order, { read = '1' })
+    wake_baristas(order.queue, 1)
+  end
+  if order.customer_id and order.status ~= 'ready' and order.status ~= 'cancelled' then
+    try('SADD', key.open_of(order.customer_id), id)
+  end
+  redis.call('ZREM', key.damaged, id)
+end
+
+local function find_damaged()
+  local damaged = {}
+  local listed = try('ZRANDMEMBER', key.damaged, most, 'WITHSCORES') or {}
+  for at = 1, #listed, 2 do
+    local id = listed[at]
+    local order, fault = read_order(id)
+    if fault == NONE then
+      redis.call('ZREM', key.damaged, id)
+    elseif fault then
+      damaged[#damaged + 1] = { id, fault, tonumber(listed[at + 1]) }
+    else
+      -- Not while the key that it belongs to is damaged.
+      pcall(put_back, id, order)
+    end
+  end
+  return damaged
+end
+
+local function find_uneven()
+  local uneven = {}
+  for _, queue in ipairs(known_queues()) do
+    local entries = try('XLEN', key.queue(queue))
+    local queued, brewing = try('ZCARD', key.waiting(queue)), try('ZCARD', key.leases(queue))
+    if entries and queued and brewing and entries ~= queued + brewing then
+      uneven[#uneven + 1] = queue
+    end
+  end
+  return uneven
+end
+
+local wrong, damaged = find_wrong_keys(), find_damaged()
+return { wrong, damaged, find_uneven() }
