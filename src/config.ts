@@ -67,7 +67,7 @@ const Environment = Type.Object({
   LEASE_SECONDS: integer(1, 86_400, 900),
   MAX_ATTEMPTS: integer(1, 1000, 3),
   HEARTBEAT_SECONDS: integer(1, 3600, 25),
-  DRAIN_SECONDS: integer(0, 3600, 25),
+  DRAIN_SECONDS: integer(0, 3600, 75),
   OUTAGE_SECONDS: integer(1, 3600, 30),
   RETENTION_HOURS: integer(1, 8760, 168),
   LOG_LEVEL: Type.Union(

@@ -41,7 +41,7 @@ const DEFAULTS = {
   leaseSeconds: 900,
   maxAttempts: 3,
   heartbeatSeconds: 25,
-  drainSeconds: 25,
+  drainSeconds: 75,
   outageSeconds: 30,
   retentionHours: 168,
   logLevel: "info",
@@ -192,4 +192,16 @@ test(".env.example lists exactly the settings there are, with their defaults", (
   );
   const settings = Object.fromEntries(lines.map(({ name, value }) => [name, value || "something"]));
   expect(() => readConfig(settings)).not.toThrow();
+});
+
+test("compose.yaml drains for as long as a brewing takes, and kills no replica before it has drained", () => {
+  const text = readFileSync(join(import.meta.dir, "../compose.yaml"), "utf8");
+  const { services } = Bun.YAML.parse(text) as {
+    services: { app: { environment: { DRAIN_SECONDS: number }; stop_grace_period: string } };
+  };
+  const { environment, stop_grace_period } = services.app;
+  expect(environment.DRAIN_SECONDS).toBe(DEFAULTS.drainSeconds);
+  // The simulated baristas take 60 s at most.
+  expect(DEFAULTS.drainSeconds).toBeGreaterThan(60);
+  expect(Number(/^(\d+)s$/.exec(stop_grace_period)?.[1])).toBeGreaterThanOrEqual(DEFAULTS.drainSeconds + 10);
 });

@@ -2,7 +2,17 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createFetch } from "../../bench/sim/fetch.ts";
 import { createClient, type Retry } from "../../src/client.ts";
-import { lookAtQueue, readWireOrder, type Ports, type WireOrder } from "../support/http.ts";
+import {
+  ask,
+  brew,
+  expectOrder,
+  lookAtQueue,
+  order,
+  place,
+  readWireOrder,
+  type Ports,
+  type WireOrder,
+} from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { expectDelivered, Staff } from "../support/staff.ts";
@@ -90,9 +100,9 @@ async function orderPlainly(
   const response = await send(`${customers}/order/`, { method: "POST", headers, body: JSON.stringify({ note }) });
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${note} was answered ${response.status}: ${text}`);
-  const order = readWireOrder(JSON.parse(text));
-  expect(order.note).toBe(note);
-  return order;
+  const got = readWireOrder(JSON.parse(text));
+  expect(got.note).toBe(note);
+  return got;
 }
 
 const guests = (count: number) => Array.from({ length: count }, (_, index) => `guest ${index}`);
@@ -131,6 +141,44 @@ test("each of 300 held customers gets their own coffee, though each replica is r
   await expectEmpty(street);
 });
 
+test("behind nginx no customer sees the redirect: each gets one 200, though each replica is restarted twice", async () => {
+  await using street = await Street.open({});
+  const notes = guests(100);
+  // Nothing here follows a redirect.
+  const ordering = notes.map((note) => order(street.nginx, { note }));
+  const placed = await Promise.all(notes.map((note) => place(street.nginx, { note: `${note}, back` })));
+  const backAgain = placed.map(({ order_id }) => ask(`${street.nginx.customers}/order/${order_id}?wait=600`));
+  const waiting = [...ordering, ...backAgain];
+  await street.untilHeld(waiting.length);
+  for (const replica of [...street.replicas, ...street.replicas]) {
+    expect((await street.held())[street.replicas.indexOf(replica)]).toBeGreaterThan(0);
+    await replica.restart();
+    await street.untilHeld(waiting.length);
+  }
+  const staff = new Staff(street.nginx, { baristas: 8 });
+  const got = (await Promise.all(waiting)).map((answer) => expectOrder(answer, { status: "ready" }));
+  await staff.goHome();
+  expect(got.map(({ note }) => note)).toEqual([...notes, ...notes.map((note) => `${note}, back`)]);
+  expectDelivered(got, staff);
+  await expectEmpty(street);
+});
+
+test("behind nginx with no other replica left, customers get the redirect, and can follow it once a replica is back", async () => {
+  await using street = await Street.open({});
+  const [first, second] = street.replicas;
+  await second.server.stop();
+  const waiting = order(street.nginx, { note: "alone" });
+  await until(async () => (await lookAtQueue(first.server)).held === 1, "the customer is held");
+  await first.server.stop();
+  const { status, headers } = await waiting;
+  expect(status).toBe(303);
+  expect(headers.location).toMatch(/^\/order\/[0-9a-f-]{36}\?wait$/);
+  await first.start();
+  const back = ask(street.nginx.customers + String(headers.location));
+  await brew(street.nginx, "wait=10");
+  expectOrder(await back, { note: "alone", status: "ready" });
+});
+
 test("whoever orders while the replicas are restarted gets their coffee too", async () => {
   await using street = await Street.open({});
   const got: WireOrder[] = [];
@@ -161,7 +209,7 @@ test("customers whose answers have begun get them from the replica that stops", 
   expect(Math.min(...(await street.held()))).toBeGreaterThan(0);
   const staff = new Staff(street.nginx, { baristas: 8, brewMs: 20 });
   for (const replica of street.replicas) await replica.restart();
-  const got = await Promise.all(begun.map(({ order }) => order));
+  const got = await Promise.all(begun.map((one) => one.order));
   await staff.goHome();
   expectDelivered(got, staff);
   await expectEmpty(street);
@@ -219,10 +267,10 @@ test("kill -9 of a replica under load: nginx sends its customers on to the other
 /** Orders, and tells when the answer has begun. */
 function begin(ports: Pick<Ports, "customers">, note: string): { hasBegun: Promise<void>; order: Promise<WireOrder> } {
   const begun = Promise.withResolvers<void>();
-  const order = orderPlainly(ports, note, async (url, init) => {
+  const ordered = orderPlainly(ports, note, async (url, init) => {
     const response = await patientFetch(url, init);
     begun.resolve();
     return response;
   });
-  return { hasBegun: begun.promise, order };
+  return { hasBegun: begun.promise, order: ordered };
 }

@@ -108,6 +108,56 @@ test.concurrent("what a client claims about its address is not believed through 
   expectOrder(await from("127.0.0.3", "203.0.113.1"), {}, 202);
 });
 
+const AN_ORDER = "/order/01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59?wait";
+
+test.concurrent.each([
+  "http://127.0.0.2:1/order/01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59?wait",
+  "//127.0.0.2:1/order/01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59?wait",
+  "/livez",
+  "/order/../livez?wait",
+  `${AN_ORDER}&and=more`,
+  `${AN_ORDER}=`,
+  AN_ORDER.replace("?wait", ""),
+])("nginx follows a server to no other place than an order that is waited for: not to %s", async (location) => {
+  await using sending = await startSending(location);
+  const answer = await order(sending.nginx, { note: "sent about" });
+  expect([answer.status, answer.headers.location]).toEqual([303, location]);
+  expect(sending.seen).toEqual(["POST /order/ 21 bytes"]);
+});
+
+test.concurrent("nginx follows servers that all send on for eight times, without the body, and then leaves it to the customer", async () => {
+  await using sending = await startSending(AN_ORDER);
+  const answer = await order(sending.nginx, { note: "sent about" });
+  expect([answer.status, answer.headers.location]).toEqual([303, AN_ORDER]);
+  expect(sending.seen).toEqual([
+    "POST /order/ 21 bytes",
+    ...Array.from({ length: 8 }, () => `GET ${AN_ORDER} 0 bytes`),
+  ]);
+});
+
+/** A server that sends every order on to `location`, and so whoever follows; no server of ours misbehaves so. And an nginx before it. */
+async function startSending(location: string): Promise<AsyncDisposable & { nginx: TestNginx; seen: string[] }> {
+  const seen: string[] = [];
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: async (asked) => {
+      // Before the order, nginx is asked whether it answers.
+      if (seen.length === 0 && asked.method === "GET") return new Response("ok");
+      const { pathname, search } = new URL(asked.url);
+      seen.push(`${asked.method} ${pathname}${search} ${(await asked.bytes()).length} bytes`);
+      return new Response(null, { status: 303, headers: { Location: location } });
+    },
+  });
+  const base = `http://127.0.0.1:${server.port}`;
+  const nginx = await TestNginx.start([{ customers: base, baristas: base }]);
+  const stop = async (): Promise<void> => {
+    await nginx[Symbol.asyncDispose]();
+    await server.stop(true);
+  };
+  return { nginx, seen, [Symbol.asyncDispose]: stop };
+}
+
 /** Asks, and resolves once the first of the answer's body is there. */
 function beginAnswer(method: string, url: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
