@@ -82,7 +82,7 @@ test.concurrent("a body that comes a byte at a time is not waited for for ever",
 });
 
 test.concurrent("a connection that was held is idle again after its answer", async () => {
-  const wire = openWire(plain.baristas, "GET /start/?wait=1&queue=other HTTP/1.1\r\nHost: app\r\n\r\n");
+  const wire = openWire(plain.baristas, "GET /start/?wait=1&queue=other HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await until(() => wire.got().includes("\r\n\r\n"), "an answer");
   const closed = await Promise.race([wire.closed.then(() => true), Bun.sleep(HELD_MS).then(() => false)]);
   wire.socket.destroy();
