@@ -22,11 +22,11 @@ export function checkDelivery(report: Report, expectation: Expectation = {}): vo
 
 /** What was wrong, in words; empty when everything was right. */
 export function deliveryFaults(report: Report, { stillQueued = 0 }: Expectation = {}): string[] {
-  const { sent, answered, placed, started, finished, refused, left } = report;
+  const { sent, answered, placed, started, finished, served, refused, left } = report;
   const faults = Object.entries(report.faults).map(([fault, count]) => `${count} × ${fault}`);
   const expect = (isRight: boolean, fault: string): void => void (isRight || faults.push(fault));
 
-  const lost = sent - answered.ids.length - refused - left;
+  const lost = sent - answered.ids.length - served - refused - left;
   expect(lost === 0, `${lost} customers were lost`);
   for (const [what, { ids }] of Object.entries({ answered, placed, started, finished })) {
     const twice = ids.length - new Set(ids).size;

@@ -7,6 +7,7 @@ import { Baristas, type BaristasSpec } from "./roles/baristas.ts";
 import { Customers, type CustomersSpec } from "./roles/customers.ts";
 import { Cyclers, type CyclersSpec } from "./roles/cyclers.ts";
 import { Finishers, type FinishersSpec } from "./roles/finishers.ts";
+import { Flooders, type FloodersSpec } from "./roles/flooders.ts";
 import { Listeners, type ListenersSpec } from "./roles/listeners.ts";
 import { Publishers, type PublishersSpec } from "./roles/publishers.ts";
 import { Quitters, type QuittersSpec } from "./roles/quitters.ts";
@@ -16,6 +17,7 @@ export type RoleSpec =
   | CustomersSpec
   | BaristasSpec
   | FinishersSpec
+  | FloodersSpec
   | ListenersSpec
   | PublishersSpec
   | CyclersSpec
@@ -42,6 +44,8 @@ function roleOf(spec: RoleSpec): Role {
       return new Baristas(spec);
     case "finishers":
       return new Finishers(spec);
+    case "flooders":
+      return new Flooders(spec);
     case "listeners":
       return new Listeners(spec);
     case "publishers":
@@ -53,8 +57,8 @@ function roleOf(spec: RoleSpec): Role {
   }
 }
 
-function countOf({ answered, finished, refused, left }: Report): Count {
-  return { answered: answered.ids.length, finished: finished.ids.length, refused, left };
+function countOf({ answered, finished, served, refused, left }: Report): Count {
+  return { answered: answered.ids.length, finished: finished.ids.length, served, refused, left };
 }
 
 /** Does as told; what it returns is the reply. */

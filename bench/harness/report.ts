@@ -20,6 +20,8 @@ export interface Report {
   readonly placed: Timed;
   readonly started: Timed;
   readonly finished: Timed;
+  /** A flood's requests that were let in; they are no orders. */
+  served: number;
   /** Answers of 429. */
   refused: number;
   /** Customers who hung up before they were answered. */
@@ -31,7 +33,7 @@ export interface Report {
 export function emptyReport(): Report {
   const timed = (): Timed => ({ ids: [], sentAt: [], tookMs: [] });
   const columns = { answered: timed(), placed: timed(), started: timed(), finished: timed() };
-  return { sent: 0, ...columns, refused: 0, left: 0, faults: {} };
+  return { sent: 0, ...columns, served: 0, refused: 0, left: 0, faults: {} };
 }
 
 /** Notes an answer that has just come. */
@@ -50,6 +52,7 @@ export function mergeReports(reports: readonly Report[]): Report {
   const merged = emptyReport();
   for (const report of reports) {
     merged.sent += report.sent;
+    merged.served += report.served;
     merged.refused += report.refused;
     merged.left += report.left;
     for (const column of ["answered", "placed", "started", "finished"] as const) append(merged[column], report[column]);

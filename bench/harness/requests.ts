@@ -10,12 +10,22 @@ export interface WireOrder {
   readonly note?: string;
 }
 
+/** What a flood sends, over and over. */
+export interface FloodRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body?: string;
+}
+
 /** Makes the requests to one endpoint. */
 export interface Requests {
   /** POST /order/ under that note; `isAsync` asks for 202 at once. */
   readonly order: (note: string, isAsync?: boolean) => string;
   readonly start: (barista: string, waitSeconds: number) => string;
   readonly finish: (orderId: string, barista: string) => string;
+  readonly flood: (request: FloodRequest) => string;
   /** Nchan: waits on the channel of that name. */
   readonly subscribe: (channel: string) => string;
   /** Nchan: publishes an answer as long as an order's, on the channel of that name. */
@@ -33,6 +43,12 @@ export function requestsTo({ hostname, port }: Endpoint): Requests {
       post("/order/", `{"note":"${note}"}`, isAsync ? `${JSON_TYPE}Prefer: respond-async\r\n` : JSON_TYPE),
     start: (barista, waitSeconds) => get(`/start/?barista=${barista}&wait=${waitSeconds}`),
     finish: (orderId, barista) => post(`/finish/?order_id=${orderId}&barista=${barista}`),
+    flood: ({ method, path, headers = {}, body = "" }) => {
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      const type = body === "" ? "" : JSON_TYPE;
+      const length = method === "GET" ? "" : `Content-Length: ${body.length}\r\n`;
+      return `${method} ${path} HTTP/1.1\r\n${host}${lines.join("")}${type}${length}\r\n${body}`;
+    },
     subscribe: (channel) => get(`/sub/${channel}`),
     publish: (channel) => post(`/pub/${channel}`, readyOrder(channel), JSON_TYPE),
   };

@@ -1,20 +1,23 @@
 /**
- * Owns the slowness of refusals: an address that is known to be out of tokens is told so a little later.
+ * Owns the slowness of refusals: an address that is known to be too fast is refused a little later.
  * Clients that ask again the moment they are refused then cost a few requests a second, not all that the server can do.
- * Always holds: a bounded number wait here; whoever comes when it is full is refused at once.
+ *
+ * **Invariants**
+ * - A bounded number wait here; who comes when it is full is refused at once.
+ * - Those who wait are let go one by one: all at once, they would come back all at once.
  */
 
-const DELAY_MS = 250;
+const MEAN_DELAY_MS = 250;
 const MOST_WAITING = 2000;
 
 export class Tarpit {
   #waiting = 0;
 
-  /** Resolves after the delay, or at once when too many wait already. */
+  /** Resolves after the delay, at most one and a half times the mean, or at once when too many wait already. */
   async wait(): Promise<void> {
     if (this.#waiting >= MOST_WAITING) return;
     this.#waiting += 1;
-    await Bun.sleep(DELAY_MS);
+    await Bun.sleep(MEAN_DELAY_MS * (0.5 + Math.random()));
     this.#waiting -= 1;
   }
 }

@@ -8,6 +8,7 @@ import type { Report } from "../report.ts";
 export interface Count {
   readonly answered: number;
   readonly finished: number;
+  readonly served: number;
   readonly refused: number;
   readonly left: number;
 }
