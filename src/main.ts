@@ -7,8 +7,10 @@ import { readConfig, type Config } from "./config.ts";
 import { createCustomerApp } from "./customers/app.ts";
 import { LostOrders } from "./customers/lost.ts";
 import { EventFeed, MOST_LISTENERS } from "./events/feed.ts";
-import { listen, stopListening, urlOf } from "./http/app.ts";
+import { Door } from "./http/door.ts";
+import { Doorkeeper } from "./http/doorkeeper.ts";
 import type { Readiness } from "./http/health.ts";
+import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
 import { createCustomersUrl } from "./http/reach.ts";
 import { Lifecycle, StartError } from "./lifecycle.ts";
 import { createAddressReader } from "./limits/address.ts";
@@ -27,6 +29,10 @@ import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
 import { BaristaRoom } from "./waiting/baristas.ts";
 import { WaitingRoom } from "./waiting/room.ts";
+
+/** Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of Redis. */
+const BARISTA_CONNECTIONS = 32;
+const REDIS_CONNECTIONS = 16;
 
 /** Opens everything; what was opened is registered in `lifecycle` at once, so that a failure half-way closes it again. */
 async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<void> {
@@ -103,39 +109,62 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     isClosing,
     log,
   });
-  const customerServer = listen(customers, {
+  const customerDoor = new Door(customers, {
     host: config.customerHost,
     port: config.customerPort,
     name: "customers",
     setting: "CUSTOMER_PORT",
   });
-  lifecycle.opened("customers' socket", async () => await customerServer.stop(true));
-  const baristaServer = listen(baristas, {
+  lifecycle.opened("customers' socket", () => customerDoor.cut());
+  const baristaDoor = new Door(baristas, {
     host: config.baristaHost,
     port: config.baristaPort,
     name: "baristas",
     setting: "BARISTA_PORT",
   });
-  lifecycle.opened("baristas' port", () => stopListening(baristaServer, 1));
+  lifecycle.opened("baristas' port", () => baristaDoor.stop(1));
   // Draining comes first. Baristas may finish meanwhile: that is what the customers who must stay wait for.
   lifecycle.opened("customers' port", async () => {
     closing = true;
     room.sendOn();
     baristaRoom.close();
     feed.close();
-    await stopListening(customerServer, config.drainSeconds, () => room.sendEverybodyOn());
+    await customerDoor.stop(config.drainSeconds, () => room.sendEverybodyOn());
   });
 
+  keepFilesInReserve(config, log, lifecycle, { customerDoor, baristaDoor });
+
   const addresses = {
-    customers: urlOf(customerServer),
-    baristas: urlOf(baristaServer),
-    swagger: `${urlOf(customerServer)}/swagger`,
+    customers: customerDoor.url,
+    baristas: baristaDoor.url,
+    swagger: `${customerDoor.url}/swagger`,
   };
   if (!config.staffToken) log.info("no STAFF_TOKEN: the baristas' port listens on this machine only");
   log.info(
     addresses,
     `open: customers ${addresses.customers}, baristas ${addresses.baristas}, Swagger UI ${addresses.swagger}`,
   );
+}
+
+/** Says at start whether the customers to be held fit, and watches the descriptors from now on. */
+function keepFilesInReserve(
+  { lanes, maxHeld }: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+  { customerDoor, baristaDoor }: { customerDoor: Door; baristaDoor: Door },
+): void {
+  // All connections to Redis may have to be made anew, while baristas come and go.
+  const reserves = { customers: lanes + BARISTA_CONNECTIONS, baristas: REDIS_CONNECTIONS };
+  const limit = readOpenFilesLimit();
+  const reserved = lanes + reserves.customers + reserves.baristas;
+  const shortage = limit === undefined ? undefined : findShortage({ limit, maxHeld, reserved });
+  if (shortage) log.warn(shortage);
+  const guarded = [
+    { door: customerDoor, reserve: reserves.customers },
+    { door: baristaDoor, reserve: reserves.baristas },
+  ];
+  const doorkeeper = new Doorkeeper(guarded, log);
+  lifecycle.opened("doorkeeper", () => doorkeeper.close());
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

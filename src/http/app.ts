@@ -127,7 +127,7 @@ function pathOf({ url }: Request): string {
 }
 
 /** An app that can listen, whatever its routes. */
-interface App {
+export interface App {
   listen(options: {
     hostname: string;
     port: number;

@@ -22,10 +22,15 @@ export interface TestServer {
 
 type Environment = Readonly<Record<string, string>>;
 
+interface Bounds {
+  /** How many files the server may have open; as many as the tests without it. */
+  readonly openFiles?: number;
+}
+
 /** Starts a server on the shared Redis, in a shop of its own, unless `environment` says otherwise. */
-export async function startServer(environment: Environment = {}): Promise<TestServer> {
+export async function startServer(environment: Environment = {}, bounds: Bounds = {}): Promise<TestServer> {
   const redisUrl = environment.REDIS_URL ?? (environment.DATA_DIR ? "" : (await sharedRedis()).url);
-  const child = spawnServer({ SHOP: `test-${crypto.randomUUID()}`, ...environment, REDIS_URL: redisUrl });
+  const child = spawnServer({ SHOP: `test-${crypto.randomUUID()}`, ...environment, REDIS_URL: redisUrl }, bounds);
   const output = collect(child);
   const log = (): Record<string, unknown>[] =>
     output()
@@ -65,8 +70,9 @@ export async function stopServers(): Promise<void> {
   running.clear();
 }
 
-function spawnServer(environment: Environment): Bun.Subprocess<"ignore", "pipe", "pipe"> {
-  const child = Bun.spawn([process.execPath, main], {
+function spawnServer(environment: Environment, { openFiles }: Bounds = {}): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  const bounded = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`];
+  const child = Bun.spawn([...bounded, process.execPath, main], {
     env: { PATH: process.env.PATH, CUSTOMER_PORT: "0", BARISTA_PORT: "0", CUSTOMER_HOST: "127.0.0.1", ...environment },
     stdin: "ignore",
     stdout: "pipe",
