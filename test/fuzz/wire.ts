@@ -6,6 +6,7 @@
  * - What came back is parsed here, strictly: a malformed answer is a fault of its own.
  */
 import { connect } from "node:net";
+import { gunzipSync } from "node:zlib";
 import { encode, type Plan } from "./requests.ts";
 import type { Stock } from "./stock.ts";
 
@@ -132,7 +133,8 @@ function parse(bytes: Buffer, method: string): Outcome {
   const length = headers.get("content-length");
   if (!body || (length !== undefined && body.length < Number(length))) return { kind: "malformed" };
   const own = length === undefined ? body : body.subarray(0, Number(length));
-  return { kind: "answer", status, headers, body: own.toString() };
+  const plain = headers.get("content-encoding") === "gzip" ? gunzipSync(own) : own;
+  return { kind: "answer", status, headers, body: plain.toString() };
 }
 
 /** The chunks so far, put together; undefined where one has no length. */

@@ -73,7 +73,7 @@ test("out of file descriptors: it stays calm and says so once, orders are finish
 
   // Connections to Redis come out of the reserve, and so do baristas.
   const killer = redis.connect();
-  await killer.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+  await killer.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
   killer.disconnect();
   expectOrder(await tell(server, "finish", order_id), { order_id, status: "ready" });
   expectOrder(await held, { order_id, status: "ready" });
