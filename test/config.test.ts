@@ -194,6 +194,14 @@ test(".env.example lists exactly the settings there are, with their defaults", (
   expect(() => readConfig(settings)).not.toThrow();
 });
 
+test("compose.yaml's containers that hold customers let go of those whose network vanished", () => {
+  const text = readFileSync(join(import.meta.dir, "../compose.yaml"), "utf8");
+  const { services } = Bun.YAML.parse(text) as {
+    services: Record<"nginx" | "app", { sysctls?: Record<string, number> }>;
+  };
+  for (const { sysctls } of [services.nginx, services.app]) expect(sysctls?.["net.ipv4.tcp_retries2"]).toBe(8);
+});
+
 test("compose.yaml drains for as long as a brewing takes, and kills no replica before it has drained", () => {
   const text = readFileSync(join(import.meta.dir, "../compose.yaml"), "utf8");
   const { services } = Bun.YAML.parse(text) as {
