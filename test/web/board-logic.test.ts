@@ -1,6 +1,8 @@
 /** What the board shows: its columns, how much room there is, and the panel with the code. */
 import { describe, expect, test } from "bun:test";
-import { columnsOf, gridOf, tookSeconds } from "../../src/web/board/columns.ts";
+import fc from "fast-check";
+import { columnsOf, tookSeconds } from "../../src/web/board/columns.ts";
+import { FRAMES, gridOf } from "../../src/web/board/grid.ts";
 import { panelOf } from "../../src/web/board/panel.ts";
 import type { Code, Settings } from "../../src/web/shared/staff/api.ts";
 import { at, makeOrder } from "./barista-orders.ts";
@@ -38,15 +40,48 @@ describe("columns", () => {
   });
 });
 
-test.each([
-  [0, 1, 5, 0],
-  [1, 1, 5, 1],
-  [6, 1, 6, 6],
-  [7, 2, 5, 7],
-  [12, 2, 6, 12],
-  [13, 2, 6, 12],
-])("%i tiles stand in %i columns and %i rows, %i of them", (count, columns, rows, shown) => {
-  expect(gridOf(count, { rows: [5, 6], columns: 2 })).toEqual({ columns, rows, shown });
+describe("the grid", () => {
+  const room = { digits: 3, width: 33, height: 44, digitWidth: 0.7 };
+
+  test.each([
+    [1, "beside"],
+    [5, "beside"],
+    [12, "below"],
+    [30, "alone"],
+    [60, "alone"],
+  ] as const)("of %i orders has their facts %s", (count, form) => {
+    const grid = gridOf({ ...room, count });
+    expect(grid).toMatchObject({ form, shown: count });
+    expect(grid.columns * grid.rows).toBeGreaterThanOrEqual(count);
+  });
+
+  test("holds every number whole, in any room and font, and leaves none out while it can be read", () => {
+    const rooms = fc.record({
+      count: fc.nat(200),
+      digits: fc.integer({ min: 1, max: 4 }),
+      width: fc.double({ min: 18, max: 60, noNaN: true }),
+      height: fc.double({ min: 30, max: 70, noNaN: true }),
+      digitWidth: fc.double({ min: 0.5, max: 0.75, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(rooms, (wanted) => {
+        const grid = gridOf(wanted);
+        const { gap, border, inline, block } = FRAMES[grid.form];
+        const width = (wanted.width + gap) / grid.columns - gap - 2 * (inline + border);
+        const height = (wanted.height + gap) / grid.rows - gap - 2 * (block + border);
+        expect(grid.number * wanted.digits * wanted.digitWidth).toBeLessThanOrEqual(width);
+        expect(grid.number).toBeLessThanOrEqual(height);
+        expect(grid.number).toBeGreaterThanOrEqual(1.4);
+        expect(grid.columns * grid.rows).toBeGreaterThanOrEqual(grid.shown + Number(grid.shown < wanted.count));
+      }),
+    );
+  });
+
+  test("counts those for whom there is no room", () => {
+    const grid = gridOf({ ...room, count: 5000 });
+    expect(grid.shown).toBe(grid.columns * grid.rows - 1);
+    expect(grid.shown).toBeGreaterThan(60);
+  });
 });
 
 describe("the panel", () => {
@@ -75,6 +110,8 @@ describe("the panel", () => {
       kind: "code",
       picture: "data:image/svg+xml,%3Csvg%3E%3Cscript%3Ealert(%22%23%22)%3C%2Fscript%3E%3C%2Fsvg%3E",
       url: code.url,
+      text: "7QK2 M9XW TR3B",
+      address: "shop.example",
       remaining: 7,
       secondsLeft: 150,
       share: 0.5,
@@ -105,6 +142,14 @@ describe("the panel", () => {
 
   test("says that the shop is closed, whatever the code", () => {
     expect(panelOf({ ...input, settings: { ...settings, open: false } })).toEqual({ kind: "closed" });
+  });
+
+  test("is not there while no code is required: then it says where to order", () => {
+    const free = { ...settings, require_code: false };
+    expect(panelOf({ ...input, settings: free })).toEqual({ kind: "none", address: "shop.example" });
+    expect(panelOf({ ...input, settings: free, code: undefined })).toEqual({ kind: "none", address: undefined });
+    expect(panelOf({ ...input, settings: { ...free, open: false } }).kind).toBe("closed");
+    expect(panelOf({ ...input, settings: { ...free, capacity: 1 }, openOrders: 1 }).kind).toBe("paused");
   });
 
   test("waits until it knows", () => {

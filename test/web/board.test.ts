@@ -31,6 +31,13 @@ async function visit(environment: Readonly<Record<string, string>> = {}): Promis
   return await openBoard();
 }
 
+/** The board of a shop whose orders need a code. */
+async function visitWithCodes(settings: object = {}): Promise<{ page: Page; device: Device }> {
+  server = await startServer();
+  await change({ require_code: true, ...settings });
+  return await openBoard();
+}
+
 async function openBoard(): Promise<{ page: Page; device: Device }> {
   const device = await browser.newDevice("desktop");
   return { page: await device.open(`${server.baristas}/board`), device };
@@ -58,6 +65,15 @@ interface Code {
 
 async function readCode(): Promise<Code> {
   return (await ask(`${server.baristas}/code`)).body as Code;
+}
+
+/** Places an order as a customer who scanned the code of the moment. */
+async function placeWithCode(customer_name: string): Promise<void> {
+  await place(server, { customer_name, code: (await readCode()).code });
+}
+
+async function takePicture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(import.meta.dir, "screenshots", `${name}.png`), animations: "disabled" });
 }
 
 async function reserve(wanted: string, status = 201): Promise<void> {
@@ -121,42 +137,101 @@ test("an order goes from preparing to ready, and is there after a reload", async
   await untilNumbers(page, "Preparing", "24");
 });
 
-test.each(Object.keys(FONTS) as Font[])(
-  "more orders than fit are numbers below the tiles on every screen, in %s",
+/** The page takes the shop's clock for so much later: what is there has aged. */
+async function ageBy(page: Page, ms: number): Promise<void> {
+  await page.route(/\/(order\/|queue|shop|coffees|code)(\?|$)/, async (route) => {
+    const response = await route.fetch();
+    const date = new Date(Date.parse(response.headers()["date"] ?? "") + ms).toUTCString();
+    await route.fulfill({ response, headers: { ...response.headers(), date } });
+  });
+}
+
+/** The numbers that a column shows, and those of them that are not whole: cut off, covered, or out of their tile. */
+async function numbersIn(page: Page, column: "Preparing" | "Ready"): Promise<{ shown: number[]; cut: string[] }> {
+  return await page.getByRole("region", { name: new RegExp(`^${column}`) }).evaluate((region) => {
+    const shown: number[] = [];
+    const cut: string[] = [];
+    for (const part of region.querySelectorAll(".number, ol li:not(.more)")) {
+      const text = document.createRange();
+      text.selectNodeContents(part);
+      const box = text.getBoundingClientRect();
+      const tile = (part.closest("li") ?? part).getBoundingClientRect();
+      const [top, left] = [Math.max(0, tile.top), Math.max(0, tile.left)];
+      const [bottom, right] = [Math.min(innerHeight, tile.bottom), Math.min(innerWidth, tile.right)];
+      const isInside = box.top >= top && box.left >= left && box.bottom <= bottom && box.right <= right;
+      const isOnTop = [0.05, 0.5, 0.95].every((share) => {
+        const found = document.elementFromPoint(box.left + share * box.width, box.top + box.height / 2);
+        return found === part;
+      });
+      shown.push(Number(part.textContent));
+      if (!isInside || !isOnTop || box.width === 0) cut.push(`${part.textContent}: ${JSON.stringify({ box, tile })}`);
+    }
+    return { shown, cut };
+  });
+}
+
+const count = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const SCREENS = {
+  low: { width: 1366, height: 768 },
+  tv: TELEVISION,
+  big: { width: 3840, height: 2160 },
+  tall: ON_ITS_SIDE,
+  phone: PHONE,
+} as const;
+const AGED_MS = 8 * 60_000;
+/** What the board's clock shows in so many ms. */
+const clockIn = (ms: number): string =>
+  new Date(Date.now() + ms).toLocaleTimeString("en-US", { timeZone: "UTC", hour: "2-digit", minute: "2-digit" });
+
+const EVERY_FONT = Object.keys(FONTS) as Font[];
+test.each(EVERY_FONT)(
+  "12, 30 and 60 aged orders in each column: every number is whole on every screen, in %s",
   async (font) => {
     server = await startServer();
     await using browserWithFont = await TestBrowser.start(font);
+    await change({ require_code: true, drinks_per_code: 200, code_period_seconds: 3600 });
     const device = await browserWithFont.newDevice("desktop");
-    const page = await device.open(`${server.baristas}/board`);
-    await page.getByRole("heading", { name: "Preparing" }).waitFor();
-    expect(await familiesOf(page, "h1")).toEqual([FONTS[font]]);
-    for (let number = 1; number <= 36; number += 1) await place(server, { customer_name: `Customer ${number}` });
-    for (let number = 1; number <= 8; number += 1) await brew(server);
-    for (let number = 1; number <= 6; number += 1) await start(server, "barista=Ada");
-    const further = page.getByRole("list", { name: "Preparing, further ones" });
-    for (const { size, shown, last, more } of [
-      { size: TELEVISION, shown: 12, last: "34", more: "and 2 more" },
-      { size: ON_ITS_SIDE, shown: 6, last: "23", more: "and 13 more" },
-      { size: PHONE, shown: 6, last: "23", more: "and 13 more" },
-    ]) {
-      await page.setViewportSize(size);
-      await until(async () => (await tiles(page, "Preparing").count()) === shown, `${shown} have a tile`);
-      await further.getByText(more).waitFor();
-      expect((await further.innerText()).split(/\s+/)).toContain(last);
-      await until(async () => (await tiles(page, "Ready").count()) === Math.min(8, shown), "so many are ready");
-      expect(await cutOff(page)).toEqual([]);
+    const page = await device.context.newPage();
+    await ageBy(page, AGED_MS);
+    let [placed, made] = [0, 0];
+    for (const orders of [12, 30, 60]) {
+      for (; placed < 2 * orders; placed += 1) await placeWithCode(`Customer ${placed + 1} with a name`);
+      for (; made < orders; made += 1) await brew(server, "barista=Ada");
+      // A new page knows the age of all of them.
+      await page.goto(`${server.baristas}/board`);
+      await page.getByRole("heading", { name: "Preparing" }).waitFor();
+      expect(await familiesOf(page, "h1")).toEqual([FONTS[font]]);
+      await page.getByText("Connection lost").waitFor({ state: "detached" });
+      await until(async () => (await page.locator(".clock").innerText()) === clockIn(AGED_MS), "they have aged");
+      for (const [screen, size] of Object.entries(SCREENS)) {
+        await page.setViewportSize(size);
+        await until(async () => (await numbersIn(page, "Ready")).shown.length === orders, `${orders} are ready`);
+        await until(async () => (await numbersIn(page, "Ready")).cut.length === 0, `${orders} are laid out`);
+        for (const [column, first] of [
+          ["Ready", 1],
+          ["Preparing", orders + 1],
+        ] as const) {
+          const { shown, cut } = await numbersIn(page, column);
+          expect(cut).toEqual([]);
+          expect(shown.toSorted((one, other) => one - other)).toEqual(count(first, first + orders - 1));
+        }
+        await takePicture(page, `board-aged-${orders}-${screen}-${font}`);
+        expect(await cutOff(page)).toEqual([]);
+      }
     }
-    await shootBoard(page, `board-full-${font}`);
     await browserWithFont.closeDevices();
   },
 );
 
 test("a code is shown as a picture with what remains, and hides once it is used up", async () => {
-  const { page } = await visit();
+  const { page } = await visitWithCodes();
   await code(page).waitFor();
   const { code: current, url } = await readCode();
   expect(await code(page).getAttribute("src")).toStartWith("data:image/svg+xml,");
   await page.getByRole("img", { name: url }).waitFor();
+  // As text, too, in groups of four.
+  await page.getByText(current.match(/.{4}/g)?.join(" ") ?? "").waitFor();
+  await shootBoard(page, "board-code");
   await page.getByText("10 drinks left").waitFor();
   for (let drink = 1; drink <= 9; drink += 1) await reserve(current);
   await page.getByText("1 drink left").waitFor();
@@ -167,10 +242,24 @@ test("a code is shown as a picture with what remains, and hides once it is used 
   await shootBoard(page, "board-used-up");
 });
 
+test("while orders need no code, the board says where to order instead of how to scan", async () => {
+  const { page } = await visit();
+  const { host } = new URL((await readCode()).url);
+  await page.getByText(`Order at ${host}`).waitFor();
+  await place(server, { customer_name: "Ada" });
+  await tiles(page, "Preparing").getByText("Ada").waitFor();
+  expect(await page.getByRole("region", { name: "How to order" }).count()).toBe(0);
+  await shootBoard(page, "board-no-code");
+  await change({ require_code: true });
+  await code(page).waitFor();
+  await change({ require_code: false });
+  await code(page).waitFor({ state: "detached" });
+  await change({ open: false });
+  await page.getByRole("heading", { name: "We are closed" }).waitFor();
+});
+
 test("a code hides for its last 15 seconds, and the next one is shown", async () => {
-  server = await startServer();
-  await change({ code_period_seconds: 20 });
-  const { page } = await openBoard();
+  const { page } = await visitWithCodes({ code_period_seconds: 20 });
   await page.getByText("We are making drinks").waitFor({ timeout: 25_000 });
   const { code: old } = await readCode();
   await page.getByText(/New code in\s*0:(0\d|1[0-5])/).waitFor();
@@ -181,7 +270,7 @@ test("a code hides for its last 15 seconds, and the next one is shown", async ()
 });
 
 test("a closed shop and a full one are told, and nobody is invited", async () => {
-  const { page } = await visit();
+  const { page } = await visitWithCodes();
   await code(page).waitFor();
   await change({ open: false });
   await page.getByRole("heading", { name: "We are closed" }).waitFor();
@@ -189,7 +278,7 @@ test("a closed shop and a full one are told, and nobody is invited", async () =>
   await shootBoard(page, "board-closed");
   await change({ open: true, capacity: 1 });
   await code(page).waitFor();
-  await place(server);
+  await placeWithCode("Ada");
   await page.getByText("Please come back in a few minutes.").waitFor();
   expect(await code(page).count()).toBe(0);
   await brew(server);
@@ -216,9 +305,9 @@ test("a staff token is asked for once", async () => {
   device.expectFault(/401/);
   await page.getByLabel("Staff token").fill("hush-hush-42");
   await page.getByRole("button", { name: "Unlock" }).click();
-  await code(page).waitFor();
+  await page.getByText("Nothing just now.").waitFor();
   await page.reload();
-  await code(page).waitFor();
+  await page.getByText("Nothing just now.").waitFor();
 });
 
 test("a script in a name is shown as text", async () => {

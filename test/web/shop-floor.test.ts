@@ -33,13 +33,14 @@ interface Floor {
   readonly board: Page;
 }
 
-async function openFloor(): Promise<Floor> {
+async function openFloor(settings: object = {}): Promise<Floor> {
   server = await startServer();
+  expectStatus(await ask(`${server.baristas}/shop`, { method: "PATCH", json: { open: true, ...settings } }), 200);
   const [phone, television] = [await browser.newDevice("phone"), await browser.newDevice("desktop")];
   const { page: barista } = await openBarista(browser, server, "Grace");
   const board = await television.open(`${server.baristas}/board`);
   const customer = await phone.open(server.customers);
-  await code(board).waitFor();
+  await board.getByText("Nothing just now.").waitFor();
   await drink(customer, "Latte").waitFor();
   return { customer, barista, board };
 }
@@ -99,13 +100,14 @@ test("the barista closes the shop: the customer and the board say so, until it o
   expectProblem(await ask(`${server.customers}/order/`, { method: "POST" }), 503);
   await barista.getByRole("banner").getByRole("switch", { name: "Closed" }).click();
   await customer.getByRole("banner").getByText("Open").waitFor();
-  await code(board).waitFor();
+  await board.getByRole("heading", { name: "We are closed" }).waitFor({ state: "detached" });
 });
 
 test("a code runs out after ten drinks, and the board hides it", async () => {
-  const { customer, barista, board } = await openFloor();
+  const { customer, barista, board } = await openFloor({ require_code: true });
   const { code: current } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const reserve = () => ask(`${server.customers}/reservation`, { method: "POST", json: { code: current } });
+  await code(board).waitFor();
   // The first one scans it.
   await customer.goto(`${server.customers}/?code=${current}`);
   await ticket(customer).getByText("A drink is yours").waitFor();

@@ -1,6 +1,9 @@
 /**
  * Owns what the board says beside the orders: the code to order with, or why there is none just now.
- * Always holds: a code is shown only while somebody who scans it can still use it.
+ *
+ * **Invariants**
+ * - A code is shown only while it is required, and while it can still be used after it was scanned.
+ * - A shop that takes no orders says so, with and without codes.
  */
 import type { Code, Settings } from "../shared/staff/api.ts";
 
@@ -12,6 +15,8 @@ export type Pause = "changing" | "used_up" | "full";
 
 export type Panel =
   | { readonly kind: "looking" }
+  /** Orders need no code. `address`: where to order, once it is known. */
+  | { readonly kind: "none"; readonly address: string | undefined }
   | { readonly kind: "closed" }
   /** `newCodeSeconds`: until there is a new code; undefined: it is not the code that lacks. */
   | { readonly kind: "paused"; readonly why: Pause; readonly newCodeSeconds: number | undefined }
@@ -19,6 +24,10 @@ export type Panel =
       readonly kind: "code";
       readonly picture: string;
       readonly url: string;
+      /** The code as it is read out and typed: "7QK2 M9XW TR3B". */
+      readonly text: string;
+      /** Where it is typed. */
+      readonly address: string;
       readonly remaining: number;
       readonly secondsLeft: number;
       /** Of the code's period, 1 to 0. */
@@ -39,6 +48,7 @@ export function panelOf({ code, settings, openOrders, nowMs }: PanelInput): Pane
   if (settings.capacity !== null && openOrders >= settings.capacity) {
     return { kind: "paused", why: "full", newCodeSeconds: undefined };
   }
+  if (!settings.require_code) return { kind: "none", address: code && addressOf(code) };
   if (!code) return { kind: "looking" };
   const leftMs = Date.parse(code.changes_at) - nowMs;
   const secondsLeft = Math.max(0, Math.ceil(leftMs / 1000));
@@ -49,8 +59,16 @@ export function panelOf({ code, settings, openOrders, nowMs }: PanelInput): Pane
     // As a picture, never as markup: what is in it can't run.
     picture: `data:image/svg+xml,${encodeURIComponent(code.qr_svg)}`,
     url: code.url,
+    text: code.code.match(/.{1,4}/g)?.join(" ") ?? "",
+    address: addressOf(code),
     remaining: code.remaining,
     secondsLeft,
     share: Math.min(1, leftMs / 1000 / settings.code_period_seconds),
   };
+}
+
+/** `http://shop.example/?code=7QK2` → `shop.example`. */
+function addressOf({ url }: Code): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`.replace(/\/$/, "");
 }
