@@ -41,7 +41,7 @@ describe("columns", () => {
 });
 
 describe("the grid", () => {
-  const room = { digits: 3, width: 33, height: 44, digitWidth: 0.7 };
+  const room = { digits: 3, width: 33, height: 44, digitWidth: 0.7, lineHeight: 1.17 };
 
   test.each([
     [1, "beside"],
@@ -62,6 +62,7 @@ describe("the grid", () => {
       width: fc.double({ min: 18, max: 60, noNaN: true }),
       height: fc.double({ min: 30, max: 70, noNaN: true }),
       digitWidth: fc.double({ min: 0.5, max: 0.75, noNaN: true }),
+      lineHeight: fc.double({ min: 1, max: 1.5, noNaN: true }),
     });
     fc.assert(
       fc.property(rooms, (wanted) => {
@@ -70,7 +71,7 @@ describe("the grid", () => {
         const width = (wanted.width + gap) / grid.columns - gap - 2 * (inline + border);
         const height = (wanted.height + gap) / grid.rows - gap - 2 * (block + border);
         expect(grid.number * wanted.digits * wanted.digitWidth).toBeLessThanOrEqual(width);
-        expect(grid.number).toBeLessThanOrEqual(height);
+        expect(grid.number * wanted.lineHeight).toBeLessThanOrEqual(height);
         expect(grid.number).toBeGreaterThanOrEqual(1.4);
         expect(grid.columns * grid.rows).toBeGreaterThanOrEqual(grid.shown + Number(grid.shown < wanted.count));
       }),

@@ -146,28 +146,38 @@ async function ageBy(page: Page, ms: number): Promise<void> {
   });
 }
 
-/** The numbers that a column shows, and those of them that are not whole: cut off, covered, or out of their tile. */
-async function numbersIn(page: Page, column: "Preparing" | "Ready"): Promise<{ shown: number[]; cut: string[] }> {
-  return await page.getByRole("region", { name: new RegExp(`^${column}`) }).evaluate((region) => {
-    const shown: number[] = [];
-    const cut: string[] = [];
+interface Numbers {
+  readonly shown: readonly number[];
+  readonly cut: readonly string[];
+}
+
+/**
+ * The numbers that a column shows, and those of them that are not whole: cut off, covered, or out of their tile. A line as high as
+ * its font holds every digit; how wide they are, the text itself says.
+ */
+async function numbersIn(page: Page, column: "Preparing" | "Ready"): Promise<Numbers> {
+  return await page.evaluate<Numbers>(`(() => {
+    const isWanted = (section) => section.querySelector("h2")?.textContent.startsWith("${column}");
+    const region = [...document.querySelectorAll("section")].find(isWanted);
+    const shown = [];
+    const cut = [];
     for (const part of region.querySelectorAll(".number, ol li:not(.more)")) {
       const text = document.createRange();
       text.selectNodeContents(part);
-      const box = text.getBoundingClientRect();
+      const { top, bottom } = part.getBoundingClientRect();
+      const { left, right, width } = text.getBoundingClientRect();
       const tile = (part.closest("li") ?? part).getBoundingClientRect();
-      const [top, left] = [Math.max(0, tile.top), Math.max(0, tile.left)];
-      const [bottom, right] = [Math.min(innerHeight, tile.bottom), Math.min(innerWidth, tile.right)];
-      const isInside = box.top >= top && box.left >= left && box.bottom <= bottom && box.right <= right;
-      const isOnTop = [0.05, 0.5, 0.95].every((share) => {
-        const found = document.elementFromPoint(box.left + share * box.width, box.top + box.height / 2);
-        return found === part;
-      });
+      const isInside = top >= Math.max(0, tile.top) && bottom <= Math.min(innerHeight, tile.bottom) &&
+        left >= Math.max(0, tile.left) && right <= Math.min(innerWidth, tile.right);
+      const isOnTop = [0.05, 0.5, 0.95].every((share) =>
+        document.elementFromPoint(left + share * width, (top + bottom) / 2) === part);
       shown.push(Number(part.textContent));
-      if (!isInside || !isOnTop || box.width === 0) cut.push(`${part.textContent}: ${JSON.stringify({ box, tile })}`);
+      if (!isInside || !isOnTop || width === 0) {
+        cut.push(part.textContent + " " + JSON.stringify({ top, bottom, left, right, tile, isOnTop }));
+      }
     }
     return { shown, cut };
-  });
+  })()`);
 }
 
 const count = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);

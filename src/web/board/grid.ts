@@ -30,6 +30,8 @@ export interface Room {
   readonly height: number;
   /** How wide the widest digit of the screen's font is, in ems. */
   readonly digitWidth: number;
+  /** How high the font's line is, in ems. */
+  readonly lineHeight: number;
 }
 
 /** What a tile needs besides its number, and between it and the next. */
@@ -57,14 +59,13 @@ const LEAST_FACTS_WIDTH = 10;
 const LEAST_WITH_FACTS = 2.7;
 /** Smaller ones can't be read from the counter. */
 const LEAST_NUMBER = 1.4;
-/** Of the tile's height: more would crowd it. */
+/** Of a tile's height: more would crowd it. */
 const MOST_OF_HEIGHT = 0.85;
-/** Measured widths are whole pixels. */
-const MOST_OF_WIDTH = 0.97;
+/** Measured lengths are whole pixels. */
+const EXACT = 0.97;
 
 export function gridOf(room: Room): Grid {
-  const { count, width, height, digits, digitWidth } = room;
-  const columns = Array.from({ length: Math.max(1, count) }, (_, index) => index + 1);
+  const columns = Array.from({ length: Math.max(1, room.count) }, (_, index) => index + 1);
   const withFacts = columns.flatMap((wide) => [fit(room, "beside", wide), fit(room, "below", wide)]);
   const best = biggest(withFacts);
   if (best && best.number >= LEAST_WITH_FACTS) return best;
@@ -74,17 +75,17 @@ export function gridOf(room: Room): Grid {
 }
 
 /** As many as can be read. */
-function overfull({ digits, width, height, digitWidth }: Room): Grid {
+function overfull({ digits, width, height, digitWidth, lineHeight }: Room): Grid {
   const { gap, border, inline, block } = FRAMES.alone;
   const most = (length: number, size: number, padding: number): number =>
     Math.max(1, Math.floor((length + gap) / (size + 2 * (padding + border) + gap)));
-  const columns = most(width, (LEAST_NUMBER * digits * digitWidth) / MOST_OF_WIDTH, inline);
-  const rows = most(height, LEAST_NUMBER / MOST_OF_HEIGHT, block);
+  const columns = most(width, (LEAST_NUMBER * digits * digitWidth) / EXACT, inline);
+  const rows = most(height, LEAST_NUMBER / shareOfHeight(lineHeight), block);
   return { form: "alone", columns, rows, shown: columns * rows - 1, number: LEAST_NUMBER };
 }
 
 /** So many columns of tiles of one form, with the biggest number that lies in them. */
-function fit({ count, digits, width, height, digitWidth }: Room, form: Form, columns: number): Grid {
+function fit({ count, digits, width, height, digitWidth, lineHeight }: Room, form: Form, columns: number): Grid {
   const rows = Math.max(FEWEST_ROWS, Math.ceil(count / columns));
   const { gap, border, inline, block } = FRAMES[form];
   const wide = (width + gap) / columns - gap - 2 * (inline + border);
@@ -94,10 +95,15 @@ function fit({ count, digits, width, height, digitWidth }: Room, form: Form, col
     below: { wide: wide < LEAST_FACTS_WIDTH ? 0 : wide, high: high - FACTS.line },
     alone: { wide, high },
   }[form];
-  const number = Math.min(forNumber.high * MOST_OF_HEIGHT, (forNumber.wide * MOST_OF_WIDTH) / (digits * digitWidth));
+  const number = Math.min(forNumber.high * shareOfHeight(lineHeight), (forNumber.wide * EXACT) / (digits * digitWidth));
   return { form, columns, rows, shown: count, number: Math.max(0, number) };
 }
 
 function biggest(grids: readonly Grid[]): Grid | undefined {
   return grids.reduce<Grid | undefined>((best, grid) => (best && best.number >= grid.number ? best : grid), undefined);
+}
+
+/** How big a number may be beside the height of its place: with all that its font keeps above and below, it lies in it. */
+function shareOfHeight(lineHeight: number): number {
+  return Math.min(MOST_OF_HEIGHT, EXACT / lineHeight);
 }
