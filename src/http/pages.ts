@@ -9,7 +9,11 @@ import type { Log } from "../log.ts";
 import { problem } from "../problem.ts";
 import type { PageFile } from "./build-pages.ts";
 import { OPEN, Unrouted } from "./gate.ts";
+import { holdOpen, type HeldRequest } from "./hold.ts";
 import { answerReady, makeReady, type ReadyFile } from "./ready-file.ts";
+
+/** A second on most machines; with a processor that is busy otherwise, much longer. */
+const BUILD_BOUND_MS = 120_000;
 
 const BUILDER = join(import.meta.dir, "build-pages.ts");
 
@@ -25,23 +29,30 @@ interface Site {
 
 /** Routes by path, such as `{"/": "customer"}`, and `/assets/:file` with what these pages need. */
 export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
+  let built: Site | undefined;
   let building: Promise<Site> | undefined;
-  /** Everybody who asks meanwhile waits for the same build; after one that failed, the next request tries again. */
-  const findSite = (): Promise<Site> => {
-    building ??= buildSite(Object.values(paths), log).catch((error: unknown) => {
+  const build = async (): Promise<Site> => {
+    try {
+      built = await buildSite(Object.values(paths), log);
+      return built;
+    } finally {
       building = undefined;
-      throw error;
-    });
-    return building;
+    }
   };
+  /**
+   * All who ask meanwhile wait for the same build; after one that failed, the next request tries again. A slow machine takes
+   * longer than the idle timeout.
+   */
+  const findSite = async (held: HeldRequest): Promise<Site> =>
+    built ?? (await holdOpen(held, () => (building ??= build())));
 
   const app = new Elysia();
   for (const [path, page] of Object.entries(paths)) {
-    app.get(path, async ({ request }) => answerFile((await findSite()).pages.get(page), request), HIDDEN);
+    app.get(path, async (held) => answerFile((await findSite(held)).pages.get(page), held.request), HIDDEN);
   }
   return app.get(
     "/assets/:file",
-    async ({ request, params: { file } }) => answerFile((await findSite()).assets.get(file), request),
+    async (held) => answerFile((await findSite(held)).assets.get(held.params.file), held.request),
     HIDDEN,
   );
 }
@@ -78,6 +89,7 @@ async function runBuilder(names: readonly string[]): Promise<PageFile[]> {
   const builder = Bun.spawn([bun, BUILDER, ...names], {
     // The plugin adds hot reloading unless this says production.
     env: { NODE_ENV: "production" },
+    timeout: BUILD_BOUND_MS,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -87,6 +99,8 @@ async function runBuilder(names: readonly string[]): Promise<PageFile[]> {
     builder.stderr.text(),
     builder.exited,
   ]);
+  if (builder.signalCode !== null)
+    throw new Error(`the pages ${names.join(", ")} were not built: ${builder.signalCode}`);
   if (exitCode !== 0) throw new Error(`the pages ${names.join(", ")} can't be built: ${complaints}`);
   return JSON.parse(output) as PageFile[];
 }

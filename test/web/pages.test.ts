@@ -1,8 +1,10 @@
 /** How the pages are served: complete, under a strict policy, cached as long as they may be, and without a token. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { ask, expectProblem } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -119,3 +121,26 @@ test("two servers make the same files under the same names", async () => {
   }
   await other.stop();
 });
+
+/** Linux lists a process's children. */
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+
+/** Bun closes a connection that is silent for 10 s. */
+const LONGER_THAN_IDLE_MS = 13_000;
+
+test.if(existsSync(`/proc/self/task/${process.pid}/children`))(
+  "a page that a slow machine builds for longer than the idle timeout is served",
+  async () => {
+    const slow = await startServer();
+    const page = ask(`${slow.customers}/`);
+    page.catch(() => {});
+    await until(() => childrenOf(slow.process.pid).length > 0, "the builder runs");
+    const [builder = 0] = childrenOf(slow.process.pid);
+    process.kill(builder, "SIGSTOP");
+    await Bun.sleep(LONGER_THAN_IDLE_MS);
+    process.kill(builder, "SIGCONT");
+    expect((await page).status).toBe(200);
+    await slow.stop();
+  },
+);
