@@ -1,17 +1,64 @@
 /**
  * Owns the log: JSON lines on standard output, or coloured lines on a terminal.
- * Always holds: one line a start, a stop, an outage, a summary of refusals; never a token, never a customer's words.
+ *
+ * **Invariants**
+ * - One line a start, a stop, an outage, a summary of refusals.
+ * - Of an error stand its type, message and stack: never what it carries beside them.
+ * - Never a secret, never a customer's words; ids of orders only as short hashes, at debug.
  */
 import pino, { type Logger } from "pino";
 import pretty from "pino-pretty";
 
 export type Log = Logger;
 
-/** `level` is one of pino's levels or `silent`; `terminal` chooses the coloured form. */
-export function createLog({ level, terminal }: { level: string; terminal: boolean }): Log {
+export interface LogOptions {
+  /** One of pino's levels, or `silent`. */
+  readonly level: string;
+  /** Chooses the coloured form. */
+  readonly terminal: boolean;
+  /** What is made unreadable in errors. */
+  readonly secrets?: readonly string[];
+}
+
+export function createLog({ level, terminal, secrets = [] }: LogOptions): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters };
+  const serializers = { err: (error: unknown) => plainError(error, secrets) };
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, serializers };
   return terminal
     ? pino(options, pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", sync: true }))
     : pino(options);
+}
+
+/** What may be printed of an error. */
+export interface PlainError {
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Longer messages hold what somebody sent. */
+const LONGEST_MESSAGE = 500;
+/** A secret this short is none, and would be found everywhere. */
+const SHORTEST_SECRET = 3;
+
+export function plainError(error: unknown, secrets: readonly string[]): PlainError {
+  const { name, message, stack = "" } = error instanceof Error ? error : new TypeError(`${typeof error} was thrown`);
+  // The stack begins with the message.
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+  const plain = withoutSecrets(withoutWords(message), secrets).slice(0, LONGEST_MESSAGE);
+  return { type: name, message: plain, stack: withoutSecrets([`${name}: ${plain}`, ...frames].join("\n"), secrets) };
+}
+
+/** A message without what it repeats: the arguments of a Redis command, the text that is no JSON. */
+export function withoutWords(message: string): string {
+  return message
+    .replace(/,? with args beginning with:.*/s, "")
+    .replace(/(JSON Parse error: [^"'`]*).*/s, (_all, kept: string) => kept.trimEnd());
+}
+
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((hidden, secret) => hidden.replaceAll(secret, "***"), text);
 }

@@ -18,9 +18,10 @@ import { HeldRequests } from "./limits/held.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
 import { Refusals } from "./limits/refusals.ts";
-import { createLog, type Log } from "./log.ts";
+import { createLog, plainError, withoutSecrets, type Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { createOrders, DEFAULT_QUEUE } from "./orders/verbs.ts";
+import { secretsOf } from "./redis-url.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
@@ -177,14 +178,19 @@ async function findRedis({ redisUrl, dataDir }: Config, log: Log, lifecycle: Lif
 
 async function closeAll(lifecycle: Lifecycle, log: Log): Promise<boolean> {
   const failures = await lifecycle.close();
-  for (const failure of failures) log.error({ err: failure }, failure.message);
+  for (const failure of failures) log.error({ err: failure.cause }, failure.message);
   return failures.length === 0;
 }
 
 async function main(): Promise<void> {
   const lifecycle = new Lifecycle();
   const config = readConfig(process.env);
-  const log = createLog({ level: config.logLevel, terminal: process.stdout.isTTY });
+  const log = createLog({ level: config.logLevel, terminal: process.stdout.isTTY, secrets });
+  const die = (error: unknown): void => {
+    log.fatal({ err: error }, "unexpected error: the server ends");
+    process.exit(1);
+  };
+  process.on("uncaughtException", die).on("unhandledRejection", die);
 
   const stop = async (reason: string): Promise<void> => {
     log.info({ reason }, "stopping");
@@ -202,10 +208,14 @@ async function main(): Promise<void> {
   }
 }
 
+/** What must not stand in any output: Bun would print the source and the fields of an error beside its message. */
+const secrets = [process.env.STAFF_TOKEN ?? "", ...secretsOf(process.env.REDIS_URL ?? "")];
+
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof StartError)) throw error;
-  process.stderr.write(`longpour: ${error.message}\n`);
-  process.exit(error.exitCode);
+  const isExpected = error instanceof StartError;
+  const said = isExpected ? withoutSecrets(error.message, secrets) : plainError(error, secrets).stack;
+  process.stderr.write(`longpour: ${said}\n`);
+  process.exit(isExpected ? error.exitCode : 1);
 }

@@ -87,3 +87,11 @@ function readLogin(login: string | undefined): { username?: string; password?: s
     return undefined;
   }
 }
+
+/** What must not be printed: the URL itself, and the password as it was written and as it is sent. */
+export function secretsOf(text: string): string[] {
+  const login = PARTS.exec(text)?.[2] ?? "";
+  const read = readRedisUrl(text);
+  const sent = read.kind === "server" ? read.server.password : undefined;
+  return [text, login.slice(login.indexOf(":") + 1), sent ?? ""].filter((secret) => secret !== "");
+}

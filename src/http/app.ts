@@ -18,6 +18,7 @@ import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { faultsOf } from "./input.ts";
 import type { Sharing } from "./sites.ts";
+import { anonymousPath, hashedPath } from "./logged.ts";
 
 /** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
 export const IDLE_SECONDS = 10;
@@ -45,8 +46,10 @@ interface AppOptions {
 export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptions = {}) {
   const checkTarget = createTargetCheck();
   const answerError = createErrorAnswer(log);
-  const logAnswer = (request: Request, { status }: Response): void =>
-    log.debug({ method: request.method, path: pathOf(request), status }, "request");
+  const isDebug = log.isLevelEnabled("debug");
+  const logAnswer = (request: Request, { status }: Response): void => {
+    if (isDebug) log.debug({ method: request.method, path: hashedPath(request), status }, "request");
+  };
   /** For what no handler answered. */
   const finish = (request: Request, answer: Response): Response => {
     sharing?.share(request, answer);
@@ -86,7 +89,7 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
       if (responseValue instanceof Response) sharing.share(request, responseValue);
     });
   }
-  if (log.isLevelEnabled("debug")) {
+  if (isDebug) {
     app.onAfterResponse({ as: "global" }, ({ request, responseValue }) => {
       // What onError answered is not here.
       if (responseValue instanceof Response) logAnswer(request, responseValue);
@@ -104,7 +107,7 @@ export function createErrorAnswer(log: Log): (error: unknown, request: Request) 
       return problem("shop_damaged");
     }
     if (isRedisAway(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
-    log.error({ err: error, method: request.method, path: pathOf(request) }, "request failed");
+    log.error({ err: error, method: request.method, path: anonymousPath(request) }, "request failed");
     return problem("internal");
   };
 }
@@ -119,11 +122,6 @@ function createNews(): (message: string) => boolean {
     seenAt.set(message, now);
     return true;
   };
-}
-
-/** The path asked for, for the log alone. Without a Host, as HTTP/1.0 allows, Bun's URL is nothing but path and query. */
-function pathOf({ url }: Request): string {
-  return URL.parse(url, "http://host")?.pathname ?? "";
 }
 
 /** An app that can listen, whatever its routes. */

@@ -7,9 +7,10 @@
  */
 import type { Redis } from "ioredis";
 import { StartError } from "../lifecycle.ts";
+import { withoutWords } from "../log.ts";
 import { readRedisUrl } from "../redis-url.ts";
 import { connect, type RedisAddress } from "./connect.ts";
-import { faultOf, isCertificateFault, isMissingDatabase, withoutArguments } from "./errors.ts";
+import { faultOf, isCertificateFault, isMissingDatabase } from "./errors.ts";
 import type { Keys } from "./keys.ts";
 import { asList, asText } from "./reply.ts";
 import { loadScript } from "./script.ts";
@@ -117,7 +118,7 @@ function metOrThrow(error: unknown, { user, database, keys }: Shop): string {
   const fault = faultOf(error);
   if (fault.kind === "denied") throw deniedError(fault.said, user, keys);
   if (fault.kind === "other" || fault.kind === "unknown_script") {
-    throw new StartError(`Redis can't be used (${withoutArguments(error.message)}). Check REDIS_URL`);
+    throw new StartError(`Redis can't be used (${withoutWords(error.message)}). Check REDIS_URL`);
   }
   return error.message;
 }

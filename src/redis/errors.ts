@@ -77,8 +77,3 @@ function isUnavailable(code: string): code is UnavailableCode {
 export function isCertificateFault(error: Error): boolean {
   return /certificate|self[- ]signed/i.test(error.message);
 }
-
-/** What Redis says of a command that it does not know, without the arguments that it repeats. */
-export function withoutArguments(said: string): string {
-  return said.replace(/,? with args beginning with:.*/s, "");
-}

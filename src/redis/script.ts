@@ -5,9 +5,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
+import { withoutWords } from "../log.ts";
 import { isRedisAway, RedisAwayError } from "./away.ts";
 import { ShopDamagedError } from "./damaged.ts";
-import { faultOf, isWrongType, withoutArguments } from "./errors.ts";
+import { faultOf, isWrongType } from "./errors.ts";
 import { asList, asText } from "./reply.ts";
 
 const folder = join(import.meta.dir, "../../redis");
@@ -90,7 +91,7 @@ function failure({ name }: Script, said: string): Error {
   if (isWrongType(error)) return new ShopDamagedError(name, said);
   // Another step of the item may have been taken before.
   if (isRedisAway(error)) return new RedisAwayError(true, error);
-  return new Error(`${name}: ${withoutArguments(said)}`);
+  return new Error(`${name}: ${withoutWords(said)}`);
 }
 
 /**

@@ -71,6 +71,7 @@ function holderOf(pidPath: string): string {
 
 function unusable(folder: string, error: unknown): StartError {
   return new StartError(
-    `the data folder ${folder} can't be used: ${error instanceof Error ? error.message : String(error)}`,
+    `the data folder ${folder} can't be used (${error instanceof Error ? error.message : String(error)}): ` +
+      "set REDIS_URL to a Redis that runs, as containers need, or DATA_DIR to a folder that can be written",
   );
 }
