@@ -59,7 +59,7 @@ local function find_damaged()
   local listed = try('ZRANDMEMBER', key.damaged, most, 'WITHSCORES') or {}
   for at = 1, #listed, 2 do
     local id = listed[at]
-    local order, fault = read_order(id)
+    local order, fault = read_order(id, true)
     if fault == NONE then
       redis.call('ZREM', key.damaged, id)
     elseif fault then

@@ -17,7 +17,7 @@ local function is_of(order, status)
 end
 
 local function mend_entry(entry, id)
-  local order, fault = read_order(id)
+  local order, fault = read_order(id, true)
   if fault and fault ~= NONE then
     set_aside(id)
   end
@@ -43,7 +43,7 @@ end
 
 -- An entry that is gone is made anew, behind all others: the order is claimed from now on, and not read.
 local function mend_indexed(index, status, id)
-  local order, fault = read_order(id)
+  local order, fault = read_order(id, true)
   if not is_of(order, status) then
     drop_from(index, id, fault)
     dropped = dropped + 1

@@ -33,6 +33,14 @@ local function pay_with_code(code)
   return code == '' and { 'refused', 'code_required', '' } or spend_code(code)
 end
 
+local function pay_and_enqueue(id, order, code, queue, item, price, details)
+  local unpaid = pay_with_code(code)
+  if unpaid then
+    return unpaid
+  end
+  enqueue_order(id, order, queue, item, price, details)
+end
+
 local function place(id, queue, item, modifiers, details, customer_id, code, idempotency_key, body_hash)
   local before = find_once(id, idempotency_key, body_hash)
   if before then
@@ -55,13 +63,7 @@ local function place(id, queue, item, modifiers, details, customer_id, code, ide
     customer_id = customer_id ~= '' and customer_id or nil,
     once = idempotency_key ~= '' and idempotency_key or nil,
   }
-  refusal = let_in(id, order, retention_ms, function()
-    local unpaid = pay_with_code(code)
-    if unpaid then
-      return unpaid
-    end
-    enqueue_order(id, order, queue, item, price, details)
-  end)
+  refusal = let_in(id, order, retention_ms, pay_and_enqueue, code, queue, item, price, details)
   if refusal then
     return refusal
   end

@@ -6,7 +6,7 @@
 --          | {'conflict', status, barista}
 
 local function release(request, id, barista)
-  local order, fault = read_order(id)
+  local order, fault = read_order(id, true)
   if order and order.released_by == request then
     return { 'released', id, encode_order(order) }
   end

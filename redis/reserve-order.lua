@@ -11,6 +11,16 @@
 
 local retention_ms = tonumber(ARGV[1])
 
+local function pay_and_reserve(id, order)
+  local unpaid = spend_code(order.code)
+  if unpaid then
+    return unpaid
+  end
+  write_order(id, order, order)
+  redis.call('ZADD', key.reserved, now_ms + 1000 * setting('customer_timeout_seconds'), id)
+  redis.call('ZADD', key.orders, now_ms, id)
+end
+
 local function reserve(id, code, details, customer_id, idempotency_key, body_hash)
   local before = find_once(id, idempotency_key, body_hash)
   if before and before[1] == 'mismatch' then
@@ -41,15 +51,7 @@ local function reserve(id, code, details, customer_id, idempotency_key, body_has
     code = code,
     once = idempotency_key ~= '' and idempotency_key or nil,
   }
-  refusal = let_in(id, order, retention_ms, function()
-    local unpaid = spend_code(code)
-    if unpaid then
-      return unpaid
-    end
-    write_order(id, order, order)
-    redis.call('ZADD', key.reserved, now_ms + 1000 * setting('customer_timeout_seconds'), id)
-    redis.call('ZADD', key.orders, now_ms, id)
-  end)
+  refusal = let_in(id, order, retention_ms, pay_and_reserve)
   if refusal then
     return refusal
   end

@@ -34,7 +34,7 @@ for at = 1, #candidates, 2 do
   -- Without a status it may be damaged.
   local its_status = status ~= '' and try('HGET', key.order(id), 'status') or status
   if its_status == status then
-    order, fault = read_order(id)
+    order, fault = read_order(id, true)
   end
   if fault and fault ~= NONE then
     set_aside(id)

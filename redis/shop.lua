@@ -93,24 +93,27 @@ local function append_refusals()
   end
 end
 
--- Writes an order that is let in, by `write`, into its customer's indexes first: they may hold a value of another type. Where that
--- fails, or `write` refuses, all is taken back: nothing is half-written. Returns the refusal.
-local function let_in(id, order, retention_ms, write)
-  local customer_id = order.customer_id
-  local ok, refusal = pcall(function()
-    if customer_id then
-      redis.call('SADD', key.open_of(customer_id), id)
-      index_for_customer(id, customer_id, retention_ms)
-    end
-    return write()
-  end)
+local function write_let_in(id, order, retention_ms, write, ...)
+  redis.call('SADD', key.open_of(order.customer_id), id)
+  index_for_customer(id, order.customer_id, retention_ms)
+  return write(id, order, ...)
+end
+
+-- Writes an order that is let in, by `write`, into its customer's indexes first: they may hold a value of another type. Where
+-- that fails, or `write` refuses, all is taken back: nothing is half-written. Returns the refusal.
+-- (`write` fails before it writes: its own keys are checked before.)
+local function let_in(id, order, ...)
+  local ok, refusal = true
+  if order.customer_id then
+    ok, refusal = pcall(write_let_in, id, order, ...)
+  else
+    local _, write = ...
+    refusal = write(id, order, select(3, ...))
+  end
   if not ok or refusal then
-    if customer_id then
-      try('SREM', key.open_of(customer_id), id)
-      try('ZREM', key.orders_of(customer_id), id)
-    end
-    if order.entry then
-      try('XDEL', key.queue(order.queue), order.entry)
+    if order.customer_id then
+      try('SREM', key.open_of(order.customer_id), id)
+      try('ZREM', key.orders_of(order.customer_id), id)
     end
     return ok and refusal or error(refusal)
   end

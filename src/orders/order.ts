@@ -166,7 +166,7 @@ export type Order = Static<typeof Order>;
 /** An order as JSON, as it goes over the wire: it is passed on as it is. */
 export type OrderJson = string;
 
-/** Puts together what scripts answer: the id, and the order as JSON without it (`encode_order` in `redis/prelude.lua`). */
+/** Puts together what scripts answer: the id, and the order as JSON without it (`encode_order` in `redis/order.lua`). */
 export function toOrderJson(id: string, rest: string): OrderJson {
   return `{"order_id":"${id}",${rest.slice(1)}`;
 }
