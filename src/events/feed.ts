@@ -160,8 +160,8 @@ export class EventFeed {
 
       cursor = upTo;
       if (!isBefore(upTo, newest)) {
-        // They named an event that is yet to come: from now on. Or the stream has lost its end: the reader knows how to go on.
-        cursor = isBefore(newest, before) ? this.#position() : newest;
+        // They named an event that is yet to come: from now on. Or the stream has lost its end: from where the reader was.
+        cursor = isBefore(newest, before) ? before : newest;
       }
       // What the reader brought meanwhile is one page more.
       if (!isBefore(cursor, this.#position())) return this.#goLive(seat, following, cursor);
