@@ -3,7 +3,8 @@
  * Always holds: starting never throws, so that whoever keeps it running meets every failure in one place, as an end.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../log.ts";
@@ -28,6 +29,8 @@ export type Home = {
 /** `startedAt` is in ms of `performance.now()`. `ended` resolves to how it ended, also when it could not be started. */
 export type Child = {
   readonly startedAt: number;
+  /** Where in the log what it says begins, in bytes. */
+  readonly logFrom: number;
   readonly ended: Promise<string>;
   hasEnded(): boolean;
   signal(name: "SIGTERM" | "SIGKILL"): void;
@@ -35,13 +38,20 @@ export type Child = {
 
 /** Starts Redis at `home`, where none may run. */
 export function startChild(program: string, home: Home): Child {
+  const logFrom = statSync(home.logPath, { throwIfNoEntry: false })?.size ?? 0;
   try {
     const child = spawnRedis(program, home);
     if (child.pid !== undefined) recordRedis(home.recordPath, { pid: child.pid, socketPath: home.socketPath });
-    return watch(child);
+    return watch(child, logFrom);
   } catch (error) {
     const how = error instanceof Error ? error.message : String(error);
-    return { startedAt: performance.now(), ended: Promise.resolve(how), hasEnded: () => true, signal: () => {} };
+    return {
+      startedAt: performance.now(),
+      logFrom,
+      ended: Promise.resolve(how),
+      hasEnded: () => true,
+      signal: () => {},
+    };
   }
 }
 
@@ -65,13 +75,19 @@ function spawnRedis(program: string, home: Home): ChildProcess {
   }
 }
 
-function watch(child: ChildProcess): Child {
+function watch(child: ChildProcess, logFrom: number): Child {
   let over = false;
   const ended = new Promise<string>((resolveEnded) => {
     child.once("exit", (code, signal) => resolveEnded(signal ?? `exit code ${code}`));
     child.once("error", (error) => resolveEnded(error.message));
   }).finally(() => (over = true));
-  return { startedAt: performance.now(), ended, hasEnded: () => over, signal: (name) => void child.kill(name) };
+  return {
+    startedAt: performance.now(),
+    logFrom,
+    ended,
+    hasEnded: () => over,
+    signal: (name) => void child.kill(name),
+  };
 }
 
 /** Waits until the child answers, has ended, or has said nothing for `silenceBoundMs`. */
@@ -112,4 +128,21 @@ export async function logTail({ logPath }: Home): Promise<string> {
     .slice(-LOG_TAIL_LINES)
     .map((line) => `  ${line}`)
     .join("\n");
+}
+
+/** What Redis says before it ends because a write failed: with `appendfsync always` it does not go on without one. */
+const WRITE_FAULT =
+  /(?:Error writing to the AOF file|Can't persist AOF for fsync error.*?'always'): ([^.\n]+)|(Short write while writing to the AOF)/;
+/** Less room than this is none: Redis needs some for what it writes beside the orders. */
+const ROOM_BYTES = 64 * 1024;
+
+/** Why a child that ended could not write; undefined when that was not why. */
+export async function writeFault({ logFrom }: Child, { folder, logPath }: Home): Promise<string | undefined> {
+  const log = Bun.file(logPath);
+  const said = (await log.exists()) ? await log.slice(Math.max(logFrom, log.size - LOG_TAIL_BYTES)).text() : "";
+  const [fault, why, short] = WRITE_FAULT.exec(said) ?? [];
+  if (fault) return why ?? short;
+  // On a full disk its last words found no room either.
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < ROOM_BYTES ? "no space left on device" : undefined;
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
 import { ask } from "./ask.ts";
-import { type Child, type Home, logTail, startChild, untilAnswers } from "./child.ts";
+import { type Child, type Home, logTail, startChild, untilAnswers, writeFault } from "./child.ts";
 
 /** A Redis that lived shorter than this died at once. */
 const QUICK_DEATH_MS = 5000;
@@ -88,7 +88,7 @@ export class Keeper {
     for (;;) {
       const how = await child.ended;
       if (signal.aborted) return;
-      if (outageSince === undefined) this.#log.warn({ how }, "the embedded Redis died and is started again");
+      if (outageSince === undefined) await this.#logDeath(child, how);
       outageSince ??= performance.now();
       quickDeaths = performance.now() - child.startedAt < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
       if (quickDeaths === ALARMING_DEATHS) this.#logAlarm(how);
@@ -106,6 +106,15 @@ export class Keeper {
       this.#log.info({ seconds: secondsSince(outageSince) }, "the embedded Redis runs again");
       outageSince = undefined;
     }
+  }
+
+  async #logDeath(child: Child, how: string): Promise<void> {
+    const fault = await writeFault(child, this.#home).catch(() => undefined);
+    if (fault === undefined) return this.#log.warn({ how }, "the embedded Redis died and is started again");
+    this.#log.error(
+      { how, see: this.#home.logPath },
+      `the embedded Redis can't write to ${this.#home.folder} (${fault}): orders wait until there is room; it is started again`,
+    );
   }
 
   #logAlarm(how: string): void {

@@ -5,7 +5,17 @@
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -283,6 +293,27 @@ test("Redis is in a session of its own, so a Ctrl-C in the terminal spares it", 
 
 type Server = { readonly process: ChildProcess; readonly socketPath: string };
 
+test("a full disk is one clear line, and the orders are there when there is room again", async () => {
+  const dataDir = newFolder();
+  const lines: string[] = [];
+  const redis = await start(dataDir, { log: into(lines) });
+  await tell(redis, "SET", "order", "americano");
+  // The next append-only file is one to which nothing can be written, as on a full disk.
+  const next = join(dataDir, "appendonlydir", "appendonly.aof.2.incr.aof");
+  symlinkSync("/dev/full", next);
+  await tell(redis, "BGREWRITEAOF");
+  await untilTrue(async () => String(await tell(redis, "INFO", "persistence")).includes("aof_rewrite_in_progress:0"));
+  await tell(redis, "SET", "order", "lost").catch(() => {});
+  await until(() => lines.length > 0);
+  rmSync(next);
+  writeFileSync(next, "");
+  await until(() => lines.some((line) => line.includes("runs again")));
+  expect(lines.filter((line) => line.includes("can't write to"))).toHaveLength(1);
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ level: 50 });
+  expect(lines[0]).toContain(`${dataDir} (No space left on device): orders wait until there is room`);
+  expect(await tell(redis, "GET", "order")).toBe("americano");
+});
+
 async function start(
   dataDir: string,
   options: { log?: pino.Logger; stopBoundMs?: number } = {},
@@ -372,7 +403,11 @@ async function refusalOf(promise: Promise<unknown>): Promise<string> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(10);
+  await untilTrue(async () => condition());
+}
+
+async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(10);
 }
 
 function silent(): pino.Logger {
