@@ -8,6 +8,7 @@ import { EVENT_TYPES, type EventId, type Wanted } from "../../src/events/event.t
 import { EventFeed, type Listener, type Place } from "../../src/events/feed.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
 import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
+import { unmark } from "../support/words.ts";
 
 /** An event as it is read off the wire. */
 export interface WireEvent {
@@ -22,7 +23,7 @@ export interface WireEvent {
 export function createReader(heard: (event: WireEvent) => void, comment: () => void = () => {}) {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const parser = createParser({
-    onEvent: ({ id = "", event = "", data }) => heard(readWireEvent(id, event, data)),
+    onEvent: ({ id = "", event = "", data }) => heard(readWireEvent(id, event, unmark(data))),
     onComment: comment,
     onError: (error) => {
       throw error;

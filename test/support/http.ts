@@ -10,6 +10,7 @@ import { Agent, request, type IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { until } from "./until.ts";
+import { markUrl, markWords, unmark } from "./words.ts";
 
 /** Base URLs of a server's two ports, without a last slash. */
 export interface Ports {
@@ -40,19 +41,19 @@ export interface Asking {
 
 const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
 
-/** One request on a socket of its own, and its whole answer. Rejects when the connection is lost. */
+/** One request on a socket of its own, its words marked, and its whole answer. Rejects when the connection is lost. */
 export function ask(url: string, { method = "GET", headers, json, body, ...rest }: Asking = {}): Promise<Answer> {
-  const content = json === undefined ? body : JSON.stringify(json);
+  const content = json === undefined ? body : JSON.stringify(markWords(json));
   const type = json === undefined ? undefined : { "Content-Type": "application/json" };
   const length = content === undefined ? undefined : { "Content-Length": String(Buffer.byteLength(content)) };
   return new Promise((resolve, reject) => {
     const options = { method, agent, headers: { ...type, ...length, ...headers }, ...rest };
-    const sent = request(url, options, (response) => {
-      text(response).then(
-        (got) =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: got, body: parseJson(got) }),
-        reject,
-      );
+    const sent = request(markUrl(url), options, (response) => {
+      const read = async (): Promise<Answer> => {
+        const got = unmark(await text(response));
+        return { status: response.statusCode ?? 0, headers: response.headers, text: got, body: parseJson(got) };
+      };
+      read().then(resolve, reject);
     });
     sent.on("error", reject);
     sent.end(content);

@@ -1,13 +1,15 @@
 /**
  * Owns the servers of the tests: `src/main.ts` as a process of its own, on free ports.
- * Always holds: a server that a test started is gone when the tests end.
+ * Always holds: a server that a test started is gone when the tests end, and no words of customers or baristas stand in its output.
  */
 import { join } from "node:path";
 import { sharedRedis } from "./redis.ts";
 import { until } from "./until.ts";
+import { expectNoWords } from "./words.ts";
 
 const main = join(import.meta.dir, "../../src/main.ts");
-const running = new Set<Bun.Subprocess>();
+/** Each with its end: what it printed is looked through. */
+const running = new Map<Bun.Subprocess, () => Promise<void>>();
 
 export interface TestServer {
   /** Base URLs of the two ports, without a last slash. */
@@ -48,8 +50,7 @@ export async function startServer(environment: Environment = {}, bounds: Bounds 
     log,
     stop: async (signal = "SIGTERM") => {
       child.kill(signal);
-      await child.exited;
-      running.delete(child);
+      await running.get(child)?.();
       return child.exitCode;
     },
   };
@@ -60,14 +61,13 @@ export async function startRefusedServer(environment: Environment): Promise<{ ex
   const child = spawnServer(environment);
   const output = collect(child);
   const exitCode = await child.exited;
-  running.delete(child);
+  await running.get(child)?.();
   return { exitCode, output: output() };
 }
 
 export async function stopServers(): Promise<void> {
-  for (const child of running) child.kill("SIGKILL");
-  await Promise.all([...running].map((child) => child.exited));
-  running.clear();
+  for (const child of running.keys()) child.kill("SIGKILL");
+  await Promise.all(Array.from(running.values(), (end) => end()));
 }
 
 function spawnServer(environment: Environment, { openFiles }: Bounds = {}): Bun.Subprocess<"ignore", "pipe", "pipe"> {
@@ -78,18 +78,21 @@ function spawnServer(environment: Environment, { openFiles }: Bounds = {}): Bun.
     stdout: "pipe",
     stderr: "pipe",
   });
-  running.add(child);
   return child;
 }
 
-/** Reads both streams to their end, so that the child never blocks on a full pipe. */
+/** Reads both streams to their end, so that the child never blocks on a full pipe, and nothing of it is missed. */
 function collect(child: Bun.Subprocess<"ignore", "pipe", "pipe">): () => string {
   let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    void (async () => {
-      const decoder = new TextDecoder();
-      for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
-    })();
-  }
+  const read = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+  };
+  const whole = Promise.all([read(child.stdout), read(child.stderr)]);
+  running.set(child, async () => {
+    await Promise.all([child.exited, whole]);
+    running.delete(child);
+    expectNoWords(text);
+  });
   return () => text;
 }

@@ -10,6 +10,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { CHROMIUM } from "../support/programs.ts";
 import { silent } from "../support/redis.ts";
+import { showWords } from "../support/words.ts";
 import { fontEnvironment, type Font } from "./fonts.ts";
 
 /** Ignored by git. */
@@ -21,6 +22,8 @@ export type Size = keyof typeof SIZES;
 export class TestBrowser implements AsyncDisposable {
   readonly #browser: Browser;
   readonly #devices = new Set<Device>();
+
+  readonly #hideWords = showWords();
 
   private constructor(browser: Browser) {
     this.#browser = browser;
@@ -67,6 +70,7 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#hideWords();
     await this.#browser.close();
   }
 }
