@@ -120,14 +120,16 @@ test.concurrent.each([
   AN_ORDER.replace("?wait", ""),
 ])("nginx follows a server to no other place than an order that is waited for: not to %s", async (location) => {
   await using sending = await startSending(location);
-  const answer = await order(sending.nginx, { note: "sent about" });
+  const headers = { "Content-Type": "application/json" };
+  const answer = await order(sending.nginx, undefined, { headers, body: `{"note":"sent about"}` });
   expect([answer.status, answer.headers.location]).toEqual([303, location]);
   expect(sending.seen).toEqual(["POST /order/ 21 bytes"]);
 });
 
 test.concurrent("nginx follows servers that all send on for eight times, without the body, and then leaves it to the customer", async () => {
   await using sending = await startSending(AN_ORDER);
-  const answer = await order(sending.nginx, { note: "sent about" });
+  const headers = { "Content-Type": "application/json" };
+  const answer = await order(sending.nginx, undefined, { headers, body: `{"note":"sent about"}` });
   expect([answer.status, answer.headers.location]).toEqual([303, AN_ORDER]);
   expect(sending.seen).toEqual([
     "POST /order/ 21 bytes",
