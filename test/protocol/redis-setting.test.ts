@@ -1,10 +1,27 @@
 /** REDIS_URL: a wrong one, or a Redis that can't serve, ends the server with one line, and no secret stands in any output. */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureProgram, type Program } from "../../src/redis/programs.ts";
 import { ask, brew, expectOrder, order } from "../support/http.ts";
-import { TestRedis } from "../support/redis.ts";
+import { freePort, silent, TestRedis } from "../support/redis.ts";
 import { startRefusedServer, startServer } from "../support/server.ts";
 
 setDefaultTimeout(60_000);
+
+const OPENSSL: Program = {
+  names: ["openssl"],
+  packages: {
+    "apt-get": "openssl",
+    dnf: "openssl",
+    apk: "openssl",
+    pacman: "openssl",
+    zypper: "openssl",
+    brew: "openssl",
+  },
+  byHand: "install OpenSSL",
+};
 
 /** Its one line. */
 async function refusedWith(environment: Record<string, string>, exitCode: number): Promise<string> {
@@ -60,4 +77,42 @@ test("a user with the rights of .env.example serves a whole order; without INFO 
   expect(said).not.toContain("hush");
   admin.disconnect();
   await redis.stop();
+});
+
+test("rediss:// with an authority of one's own: NODE_EXTRA_CA_CERTS names it, and without it that is said", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "longpour-tls-"));
+  const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+  const openssl = await ensureProgram(OPENSSL, { log: silent });
+  const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const made = Bun.spawnSync(
+    [
+      openssl,
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-keyout",
+      key,
+      "-out",
+      certificate,
+      ...subject,
+    ],
+    { stdio: ["ignore", "ignore", "ignore"] },
+  );
+  expect(made.exitCode).toBe(0);
+  const port = freePort();
+  const tls = ["--tls-port", String(port), "--tls-cert-file", certificate, "--tls-key-file", key];
+  const redis = await TestRedis.start(...tls, "--tls-auth-clients", "no", "--tls-ca-cert-file", certificate);
+  const environment = { REDIS_URL: `rediss://127.0.0.1:${port}` };
+  expect(await refusedWith(environment, 1)).toContain("NODE_EXTRA_CA_CERTS");
+  const server = await startServer({ ...environment, NODE_EXTRA_CA_CERTS: certificate });
+  const held = order(server);
+  await brew(server);
+  expectOrder(await held, { status: "ready" });
+  expect(await server.stop()).toBe(0);
+  await redis.stop();
+  rmSync(folder, { recursive: true, force: true });
 });
