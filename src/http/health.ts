@@ -7,9 +7,12 @@ import { documented } from "./documented.ts";
 /** Why the server is not ready; undefined when it is. */
 export type Readiness = () => Promise<"redis_away" | "closing" | undefined>;
 
-const DETAILS = {
-  redis_away: "Redis does not answer, or takes no orders now.",
-  closing: "The server is stopping: ask another one.",
+const NOT_READY = {
+  redis_away: {
+    detail: "Redis does not answer, or takes no orders now.",
+    headers: { "Retry-After": "5" },
+  },
+  closing: { detail: "The server is stopping: ask another one.", headers: { "Retry-After": "1" } },
 } as const;
 
 const Live = Type.Object({ status: Type.Literal("live") });
@@ -38,7 +41,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
       async ({ request }) => {
         await beforeProbe(request);
         const reason = await readiness();
-        return reason ? problem(reason, { detail: DETAILS[reason] }) : Response.json({ status: "ready" });
+        return reason ? problem(reason, NOT_READY[reason]) : Response.json({ status: "ready" });
       },
       documented({
         tag: "Health",

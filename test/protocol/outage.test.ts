@@ -185,7 +185,9 @@ test("Redis away for longer than the bound: new orders are refused and forgotten
     const refused = Array.from({ length: 10 }, () => order(server, { note: "refused" }));
     for (const answer of await soon(Promise.all(refused), "new orders")) expectAway(answer);
   }
-  expectProblem(await ask(`${server.customers}/readyz`), 503);
+  const unready = await ask(`${server.customers}/readyz`);
+  expectProblem(unready, 503);
+  expect(unready.headers["retry-after"]).toBe("5");
   expect((await ask(`${server.customers}/livez`)).status).toBe(200);
 
   await redis.resume();

@@ -55,7 +55,7 @@ export class TestBrowser implements AsyncDisposable {
       locale: "en-US",
       timezoneId: "UTC",
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
     const device = new Device(context);
     this.#devices.add(device);
     return device;
