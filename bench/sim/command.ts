@@ -1,8 +1,9 @@
 /**
  * Owns what a simulator does with its process: arguments in, Ctrl-C and the time limit, the exit code out.
- * Always holds: 0 = nothing was lost, 1 = something was, 2 = wrong arguments, told in one line on standard error.
+ * Always holds: 0 = nothing was lost, 1 = something was, 2 = wrong arguments, told in one line on standard error. A server that never answers counts as lost.
  */
 import { setMaxListeners } from "node:events";
+import { answers } from "./contact.ts";
 import { readOptions, usage, type Option, type Spec, type Values } from "./options.ts";
 
 /** Why a run's signal was aborted. Who is still waiting when the time is up was let down; after Ctrl-C nobody was. */
@@ -32,7 +33,13 @@ export async function runCommand<const S extends Spec & { readonly seconds: Opti
   }
   const { seconds }: { readonly seconds: unknown } = parsed.values;
   const stop = listenForStop(Number(seconds));
-  process.exitCode = (await command.run(parsed.values, stop.signal)) ? 0 : 1;
+  const url: unknown = parsed.values["url"];
+  if (url instanceof URL && !(await answers(url, stop.signal)) && !stop.signal.aborted) {
+    process.stderr.write(
+      `${command.name}: nothing answers at ${url.origin}: is the server running? --url names another\n`,
+    );
+    process.exitCode = 1;
+  } else process.exitCode = (await command.run(parsed.values, stop.signal)) ? 0 : 1;
   stop.forget();
 }
 
@@ -60,6 +67,6 @@ function listenForStop(seconds: number): { signal: AbortSignal; forget: () => vo
 }
 
 function printHelp({ name, about, spec }: { name: string; about: string; spec: Spec }): void {
-  const codes = "Exit codes: 0 nothing was lost, 1 something was, 2 wrong arguments.";
+  const codes = "Exit codes: 0 nothing was lost, 1 something was or nothing answers at the address, 2 wrong arguments.";
   process.stdout.write(`bun run ${name} [options]\n\n${about}\n\n${usage(spec)}\n\n${codes}\n`);
 }

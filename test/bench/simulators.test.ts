@@ -138,6 +138,16 @@ describe("each command", () => {
     expect(stdout).toStartWith(`bun run ${name} [options]\n`);
   });
 
+  test.each(["customers", "baristas"])("%s says that nothing answers, and ends with exit code 1", async (name) => {
+    // A port that was free a moment ago.
+    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const url = `http://127.0.0.1:${probe.port}`;
+    probe.stop(true);
+    const { exitCode, stdout, stderr } = await run(name, ["--url", url]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toBe(`${name}: nothing answers at ${url}: is the server running? --url names another\n`);
+  });
+
   test("values that contradict each other are refused", async () => {
     expect((await run("customers", ["--group-min", "9", "--group-max", "8"])).exitCode).toBe(2);
     expect((await run("baristas", ["--brew-min-seconds", "9", "--brew-max-seconds", "8"])).exitCode).toBe(2);

@@ -94,7 +94,7 @@ async function spotOf(page: Page, target: Locator, size: Size): Promise<() => Pr
 
 async function untilIdle(page: Page): Promise<void> {
   await settled(page);
-  const busy = page.locator('main [aria-disabled="true"]:not([disabled])');
+  const busy = page.locator('main [aria-disabled="true"]:not(:has-text("Nothing waits"))');
   await until(async () => (await busy.count()) === 0, "every answer is here");
 }
 

@@ -1,6 +1,6 @@
 /** The barista page in a real browser: one barista, and several at once. */
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { ask, expectProblem, expectStatus, order, place, start, tell, type WireOrder } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -47,6 +47,14 @@ async function find(orderId = ""): Promise<WireOrder> {
 async function drinksIn(page: Page): Promise<string[]> {
   const rows = await row(page).allInnerTexts();
   return rows.map((text) => /Latte|Mocha|Espresso|Flat white|Americano/.exec(text)?.[0] ?? text);
+}
+
+/** What has the focus, by its label or its words; BODY: the page. */
+async function focusOf(page: Page): Promise<string> {
+  return await page.evaluate<string>(`(() => {
+    const { tagName, ariaLabel, innerText } = document.activeElement ?? document.body;
+    return tagName === "BODY" ? tagName : ariaLabel || innerText;
+  })()`);
 }
 
 async function untilStatus(orderId: string | undefined, status: WireOrder["status"]): Promise<void> {
@@ -270,9 +278,68 @@ test("a lease that is about to run out is told: still on it; one that ran out is
   await hand(ada.page).getByText("Running out").waitFor({ state: "detached" });
   await hand(ada.page).getByText("Time’s up").waitFor();
   await locked(grace.page, 1, "Ada").getByText("time’s up").waitFor();
+  // Both pages name it, though another order waits.
+  await place(server, { item: "mocha" });
+  for (const { page } of [ada, grace]) await nextButton(page).getByText("Number 1 · Latte").waitFor();
+  await shoot(ada.page, "barista-time-is-up");
   await nextButton(grace.page).click();
   await hand(grace.page, 1).waitFor();
   await locked(ada.page, 1, "Grace").waitFor();
+  await notice(ada.page, "Grace has number 1 now: your time for it was up.").waitFor();
+  await shoot(ada.page, "barista-taken-over", ["phone"]);
+  await ada.page.getByRole("button", { name: "Dismiss" }).click();
+  await notice(ada.page, /Grace has/).waitFor({ state: "detached" });
+  expect(await focusOf(ada.page)).not.toBe("BODY");
+  await nextButton(ada.page).getByText("Number 2 · Mocha").waitFor();
+});
+
+test("one's own order whose time is up is what next names, and what it gives", async () => {
+  server = await startServer({ LEASE_SECONDS: "2" });
+  const { page } = await openBarista(browser, server, "Ada");
+  await placeAll(1);
+  await nextButton(page).click();
+  await hand(page, 1).getByText("Time’s up").waitFor();
+  await place(server, { item: "mocha" });
+  await nextButton(page).getByText("Number 1 · Latte, yours again").waitFor();
+  await nextButton(page).click();
+  await notice(page, "Number 1 is yours.").waitFor();
+  await row(page, 2).waitFor();
+});
+
+test("the focus stays at the counter, whatever card had it", async () => {
+  server = await startServer();
+  const { page } = await openBarista(browser, server, "Ada");
+  await placeAll(5);
+  for (const number of [1, 2, 3]) {
+    await start(server, "barista=Ada");
+    await hand(page, number).waitFor();
+  }
+  /** Presses a button by keyboard, as who sees no pointer does; resolves to what has the focus once the card has gone. */
+  const pressOn = async (card: Locator, name: string, gone: Locator): Promise<string> => {
+    await card.getByRole("button", { name }).focus();
+    await page.keyboard.press("Enter");
+    if (name === "Cancel…") {
+      await settled(page);
+      await page.getByRole("button", { name: "Cancel order" }).press("Enter");
+    }
+    await gone.waitFor({ state: "detached" });
+    await until(async () => (await focusOf(page)) !== "BODY", "something has the focus");
+    await settled(page);
+    return await focusOf(page);
+  };
+  expect(await pressOn(hand(page, 1), "Finish", hand(page, 1))).toBe("Number 2, in your hands");
+  expect(await pressOn(hand(page, 2), "Put back", hand(page, 2))).toBe("Number 3, in your hands");
+  expect(await pressOn(row(page, 2), "Take", row(page, 2))).toBe("Number 4, waiting");
+  expect(await pressOn(hand(page, 2), "Cancel…", hand(page, 2))).not.toBe("BODY");
+  expect(await pressOn(hand(page, 3), "Finish", hand(page, 3))).toBe("In your hands");
+  await nextButton(page).focus();
+  for (const number of [4, 5]) {
+    await page.keyboard.press("Enter");
+    await hand(page, number).waitFor();
+    await settled(page);
+  }
+  // Nothing waits any more: the button stays where it is.
+  expect(await focusOf(page)).toStartWith("Take next");
 });
 
 test("everything that a barista does often has a key", async () => {

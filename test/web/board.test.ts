@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { ask, brew, expectStatus, place, start, tell } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
+import { expectAccessible } from "./accessible.ts";
 import { shoot, TestBrowser, type Device } from "./browser.ts";
 import { familiesOf, FONTS, type Font } from "./fonts.ts";
 
@@ -92,6 +93,7 @@ async function shootBoard(page: Page, name: string): Promise<void> {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       await page.screenshot({ path: join(import.meta.dir, "screenshots", `${name}-${screen}-${colorScheme}.png`) });
+      await expectAccessible(page, `${name}, ${screen}, ${colorScheme}`);
     }
   }
   await page.emulateMedia({ colorScheme: null });
@@ -227,6 +229,7 @@ test.each(EVERY_FONT)(
         }
         await takePicture(page, `board-aged-${orders}-${screen}-${font}`);
         expect(await cutOff(page)).toEqual([]);
+        if (screen === "tv") await expectAccessible(page, `${orders} aged orders`);
       }
     }
     await browserWithFont.closeDevices();

@@ -11,6 +11,7 @@ import { ensureProgram } from "../../src/redis/programs.ts";
 import { CHROMIUM } from "../support/programs.ts";
 import { silent } from "../support/redis.ts";
 import { showWords } from "../support/words.ts";
+import { expectAccessible } from "./accessible.ts";
 import { fontEnvironment, type Font } from "./fonts.ts";
 
 /** Ignored by git. */
@@ -124,7 +125,10 @@ export class Device {
 /** The narrowest screen that many phones have. */
 const NARROW = { width: 360, height: 740 };
 
-/** Takes a picture of a page in every size, light and dark, for people to look at; fails where it would have to be scrolled sideways. */
+/**
+ * Takes a picture of a page in every size, light and dark, for people to look at. Fails where it would have to be scrolled
+ * sideways, and where axe-core finds a fault.
+ */
 export async function shoot(page: Page, name: string, sizes: readonly Size[] = ["phone", "desktop"]): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
   const before = page.viewportSize();
@@ -134,6 +138,7 @@ export async function shoot(page: Page, name: string, sizes: readonly Size[] = [
       await page.emulateMedia({ colorScheme });
       const path = join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`);
       await page.screenshot({ path, animations: "disabled" });
+      await expectAccessible(page, `${name}, ${size}, ${colorScheme}`);
     }
     await expectNoSideways(page);
   }

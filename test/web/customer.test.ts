@@ -5,6 +5,7 @@ import { ask, brew, expectStatus, lookAtQueue, place, start, tell } from "../sup
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
+import { settled } from "./barista-page.ts";
 import { shoot, TestBrowser, type Device } from "./browser.ts";
 
 setDefaultTimeout(60_000);
@@ -190,11 +191,15 @@ test("cancelling asks first, and an order that is being made can't be cancelled"
   await shoot(page, "customer-cancel", ["phone"]);
   await page.getByRole("button", { name: "Keep it" }).click();
   expect((await lookAtQueue(server)).depth).toBe(1);
+  await settled(page);
   await page.getByRole("button", { name: "Cancel order" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel order" }).click();
   await ticket(page).waitFor({ state: "hidden" });
+  await page.getByText("You cancelled your latte, number 1. It will not be made.").waitFor();
+  await shoot(page, "customer-cancelled-own");
   expect((await lookAtQueue(server)).depth).toBe(0);
 
+  await settled(page);
   await order(page, "Mocha");
   await page.getByRole("button", { name: "Cancel order" }).click();
   await start(server);
@@ -385,6 +390,54 @@ test("a code gives a drink, and time to choose it; a reload does not redeem anot
   await order(page, "Flat white");
   await ticket(page).getByText("You are next").waitFor();
   expect((await read()).remaining).toBe(1);
+});
+
+test("a code is typed as well as scanned, in whatever letters; a wrong one is said at the field", async () => {
+  server = await startServer();
+  await change({ require_code: true });
+  const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
+  const device = await browser.newDevice();
+  device.expectFault(/422/);
+  const page = await device.open(server.customers);
+  const field = page.getByLabel("The code on the board");
+  await field.fill("0000 0000");
+  await shoot(page, "customer-type-code");
+  await page.getByRole("button", { name: "Use code" }).click();
+  await page.getByRole("alert").getByText("This code is no longer valid").waitFor();
+  await until(async () => (await page.locator("#code:focus").count()) === 1, "the field has the focus");
+  await shoot(page, "customer-wrong-code", ["phone"]);
+  const grouped = code.toLowerCase().replaceAll("0", "o").replaceAll("1", "l").match(/.{4}/g) ?? [];
+  await field.fill(` ${grouped.join("-")} `);
+  await page.keyboard.press("Enter");
+  await ticket(page).getByText("A drink is yours").waitFor();
+  await until(async () => (await page.locator("article:focus").count()) === 1, "the ticket has the focus");
+  expect(await field.count()).toBe(0);
+  await order(page, "Mocha");
+  await ticket(page).getByText("You are next").waitFor();
+});
+
+test("the focus stays in the page: note, name, cancelling, having it", async () => {
+  const { page } = await visit();
+  const focused = () => page.evaluate<string>("document.activeElement.id || document.activeElement.tagName");
+  await order(page, "Latte");
+  await drink(page, "Mocha").click();
+  await page.getByRole("button", { name: "Add a note" }).press("Enter");
+  expect(await focused()).toBe("note");
+  await page.getByRole("button", { name: /For Ada/ }).press("Enter");
+  expect(await focused()).toBe("name");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Cancel order" }).press("Enter");
+  await settled(page);
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel order" }).press("Enter");
+  await ticket(page).waitFor({ state: "hidden" });
+  await until(async () => (await focused()) === "menu", "the menu has the focus");
+  await settled(page);
+  await order(page, "Espresso");
+  await brew(server);
+  await page.getByRole("button", { name: "I have it" }).press("Enter");
+  await ticket(page).waitFor({ state: "hidden" });
+  await until(async () => (await focused()) === "menu", "the menu has the focus");
 });
 
 test("a customer who takes too long to choose is told that the drink is gone", async () => {

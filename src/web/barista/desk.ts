@@ -3,7 +3,7 @@
  * Always holds: an order is asked for once at a time, a refusal is explained by how the order is now, and a "next" that got no
  * answer is asked again under the same claim, so that nobody is given two orders for one press.
  */
-import { writable } from "svelte/store";
+import { get, writable } from "svelte/store";
 import type { Order } from "../../orders/order.ts";
 import type { Problem } from "../shared/problem.ts";
 import type { Answer } from "../shared/staff/api.ts";
@@ -35,6 +35,7 @@ export class Desk {
   readonly #notices: Pick<Notices, "say">;
   readonly #readName: () => string;
   readonly #guard: Mover;
+  #mine: { readonly name: string; readonly orders: ReadonlyMap<string, Order> } = { name: "", orders: new Map() };
   readonly #claims = new Map<string, string>();
   readonly #busy = writable<ReadonlySet<string>>(new Set());
   /** Ids of the orders that something is being done with, and `next`. */
@@ -80,6 +81,22 @@ export class Desk {
   cancel(order: Order, reason: string): Promise<void> {
     const cancel: Verb = (barista, id) => this.#station.cancel(barista, id, reason);
     return this.#change(order, cancel, "is cancelled");
+  }
+
+  /** To be called with the orders in this barista's hands, at every change: says who has what left them without a press here. */
+  watch(mine: readonly Order[]): void {
+    const name = this.#readName();
+    const now = new Map(mine.map((order) => [order.order_id, order]));
+    const before = this.#mine.name === name ? this.#mine.orders : new Map<string, Order>();
+    this.#mine = { name, orders: now };
+    const busy = get(this.#busy);
+    for (const [id] of before) if (!now.has(id) && !busy.has(id)) void this.#sayTaken(id, name);
+  }
+
+  async #sayTaken(id: string, name: string): Promise<void> {
+    const answer = await this.#station.look(id);
+    const words = answer.kind === "done" ? sayWhoTook(answer.value, name) : undefined;
+    if (words !== undefined) this.#notices.say("news", words);
   }
 
   #change(order: Order, verb: Verb, done: string): Promise<void> {
@@ -141,6 +158,14 @@ export function sayProblem({ title, detail, errors }: Problem): string {
   if (!errors?.length) return detail || title;
   const faults = errors.map((fault) => `${fault.field.replaceAll("_", " ")} ${fault.detail}`);
   return `${faults.join("; ")}.`;
+}
+
+/** What became of an order that left a barista's hands without their doing; undefined: nothing that they need to know. */
+function sayWhoTook(order: Order, me: string): string | undefined {
+  if (order.status === "brewing" && order.barista !== me) {
+    return `${order.barista} has number ${order.number} now: your time for it was up.`;
+  }
+  return order.barista === me && ["brewing", "ready"].includes(order.status) ? undefined : sayWhoHas(order, me);
 }
 
 /** How an order is, to a barista who wanted something else of it. */

@@ -14,6 +14,18 @@ export interface Lease {
   readonly level: LeaseLevel;
 }
 
+/** The order that "next" gives: the one whose lease ran out first, one's own included, else the oldest queued one. */
+export function nextOf(
+  brewing: readonly FloorOrder[],
+  queue: readonly FloorOrder[],
+  { leaseSeconds, nowMs }: { readonly leaseSeconds: number | undefined; readonly nowMs: number },
+): FloorOrder | undefined {
+  if (leaseSeconds === undefined) return queue[0];
+  const out = brewing.filter((order) => leaseOf(order, leaseSeconds, nowMs).level === "out");
+  const [first] = out.toSorted((one, other) => (one.leasedMs ?? 0) - (other.leasedMs ?? 0));
+  return first ?? queue[0];
+}
+
 const SOON_SECONDS = 120;
 /** A short lease is not always about to run out. */
 const SOON_SHARE = 0.4;

@@ -3,11 +3,12 @@ import { writable, type Readable } from "svelte/store";
 
 export interface Notice {
   readonly id: number;
-  readonly kind: "done" | "fault";
+  /** `done`: what was asked for. `fault`: what could not be done. `news`: what somebody else did with one's own. */
+  readonly kind: "done" | "fault" | "news";
   readonly text: string;
 }
 
-const SHOWN_MS: Readonly<Record<Notice["kind"], number>> = { done: 3000, fault: 10_000 };
+const SHOWN_MS: Readonly<Record<Notice["kind"], number>> = { done: 3000, fault: 10_000, news: 60_000 };
 const MOST = 3;
 
 export class Notices implements Readable<readonly Notice[]> {

@@ -10,6 +10,7 @@
  */
 import type { Draft, Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";
+import { nameDrink } from "../shared/words.ts";
 import { problemName, type Problem } from "../shared/problem.ts";
 import * as api from "./api.ts";
 import { Chime } from "./chime.ts";
@@ -78,7 +79,7 @@ export class Counter {
     if (!this.shop || this.reservation) return undefined;
     if (!this.shop.open) return "The shop is closed right now. You will see here when it opens.";
     if (this.shop.full) return "All hands are busy right now. You will see here when you can order.";
-    return this.shop.require_code ? "To order, scan the code on the board." : undefined;
+    return this.shop.require_code ? "To order, scan the code on the board, or type it here." : undefined;
   });
 
   readonly #followers = new Map<string, Follower>();
@@ -168,13 +169,22 @@ export class Counter {
   /** Cancels an order, or gives a reservation back. Resolves to what to tell if that could not be done. */
   async cancel(orderId: string): Promise<string | undefined> {
     const answer = await api.cancel(orderId);
-    if (answer.kind === "done") this.#hear(answer.value);
     if (answer.kind === "away") return "The shop can't be reached. Please try again.";
-    if (answer.kind !== "refused") return undefined;
+    if (answer.kind === "done") {
+      this.#hear(answer.value);
+      this.notice = { tone: "good", text: this.#confirmCancelled(answer.value) };
+      return undefined;
+    }
     void this.#followers.get(orderId)?.look();
     return problemName(answer.problem) === "order_conflict"
       ? "Too late to cancel: it is being made already."
       : tellProblem(answer.problem);
+  }
+
+  #confirmCancelled({ number, item }: Order): string {
+    if (item === undefined) return "You gave your drink back.";
+    const drink = nameDrink(item, this.menu).toLowerCase();
+    return `You cancelled your ${drink}, number ${number}. It will not be made.`;
   }
 
   putAside(orderId: string): void {
@@ -258,6 +268,28 @@ export class Counter {
     const code = this.#code;
     if (code === undefined || this.#isRedeeming || !open || full) return;
     if (this.reservation) return this.#forgetCode();
+    const answer = await this.#reserve(code);
+    if (answer.kind === "done") this.#forgetCode();
+    else if (answer.kind === "refused" && answer.problem.status < 500 && answer.problem.status !== 429) {
+      this.notice = { tone: "bad", text: tellProblem(answer.problem) };
+      this.#forgetCode();
+    }
+  }
+
+  /** Redeems a code that was typed. Resolves to what to tell if it gave no drink. */
+  async redeem(code: string): Promise<string | undefined> {
+    if (this.#isRedeeming || this.reservation) return undefined;
+    const answer = await this.#reserve(code);
+    if (answer.kind === "away") return "The shop can't be reached. Please try again.";
+    // The same code tried again later is a new wish, unless its answer was lost.
+    this.device.change({ redeeming: undefined });
+    if (answer.kind === "done") return undefined;
+    this.#learn(answer.problem);
+    return tellProblem(answer.problem);
+  }
+
+  /** The same code again, after no answer, gets the same drink. */
+  async #reserve(code: string): Promise<api.Answer<Order>> {
     this.#isRedeeming = true;
     const { name, customerId, redeeming } = this.device.kept;
     const key = redeeming?.code === code ? redeeming.key : randomKey();
@@ -267,12 +299,10 @@ export class Counter {
     this.#isRedeeming = false;
     if (answer.kind === "done") {
       this.#hear(answer.value);
+      this.notice = undefined;
       this.announcement = "A drink is reserved for you. Choose one.";
-      this.#forgetCode();
-    } else if (answer.kind === "refused" && answer.problem.status < 500 && answer.problem.status !== 429) {
-      this.notice = { tone: "bad", text: tellProblem(answer.problem) };
-      this.#forgetCode();
     }
+    return answer;
   }
 
   /** A reload must not redeem it again. */
@@ -292,7 +322,9 @@ export class Counter {
 
   #announce(order: Order): void {
     if (order.status === "brewing") this.announcement = `Your order ${order.number} is being made.`;
-    if (order.status === "cancelled") this.announcement = `Your order was cancelled. ${tellReason(order)}`;
+    // An own cancellation is confirmed by a notice.
+    if (order.status === "cancelled" && order.reason !== "customer")
+      this.announcement = `Your order was cancelled. ${tellReason(order)}`;
     // The ticket says it, as an alert.
     if (order.status === "ready") this.#ring(order.order_id, RINGS);
   }

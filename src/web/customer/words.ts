@@ -51,9 +51,9 @@ export function tellProblem(problem: Problem): string {
     case "shop_full":
       return "All hands are busy right now. Nothing was ordered; try again in a moment.";
     case "code_required":
-      return "Please scan the code on the board to order.";
+      return "To order, scan the code on the board, or type it.";
     case "code_used_up":
-      return "All drinks of this code are taken. Scan the next code on the board.";
+      return "All drinks of this code are taken. Use the next code on the board.";
     case "too_many_open":
       return "You have as many open orders as the shop allows. Wait for one to be ready, then order again.";
     case "too_many_orders":
@@ -63,7 +63,7 @@ export function tellProblem(problem: Problem): string {
     case "order_conflict":
       return "This order has moved on.";
     case "invalid_input":
-      if (field === "code") return "This code is no longer valid. Scan the one that is on the board now.";
+      if (field === "code") return "This code is no longer valid. Use the one that is on the board now.";
       if (field === "item") return "This drink is not available right now. Please choose another.";
       if (field.startsWith("modifiers")) return "This choice is not available right now. Please choose another.";
       return `The shop did not accept this: ${problem.detail}`;

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - Of the presses on one spot, or of one key, one alone moves a card until the page has come to rest.
- * - Other spots, other keys and fields that are typed in work at any time.
+ * - Other spots, other keys and fields that are typed in work at any time; after another key, so does the held one.
  */
 import { writable, type Readable } from "svelte/store";
 
@@ -63,8 +63,17 @@ export class Guard {
     if (isHeld || isRepeated(event)) {
       event.preventDefault();
       event.stopImmediatePropagation();
-    } else if (event.type !== "pointerdown") this.#last = press;
+    } else if (event.type !== "pointerdown") {
+      this.#last = press;
+      if (press.kind === "key") this.#freeKeys();
+    }
   };
+
+  /** A key that is pressed after another one is meant: Enter, Tab, Enter presses two buttons. */
+  #freeKeys(): void {
+    for (const held of this.#held) if (held.kind === "key") this.#held.delete(held);
+    this.#isHeld.set(this.#held.size > 0);
+  }
 
   /** A click without a pointer comes from a key, which was heard before, or from a screen reader: there the button counts. */
   #pressOf({ detail, type, clientX: x, clientY: y, target, timeStamp: ms }: MouseEvent): Press | undefined {
