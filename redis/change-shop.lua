@@ -1,6 +1,6 @@
 -- change-shop
 -- Changes settings of the shop: in force for every order that is placed from now on, on all replicas.
--- Needs    shop.lua
+-- Needs lib/keys.lua lib/clock.lua lib/events.lua lib/settings.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  per setting: name, value (a JSON literal)
 -- Returns  1 where something is different now, else 0
@@ -12,5 +12,6 @@ local after = encode_settings()
 if after == before then
   return 0
 end
-append_to_events('shop.changed', '', after)
+add_event('shop.changed', '', string.sub(after, 2, -2))
+append_events()
 return 1

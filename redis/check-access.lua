@@ -1,14 +1,16 @@
 -- check-access
 -- Looks whether the user of this connection may do all that the server does. It runs none of it.
+-- Needs lib/keys.lua
 -- KEYS[1]  the shop's prefix
 -- Returns  the names of the commands that are denied, on the shop's keys and channels
 
 -- What scripts call, and what the server reads by itself. A test compares it with both.
 local ON_A_KEY = {
-  'BLPOP', 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HINCRBY', 'HLEN', 'HMGET', 'HSET', 'INCRBY', 'LPOP',
-  'LPUSH', 'LRANGE', 'LTRIM', 'PEXPIRE', 'RPUSH', 'SADD', 'SCARD', 'SET', 'SMEMBERS', 'SMISMEMBER', 'SRANDMEMBER',
-  'SREM', 'TYPE', 'XACK', 'XADD', 'XCLAIM', 'XDEL', 'XLEN', 'XRANGE', 'XREVRANGE', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZMSCORE',
-  'ZPOPMIN', 'ZRANDMEMBER', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZREMRANGEBYRANK', 'ZSCORE',
+  'BLPOP', 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HINCRBY', 'HLEN', 'HMGET', 'HSET', 'INCRBY', 'LLEN',
+  'LPOP', 'LPUSH', 'LRANGE', 'LTRIM', 'MGET', 'MSET', 'PEXPIRE', 'RPUSH', 'SADD', 'SCARD', 'SET', 'SISMEMBER',
+  'SMEMBERS', 'SRANDMEMBER', 'SREM', 'TYPE', 'XACK', 'XADD', 'XCLAIM', 'XDEL', 'XLEN', 'XRANGE', 'XREVRANGE',
+  'XTRIM', 'ZADD', 'ZCARD', 'ZCOUNT', 'ZRANDMEMBER', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZREMRANGEBYRANK',
+  'ZSCORE',
 }
 local OTHERS = {
   { 'CLIENT', 'ID' },

@@ -1,4 +1,7 @@
--- Forgets what retention has removed: index entries whose order is gone, and baristas who hold nothing and have not come for an hour.
+-- forget-orders
+-- Forgets what retention has removed: index entries whose order is gone, and servers whose baristas hold nothing and that have given
+-- nothing out for an hour.
+-- Needs lib/keys.lua lib/clock.lua lib/damage.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a final order is kept, ms
 -- ARGV[2]  how many of the oldest index entries to pass over: those that an earlier call found still kept
@@ -9,7 +12,7 @@ local skip = tonumber(ARGV[2])
 local EXAMINED = 500
 local IDLE_MS = 3600000
 
-local ids = redis.call('ZRANGEBYSCORE', key.orders, '-inf', now_ms - retention_ms, 'LIMIT', skip, EXAMINED)
+local ids = try('ZRANGEBYSCORE', key.orders, '-inf', now_ms - retention_ms, 'LIMIT', skip, EXAMINED) or {}
 local kept = 0
 for _, id in ipairs(ids) do
   if redis.call('EXISTS', key.order(id)) == 1 then
@@ -19,7 +22,7 @@ for _, id in ipairs(ids) do
   end
 end
 
-for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
+for _, queue in ipairs(known_queues()) do
   -- Before the first start there is no group: nobody to forget.
   for _, consumer in ipairs(try('XINFO', 'CONSUMERS', key.queue(queue), 'baristas') or {}) do
     -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.

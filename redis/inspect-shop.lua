@@ -1,6 +1,7 @@
 -- inspect-shop
 -- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside as damaged,
 -- and the queues that need mending. An order that was put right goes back to its place; one that is gone leaves the list.
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/lookup.lua lib/claims.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms
 -- ARGV[2]  most orders to look at: of more, some by chance
@@ -11,15 +12,16 @@ local lease_ms, most = tonumber(ARGV[1]), ARGV[2]
 
 local TYPES = {
   hash = { key.claims, key.code, key.menu, key.settings },
-  list = {},
+  list = { key.event_marks },
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
-  string = { key.numbers(date) },
+  string = { key.event_count, key.format, key.numbers(date) },
   zset = { key.damaged, key.orders, key.reserved },
 }
 for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.list, key.waits(queue))
   table.insert(TYPES.stream, key.queue(queue))
+  table.insert(TYPES.zset, key.delayed(queue))
   table.insert(TYPES.zset, key.leases(queue))
   table.insert(TYPES.zset, key.waiting(queue))
 end
@@ -37,36 +39,41 @@ local function find_wrong_keys()
   return wrong
 end
 
--- Puts an order that was damaged back where its state belongs. Its stream entry is made when it is given out.
+-- Puts an order that was damaged back where its state belongs. Its stream entry comes back when the queue is mended.
 local function put_back(id, order)
   if order.status == 'reserved' then
     redis.call('ZADD', key.reserved, 'NX', now_ms + lease_ms, id)
   elseif order.status == 'brewing' then
     redis.call('ZADD', key.leases(order.queue), 'NX', now_ms + lease_ms, id)
+  elseif order.status == 'queued' and order.due ~= '' then
+    redis.call('ZADD', key.delayed(order.queue), 'NX', order.due, id)
   elseif order.status == 'queued' then
     redis.call('ZADD', key.waiting(order.queue), 'NX', order.place, id)
-    write_order(id, order, { read = '1' })
     wake_baristas(order.queue, 1)
   end
-  if order.customer_id and order.status ~= 'ready' and order.status ~= 'cancelled' then
-    try('SADD', key.open_of(order.customer_id), id)
+  if order.customer ~= '' and not is_final(order) then
+    try('SADD', key.open_of(customer_of(order)), id)
   end
   redis.call('ZREM', key.damaged, id)
 end
 
 local function find_damaged()
-  local damaged = {}
   local listed = try('ZRANDMEMBER', key.damaged, most, 'WITHSCORES') or {}
+  local ids, noticed_ms = {}, {}
   for at = 1, #listed, 2 do
-    local id = listed[at]
-    local order, fault = read_order(id, true)
-    if fault == NONE then
-      redis.call('ZREM', key.damaged, id)
-    elseif fault then
-      damaged[#damaged + 1] = { id, fault, tonumber(listed[at + 1]) }
-    else
+    ids[#ids + 1] = listed[at]
+    noticed_ms[listed[at]] = tonumber(listed[at + 1])
+  end
+  local found, faults = read_orders(ids, true)
+  local damaged = {}
+  for _, id in ipairs(ids) do
+    if faults[id] then
+      damaged[#damaged + 1] = { id, faults[id], noticed_ms[id] }
+    elseif found[id] then
       -- Not while the key that it belongs to is damaged.
-      pcall(put_back, id, order)
+      pcall(put_back, id, found[id])
+    else
+      redis.call('ZREM', key.damaged, id)
     end
   end
   return damaged
@@ -76,8 +83,9 @@ local function find_uneven()
   local uneven = {}
   for _, queue in ipairs(known_queues()) do
     local entries = try('XLEN', key.queue(queue))
-    local queued, brewing = try('ZCARD', key.waiting(queue)), try('ZCARD', key.leases(queue))
-    if entries and queued and brewing and entries ~= queued + brewing then
+    local waiting, delayed = try('ZCARD', key.waiting(queue)), try('ZCARD', key.delayed(queue))
+    local brewing = try('ZCARD', key.leases(queue))
+    if entries and waiting and delayed and brewing and entries ~= waiting + delayed + brewing then
       uneven[#uneven + 1] = queue
     end
   end

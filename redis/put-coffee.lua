@@ -1,6 +1,6 @@
 -- put-coffee
 -- Puts a coffee on the menu, or changes it: in force for every order that is placed from now on.
--- Needs    shop.lua
+-- Needs lib/keys.lua lib/clock.lua lib/events.lua lib/settings.lua lib/menu.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  id
 -- ARGV[2]  the coffee as JSON, without its id
@@ -15,6 +15,7 @@ if not before and redis.call('HLEN', key.menu) >= most then
 end
 if before ~= json then
   redis.call('HSET', key.menu, id, json)
-  append_to_events('menu.changed', '', cjson.encode({ id = id }))
+  add_event('menu.changed', '', '\"id\":' .. cjson.encode(id))
+  append_events()
 end
 return before and 'changed' or 'created'

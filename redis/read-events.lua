@@ -1,40 +1,29 @@
 -- read-events
--- Reads a page of the events after an id: of one order or of everything, of some types or of all.
+-- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds what changed; what
+-- never changes of its order is added here.
+-- Needs lib/keys.lua lib/order.lua lib/lookup.lua
 -- KEYS[1]  the shop's prefix
--- ARGV[1]  id to read after; '' reads nothing, and only tells the newest
--- ARGV[2]  most events to look at
+-- ARGV[1]  id to read after; '' reads nothing, and only finds the newest
+-- ARGV[2]  most entries to look at
 -- ARGV[3]  order id ('' for everything)
 -- ARGV[4]  types, separated by commas ('' for all)
--- Returns  {id of the newest event ('0-0' where there is none), id that was read up to,
---          1 where events after ARGV[1] may be no longer kept, else 0,
---          then per event that fits {id, type, order id, data}}
+-- Returns  lines, fields separated by tabs: id of the newest event ('0-0' where there is none), id that was read up to, 1 where
+--          events after ARGV[1] are no longer kept, else 0; then per event that fits its id, type, order id, data as JSON
 
 local after, most = ARGV[1], tonumber(ARGV[2])
 local wanted_order, wanted_types = ARGV[3], ARGV[4] ~= '' and ',' .. ARGV[4] .. ','
 
 local function numbers_of(id)
-  local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
-  return tonumber(ms), tonumber(sequence)
+  local ms, number = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(number), ms
 end
 
-local function is_before(id, other)
-  local ms, sequence = numbers_of(id)
-  local other_ms, other_sequence = numbers_of(other)
-  return ms < other_ms or (ms == other_ms and sequence < other_sequence)
-end
-
--- Whether anything was ever cut off: then nobody knows what stood before the first that is left.
-local function was_cut()
-  local info = redis.call('XINFO', 'STREAM', key.events)
-  local length, added
-  for i = 1, #info, 2 do
-    if info[i] == 'length' then
-      length = info[i + 1]
-    elseif info[i] == 'entries-added' then
-      added = info[i + 1]
-    end
-  end
-  return added > length
+-- Whether events between the id and the first that is left are gone. Events are numbered without gaps.
+local function is_missing_before(entry)
+  local after_ms, after_number = numbers_of(after)
+  local ms, last = numbers_of(entry[1])
+  local first = last - #entry[2] / 2 + 1
+  return first > 1 and after_number ~= first - 1 and (after_ms < ms or after_ms == ms and after_number < first)
 end
 
 local function fits(type, order_id)
@@ -44,22 +33,35 @@ end
 
 local newest = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
 if not newest then
-  return { '0-0', after, 0 }
+  return '0-0\t' .. after .. '\t0'
 end
 if after == '' then
-  return { newest[1], newest[1], 0 }
+  return newest[1] .. '\t' .. newest[1] .. '\t0'
 end
 
-local first = redis.call('XRANGE', key.events, '-', '+', 'COUNT', 1)[1]
-local is_missing = is_before(after, first[1]) and was_cut()
-
+local first_entry = redis.call('XRANGE', key.events, '-', '+', 'COUNT', 1)[1]
 local entries = redis.call('XRANGE', key.events, '(' .. after, '+', 'COUNT', most)
-local reply = { newest[1], #entries > 0 and entries[#entries][1] or after, is_missing and 1 or 0 }
+local _, after_number = numbers_of(after)
+local after_ms = numbers_of(after)
+local found, ids = {}, {}
 for _, entry in ipairs(entries) do
-  -- As append_to_events writes them: type, order id, data, each after its name. What is not of us is passed over.
+  local ms, last, ms_text = numbers_of(entry[1])
   local fields = entry[2]
-  if fields[1] == 'type' and fields[5] == 'data' and fits(fields[2], fields[4]) then
-    reply[#reply + 1] = { entry[1], fields[2], fields[4], fields[6] }
+  for i = 1, #fields, 2 do
+    local number = last - (#fields - i - 1) / 2
+    local order_id, members = string.match(fields[i + 1], '^([^\t]*)\t(.*)$')
+    if not (ms == after_ms and number <= after_number) and fits(fields[i], order_id) then
+      found[#found + 1] = { string.format('%s-%.0f', ms_text, number), fields[i], order_id, members }
+      ids[#ids + 1] = order_id ~= '' and order_id or nil
+    end
   end
 end
-return reply
+local orders = read_orders(ids)
+local missing = is_missing_before(first_entry) and '1' or '0'
+local lines = { newest[1] .. '\t' .. (#entries > 0 and entries[#entries][1] or after) .. '\t' .. missing }
+for _, event in ipairs(found) do
+  local order = orders[event[3]]
+  event[4] = '{' .. (order and order.fixed .. ',' or '') .. event[4] .. '}'
+  lines[#lines + 1] = table.concat(event, '\t')
+end
+return table.concat(lines, '\n')

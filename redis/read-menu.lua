@@ -1,12 +1,11 @@
 -- read-menu
 -- Reads the menu.
--- Needs    shop.lua
+-- Needs lib/keys.lua lib/settings.lua lib/menu.lua
 -- KEYS[1]  the shop's prefix
 -- Returns  per coffee {id, the coffee as JSON}
 
-local menu = has_menu() and (read_hash(key.menu) or {}) or first_menu()
 local coffees = {}
-for id, json in pairs(menu) do
+for id, json in pairs(read_menu()) do
   coffees[#coffees + 1] = { id, json }
 end
 return coffees

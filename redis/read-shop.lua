@@ -1,6 +1,6 @@
 -- read-shop
 -- Reads the shop's settings, and how busy it is.
--- Needs    shop.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/settings.lua lib/waits.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
 -- Returns  {settings as JSON, open orders, orders queued there, their median wait in ms or -1}

@@ -1,4 +1,6 @@
+-- search-orders
 -- Searches orders by the time they were placed, oldest first, a page at a time. Examines a bounded number of them a call.
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/lookup.lua lib/waits.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  customer id, or '' for all
 -- ARGV[2]  status, or '' for any
@@ -6,11 +8,11 @@
 -- ARGV[4]  placed before, ms since 1970
 -- ARGV[5]  id of the order to go on after, or ''
 -- ARGV[6]  most orders a page
--- Returns  {'page', id to go on after or '', {id, the order as JSON, with position and expected wait} …} | {'cursor_gone'}
+-- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected wait | 'cursor_gone'
 
 local EXAMINED = 1000
 local customer_id, status = ARGV[1], ARGV[2]
-local from_ms, before_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
+local before_ms = tonumber(ARGV[4])
 local cursor, limit = ARGV[5], tonumber(ARGV[6])
 local index = customer_id == '' and key.orders or key.orders_of(customer_id)
 
@@ -18,35 +20,46 @@ local first = redis.call('ZCOUNT', index, '-inf', '(' .. ARGV[3])
 if cursor ~= '' then
   local rank = redis.call('ZRANK', index, cursor)
   if not rank then
-    return { 'cursor_gone' }
+    return 'cursor_gone'
   end
   first = math.max(first, rank + 1)
 end
 
-local page = { 'page', '' }
 local candidates = redis.call('ZRANGE', index, first, first + EXAMINED - 1, 'WITHSCORES')
+local ids, is_over = {}, false
 for at = 1, #candidates, 2 do
-  local id, placed_at_ms = candidates[at], tonumber(candidates[at + 1])
-  if placed_at_ms >= before_ms then
-    return page
+  is_over = is_over or tonumber(candidates[at + 1]) >= before_ms
+  if not is_over then
+    ids[#ids + 1] = candidates[at]
   end
-  local order, fault
-  -- Without a status it may be damaged.
-  local its_status = status ~= '' and try('HGET', key.order(id), 'status') or status
-  if its_status == status then
-    order, fault = read_order(id, true)
-  end
-  if fault and fault ~= NONE then
-    set_aside(id)
-  elseif order and (status == '' or order.status == status) then
-    if #page - 2 == limit then
-      page[2] = page[#page][1]
-      return page
+end
+
+-- Read a few at a time: a page is mostly full long before all are looked at.
+local STEP = 100
+local lines, last = { '' }, ''
+local function page_from(step)
+  local some = { unpack(ids, step, math.min(step + STEP - 1, #ids)) }
+  local found = read_orders(some, true)
+  for _, id in ipairs(some) do
+    local order = found[id]
+    if order and (status == '' or order.status == status) then
+      if #lines - 1 == limit then
+        return last
+      end
+      lines[#lines + 1] = describe_order(id, order)
+      last = id
     end
-    page[#page + 1] = { id, describe_order(id, order) }
   end
 end
-if #candidates == 2 * EXAMINED then
-  page[2] = candidates[#candidates - 1]
+local go_on
+for step = 1, #ids, STEP do
+  go_on = page_from(step)
+  if go_on then
+    break
+  end
 end
-return page
+if not go_on and not is_over and #candidates == 2 * EXAMINED then
+  go_on = candidates[#candidates - 1]
+end
+lines[1] = 'page\t' .. (go_on or '')
+return table.concat(lines, '\n')

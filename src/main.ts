@@ -20,6 +20,10 @@ import { Pace } from "./limits/pace.ts";
 import { Refusals } from "./limits/refusals.ts";
 import { createLog, plainError, withoutSecrets, type Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
+import { BaristaRoom } from "./longpoll/baristas.ts";
+import { BLOCK_SECONDS } from "./longpoll/lane.ts";
+import { WaitingRoom } from "./longpoll/room.ts";
+import { openFormat } from "./orders/format.ts";
 import { createOrders, DEFAULT_QUEUE } from "./orders/verbs.ts";
 import { secretsOf } from "./redis-url.ts";
 import type { RedisAddress } from "./redis/connect.ts";
@@ -28,21 +32,37 @@ import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
-import { BaristaRoom } from "./waiting/baristas.ts";
-import { WaitingRoom } from "./waiting/room.ts";
+import { createOrderEnds } from "./service/order-ends.ts";
 
 /** Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of Redis. */
 const BARISTA_CONNECTIONS = 32;
 const REDIS_CONNECTIONS = 16;
 
 /** Opens everything; what was opened is registered in `lifecycle` at once, so that a failure half-way closes it again. */
-async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<void> {
+async function open(config: Config, log: Log, lifecycle: Lifecycle, stop: (reason: string) => void): Promise<void> {
   let closing = false;
   const isClosing = (): boolean => closing;
 
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
-  const orders = createOrders(redis, config);
+  await openFormat(redis, { shop: config.shop, log });
+  let isSuperseded = false;
+  const orders = createOrders(redis, config, {
+    notifyFinal: (orderId, order) => room.deliver(orderId, order),
+    superseded: (version) => {
+      if (isSuperseded) return;
+      isSuperseded = true;
+      log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
+      stop("superseded");
+    },
+  });
+  lifecycle.opened("orders", () => orders.close());
+  const room = new WaitingRoom(
+    createOrderEnds(redis, orders, log),
+    { openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS), unblock: (clientId) => redis.unblock(clientId) },
+    config.lanes,
+  );
+  lifecycle.opened("waiting room", () => room.close());
   const shop = createShop(redis, DEFAULT_QUEUE);
   const menu = createMenu(redis);
   const sweeper = startSweeper(orders, log);
@@ -50,14 +70,11 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   const refusals = new Refusals(log);
   lifecycle.opened("refusals", () => refusals.close());
   const limiter = new Limiter(
-    redis.run,
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     refusals,
   );
   const lostOrders = new LostOrders(log);
   lifecycle.opened("lost orders", () => lostOrders.close());
-  const room = new WaitingRoom(redis, config.lanes, log);
-  lifecycle.opened("waiting room", () => room.close());
   const baristaRoom = new BaristaRoom(redis, orders);
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
@@ -67,6 +84,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
   };
 
   const addressOf = createAddressReader(config);
+  const held = new HeldRequests(config, refusals);
 
   const customers = createCustomerApp({
     orders,
@@ -75,7 +93,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     room,
     limiter,
     lostOrders,
-    held: new HeldRequests(config, refusals),
+    held,
     passing: new HeldRequests(config, refusals),
     pace: new Pace(config.requestsPerSecond),
     refusals,
@@ -103,8 +121,7 @@ async function open(config: Config, log: Log, lifecycle: Lifecycle): Promise<voi
     }),
     leaseSeconds: config.leaseSeconds,
     addressOf,
-    tellHeld: (orderId, order) => room.tell(orderId, order),
-    countHeld: () => room.held,
+    countHeld: () => held.waiting,
     staffToken: config.staffToken,
     readiness,
     isClosing,
@@ -192,7 +209,10 @@ async function main(): Promise<void> {
   };
   process.on("uncaughtException", die).on("unhandledRejection", die);
 
+  let isStopping = false;
   const stop = async (reason: string): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
     log.info({ reason }, "stopping");
     const closed = await closeAll(lifecycle, log);
     log.info("stopped");
@@ -201,7 +221,7 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
 
   try {
-    await open(config, log, lifecycle);
+    await open(config, log, lifecycle, (reason) => void stop(reason));
   } catch (error) {
     await closeAll(lifecycle, log);
     throw error;

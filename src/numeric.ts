@@ -4,13 +4,25 @@
  */
 import type { TObject, TSchema } from "@sinclair/typebox";
 
+/** The properties that the schema wants as a number. */
+export function numbersIn(schema: TObject): ReadonlySet<string> {
+  return new Set(Object.keys(schema.properties).filter((name) => wantsNumber(schema.properties[name] as TSchema)));
+}
+
+/** A text that is wholly a number becomes one; any other stays as it is. */
+export function toNumber(text: string): number | string {
+  return NUMBER.test(text) ? Number(text) : text;
+}
+
+const NUMBER = /^-?\d+(\.\d+)?$/;
+
 /** Turns the text of each property that the schema wants as a number into one. */
 export function readNumbers(schema: TObject, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {
       const property = schema.properties[name];
-      const isNumber = property && wantsNumber(property) && typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value);
-      return [name, isNumber ? Number(value) : value];
+      const isNumber = property && wantsNumber(property) && typeof value === "string";
+      return [name, isNumber ? toNumber(value) : value];
     }),
   );
 }

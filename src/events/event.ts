@@ -1,6 +1,9 @@
 /**
  * Owns what an event is: its types, its id, its order among the others.
- * Always holds: scripts append events, each in the same step as what it tells; nothing here writes one.
+ *
+ * **Invariants**
+ * - Scripts append events, each in the same step as its change. Nothing here writes one.
+ * - Events of one step share a stream entry. They are numbered without gaps, so each has an id of its own.
  */
 
 /** Every type that scripts append. */
@@ -9,6 +12,7 @@ export const EVENT_TYPES = [
   "order.placed",
   "order.started",
   "order.finished",
+  "order.failed",
   "order.released",
   "order.extended",
   "order.cancelled",
@@ -20,7 +24,7 @@ export const EVENT_TYPES = [
 /** The last event of an order is one of these. */
 export const FINAL_TYPES: readonly string[] = ["order.finished", "order.cancelled"];
 
-/** An id in the stream: `<ms since 1970>-<sequence>`. */
+/** `<ms since 1970>-<number>`. The last event of a stream entry has the entry's id. */
 export type EventId = string;
 
 export interface ShopEvent {
@@ -64,4 +68,32 @@ export function isFinalEvent({ type }: ShopEvent): boolean {
 
 function sequenceOf(id: EventId): number {
   return Number(id.slice(id.indexOf("-") + 1));
+}
+
+/** An event as its entry holds it: what changed of an order, as JSON members. */
+export interface Change {
+  readonly id: EventId;
+  readonly type: string;
+  /** Empty: it is the shop's own. */
+  readonly orderId: string;
+  readonly members: string;
+}
+
+/** Reads the events of a stream entry that come after an id, as `redis/lib/events.lua` writes them: type, then id, tab, members. */
+export function readEntry([entryId, fields]: readonly [string, readonly string[]], after: EventId): Change[] {
+  const ms = entryId.slice(0, entryId.indexOf("-"));
+  const first = sequenceOf(entryId) - fields.length / 2 + 1;
+  const changes: Change[] = [];
+  for (let at = 0; at < fields.length; at += 2) {
+    const id = `${ms}-${first + at / 2}`;
+    if (!isBefore(after, id)) continue;
+    const [orderId = "", members = ""] = (fields[at + 1] ?? "").split("\t", 2);
+    changes.push({ id, type: fields[at] ?? "", orderId, members });
+  }
+  return changes;
+}
+
+/** The event, completed with what never changes of its order: JSON members, empty where that is not kept. */
+export function completeEvent({ id, type, orderId, members }: Change, fixed: string): ShopEvent {
+  return { id, type, orderId, data: `{${fixed && `${fixed},`}${members}}` };
 }

@@ -127,6 +127,7 @@ export class EventFeed {
       redis: this.#redis,
       after,
       heard: (events) => this.#channels.tell(events, this.#encoders.encode),
+      readFixed: (orderIds) => this.#history.readFixed(orderIds),
       beforeGoingOn: async (position) => {
         if (await this.#history.isMissingAfter(position)) this.#endAll();
       },

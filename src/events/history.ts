@@ -2,13 +2,13 @@
  * Owns the reading of events that have been: in pages, one script each.
  * Always holds: a page is bounded, and what is not wanted never leaves Redis.
  */
-import { asInteger, asList, asText } from "../redis/reply.ts";
+import { asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 import type { EventId, ShopEvent, Wanted } from "./event.ts";
 import { Turns } from "./turns.ts";
 
 /** Redis serves nobody else while it looks at them. */
-const MOST_LOOKED_AT = 250;
+const MAX_ENTRIES_PER_PAGE = 50;
 
 export interface HistoryPage {
   readonly events: readonly ShopEvent[];
@@ -24,22 +24,19 @@ export type History = ReturnType<typeof createHistory>;
 
 export function createHistory(run: RunScript) {
   const script = loadScript("read-events");
+  const fixedScript = loadScript("read-fixed");
   const turns = new Turns();
 
   /** `after` empty: only tells the newest. */
   const read = async (
     after: EventId,
     { orderId = "", types = [] }: Wanted,
-    most = MOST_LOOKED_AT,
+    most = MAX_ENTRIES_PER_PAGE,
   ): Promise<HistoryPage> => {
     const reply = await run(script, [after, most, orderId, types.join()]);
-    const [newest, upTo, missing, ...events] = asList(reply);
-    return {
-      events: events.map(readEvent),
-      upTo: asText(upTo),
-      newest: asText(newest),
-      isMissing: asInteger(missing) === 1,
-    };
+    const [head = "", ...events] = asText(reply).split("\n");
+    const [newest = "", upTo = "", missing] = head.split("\t");
+    return { events: events.map(readEvent), upTo, newest, isMissing: missing === "1" };
   };
 
   return {
@@ -48,6 +45,12 @@ export function createHistory(run: RunScript) {
 
     /** Whether events after that one may be no longer kept. */
     isMissingAfter: async (after: EventId): Promise<boolean> => (await read(after, {}, 1)).isMissing,
+
+    /** What never changes of these orders, as JSON members, by order. */
+    readFixed: async (orderIds: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+      const lines = asText(await run(fixedScript, orderIds)).split("\n");
+      return new Map(orderIds.map((orderId, index) => [orderId, lines[index] ?? ""]));
+    },
 
     /** The wanted ones among the next so many events after an id. */
     readAfter: (after: EventId, wanted: Wanted): Promise<HistoryPage> =>
@@ -58,7 +61,7 @@ export function createHistory(run: RunScript) {
   };
 }
 
-function readEvent(reply: unknown): ShopEvent {
-  const [id, type, orderId, data] = asList(reply);
-  return { id: asText(id), type: asText(type), orderId: asText(orderId), data: asText(data) };
+function readEvent(line: string): ShopEvent {
+  const [id = "", type = "", orderId = "", data = ""] = line.split("\t");
+  return { id, type, orderId, data };
 }

@@ -4,11 +4,13 @@
  */
 import type { Redis } from "ioredis";
 import type { ShopRedis } from "../redis/connections.ts";
-import type { EventId, ShopEvent } from "./event.ts";
+import { completeEvent, isFinalEvent, readEntry, type Change, type EventId, type ShopEvent } from "./event.ts";
 
 /** Longest XREAD: a connection that died in silence is noticed soon after it. */
 const BLOCK_SECONDS = 10;
-const MOST_AT_ONCE = 500;
+const MAX_ENTRIES_PER_READ = 100;
+/** Orders whose fixed members are remembered: the first events of an order come close together. */
+const MAX_REMEMBERED = 2000;
 const RETRY_MS = 50;
 
 export interface ReaderOptions {
@@ -19,6 +21,8 @@ export interface ReaderOptions {
   readonly heard: (events: readonly ShopEvent[]) => Promise<void>;
   /** Asked after a failure, before it reads on: rejects when that has to be tried again. */
   readonly beforeGoingOn: (after: EventId) => Promise<void>;
+  /** What never changes of these orders, as JSON members. Rejects when Redis does not answer. */
+  readonly readFixed: (orderIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 }
 
 type Entry = readonly [id: string, fields: readonly string[]];
@@ -28,6 +32,7 @@ export class Reader {
   readonly #connection: Redis;
   readonly #key: string;
   #position: EventId;
+  readonly #fixed = new Map<string, string>();
   #isClosed = false;
 
   constructor(options: ReaderOptions) {
@@ -64,22 +69,39 @@ export class Reader {
   }
 
   async #read(): Promise<void> {
-    const bounds = ["COUNT", MOST_AT_ONCE, "BLOCK", BLOCK_SECONDS * 1000] as const;
+    const bounds = ["COUNT", MAX_ENTRIES_PER_READ, "BLOCK", BLOCK_SECONDS * 1000] as const;
     const reply = await this.#connection.xread(...bounds, "STREAMS", this.#key, this.#position);
     const entries: readonly Entry[] = reply?.[0]?.[1] ?? [];
     const last = entries.at(-1);
     if (!last || this.#hasEnded()) return;
+    const events = await this.#complete(entries.flatMap((entry) => readEntry(entry, this.#position)));
+    if (this.#hasEnded()) return;
     this.#position = last[0];
-    await this.#options.heard(entries.map(readEntry));
+    await this.#options.heard(events);
+  }
+
+  /** Adds what never changes of each order; read once, as long as it is remembered. */
+  async #complete(changes: readonly Change[]): Promise<ShopEvent[]> {
+    const unknown = changes.filter(({ orderId }) => orderId !== "" && !this.#fixed.has(orderId));
+    if (unknown.length > 0) {
+      const read = await this.#options.readFixed([...new Set(unknown.map(({ orderId }) => orderId))]);
+      for (const [orderId, fixed] of read) this.#fixed.set(orderId, fixed);
+    }
+    const events = changes.map((change) => {
+      const event = completeEvent(change, this.#fixed.get(change.orderId) ?? "");
+      // What a reservation is for is fixed only once it is placed.
+      if (isFinalEvent(event) || event.type === "order.reserved") this.#fixed.delete(change.orderId);
+      return event;
+    });
+    for (const orderId of this.#fixed.keys()) {
+      if (this.#fixed.size <= MAX_REMEMBERED) break;
+      this.#fixed.delete(orderId);
+    }
+    return events;
   }
 
   /** A method, for `close` may come during any await. */
   #hasEnded(): boolean {
     return this.#isClosed;
   }
-}
-
-/** As `append_to_events` writes them: type, order id, data, each after its name. */
-function readEntry([id, [, type = "", , orderId = "", , data = "{}"]]: Entry): ShopEvent {
-  return { id, type, orderId, data };
 }

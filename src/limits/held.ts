@@ -24,6 +24,8 @@ const SHARE_OF_RETURNERS = 0.75;
 
 interface Counts {
   held: number;
+  /** Of those, who waits for an order that is placed. */
+  waiting: number;
   returners: number;
   readonly byAddress: Map<string, number>;
   readonly byOrder: Map<string, number>;
@@ -33,12 +35,17 @@ export class HeldRequests {
   readonly #caps: HeldCaps;
   readonly #mostReturners: number;
   readonly #refusals: Pick<Refusals, "count">;
-  readonly #counts: Counts = { held: 0, returners: 0, byAddress: new Map(), byOrder: new Map() };
+  readonly #counts: Counts = { held: 0, waiting: 0, returners: 0, byAddress: new Map(), byOrder: new Map() };
 
   constructor(caps: HeldCaps, refusals: Pick<Refusals, "count">) {
     this.#caps = caps;
     this.#mostReturners = Math.max(1, Math.floor(caps.maxHeld * SHARE_OF_RETURNERS));
     this.#refusals = refusals;
+  }
+
+  /** How many wait for an order. Who is let in and has none yet may still be refused. */
+  get waiting(): number {
+    return this.#counts.waiting;
   }
 
   /** A place for who places an order, or waits for none. */
@@ -95,6 +102,7 @@ class HeldPlace implements Disposable {
     if (!this.#isHere || this.#orderId !== undefined) return this.#orderId === orderId;
     if ((byOrder.get(orderId) ?? 0) >= MOST_PER_ORDER) return false;
     this.#orderId = orderId;
+    this.#counts.waiting += 1;
     add(byOrder, orderId, 1);
     return true;
   }
@@ -106,7 +114,9 @@ class HeldPlace implements Disposable {
     this.#counts.held -= 1;
     if (this.#isReturner) this.#counts.returners -= 1;
     add(this.#counts.byAddress, this.#address, -1);
-    if (this.#orderId !== undefined) add(this.#counts.byOrder, this.#orderId, -1);
+    if (this.#orderId === undefined) return;
+    this.#counts.waiting -= 1;
+    add(this.#counts.byOrder, this.#orderId, -1);
   }
 
   [Symbol.dispose](): void {

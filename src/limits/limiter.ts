@@ -3,8 +3,6 @@
  * Always holds: an address known to be out of tokens is refused from this process's memory until its retry time, so a flood costs
  * Redis nothing; that memory is bounded.
  */
-import { asInteger } from "../redis/reply.ts";
-import { batched, loadScript, type RunScript } from "../redis/script.ts";
 import type { Refusals } from "./refusals.ts";
 
 export interface LimiterSettings {
@@ -41,26 +39,16 @@ interface Denial {
 
 export class Limiter {
   readonly #settings: LimiterSettings;
-  readonly #take: (request: { address: string; idempotencyKey: string }) => Promise<Verdict>;
+  readonly #policyHeader: string;
   /** When each denied address may ask again, by `performance.now()`, and when its bucket is full. */
   readonly #denied = new Map<string, Denial>();
   readonly #refusals: Pick<Refusals, "count">;
 
-  constructor(run: RunScript, settings: LimiterSettings, refusals: Pick<Refusals, "count">) {
+  constructor(settings: LimiterSettings, refusals: Pick<Refusals, "count">) {
     this.#settings = settings;
-    this.#refusals = refusals;
     const { policy, capacity, refillPerSecond } = settings;
-    this.#take = batched(run, {
-      script: loadScript("take-tokens"),
-      shared: [],
-      encode: ({ address, idempotencyKey }) => [`${policy}:${address}`, capacity, refillPerSecond, idempotencyKey],
-      decode: (kind, [remaining, retryAfterMs, resetAfterMs]) => ({
-        allowed: kind === "allowed",
-        remaining: asInteger(remaining),
-        retryAfterMs: asInteger(retryAfterMs),
-        resetAfterMs: asInteger(resetAfterMs),
-      }),
-    });
+    this.#policyHeader = `"${policy}";q=${capacity};w=${Math.ceil(capacity / refillPerSecond)}`;
+    this.#refusals = refusals;
   }
 
   /**
@@ -85,12 +73,14 @@ export class Limiter {
     return { allowed: false, remaining: 0, retryAfterMs: denied.retryAt - now, resetAfterMs: denied.resetAt - now };
   }
 
-  /**
-   * Takes a token, but for a request whose Idempotency-Key has placed an order: that was paid for, and its customer comes
-   * back for it. Rejects when Redis does not answer.
-   */
-  async take(address: string, idempotencyKey = ""): Promise<Verdict> {
-    const verdict = await this.#take({ address, idempotencyKey });
+  /** The address's bucket in Redis: an order that gets in takes a token of it. */
+  bucketOf(address: string): string {
+    return `${this.#settings.policy}:${address}`;
+  }
+
+  /** Notes what Redis said of the address's bucket. */
+  note(address: string, allowed: boolean, tokens: Omit<Verdict, "allowed">): Verdict {
+    const verdict = { allowed, ...tokens };
     // Who took the last token need not ask for the next one before it is there.
     if (verdict.retryAfterMs > 0) this.#remember(address, verdict);
     else this.#denied.delete(address);
@@ -100,12 +90,13 @@ export class Limiter {
 
   /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and `Retry-After` for a refusal. */
   headers({ allowed, remaining, retryAfterMs, resetAfterMs }: Verdict): Record<string, string> {
-    const { policy, capacity, refillPerSecond } = this.#settings;
-    return {
-      "RateLimit-Policy": `"${policy}";q=${capacity};w=${Math.ceil(capacity / refillPerSecond)}`,
-      RateLimit: `"${policy}";r=${remaining};t=${Math.ceil((remaining > 0 ? resetAfterMs : retryAfterMs) / 1000)}`,
-      ...(allowed ? undefined : { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    const seconds = Math.ceil((remaining > 0 ? resetAfterMs : retryAfterMs) / 1000);
+    const headers: Record<string, string> = {
+      "RateLimit-Policy": this.#policyHeader,
+      RateLimit: `"${this.#settings.policy}";r=${remaining};t=${seconds}`,
     };
+    if (!allowed) headers["Retry-After"] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+    return headers;
   }
 
   #remember(address: string, { retryAfterMs, resetAfterMs }: Verdict): void {

@@ -6,7 +6,7 @@
  * - No order's id is logged, only a short hash of it, and nothing of its record.
  */
 import type { Log } from "../log.ts";
-import type { Inspection } from "./upkeep.ts";
+import type { Inspection } from "./maintenance.ts";
 
 /** More are counted, not named. */
 const MOST_NAMED = 10;

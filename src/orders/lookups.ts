@@ -1,8 +1,13 @@
-/** Owns the looks at orders: one, many, and how many wait. Always holds: nothing here changes anything. */
+/**
+ * Owns the queries of orders: one, many, and how many wait.
+ *
+ * **Invariants**
+ * - Nothing here changes anything.
+ */
 import { asInteger, asList, asText } from "../redis/reply.ts";
-import { batched, loadScript, type RunScript } from "../redis/script.ts";
-import { toOrderJson, type OrderJson, type Status } from "./order.ts";
-import { readFound, unexpected } from "./outcomes.ts";
+import { gathered, loadScript, type RunScript } from "../redis/script.ts";
+import type { OrderJson, Status } from "./order.ts";
+import { unexpected } from "./outcomes.ts";
 
 export type FindOutcome =
   | { readonly kind: "found"; readonly status: Status; readonly order: OrderJson }
@@ -21,11 +26,11 @@ export interface Search {
 }
 
 /** `cursor` goes on after this page; absent on the last one. `cursor_gone`: its order is no longer kept. */
-type SearchOutcome =
+export type SearchOutcome =
   | { readonly kind: "page"; readonly orders: readonly OrderJson[]; readonly cursor?: string }
   | { readonly kind: "cursor_gone" };
 
-interface QueueMeasure {
+export interface QueueMeasure {
   readonly depth: number;
   readonly brewing: number;
   readonly oldestWaitingSeconds: number | null;
@@ -35,37 +40,36 @@ interface QueueMeasure {
 
 export function createLookups(run: RunScript) {
   return {
-    /** The order as it is now, with its position and expected wait while queued. */
-    find: batched<string, FindOutcome>(run, {
-      script: loadScript("find-order"),
-      shared: [],
-      encode: (orderId) => [orderId],
-      decode: (kind, [id, status, json]) => {
-        if (kind === "unknown" || kind === "damaged") return { kind };
-        if (kind === "found") {
-          return { kind, status: asText(status) as Status, order: toOrderJson(asText(id), asText(json)) };
-        }
-        throw unexpected("find-order", kind);
-      },
-    }),
-
+    find: createFind(run),
     search: createSearch(run),
     measure: createMeasure(run),
   };
 }
 
-/** A page of orders by time placed, oldest first. */
+function createFind(run: RunScript) {
+  const script = loadScript("find-orders");
+  return gathered(
+    async (ids: readonly string[]) => asText(await run(script, ids)).split("\n"),
+    (line): FindOutcome => {
+      const [outcome = "", status, order = ""] = line.split("\t");
+      if (outcome === "found") return { kind: outcome, status: status as Status, order };
+      if (outcome === "unknown" || outcome === "damaged") return { kind: outcome };
+      throw unexpected(outcome);
+    },
+  );
+}
+
 function createSearch(run: RunScript) {
   const script = loadScript("search-orders");
   return async ({ status, customerId, fromMs, beforeMs, cursor, limit }: Search): Promise<SearchOutcome> => {
-    const reply = await run(script, [customerId ?? "", status ?? "", fromMs, beforeMs, cursor ?? "", limit]);
-    const [kind, next, ...orders] = asList(reply);
-    if (kind === "cursor_gone") return { kind };
-    return { kind: "page", orders: orders.map(readFound), ...(next ? { cursor: asText(next) } : undefined) };
+    const reply = asText(await run(script, [customerId ?? "", status ?? "", fromMs, beforeMs, cursor ?? "", limit]));
+    if (reply === "cursor_gone") return { kind: reply };
+    const [head = "", ...orders] = reply.split("\n");
+    const next = head.slice("page\t".length);
+    return { kind: "page", orders, ...(next ? { cursor: next } : undefined) };
   };
 }
 
-/** How long a queue is. */
 function createMeasure(run: RunScript) {
   const script = loadScript("measure-queue");
   return async (queue: string): Promise<QueueMeasure> => {

@@ -147,6 +147,8 @@ export const Order = Type.Object(
     barista: Type.Optional(Type.String({ description: "who brews or brewed it" })),
     attempts: Type.Integer({ minimum: 0, description: "how often it was started" }),
     placed_at: Time("when it was placed"),
+    result: Type.Optional(Type.Unknown({ description: "what its barista answered: any JSON" })),
+    error: Type.Optional(Type.String({ description: "why it could not be made" })),
     started_at: Type.Optional(Time("when it was last started")),
     finished_at: Type.Optional(Time("when it became ready or cancelled")),
     position: Type.Optional(Type.Integer({ minimum: 1, description: "place in the queue while queued; 1 is next" })),

@@ -1,15 +1,30 @@
 /**
- * Owns the verbs of an order: each one is one Lua script, and all calls of a tick travel together.
- * Always holds: outcomes that can be expected are values; only Redis being away or a broken script rejects.
+ * Owns the contract of orders: what can be asked of them, and what comes of it.
+ *
+ * **Invariants**
+ * - Outcomes that can be expected are values. Only an unavailable Redis, a damaged order or a broken script rejects.
+ * - Every change is one operation of a group commit.
  */
 import type { ShopRedis } from "../redis/connections.ts";
-import { asText } from "../redis/reply.ts";
-import { batched, loadScript } from "../redis/script.ts";
-import { createAdmission } from "./admission.ts";
-import { createLookups } from "./lookups.ts";
-import { toOrderJson, type CancelReason, type OrderJson } from "./order.ts";
-import { mayHaveRun, readChange, readRefusal, type ChangeOutcome, type Refusal } from "./outcomes.ts";
-import { createUpkeep } from "./upkeep.ts";
+import { GroupCommit } from "../redis/group-commit.ts";
+import type { RunScript } from "../redis/script.ts";
+import { SupersededError } from "../redis/superseded.ts";
+import { createLookups, type FindOutcome, type QueueMeasure, type Search, type SearchOutcome } from "./lookups.ts";
+import { createMaintenance, type Due, type Forgotten, type Inspection, type Mending } from "./maintenance.ts";
+import { cancel, type Cancellation } from "./operations/cancel.ts";
+import { complete, type Choice, type CompleteOutcome } from "./operations/complete.ts";
+import { expire } from "./operations/expire.ts";
+import { extend } from "./operations/extend.ts";
+import { fail, type Failure } from "./operations/fail.ts";
+import { finish, type Finish } from "./operations/finish.ts";
+import { place, type PlaceOutcome, type Placement } from "./operations/place.ts";
+import { release } from "./operations/release.ts";
+import { requeue } from "./operations/requeue.ts";
+import { reserve, type Reservation, type ReserveOutcome } from "./operations/reserve.ts";
+import { start, type Claim, type StartOutcome } from "./operations/start.ts";
+import { watch, type Watch, type WatchOutcome } from "./operations/watch.ts";
+import type { OrderJson } from "./order.ts";
+import type { Change, ChangeOutcome } from "./outcomes.ts";
 
 /** Where customers' orders go, and where baristas look who name no queue. */
 export const DEFAULT_QUEUE = "default";
@@ -19,118 +34,118 @@ export interface OrderSettings {
   /** How many leases of one order may run out before it is cancelled. */
   readonly maxAttempts: number;
   readonly retentionHours: number;
+  /** The bucket of an address: see `limits/limiter.ts`. */
+  readonly limitCapacity: number;
+  readonly limitRefillPerSecond: number;
+  /** How long a call waits for a Redis that is unavailable. */
+  readonly outageSeconds: number;
 }
 
-/** A barista's wish for an order. The same `claim` (UUID, made by the caller) gets the same order. */
-export interface Claim {
-  readonly claim: string;
-  readonly barista: string;
-  readonly queue: string;
-  /** Whether a barista who got no answer may ask again with the same claim: then the order stays theirs. */
-  readonly mayReturn?: boolean;
-  /** Only this order, out of its turn. */
-  readonly orderId?: string | undefined;
+/** All calls reject with RedisAwayError when Redis does not answer in time. */
+export interface Orders {
+  /** This server, as orders name it that are held here. */
+  readonly replica: string;
+  /** Queues a new order. One that its customer got no answer for, and can't come back to by a key, is cancelled later. */
+  readonly place: (placement: Placement) => Promise<PlaceOutcome>;
+  /** Redeems a code for an order whose drink is chosen later. */
+  readonly reserve: (reservation: Reservation) => Promise<ReserveOutcome>;
+  /** Queues a reserved order, its drink chosen. The same choice again answers the same. */
+  readonly complete: (choice: Choice) => Promise<CompleteOutcome>;
+  /** Gives the barista the order whose lease ran out first, else the oldest queued one. */
+  readonly start: (claim: Claim) => Promise<StartOutcome>;
+  /** Makes a brewing order ready. */
+  readonly finish: (wanted: Finish) => Promise<ChangeOutcome>;
+  /** Notes that a brewing order can't be made: queued again while attempts are left, else cancelled. */
+  readonly fail: (wanted: Failure) => Promise<ChangeOutcome>;
+  /** Puts a brewing order back to its place in the queue. */
+  readonly release: (wanted: Change) => Promise<ChangeOutcome>;
+  /** Gives a brewing order a new lease. */
+  readonly extend: (wanted: Change) => Promise<ChangeOutcome>;
+  /** Cancels a queued order; a barista may cancel a brewing one too. */
+  readonly cancel: (wanted: Cancellation) => Promise<ChangeOutcome>;
+  /** Notes that a customer waits for the order at a server, or answers its end. */
+  readonly watch: (wanted: Watch) => Promise<WatchOutcome>;
+  /** The order as it is now, with its position and expected wait while queued. */
+  readonly find: (orderId: string) => Promise<FindOutcome>;
+  /** A page of orders by time placed, oldest first. */
+  readonly search: (wanted: Search) => Promise<SearchOutcome>;
+  /** How long a queue is. */
+  readonly measure: (queue: string) => Promise<QueueMeasure>;
+  /** Looks after leases and reservations that ran out. */
+  readonly expire: () => Promise<Due>;
+  /** Drops a batch of what retention removed from the indexes. `skip` entries were found still kept by earlier calls. */
+  readonly forget: (skip: number) => Promise<Forgotten>;
+  /** What is damaged: at most `most` orders are looked at. Orders that were put right go back to their place. */
+  readonly inspect: (most: number) => Promise<Inspection>;
+  /** Has a queue's stream and its indexes agree again. */
+  readonly mend: (queue: string) => Promise<Mending>;
+  readonly close: () => void;
 }
 
-export type StartOutcome =
-  | { readonly kind: "started"; readonly orderId: string; readonly order: OrderJson }
-  | { readonly kind: "empty" }
-  | Refusal;
-
-/** Which order, and whose: `barista` undefined means whoever holds it. */
-export interface Change {
-  readonly orderId: string;
-  readonly barista?: string | undefined;
+export interface OrderListener {
+  /** Called with each order that this server made final. */
+  readonly notifyFinal?: (orderId: string, order: OrderJson) => void;
+  /** Called, perhaps more than once, when a newer version has claimed the shop's data. */
+  readonly superseded?: (version: string) => void;
 }
-
-export interface Cancellation extends Change {
-  readonly canceller: "customer" | "barista";
-  readonly reason: CancelReason;
-}
-
-export type Orders = ReturnType<typeof createOrders>;
 
 export function createOrders(
-  redis: Pick<ShopRedis, "run" | "later">,
-  { leaseSeconds, maxAttempts, retentionHours }: OrderSettings,
-) {
-  const { run, later } = redis;
-  const leaseMs = leaseSeconds * 1000;
+  { run: runScript, later }: Pick<ShopRedis, "run" | "later">,
+  settings: OrderSettings,
+  { notifyFinal = () => {}, superseded = () => {} }: OrderListener = {},
+): Orders {
+  const { leaseSeconds, maxAttempts, retentionHours, limitCapacity, limitRefillPerSecond, outageSeconds } = settings;
   const retentionMs = retentionHours * 3_600_000;
-
-  const start = batched<Claim, StartOutcome>(run, {
-    script: loadScript("start-order"),
-    shared: [leaseMs, maxAttempts, retentionMs],
-    encode: ({ claim, barista, queue, orderId = "" }) => [claim, barista, queue, orderId],
-    decode: (kind, rest) => {
-      const [id, json] = rest;
-      if (kind === "empty") return { kind };
-      if (kind === "started") return { kind, orderId: asText(id), order: toOrderJson(asText(id), asText(json)) };
-      return readRefusal("start-order", kind, rest);
-    },
+  const run: RunScript = async (script, args) => {
+    try {
+      return await runScript(script, args);
+    } catch (error) {
+      if (error instanceof SupersededError) superseded(error.version);
+      throw error;
+    }
+  };
+  const replica = crypto.randomUUID().slice(0, 13);
+  const commit = new GroupCommit({
+    run,
+    later,
+    replica,
+    outageMs: outageSeconds * 1000,
+    shared: [leaseSeconds * 1000, maxAttempts, retentionMs, limitCapacity, limitRefillPerSecond],
+    notifyFinal,
   });
-
-  const dropClaim = batched<string, void>(run, {
-    script: loadScript("drop-claim"),
-    shared: [],
-    encode: (claim) => [claim],
-    decode: () => {},
-  });
-
-  const cancel = batched<Cancellation, ChangeOutcome>(run, {
-    script: loadScript("cancel-order"),
-    shared: [retentionMs],
-    encode: ({ orderId, canceller, reason, barista = "" }) => [orderId, canceller, reason, barista],
-    decode: (kind, rest) => readChange("cancelled", kind, rest),
-  });
+  const cancelOrder = commit.operation(cancel);
+  const releaseOrder = commit.operation(release);
+  const expireOrder = commit.operation(expire);
+  const requeueOrder = commit.operation(requeue);
 
   return {
-    ...createAdmission(redis, {
-      retentionMs,
-      takeBack: (orderId) => cancel({ orderId, canceller: "customer", reason: "customer_timeout" }),
+    replica,
+    place: commit.operation({
+      ...place,
+      undo: (outcome, { idempotencyKey }) => {
+        if (outcome.kind !== "placed" || idempotencyKey !== undefined) return;
+        const { orderId } = outcome;
+        later(() => cancelOrder({ orderId, canceller: "customer", reason: "customer_timeout" }));
+      },
     }),
-
-    /**
-     * Gives the barista the order whose lease ran out first, else the oldest queued one. When Redis does not answer in time
-     * the claim is dropped once it does, unless the barista may come back with it.
-     */
-    start: async (claim: Claim): Promise<StartOutcome> => {
-      try {
-        return await start(claim);
-      } catch (error) {
-        if (mayHaveRun(error) && !claim.mayReturn) later(() => dropClaim(claim.claim));
-        throw error;
-      }
-    },
-
-    /** Makes a brewing order ready. */
-    finish: batched<Change, ChangeOutcome>(run, {
-      script: loadScript("finish-order"),
-      shared: [retentionMs],
-      encode: ({ orderId, barista = "" }) => [orderId, barista],
-      decode: (kind, rest) => readChange("finished", kind, rest),
+    reserve: commit.operation(reserve),
+    complete: commit.operation(complete),
+    start: commit.operation({
+      ...start,
+      undo: (outcome, { claim, barista }) => {
+        if (outcome.kind !== "started" || claim !== undefined) return;
+        const { orderId } = outcome;
+        later(() => releaseOrder({ orderId, barista }));
+      },
     }),
-
-    /** Puts a brewing order back to its place in the queue. */
-    release: batched<Change, ChangeOutcome>(run, {
-      script: loadScript("release-order"),
-      shared: [],
-      encode: ({ orderId, barista = "" }) => [crypto.randomUUID(), orderId, barista],
-      decode: (kind, rest) => readChange("released", kind, rest),
-    }),
-
-    /** Gives a brewing order a new lease. */
-    extend: batched<Change, ChangeOutcome>(run, {
-      script: loadScript("extend-order"),
-      shared: [leaseMs],
-      encode: ({ orderId, barista = "" }) => [crypto.randomUUID(), orderId, barista],
-      decode: (kind, rest) => readChange("extended", kind, rest),
-    }),
-
-    /** Cancels a queued order; a barista may cancel a brewing one too. */
-    cancel,
-
+    finish: commit.operation(finish),
+    fail: commit.operation(fail),
+    release: releaseOrder,
+    extend: commit.operation(extend),
+    cancel: cancelOrder,
+    watch: commit.operation(watch),
     ...createLookups(run),
-    ...createUpkeep(run, { maxAttempts, retentionMs, leaseMs }),
+    ...createMaintenance(run, { maxAttempts, retentionMs, leaseMs: leaseSeconds * 1000, expireOrder, requeueOrder }),
+    close: () => commit.close(),
   };
 }

@@ -5,6 +5,7 @@
  * - Who gets a RedisAwayError knows whether the call may still have run.
  */
 import { faultOf } from "./errors.ts";
+import { SupersededError } from "./superseded.ts";
 
 /** Redis did not serve the call within the bound, or its user may not do it. */
 export class RedisAwayError extends Error {
@@ -20,7 +21,7 @@ export class RedisAwayError extends Error {
 
 /** Whether an error means that Redis can't serve now, as against having refused. */
 export function isRedisAway(error: unknown): boolean {
-  if (error instanceof RedisAwayError) return true;
+  if (error instanceof RedisAwayError || error instanceof SupersededError) return true;
   const { kind } = faultOf(error);
   return kind !== "other" && kind !== "unknown_script";
 }

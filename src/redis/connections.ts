@@ -23,7 +23,7 @@ export interface ShopRedis {
   /** Runs a script, waiting for a Redis that is away. Rejects with RedisAwayError when that takes too long. */
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
-  later(task: () => Promise<unknown>): void;
+  readonly later: (task: () => Promise<unknown>) => void;
   /** A connection of its own for blocking reads of at most `longestBlockSeconds`. The caller closes it. */
   openBlocking(name: string, longestBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */

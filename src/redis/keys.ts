@@ -1,5 +1,5 @@
 /**
- * Owns the names of keys and channels that TypeScript uses; `redis/prelude.lua` owns the others.
+ * Owns the names of keys and channels that TypeScript uses; `redis/lib/keys.lua` owns the others.
  * Always holds: every key of a shop begins with its hash tag, so that a shop lives in one slot of a cluster.
  */
 

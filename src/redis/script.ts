@@ -1,23 +1,19 @@
 /**
- * Owns the Lua scripts: reads them, runs them, and gathers the calls of one tick into one.
- * Always holds: a script is sent by its hash, and in full only to a Redis that does not know it (a new or restarted one).
+ * Owns the Lua scripts: reads them with what they include, runs them, and gathers the queries of one turn into one.
+ *
+ * **Invariants**
+ * - A script is sent by its hash, and in full only to a Redis that does not know it (a new or restarted one).
+ * - A file's `-- Needs` lines name all that it uses of other files; each is included once, before it.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
-import { withoutWords } from "../log.ts";
-import { isRedisAway, RedisAwayError } from "./away.ts";
 import { ShopDamagedError } from "./damaged.ts";
+import { readSuperseded } from "./superseded.ts";
 import { faultOf, isWrongType } from "./errors.ts";
-import { asList, asText } from "./reply.ts";
 
 const folder = join(import.meta.dir, "../../redis");
-const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-/** What stands before every script, in this order. */
-const before = [read("prelude.lua"), read("order.lua")];
-
-/** A line of a script's header: what stands between those and it. */
-const NEEDS = /^-- Needs +(\S+)$/m;
+const read = (path: string): string => readFileSync(join(folder, path), "utf8");
 
 export type Argument = string | number;
 
@@ -30,12 +26,33 @@ export interface Script {
   readonly sha1: string;
 }
 
-/** Reads `redis/<name>.lua`, and what goes before it. `#!lua` makes Redis refuse the whole script when memory is short. */
+/** Reads `redis/<name>.lua`, and what it needs. `#!lua` makes Redis refuse the whole script when memory is short. */
 export function loadScript(name: string): Script {
-  const own = read(`${name}.lua`);
-  const needed = NEEDS.exec(own)?.[1];
-  const source = ["#!lua", ...before, ...(needed ? [read(needed)] : []), own].join("\n");
+  const source = ["#!lua", ...include(`${name}.lua`, new Set())].join("\n");
   return { name, source, sha1: new Bun.CryptoHasher("sha1").update(source).digest("hex") };
+}
+
+/** The file's text after that of all it needs, without those that stand before it already. */
+function include(path: string, included: Set<string>): string[] {
+  if (included.has(path)) return [];
+  included.add(path);
+  const text = read(path);
+  const needed = [...text.matchAll(/^-- Needs +(.+)$/gm)].flatMap(([, paths = ""]) =>
+    paths.trim().split(/ +/).flatMap(expand),
+  );
+  // What an operation names is its own: Lua allows 200 local names outside of blocks.
+  const own = path.startsWith("operations/")
+    ? `do
+${text}
+end`
+    : text;
+  return [...needed.flatMap((each) => include(each, included)), own];
+}
+
+/** `operations/*.lua` is all files of that folder. */
+function expand(path: string): string[] {
+  if (!path.includes("*")) return [path];
+  return [...new Bun.Glob(path).scanSync(folder)].toSorted();
 }
 
 /** Runs scripts on one connection, for the shop whose keys begin with `prefix`. */
@@ -52,87 +69,61 @@ export function scriptRunner(redis: Redis, prefix: string): RunScript {
   };
 }
 
+/** Says which script needs a key of a wrong type, or that the data belongs to a newer version. */
+function nameDamage({ name }: Script, error: unknown): unknown {
+  const superseded = readSuperseded(error);
+  if (superseded) return superseded;
+  return isWrongType(error) ? new ShopDamagedError(name, error.message) : error;
+}
+
 /** Asks for nothing, in a way that Redis refuses whenever it would refuse a script that writes. */
 export function scriptProbe(redis: Redis, prefix: string): () => Promise<unknown> {
   return async () => await redis.eval("#!lua\nreturn 1", 1, prefix);
 }
 
-/** What one call of a batch script sends and gets. */
-export interface BatchScript<Item, Outcome> {
-  readonly script: Script;
-  /** Arguments that all items share. */
-  readonly shared: readonly Argument[];
-  /** One item's arguments: as many as the script's header names per item. */
-  readonly encode: (item: Item) => readonly Argument[];
-  /** One item's reply: its outcome's name, and what follows it. */
-  readonly decode: (outcome: string, rest: readonly unknown[]) => Outcome;
-}
+/** Redis serves no other server while it looks at them. */
+const MAX_GATHERED = 100;
 
-/**
- * Most items in one run of a script. A batch this full leaves before its tick ends, so that Redis works while the tick goes on;
- * smaller ones cost more runs than that brings (measured: 8, 24 and 128).
- */
-const LARGEST_BATCH = 24;
-
-interface Call<Item, Outcome> {
-  readonly item: Item;
+interface Query<Outcome> {
+  readonly id: string;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** The error of a run: one that met a key of the wrong type says which script needs it. */
-function nameDamage({ name }: Script, error: unknown): unknown {
-  return isWrongType(error) ? new ShopDamagedError(name, error.message) : error;
-}
-
-/** The error of one item that failed in a run that went on. */
-function failure({ name }: Script, said: string): Error {
-  const error = new Error(said);
-  if (isWrongType(error)) return new ShopDamagedError(name, said);
-  // Another step of the item may have been taken before.
-  if (isRedisAway(error)) return new RedisAwayError(true, error);
-  return new Error(`${name}: ${withoutWords(said)}`);
-}
-
 /**
- * One function for one item, whose calls of the same tick of the event loop travel together:
- * one command, one run of the script, one write. Each call stands or falls alone.
+ * One function for one id, whose calls of the same turn of the event loop are one call of `ask`. It answers a line an id, in their
+ * order; what can't be read of one rejects that call alone.
  */
-export function batched<Item, Outcome>(
-  run: RunScript,
-  { script, shared, encode, decode }: BatchScript<Item, Outcome>,
-): (item: Item) => Promise<Outcome> {
-  let gathered: Call<Item, Outcome>[] = [];
+export function gathered<Outcome>(
+  ask: (ids: readonly string[]) => Promise<readonly string[]>,
+  decode: (line: string) => Outcome,
+): (id: string) => Promise<Outcome> {
+  let queries: Query<Outcome>[] = [];
 
-  const settle = ({ resolve, reject }: Call<Item, Outcome>, reply: unknown): void => {
+  const settle = ({ resolve, reject }: Query<Outcome>, line: string): void => {
     try {
-      const [outcome, ...rest] = asList(reply);
-      if (outcome === "failed") throw failure(script, asText(rest[0]));
-      resolve(decode(asText(outcome), rest));
+      resolve(decode(line));
     } catch (error) {
       reject(error);
     }
   };
 
-  const send = async (calls: readonly Call<Item, Outcome>[]): Promise<void> => {
+  const send = async (some: readonly Query<Outcome>[]): Promise<void> => {
     try {
-      const replies = asList(await run(script, [...shared, ...calls.flatMap(({ item }) => encode(item))]));
-      for (const [index, call] of calls.entries()) settle(call, replies[index]);
+      const lines = await ask(some.map(({ id }) => id));
+      for (const [index, query] of some.entries()) settle(query, lines[index] ?? "");
     } catch (error) {
-      for (const { reject } of calls) reject(error);
+      for (const { reject } of some) reject(error);
     }
   };
 
   const flush = (): void => {
-    const calls = gathered;
-    gathered = [];
-    if (calls.length > 0) void send(calls);
+    while (queries.length > 0) void send(queries.splice(0, MAX_GATHERED));
   };
 
-  return (item) =>
+  return (id) =>
     new Promise((resolve, reject) => {
-      if (gathered.length === 0) setImmediate(flush);
-      gathered.push({ item, resolve, reject });
-      if (gathered.length === LARGEST_BATCH) flush();
+      if (queries.length === 0) setImmediate(flush);
+      queries.push({ id, resolve, reject });
     });
 }

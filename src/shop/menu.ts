@@ -78,7 +78,7 @@ export function createMenu({ run }: Pick<ShopRedis, "run">) {
     /** How often it was changed here: what was read before is of the past. Other replicas change it too. */
     changes: (): number => changes,
 
-    /** Everything on the menu, cheapest first. A shop whose menu was never changed offers what `redis/shop.lua` says. */
+    /** Everything on the menu, cheapest first. A shop whose menu was never changed offers what `redis/lib/menu.lua` says. */
     list: async (): Promise<Coffee[]> => {
       const coffees = asList(await run(readMenu, [])).map(readCoffee);
       return coffees.toSorted((a, b) => a.price - b.price || a.name.localeCompare(b.name));

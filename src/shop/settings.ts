@@ -13,7 +13,7 @@ const orNone = <Schema extends TSchema>(schema: Schema, none: string) =>
   Type.Union([schema, Type.Null()], { description: `${schema.description}; null: ${none}` });
 const flag = (about: string) => Type.Boolean({ description: `true or false: ${about}` });
 
-/** What staff can change, as `redis/shop.lua` keeps it. */
+/** What staff can change, as `redis/lib/settings.lua` keeps it. */
 const SETTINGS = {
   open: flag("whether orders are taken"),
   capacity: orNone(integer(0, 1_000_000, "most orders reserved, queued and brewing"), "any number"),

@@ -2,6 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
+import type { ChainableCommander } from "ioredis";
 import type { EventFeed } from "../../src/events/feed.ts";
 import { RedisAwayError } from "../../src/redis/away.ts";
 import { TestRedis } from "../support/redis.ts";
@@ -17,6 +18,11 @@ async function open(mostListeners?: number): Promise<{ stage: Stage; feed: Event
 }
 
 const untilHeard = (ear: Ear, count: number) => until(() => ear.heard.length >= count, `${count} events are heard`);
+
+function addShopEvent(stage: Stage, multi: ChainableCommander): void {
+  const { id, fields } = stage.nextEntry([{ type: "shop.changed", members: "" }]);
+  multi.xadd(stage.key, id, ...fields);
+}
 
 describe("whoever listens", () => {
   test("hears what comes from now on, and nothing of before", async () => {
@@ -73,12 +79,36 @@ describe("whoever listens", () => {
     await using _ = stage;
     const ears = await Promise.all(Array.from({ length: 3 }, () => Ear.listen(feed)));
     const multi = stage.outside.multi();
-    for (let n = 0; n < 50; n += 1) multi.xadd(stage.key, "*", "type", "shop.changed", "order_id", "", "data", "{}");
+    for (let n = 0; n < 50; n += 1) addShopEvent(stage, multi);
     await multi.exec();
     for (const ear of ears) {
       await untilHeard(ear, 50);
       expect(ear.writes).toBe(1);
     }
+  });
+
+  test("hears all events of one entry in their order, each with an id of its own, and of each what they asked for", async () => {
+    const { stage, feed } = await open();
+    await using _ = stage;
+    const all = await Ear.listen(feed);
+    const [one, until1] = [
+      await Ear.listen(feed, { orderId: "b" }),
+      await Ear.listen(feed, { orderId: "a", untilFinal: true }),
+    ];
+    const types = ["order.placed", "order.started", "order.finished"];
+    const drafts = types.flatMap((type) => ["a", "b"].map((orderId) => ({ type, orderId })));
+    const ids = await stage.appendTogether([...drafts, { type: "shop.changed", members: '"open":true' }]);
+    await untilHeard(all, 7);
+    expect(all.ids).toEqual(ids);
+    expect(all.heard.map(({ type, subject }) => [type, subject])).toEqual([
+      ...drafts.map(({ type, orderId }) => [type, orderId]),
+      ["shop.changed", undefined],
+    ]);
+    expect(all.heard.at(-1)?.data).toEqual({ open: true });
+    await untilHeard(one, 3);
+    expect(one.ids).toEqual([ids[1], ids[3], ids[5]].map(String));
+    await until(() => until1.ended === 1, "the stream is ended");
+    expect(until1.types).toEqual(types);
   });
 
   test("in a crowd keeps nobody waiting for long; who comes in between hears everything once", async () => {
@@ -141,6 +171,24 @@ describe("whoever comes back", () => {
     const more = await stage.appendMany(5);
     await untilHeard(ear, 1105);
     expect(ear.ids).toEqual([...ids.slice(100), ...more]);
+  });
+
+  test("with an event in the middle of an entry hears the rest of it, then what comes", async () => {
+    const { stage, feed } = await open();
+    await using _ = stage;
+    const ids = await stage.appendTogether(Array.from({ length: 5 }, (_one, at) => ({ orderId: at % 2 ? "b" : "a" })));
+    const all = await Promise.all(["0-0", ...ids].map((after) => Ear.listen(feed, {}, after)));
+    const some = await Promise.all(["0-0", ...ids].map((after) => Ear.listen(feed, { orderId: "a" }, after)));
+    const next = await stage.appendTogether([{ orderId: "a" }, { orderId: "b" }, { orderId: "a" }]);
+    for (const [at, ear] of all.entries()) {
+      await untilHeard(ear, 8 - at);
+      expect(ear.ids).toEqual([...ids.slice(at), ...next]);
+    }
+    for (const [at, ear] of some.entries()) {
+      const expected = [...ids.filter((_id, index) => index >= at && index % 2 === 0), next[0], next[2]];
+      await untilHeard(ear, expected.length);
+      expect(ear.ids).toEqual(expected.map(String));
+    }
   });
 
   test("with the newest event hears what comes, and only that", async () => {
@@ -212,10 +260,14 @@ describe("whoever comes back", () => {
   test("wherever they join, on two replicas, while events come without a pause: nothing is missed or repeated", async () => {
     await using stage = await Stage.open();
     const feeds = [await stage.feed(), await stage.feed()];
-    const ids = await stage.appendMany(600);
+    const ids = await stage.appendMany(200);
+    for (let n = 0; n < 100; n += 1) ids.push(...(await stage.appendTogether([{}, {}, { orderId: "b" }, {}])));
     let isWriting = true;
     const writing = (async () => {
-      while (isWriting) ids.push(...(await stage.appendMany(3)));
+      while (isWriting) {
+        ids.push(...(await stage.appendMany(2)));
+        ids.push(...(await stage.appendTogether([{}, { type: "shop.changed" }, { orderId: "b" }, {}])));
+      }
     })();
     const visit = fc.record({ feed: fc.nat(1), back: fc.nat(700), stays: fc.nat(30), turns: fc.nat(4) });
     await fc.assert(
@@ -251,11 +303,11 @@ describe("an order that is over", () => {
   test("tells its last event, or all after the one that its customer has, or nothing", async () => {
     const { stage, feed } = await open();
     await using _ = stage;
-    const placed = await stage.append({ orderId: "a" }, "100000-0");
-    const started = await stage.append({ type: "order.started", orderId: "a" }, "150000-0");
-    for (let n = 0; n < 600; n += 1) await stage.append({ orderId: "b" }, `${150_001 + n}-0`);
-    const finished = await stage.append({ type: "order.finished", orderId: "a" }, "200001-5");
-    await stage.append({ type: "order.finished", orderId: "b" }, "200001-6");
+    const placed = await stage.append({ orderId: "a" }, 100_000);
+    const started = await stage.append({ type: "order.started", orderId: "a" }, 150_000);
+    for (let n = 0; n < 600; n += 1) await stage.append({ orderId: "b" }, 150_001 + n);
+    const finished = await stage.append({ type: "order.finished", orderId: "a" }, 200_001);
+    await stage.append({ type: "order.finished", orderId: "b" }, 200_001);
     expect(await read(feed, ended("a", undefined, 200_000))).toBe("order.finished");
     expect(await read(feed, ended("a", "0-0", 200_000))).toBe("order.placed,order.started,order.finished");
     expect(await read(feed, ended("a", placed, 200_000))).toBe("order.started,order.finished");
@@ -352,7 +404,7 @@ describe("Redis", () => {
     // In one step, as if the reader had been away for long.
     const multi = stage.outside.multi();
     multi.call("CLIENT", "KILL", "ID", connection);
-    for (let n = 0; n < 20; n += 1) multi.xadd(stage.key, "*", "type", "shop.changed", "order_id", "", "data", "{}");
+    for (let n = 0; n < 20; n += 1) addShopEvent(stage, multi);
     await multi.xtrim(stage.key, "MAXLEN", 5).exec();
     await until(() => ear.ended + other.ended === 2, "both are ended");
     const back = await Ear.listen(feed, {}, last);

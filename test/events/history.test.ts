@@ -35,8 +35,8 @@ test("where nothing was ever told, nothing is newest and nothing is missing", as
 test("a page tells events as they were appended", async () => {
   const { stage, history } = await open();
   await using _ = stage;
-  const first = await stage.append({ type: "order.placed", orderId: "a", data: '{"number":1}' });
-  const second = await stage.append({ type: "shop.changed", data: '{"open":true}' });
+  const first = await stage.append({ type: "order.placed", orderId: "a", members: '"number":1' });
+  const second = await stage.append({ type: "shop.changed", members: '"open":true' });
   expect(await history.findNewest()).toBe(second);
   expect(await history.readAfter("0-0", {})).toEqual({
     events: [
@@ -84,9 +84,44 @@ test("whoever asks for more than is kept is told so; others are not", async () =
   expect(await history.isMissingAfter("0-0")).toBe(false);
   await stage.outside.xtrim(stage.key, "MAXLEN", 4);
   const missing = await Promise.all(["0-0", ...ids].map((id) => history.isMissingAfter(id)));
-  expect(missing).toEqual([...Array.from({ length: 7 }, () => true), false, false, false, false]);
+  // Events are numbered without gaps: who has the last one that is gone misses nothing.
+  expect(missing).toEqual([...Array.from({ length: 6 }, () => true), false, false, false, false, false]);
   const page = await history.readAfter(ids[2] ?? "", {});
   expect({ isMissing: page.isMissing, ids: idsOf(page) }).toEqual({ isMissing: true, ids: ids.slice(6) });
+});
+
+test("events of one entry are pages' events like any other: read from the middle, and only what is wanted", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const first = await stage.append();
+  const drafts = ["a", "b", "a", "c"].map((orderId, at) => ({
+    orderId,
+    type: at < 2 ? "order.placed" : "order.started",
+  }));
+  const ids = await stage.appendTogether(drafts);
+  const last = ids[3] ?? "";
+  for (const [at, after] of [first, ...ids].entries()) {
+    expect(idsOf(await history.readAfter(after, {}))).toEqual(ids.slice(at));
+    const wanted = ids.filter((_id, index) => index >= at && drafts[index]?.orderId === "a");
+    expect(idsOf(await history.readAfter(after, { orderId: "a" }))).toEqual(wanted);
+  }
+  expect(await history.findNewest()).toBe(last);
+  expect(await history.readAfter(ids[1] ?? "", { types: ["order.placed"] })).toEqual({
+    events: [],
+    upTo: last,
+    newest: last,
+    isMissing: false,
+  });
+});
+
+test("an entry that is gone is missing for those who had a part of it; one that is left is not", async () => {
+  const { stage, history } = await open();
+  await using _ = stage;
+  const gone = await stage.appendTogether([{}, {}, {}]);
+  const left = await stage.appendTogether([{}, {}, {}]);
+  await stage.outside.xtrim(stage.key, "MAXLEN", 1);
+  const missing = await Promise.all([...gone, ...left].map((id) => history.isMissingAfter(id)));
+  expect(missing).toEqual([true, true, false, false, false, false]);
 });
 
 test("an id that is yet to come tells nothing", async () => {

@@ -61,7 +61,13 @@ function readWireEvent(frameId: string, frameType: string, text: string): WireEv
 export interface Draft {
   readonly type?: string;
   readonly orderId?: string;
-  readonly data?: string;
+  /** JSON members without braces. */
+  readonly members?: string;
+}
+
+/** An event as its entry holds it. */
+function fieldsOf({ type = "order.placed", orderId = "a", members = '"n":1' }: Draft): [string, string] {
+  return [type, `${type.startsWith("order.") ? orderId : ""}\t${members}`];
 }
 
 export class Stage implements AsyncDisposable {
@@ -71,6 +77,9 @@ export class Stage implements AsyncDisposable {
   readonly outside: Redis;
   readonly key = `{${this.shop}}:events`;
   readonly #opened: (() => void)[] = [];
+  /** The number of the last event, and its time. */
+  #numbered = 0;
+  #ms = 0;
 
   private constructor(server: TestRedis) {
     this.server = server;
@@ -95,16 +104,31 @@ export class Stage implements AsyncDisposable {
     return feed;
   }
 
-  /** Appends an event as `append_to_events` does; `*` or the id it shall have. */
-  async append({ type = "order.placed", orderId = "a", data = "{}" }: Draft = {}, id = "*"): Promise<EventId> {
-    const orderIdOrNone = type.startsWith("order.") ? orderId : "";
-    const fields = ["type", type, "order_id", orderIdOrNone, "data", data === "{}" ? '{"n":1}' : data];
-    return (await this.outside.xadd(this.key, id, ...fields)) ?? "";
+  /** Appends an event in an entry of its own, as `redis/lib/events.lua` does: at the clock's time, or at `ms`. */
+  async append(draft: Draft = {}, ms?: number): Promise<EventId> {
+    const [id = ""] = await this.appendTogether([draft], ms);
+    return id;
   }
 
-  /** Appends so many in one go; resolves to their ids. */
+  /** Appends so many in one go, each in an entry of its own; resolves to their ids. */
   async appendMany(count: number, draft?: Draft): Promise<EventId[]> {
     return await Promise.all(Array.from({ length: count }, () => this.append(draft)));
+  }
+
+  /** Appends events in one entry, as one run of scripts does; resolves to their ids. */
+  async appendTogether(drafts: readonly Draft[], ms?: number): Promise<EventId[]> {
+    const { id, fields, ids } = this.nextEntry(drafts, ms);
+    await this.outside.xadd(this.key, id, ...fields);
+    return ids;
+  }
+
+  /** The entry that is to be appended next. Events are numbered without gaps; it has its last event's id. */
+  nextEntry(drafts: readonly Draft[], ms?: number): { id: EventId; fields: string[]; ids: EventId[] } {
+    this.#ms = ms ?? Math.max(this.#ms, Date.now());
+    const first = this.#numbered + 1;
+    this.#numbered += drafts.length;
+    const ids = drafts.map((_, at) => `${this.#ms}-${first + at}`);
+    return { id: `${this.#ms}-${this.#numbered}`, fields: drafts.flatMap(fieldsOf), ids };
   }
 
   /** The ids of this shop's connections that read events. */

@@ -72,6 +72,22 @@ test("one order holds 100, who placed it among them, and another order as many",
   expect(joining.kind === "entered" && joining.place.holdOn("one")).toBe(true);
 });
 
+test("who is let in waits once their order is placed, until they leave", () => {
+  const held = new HeldRequests({ maxHeld: 9, maxHeldPerAddress: 9 }, { count: () => {} });
+  const [placing, refused] = [held.enter("a"), held.enter("a")];
+  const again = held.enterAgain("b", "order");
+  if (placing.kind !== "entered" || refused.kind !== "entered" || again.kind !== "entered")
+    throw new Error("not let in");
+  expect(held.waiting).toBe(1);
+  placing.place.holdOn("order");
+  placing.place.holdOn("order");
+  expect(held.waiting).toBe(2);
+  for (const { place } of [refused, placing, placing]) place.leave();
+  expect(held.waiting).toBe(1);
+  again.place.leave();
+  expect(held.waiting).toBe(0);
+});
+
 test("whatever comes and goes, those who are in are counted, never more and never less", () => {
   const step = fc.record({
     address: fc.constantFrom("a", "b", "c"),

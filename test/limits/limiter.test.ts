@@ -1,11 +1,18 @@
-/** Owns the tests of limiter.ts and take-tokens.lua. */
+/** Owns the tests of limiter.ts, and of the buckets that operations take tokens of (redis/lib/door.lua). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Redis } from "ioredis";
-import { Limiter, type LimiterSettings } from "../../src/limits/limiter.ts";
-import type { Argument, Script } from "../../src/redis/script.ts";
+import { Limiter, type LimiterSettings, type Verdict } from "../../src/limits/limiter.ts";
+import type { Draft } from "../../src/orders/order.ts";
+import type { PlaceOutcome } from "../../src/orders/operations/place.ts";
+import { createOrders, type Orders } from "../../src/orders/verbs.ts";
+import { createCodes } from "../../src/shop/codes.ts";
+import { createShop } from "../../src/shop/settings.ts";
+import type { RunScript } from "../../src/redis/script.ts";
+import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis } from "../support/redis.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
+import { changesBy } from "../support/state.ts";
 import { until } from "../support/until.ts";
 
 let redis: ShopRedis;
@@ -13,7 +20,7 @@ let client: Redis;
 let runs = 0;
 let refused = 0;
 
-const run = (script: Script, args: readonly Argument[]): Promise<unknown> => {
+const run: RunScript = (script, args) => {
   runs += 1;
   return redis.run(script, args);
 };
@@ -22,13 +29,38 @@ const run = (script: Script, args: readonly Argument[]): Promise<unknown> => {
 const someone = () => crypto.randomUUID();
 const keyOf = (address: string) => `${redis.keys.prefix}bucket:orders:${address}`;
 
+/** A limiter, and what a server does with it for an order. */
 class TestLimiter extends Limiter {
+  readonly orders: Orders;
+
   constructor(own: Partial<LimiterSettings> = {}) {
-    super(run, { policy: "orders", capacity: 3, refillPerSecond: 0.001, ...own }, { count: () => (refused += 1) });
+    const settings = { policy: "orders", capacity: 3, refillPerSecond: 0.001, ...own };
+    super(settings, { count: () => (refused += 1) });
+    this.orders = createOrders(
+      { run, later: () => {} },
+      {
+        ...ORDER_SETTINGS,
+        limitCapacity: settings.capacity,
+        limitRefillPerSecond: settings.refillPerSecond,
+      },
+    );
+  }
+
+  async place(address: string, idempotencyKey?: string, draft: Draft = {}): Promise<PlaceOutcome> {
+    const orderId = crypto.randomUUID();
+    const bucket = this.bucketOf(address);
+    return await this.orders.place({ orderId, queue: "default", draft, idempotencyKey, bucket });
+  }
+
+  /** Places an order: what the limiter says of it. */
+  async take(address: string, idempotencyKey?: string): Promise<Verdict> {
+    const outcome = await this.place(address, idempotencyKey);
+    if (outcome.kind === "damaged") throw new Error(outcome.kind);
+    return this.note(address, outcome.kind !== "denied", outcome.tokens);
   }
 
   /** Takes tokens one after the other. */
-  async takeMany(address: string, count: number) {
+  async takeMany(address: string, count: number): Promise<Verdict[]> {
     return await Promise.all(Array.from({ length: count }, () => this.take(address)));
   }
 }
@@ -171,14 +203,90 @@ test("who was refused is refused again without asking Redis, until a token is th
   expect((await limiter.take(address)).allowed).toBe(true);
 });
 
+/** What placing changes of the address's bucket: its tokens, or nothing. */
+async function spent(address: string, act: () => Promise<unknown>): Promise<number> {
+  const tokens = async () => Number((await client.hget(keyOf(address), "tokens")) ?? 10);
+  const before = await tokens();
+  await act();
+  return Math.round(before - (await tokens()));
+}
+
 test("an order that was paid for is free to ask for again, also for an address that is out of tokens", async () => {
   const limiter = new TestLimiter({ capacity: 1 });
-  const address = someone();
-  await client.set(`${redis.keys.prefix}once:paid`, "order hash", "PX", 60_000);
-  expect(await limiter.take(address, "paid")).toMatchObject({ allowed: true, remaining: 1 });
-  expect((await limiter.take(address, "new")).allowed).toBe(true);
-  expect((await limiter.take(address, "other")).allowed).toBe(false);
-  expect((await limiter.take(address, "paid")).allowed).toBe(true);
+  const [address, key] = [someone(), someone()];
+  expect(await limiter.take(address, key)).toMatchObject({ allowed: true, remaining: 0 });
+  expect((await limiter.take(address, someone())).allowed).toBe(false);
+  expect((await limiter.take(address, key)).allowed).toBe(true);
+  expect(await limiter.place(address, key)).toMatchObject({ kind: "joined" });
+  expect(await limiter.place(address, key, { note: "another" })).toMatchObject({ kind: "mismatch" });
+});
+
+test("a token is spent by an order that got in, and by no other: joined, mismatched, placed before, denied", async () => {
+  const limiter = new TestLimiter({ capacity: 10 });
+  const [address, key, orderId] = [someone(), someone(), crypto.randomUUID()];
+  const placement = { orderId, queue: "default", draft: {}, bucket: limiter.bucketOf(address) };
+  expect(await spent(address, () => limiter.place(address, key))).toBe(1);
+  expect(await spent(address, () => limiter.place(address, key))).toBe(0);
+  expect(await spent(address, () => limiter.place(address, key, { note: "another" }))).toBe(0);
+  expect(await spent(address, () => limiter.orders.place(placement))).toBe(1);
+  expect(await spent(address, () => limiter.orders.place(placement))).toBe(0);
+  await client.hset(keyOf(address), "tokens", "0.5");
+  expect(await spent(address, () => limiter.place(address))).toBe(0);
+  // Another address that brings the key spends none of its own.
+  const other = someone();
+  expect(await spent(other, () => limiter.place(other, key))).toBe(0);
+  expect(await client.exists(keyOf(other))).toBe(0);
+});
+
+test("an order that the shop refuses spends no token, whyever, and a tried code of a reservation does", async () => {
+  const { redis: own, prefix } = await openTestShop();
+  const orders = createOrders(own, { ...ORDER_SETTINGS, limitCapacity: 10, limitRefillPerSecond: 0.001 });
+  const { change } = createShop(own, "default");
+  const { code } = await createCodes(own)();
+  const place = (draft: Draft) =>
+    orders.place({ orderId: crypto.randomUUID(), queue: "default", draft, bucket: "orders:a" });
+  const refusals = async (why: string, draft: Draft = {}) =>
+    await changesBy(client, prefix, async () => {
+      expect(await place(draft)).toMatchObject({ kind: "refused", why, tokens: { remaining: 10, resetAfterMs: 0 } });
+    });
+  const counted = { "events.N": "one more" };
+  const changesOf = async (why: string, draft?: Draft) =>
+    Object.fromEntries(
+      Object.entries(await refusals(why, draft)).map(([line, what]) =>
+        line.startsWith("events.") && what.includes("shop.refused") ? ["events.N", "one more"] : [line, what],
+      ),
+    );
+  expect(await changesOf("unknown_item", { item: "tea" })).toEqual({});
+  expect(await changesOf("unknown_modifier", { modifiers: { size: "big" } })).toEqual({});
+  await change({ require_code: true });
+  expect(await changesOf("code_required")).toEqual({});
+  expect(await changesOf("code_wrong", { code: "AAAAAAAAAAAA" })).toEqual({});
+  await change({ require_code: false, capacity: 0 });
+  expect(await changesOf("full")).toEqual(counted);
+  await change({ capacity: null, open: false });
+  expect(await changesOf("closed")).toEqual(counted);
+  await change({ open: true });
+
+  const reserve = (tried: string) =>
+    orders.reserve({ orderId: crypto.randomUUID(), draft: { code: tried }, bucket: "orders:a" });
+  expect(await reserve("AAAAAAAAAAAA")).toMatchObject({ kind: "refused", why: "code_wrong", tokens: { remaining: 9 } });
+  expect(await reserve(code)).toMatchObject({ kind: "reserved", tokens: { remaining: 8 } });
+  await client.hset(`${prefix}bucket:orders:a`, "tokens", "0");
+  const denied = await changesBy(client, prefix, async () =>
+    expect(await reserve(code)).toMatchObject({ kind: "denied", tokens: { remaining: 0 } }),
+  );
+  expect(denied).toEqual({});
+  orders.close();
+  own.close();
+});
+
+test("an order without a bucket has no limit, and leaves none behind", async () => {
+  const { orders } = new TestLimiter({ capacity: 1 });
+  const before = (await client.keys(`${redis.keys.prefix}bucket:*`)).length;
+  const ids = Array.from({ length: 5 }, () => crypto.randomUUID());
+  const outcomes = await Promise.all(ids.map((orderId) => orders.place({ orderId, queue: "default", draft: {} })));
+  expect(outcomes.map(({ kind }) => kind)).toEqual(ids.map(() => "placed"));
+  expect(await client.keys(`${redis.keys.prefix}bucket:*`)).toHaveLength(before);
 });
 
 test("of a refused address a bounded number that bring a key may ask Redis, and no more while it stays refused", async () => {

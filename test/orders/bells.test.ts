@@ -1,30 +1,39 @@
-/** Owns the tests of answer-bells.lua and take-bells.lua, which waiting/bells.ts runs. */
+/** Owns the tests of bells: when they ring (lib/changes.lua), and how lanes look (read-finals.lua) and find them (find-bells.lua). */
 import { describe, expect, test } from "bun:test";
+import { createOrders } from "../../src/orders/verbs.ts";
 import { loadScript } from "../../src/redis/script.ts";
-import { TestOrders } from "../support/orders.ts";
-import { parseTold } from "../support/wire.ts";
+import { ORDER_SETTINGS, TestOrders } from "../support/orders.ts";
+import { parsed } from "../support/wire.ts";
 
-const answerBells = loadScript("answer-bells");
-const takeBells = loadScript("take-bells");
+const readFinals = loadScript("read-finals");
+const findBells = loadScript("find-bells");
 
-/** What a script tells of the orders: the id of each that it names, and its status (null: forgotten). */
-async function tell(shop: TestOrders, script: typeof answerBells, ids: readonly string[]) {
-  const replies = (await shop.redis.run(script, ids)) as [string, string][];
-  return replies.map(([id, json]) => [id, json === "" ? null : parseTold(id, json).status]);
+const linesOf = (reply: unknown): string[] => (reply === "" ? [] : String(reply).split("\n"));
+
+/** What a look tells of the orders: the id of each that is over, and its status, or that it is forgotten or damaged. */
+async function look(shop: TestOrders, ids: readonly string[]): Promise<[string, string][]> {
+  return linesOf(await shop.redis.run(readFinals, ids)).map((line) => {
+    const [outcome = "", id = "", json] = line.split("\t");
+    if (json === undefined) return [id, outcome];
+    const { order } = parsed({ kind: outcome, orderId: id, order: json });
+    return [id, order.status];
+  });
 }
 
-const answer = (shop: TestOrders, ids: readonly string[]) => tell(shop, answerBells, ids);
-const take = (shop: TestOrders, ids: readonly string[]) => tell(shop, takeBells, ids);
+async function find(shop: TestOrders, ids: readonly string[]): Promise<string[]> {
+  return linesOf(await shop.redis.run(findBells, ids));
+}
 
-/** Takes what a lane gets that blocks on the bell of this order: the order as JSON, or nothing. */
+/** Takes what a lane gets that blocks on the bell of this order. */
 async function pop(shop: TestOrders, id: string): Promise<string | undefined> {
   return (await shop.client.blpop(shop.key(`bell:${id}`), 1))?.[1];
 }
 
-/** A shop with one order of each state, each named by it; `forgotten` is none. */
-async function openShop(): Promise<TestOrders> {
+const SHARED = "*";
+/** A shop with one order of each state, each named by it, each waited for by customers of several servers; `forgotten` is none. */
+async function openShop(holder = SHARED): Promise<TestOrders> {
   const shop = await TestOrders.open();
-  await shop.place(["ready", "brewing", "cancelled", "queued"]);
+  await shop.place(["ready", "brewing", "cancelled", "queued"], { holder });
   await shop.start("Grace");
   await shop.orders.finish({ orderId: "ready" });
   await shop.start("Grace");
@@ -36,7 +45,7 @@ async function openShop(): Promise<TestOrders> {
 async function openReady(count: number): Promise<{ shop: TestOrders; ids: string[] }> {
   const shop = await TestOrders.open();
   const ids = Array.from({ length: count }, (_, index) => `order-${index}`);
-  await shop.place(ids);
+  await shop.place(ids, { holder: SHARED });
   await Promise.all(ids.map(() => shop.start("Grace")));
   await Promise.all(ids.map((orderId) => shop.orders.finish({ orderId })));
   return { shop, ids };
@@ -44,122 +53,141 @@ async function openReady(count: number): Promise<{ shop: TestOrders; ids: string
 
 const ALL = ["ready", "brewing", "cancelled", "queued", "forgotten"];
 
-describe("answering bells", () => {
-  test("of the orders asked for, the final and the forgotten ones are told, and no rung bell is touched", async () => {
+describe("an order's end rings", () => {
+  /** The bell after the order was finished by a server, where its customers wait at `holders`. */
+  async function bellAfter(holders: (own: string) => readonly string[]): Promise<string | undefined> {
+    await using shop = await TestOrders.open();
+    const finals: string[] = [];
+    const orders = createOrders(shop.redis, ORDER_SETTINGS, { notifyFinal: (id) => finals.push(id) });
+    const [first, ...others] = holders(orders.replica);
+    await orders.place({ orderId: "A", queue: "default", draft: {}, holder: first });
+    for (const holder of others) expect(await orders.watch({ orderId: "A", holder })).toEqual({ kind: "watching" });
+    await orders.start({ barista: "Grace", queue: "default" });
+    await orders.finish({ orderId: "A" });
+    // Whoever waits here is notified by the answer of the run.
+    expect(finals).toEqual(["A"]);
+    orders.close();
+    return (await shop.state())["bell:A"];
+  }
+
+  test("for a customer of another server, and for those of several", async () => {
+    const rings = 'list with TTL: "", ""';
+    expect(await bellAfter(() => ["another"])).toBe(rings);
+    expect(await bellAfter((own) => [own, "another"])).toBe(rings);
+    expect(await bellAfter((own) => ["another", own])).toBe(rings);
+    expect(await bellAfter(() => ["another", "a third"])).toBe(rings);
+    expect(await bellAfter((own) => [own, "another", own])).toBe(rings);
+  });
+
+  test("for nobody where no other server may hold a customer", async () => {
+    expect(await bellAfter(() => [])).toBeUndefined();
+    expect(await bellAfter((own) => [own])).toBeUndefined();
+    expect(await bellAfter((own) => [own, own])).toBeUndefined();
+  });
+
+  test("so long that a lane that just blocks still hears it", async () => {
+    await using shop = await openShop("another");
+    const ttlMs = await shop.ttlMs("bell:ready");
+    expect(ttlMs).toBeGreaterThan(60_000);
+    expect(ttlMs).toBeLessThanOrEqual(120_000);
+  });
+});
+
+describe("a look", () => {
+  test("tells of the orders asked for the final and the forgotten ones, and touches no bell that rings", async () => {
     await using shop = await openShop();
     const changes = await shop.changes(async () => {
-      expect(await answer(shop, ALL)).toEqual([
+      expect(await look(shop, ALL)).toEqual([
         ["ready", "ready"],
         ["cancelled", "cancelled"],
-        ["forgotten", null],
+        ["forgotten", "forgotten"],
       ]);
-      expect(await answer(shop, [])).toEqual([]);
+      expect(await look(shop, [])).toEqual([]);
     });
     expect(changes).toEqual({});
   });
 
-  test("silent bells of final orders ring again, for whoever else waits, and never others", async () => {
+  test("rings silent bells of final orders again, for whoever else waits, and never others", async () => {
     await using shop = await openShop();
     for (const id of ALL) await shop.client.del(shop.key(`bell:${id}`));
-    const changes = await shop.changes(() => answer(shop, ALL));
-    expect(changes).toEqual({
-      "bell:ready": 'nothing → list with TTL: the order, ""',
-      "bell:cancelled": 'nothing → list with TTL: the order, ""',
+    expect(await shop.changes(() => look(shop, ALL))).toEqual({
+      "bell:ready": 'nothing → list with TTL: "", ""',
+      "bell:cancelled": 'nothing → list with TTL: "", ""',
     });
+    const ttlMs = await shop.ttlMs("bell:ready");
+    expect(ttlMs).toBeGreaterThan(60_000);
+    expect(ttlMs).toBeLessThanOrEqual(120_000);
   });
 
-  test("a bell that was popped once still rings, and is left alone", async () => {
+  test.each(["another", ""])(
+    "rings none for orders that one server, or none, holds a customer of: %p",
+    async (holder) => {
+      await using shop = await openShop(holder);
+      for (const id of ALL) await shop.client.del(shop.key(`bell:${id}`));
+      const changes = await shop.changes(async () =>
+        expect(await look(shop, ALL)).toEqual([
+          ["ready", "ready"],
+          ["cancelled", "cancelled"],
+          ["forgotten", "forgotten"],
+        ]),
+      );
+      expect(changes).toEqual({});
+    },
+  );
+
+  test("leaves a bell alone that was popped once and still rings", async () => {
     await using shop = await openShop();
-    expect(parseTold("ready", (await pop(shop, "ready")) ?? "")).toMatchObject({ status: "ready", barista: "Grace" });
-    const changes = await shop.changes(async () => expect(await answer(shop, ["ready"])).toEqual([["ready", "ready"]]));
+    expect(await pop(shop, "ready")).toBe("");
+    const changes = await shop.changes(async () => expect(await look(shop, ["ready"])).toEqual([["ready", "ready"]]));
     expect(changes).toEqual({});
     expect(await shop.state()).toMatchObject({ "bell:ready": 'list with TTL: ""' });
   });
 
-  test("a bell that rings again rings as long as the first time", async () => {
+  test("tells a damaged order as damaged, and the others as they are", async () => {
     await using shop = await openShop();
-    await shop.client.del(shop.key("bell:ready"));
-    expect(await answer(shop, ["ready"])).toEqual([["ready", "ready"]]);
-    const ttlMs = await shop.ttlMs("bell:ready");
-    expect(ttlMs).toBeGreaterThan(60_000);
-    expect(ttlMs).toBeLessThanOrEqual(120_000);
+    await shop.client.set(shop.key("order:queued"), "no record");
+    expect(await look(shop, ["queued", "ready"])).toEqual([
+      ["queued", "damaged"],
+      ["ready", "ready"],
+    ]);
   });
 
-  test("many may wait on one bell: each pops it, every second one looks, and the next finds it rung", async () => {
+  test("is what each does who pops a bell: however many wait on it, the next one finds it rung", async () => {
     await using shop = await openShop();
-    const told: unknown[] = [];
-    for (let customer = 1; customer <= 6; customer++) {
-      const json = await pop(shop, "ready");
-      told.push(json && parseTold("ready", json).status);
-      if (json === "") expect(await answer(shop, ["ready"])).toEqual([["ready", "ready"]]);
+    for (let customer = 1; customer <= 6; customer += 1) {
+      expect(await pop(shop, "ready")).toBe("");
+      expect(await look(shop, ["ready"])).toEqual([["ready", "ready"]]);
     }
-    expect(told).toEqual(["ready", "", "ready", "", "ready", ""]);
   });
 });
 
-describe("taking bells", () => {
-  test("of the orders asked for, those are told whose bells ring, and each still rings once", async () => {
+describe("finding bells", () => {
+  test("names each that rings, and leaves it ringing: an answer that is lost loses no ring", async () => {
     await using shop = await openShop();
     const changes = await shop.changes(async () => {
-      expect(await take(shop, ALL)).toEqual([
-        ["ready", "ready"],
-        ["cancelled", "cancelled"],
-      ]);
-      expect(await take(shop, [])).toEqual([]);
+      for (const _ of [1, 2, 3]) expect(await find(shop, ALL)).toEqual(["ready", "cancelled"]);
+      expect(await find(shop, [])).toEqual([]);
     });
-    expect(changes).toEqual({
-      "bell:ready": 'list with TTL: the order, "" → list with TTL: ""',
-      "bell:cancelled": 'list with TTL: the order, "" → list with TTL: ""',
-    });
+    expect(changes).toEqual({});
   });
 
-  test("a silent bell is no look: a final order is not told, nor one that is forgotten", async () => {
+  test("is no look: of a silent bell nothing is told, whatever its order is, and nothing changes", async () => {
     await using shop = await openShop();
     for (const id of ALL) await shop.client.del(shop.key(`bell:${id}`));
-    expect(await shop.changes(async () => expect(await take(shop, ALL)).toEqual([]))).toEqual({});
+    expect(await shop.changes(async () => expect(await find(shop, ALL)).toEqual([]))).toEqual({});
   });
 
-  test("a bell that others popped before tells the order as it is, and rings again in full", async () => {
+  test("a bell that was popped twice is silent, until a look rings it again", async () => {
     await using shop = await openShop();
-    await pop(shop, "ready");
-    await shop.client.pexpire(shop.key("bell:ready"), 20_000);
-    const changes = await shop.changes(async () => expect(await take(shop, ["ready"])).toEqual([["ready", "ready"]]));
-    expect(changes).toEqual({ "bell:ready": 'list with TTL: "" → list with TTL: the order, ""' });
-    const ttlMs = await shop.ttlMs("bell:ready");
-    expect(ttlMs).toBeGreaterThan(60_000);
-    expect(ttlMs).toBeLessThanOrEqual(120_000);
+    for (const _ of [1, 2]) expect(await pop(shop, "ready")).toBe("");
+    expect(await find(shop, ["ready"])).toEqual([]);
+    expect(await look(shop, ["ready"])).toEqual([["ready", "ready"]]);
+    expect(await find(shop, ["ready"])).toEqual(["ready"]);
   });
 
-  test("whoever takes it, and however often, is told the same order", async () => {
+  test("one order that is asked for twice, by two lanes in one go, is told to both", async () => {
     await using shop = await openShop();
-    for (const id of ["ready", "cancelled"]) {
-      const told = new Set<string>();
-      for (let customer = 1; customer <= 5; customer++) {
-        const [[, json = ""] = []] = (await shop.redis.run(takeBells, [id])) as string[][];
-        told.add(json);
-      }
-      expect([...told].map((json) => parseTold(id, json))).toEqual([
-        expect.objectContaining({ order_id: id, status: id }) as never,
-      ]);
-    }
-  });
-
-  test("one order that is asked for twice, by two lanes in one go, is told to both, and rings on", async () => {
-    await using shop = await openShop();
-    expect(await take(shop, ["ready", "queued", "ready"])).toEqual([
-      ["ready", "ready"],
-      ["ready", "ready"],
-    ]);
-    expect(await shop.state()).toMatchObject({ "bell:ready": 'list with TTL: the order, ""' });
-  });
-
-  test("a bell of an order that was forgotten since tells what it holds once, then that it is forgotten", async () => {
-    await using shop = await openShop();
-    await shop.client.del(shop.key("order:ready"));
-    expect(await take(shop, ["ready"])).toEqual([["ready", "ready"]]);
-    expect(await take(shop, ["ready"])).toEqual([["ready", null]]);
-    expect(await take(shop, ["ready"])).toEqual([]);
-    expect(await shop.state()).not.toHaveProperty(["bell:ready"]);
+    expect(await find(shop, ["ready", "queued", "ready"])).toEqual(["ready", "ready"]);
   });
 
   test("of many bells, each is told once, in the order asked for, whoever popped which before", async () => {
@@ -170,8 +198,11 @@ describe("taking bells", () => {
     await shop.client.del(...silent.map((id) => shop.key(`bell:${id}`)));
     for (const id of popped) await shop.client.lpop(shop.key(`bell:${id}`));
     const asked = ids.toReversed();
-    expect(await take(shop, asked)).toEqual(asked.filter((id) => !silent.includes(id)).map((id) => [id, "ready"]));
+    const rung = asked.filter((id) => !silent.includes(id));
+    expect(await find(shop, asked)).toEqual(rung);
+    // A lane that found one reads its order, which rings nothing that rings.
+    expect(await look(shop, rung)).toEqual(rung.map((id) => [id, "ready"]));
     const rings = await Promise.all(ids.map((id) => shop.client.llen(shop.key(`bell:${id}`))));
-    expect(rings).toEqual(ids.map((id) => (silent.includes(id) ? 0 : popped.includes(id) ? 2 : 1)));
+    expect(rings).toEqual(ids.map((id) => (silent.includes(id) ? 0 : popped.includes(id) ? 1 : 2)));
   });
 });

@@ -1,4 +1,4 @@
-/** Owns the tests of complete-order.lua: what a customer chooses for their reservation, when, and how often. */
+/** Owns the tests of operations/complete.lua: what a customer chooses for their reservation, when, and how often. */
 import { expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";
 import { createShop, type ShopPatch } from "../../src/shop/settings.ts";
@@ -27,6 +27,7 @@ const runOut = (shop: TestOrders, id: string) => shop.client.zadd(shop.key("rese
 
 test("a choice queues the order under the day's next number, at the menu's price", async () => {
   await using shop = await openReserved(["A"], { customer_id: "c1", customer_name: "Ada" });
+  expect(await shop.startOrWait("Grace")).toBeNull();
   await shop.place(["X"]);
   const wakes = await shop.wakes();
   const changes = await shop.changes(async () => {
@@ -153,17 +154,18 @@ test("who was let in before is served, though the shop is closed, full and asks 
 
 test("a choice that comes too late cancels the order, tells whoever waits, and gives the drink back", async () => {
   await using shop = await openReserved(["A"], { customer_id: "c1" });
+  expect(await shop.orders.watch({ orderId: "A", holder: "another replica" })).toEqual({ kind: "watching" });
   await runOut(shop, "A");
   const changes = await shop.changes(async () => {
     expect(await endings([choose(shop, "A"), choose(shop, "A")])).toEqual(["fulfilled", "fulfilled"]);
     expect(await choose(shop, "A")).toEqual({ kind: "conflict", status: "cancelled", barista: "" });
   });
   expect(changes).toEqual({
-    "bell:A": 'nothing → list with TTL: the order, ""',
+    "bell:A": 'nothing → list with TTL: "", ""',
     "code.remaining": "9 → 10",
     "events.3": "nothing → order.cancelled A",
     "open:of:c1": "set: A → nothing",
-    "order:A": "hash → hash with TTL",
+    "order:A": "order → order with TTL",
     "order:A.finished_at": "nothing → time",
     "order:A.reason": "nothing → customer_timeout",
     "order:A.status": "reserved → cancelled",

@@ -78,7 +78,7 @@ test("who has waited longer than usual is expected any moment", async () => {
 test("a find of a damaged order says so, and the others are found", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
-  await shop.client.set(shop.key("order:broken"), "no hash");
+  await shop.client.set(shop.key("order:broken"), "no order");
   const outcomes = await Promise.all(["A", "broken", "B"].map((id) => shop.orders.find(id)));
   expect(outcomes.map(({ kind }) => kind)).toEqual(["found", "damaged", "unknown"]);
 });

@@ -1,10 +1,10 @@
-/** Owns the tests of finish-order.lua. */
+/** Owns the tests of operations/finish.lua. */
 import { expect, test } from "bun:test";
 import { TestOrders } from "../support/orders.ts";
 
 const HOUR_MS = 3_600_000;
 
-test("a finished order is ready, off the queue, and its bell rings", async () => {
+test("a finished order is ready, off the queue, and no bell rings where nobody may hear it", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"], { idempotencyKey: "" });
   await shop.start("Grace", { claim: "c1" });
@@ -15,16 +15,16 @@ test("a finished order is ready, off the queue, and its bell rings", async () =>
     });
   });
   expect(changes).toEqual({
-    "bell:A": 'nothing → list with TTL: the order, ""',
     claims: "hash: c1 for A → nothing",
     "events.4": "nothing → order.finished A",
     "leases:default": "zset: A time → nothing",
-    "order:A": "hash → hash with TTL",
+    "order:A": "order → order with TTL",
     "order:A.entry": "in the queue → not in the queue",
+    "order:A.claim": "c1 → nothing",
     "order:A.finished_at": "nothing → time",
     "order:A.status": "brewing → ready",
     "queue:default": "stream: A, B → stream: B",
-    "queue:default.pending": "A by Grace → ",
+    "queue:default.pending": "A → ",
     "spent:now": "nothing → set with TTL: c1",
     "waits:default": "nothing → list with TTL: a wait",
   });
@@ -55,7 +55,7 @@ test("a claim that was spent in the period before this one is remembered too", a
 
 test("a final order and its Idempotency-Key are kept for the retention from then on, its bell for minutes", async () => {
   await using shop = await TestOrders.open();
-  await shop.place(["A"], { idempotencyKey: "k" });
+  await shop.place(["A"], { idempotencyKey: "k", holder: "another replica" });
   await shop.client.pexpire(shop.key("once:k"), 60_000);
   await shop.start("Grace");
   await shop.ordersWith({ retentionHours: 5 }).finish({ orderId: "A" });
@@ -84,17 +84,16 @@ test("finishing again answers the same, by the same barista or by nobody in part
 
 test("one order finished twice in one tick is finished once", async () => {
   await using shop = await TestOrders.open();
-  await shop.place(["A"]);
+  await shop.place(["A"], { holder: "another replica" });
   await shop.start("Grace");
   const [first, second] = await Promise.all([
     shop.orders.finish({ orderId: "A" }),
     shop.orders.finish({ orderId: "A" }),
   ]);
   expect(second).toEqual(first);
-  expect(await shop.state()).toMatchObject({
-    "bell:A": 'list with TTL: the order, ""',
-    "waits:default": "list with TTL: a wait",
-  });
+  const state = await shop.state();
+  expect(state).toMatchObject({ "bell:A": 'list with TTL: "", ""', "waits:default": "list with TTL: a wait" });
+  expect(Object.keys(state).filter((line) => line.startsWith("events."))).toHaveLength(3);
 });
 
 test("what can't be finished is refused with the order's state, and nothing changes", async () => {
@@ -165,7 +164,7 @@ test("each queue has its waits, and the newest take the place of the oldest", as
 test("a finish of a damaged order says so, and the others are finished", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  await shop.client.set(shop.key("order:broken"), "no hash");
+  await shop.client.set(shop.key("order:broken"), "no order");
   await shop.start("Grace");
   await shop.start("Grace");
   const outcomes = await Promise.all(["A", "broken", "B"].map((orderId) => shop.orders.finish({ orderId })));

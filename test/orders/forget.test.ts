@@ -29,14 +29,14 @@ test("more than a call looks at is told, and the next call goes on behind the ke
   expect(await shop.client.zrange(shop.key("orders"), 0, "-1")).toEqual(ids.filter((id) => !gone.includes(id)));
 });
 
-test("baristas who hold an order or came lately stay", async () => {
+test("servers whose baristas hold an order, or that came lately, stay", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
   await shop.start("Grace");
-  await shop.start("Linus");
+  await shop.start("Linus", { orders: shop.ordersWith({}) });
   await shop.orders.finish({ orderId: "A" });
   expect(await shop.changes(() => shop.orders.forget(0))).toEqual({});
-  expect(await shop.state()).toMatchObject({ "queue:default.consumers": "Grace, Linus" });
+  expect(await shop.state()).toMatchObject({ "queue:default.consumers": "a replica, a replica" });
 });
 
 test("a shop that never had an order has nothing to forget", async () => {

@@ -1,20 +1,28 @@
 /**
- * Random histories of all verbs against a model in memory: what each command answers, what it changes, and what it must not.
- * Always holds: no clock decides anything here. A lease runs out because the test sets its deadline into the past.
+ * Random histories of all operations against a model in memory: what each command answers, what it changes, and what it must not.
+ *
+ * **Invariants**
+ * - No clock decides anything here. A lease runs out because the test sets its deadline into the past.
+ * - Commands of one tick travel in one run, which does them in the order of the operations.
+ * - Ticks come from either of two replicas. A run whose answer is lost is sent again, and answers the same.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Redis } from "ioredis";
+import { readEntry } from "../../src/events/event.ts";
 import type { Order } from "../../src/orders/order.ts";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { keysOf } from "../../src/redis/keys.ts";
-import { scriptRunner } from "../../src/redis/script.ts";
+import { scriptRunner, type RunScript } from "../../src/redis/script.ts";
+import { ORDER_SETTINGS } from "../support/orders.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { parseTold, parsing, withoutPlace, type ParsedOrders } from "../support/wire.ts";
+import { parseRecord } from "../support/state.ts";
+import { parsing, type ParsedOrders } from "../support/wire.ts";
 import { ShopModel, type Observation, type Outcome } from "./model.ts";
 
 const MAX_ATTEMPTS = 2;
 const QUEUES = ["default", "patio"] as const;
+const HOUR_MS = 3_600_000;
 
 const barista = fc.constantFrom("Grace", "Linus", "Ada");
 const whose = fc.option(barista, { nil: undefined });
@@ -22,42 +30,56 @@ const queue = fc.constantFrom(QUEUES[0], QUEUES[0], QUEUES[1]);
 /** Which of the orders so far; -1 is one that never was. */
 const pick = fc.integer({ min: -1, max: 5 });
 
-/** Commands of one verb that are given in one tick: a run of its script does them all, as one after the other would. */
-function together<Verb extends string, Fields extends object>(verb: Verb, fields: fc.Arbitrary<Fields>) {
-  return fc.array(
-    fields.map((own) => ({ verb, ...own })),
-    { minLength: 1, maxLength: 4 },
-  );
+type Model<Fields> = { readonly [Name in keyof Fields]: fc.Arbitrary<Fields[Name]> };
+
+function command<Verb extends string, Fields extends object>(
+  verb: Verb,
+  fields: Model<Fields>,
+): fc.Arbitrary<{ readonly verb: Verb } & Fields> {
+  const model = { verb: fc.constant(verb), ...fields } as Model<{ readonly verb: Verb } & Fields>;
+  return fc.record(model) as fc.Arbitrary<{ readonly verb: Verb } & Fields>;
 }
 
-const commands = fc.oneof(
-  { weight: 4, arbitrary: together("place", fc.record({ queue })) },
+const change = { pick, barista: whose };
+const changes = fc.oneof(
+  { weight: 4, arbitrary: command("place", { queue }) },
   {
     weight: 5,
-    arbitrary: together(
-      "start",
-      fc.record({
-        queue,
-        barista,
-        claim: fc.option(fc.nat(5), { nil: undefined, freq: 2 }),
-        chosen: fc.option(pick, { nil: undefined, freq: 2 }),
-      }),
-    ),
+    arbitrary: command("start", {
+      queue,
+      barista,
+      claim: fc.option(fc.nat(5), { nil: undefined, freq: 2 }),
+      chosen: fc.option(pick, { nil: undefined, freq: 2 }),
+    }),
   },
-  { weight: 3, arbitrary: together("finish", fc.record({ pick, barista: whose })) },
-  { weight: 2, arbitrary: together("release", fc.record({ pick, barista: whose })) },
-  { weight: 1, arbitrary: together("extend", fc.record({ pick, barista: whose })) },
+  { weight: 3, arbitrary: command("finish", change) },
   {
     weight: 2,
-    arbitrary: together(
-      "cancel",
-      fc.record({ pick, barista: whose, canceller: fc.constantFrom("customer" as const, "barista" as const) }),
-    ),
+    arbitrary: command("fail", { pick, barista: whose, retry: fc.boolean(), isDelayed: fc.boolean() }),
   },
-  { weight: 3, arbitrary: together("runOut", fc.record({ pick })) },
-  { weight: 2, arbitrary: together("expire", fc.record({})) },
+  { weight: 2, arbitrary: command("release", change) },
+  { weight: 1, arbitrary: command("extend", change) },
+  {
+    weight: 2,
+    arbitrary: command("cancel", { ...change, canceller: fc.constantFrom("customer" as const, "barista" as const) }),
+  },
 );
-type Command = typeof commands extends fc.Arbitrary<readonly (infer Value)[]> ? Value : never;
+/** What time does, and the sweeper: a tick of its own. */
+const passing = fc.oneof(
+  { weight: 3, arbitrary: command("runOut", { pick }) },
+  { weight: 2, arbitrary: command("comeDue", { pick }) },
+  { weight: 2, arbitrary: command("expire", {}) },
+);
+type Command = Arbitrary<typeof changes> | Arbitrary<typeof passing>;
+type Arbitrary<Of> = Of extends fc.Arbitrary<infer Value> ? Value : never;
+const commands: fc.Arbitrary<readonly Command[]> = fc.oneof(
+  { weight: 4, arbitrary: fc.array(changes, { minLength: 1, maxLength: 5 }) },
+  { weight: 1, arbitrary: passing.map((one) => [one]) },
+);
+const ticks = fc.record({ commands, replica: fc.nat(1), isAnswerLost: fc.boolean() });
+
+/** The order in which a run does its operations. */
+const ORDER = ["finish", "fail", "release", "extend", "cancel", "place", "start", "runOut", "comeDue", "expire"];
 
 let client: Redis;
 beforeAll(async () => {
@@ -65,31 +87,55 @@ beforeAll(async () => {
 });
 afterAll(() => client.disconnect());
 
-test("orders behave as the model does, whatever is done to them", async () => {
+test("orders behave as the model does, whatever is done to them, and however often an answer is lost", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(commands, { maxLength: 30, size: "max" }), async (history) => {
+    fc.asyncProperty(fc.array(ticks, { maxLength: 30, size: "max" }), async (history) => {
       const { prefix } = keysOf(`test-${crypto.randomUUID()}`);
-      const settings = { leaseSeconds: 900, maxAttempts: MAX_ATTEMPTS, retentionHours: 1 };
-      const run = scriptRunner(client, prefix);
-      const orders = parsing(createOrders({ run, later: () => {} }, settings));
+      const line = new Line(scriptRunner(client, prefix));
+      const settings = { ...ORDER_SETTINGS, maxAttempts: MAX_ATTEMPTS, retentionHours: 1 };
+      const replicas = [0, 1].map(() => parsing(createOrders({ run: line.run, later: () => {} }, settings)));
       const model = new ShopModel(MAX_ATTEMPTS);
-      let eventsSeen = "-";
+      let eventsSeen = "0-0";
       for (const [step, tick] of history.entries()) {
+        const orders = replicas[tick.replica] as ParsedOrders;
+        line.isAnswerLost = tick.isAnswerLost;
         const { ids } = model;
-        const actions = tick.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids }));
+        const actions = tick.commands.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids }));
         const outcomes = await Promise.all(actions.map((action) => act(orders, action)));
-        expect(outcomes).toEqual(actions.map((action) => tellModel(model, action)));
+        const foretold = new Map(inOrder(actions).map((action) => [action, tellModel(model, action)]));
+        expect(outcomes).toEqual(actions.map((action) => foretold.get(action) as Outcome));
+        line.isAnswerLost = false;
         const { observation, lastEvent } = await observe(orders, { prefix, model, eventsSeen });
         eventsSeen = lastEvent;
-        const foretold = model.observe(QUEUES);
+        const expected = model.observe(QUEUES);
         // The sweeper goes through the queues in an order that Redis chooses.
-        if (tick[0]?.verb === "expire") for (const { events } of [observation, foretold]) events.sort();
-        expect(observation).toEqual(foretold);
+        if (["expire", "comeDue"].includes(tick.commands[0]?.verb ?? "")) {
+          for (const { events } of [observation, expected]) events.sort();
+        }
+        expect(observation).toEqual(expected);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   );
-}, 60_000);
+}, 240_000);
+
+/** The way to Redis, on which answers of runs get lost: the run is sent again. */
+class Line {
+  readonly #run: RunScript;
+  isAnswerLost = false;
+
+  constructor(run: RunScript) {
+    this.#run = run;
+  }
+
+  readonly run: RunScript = async (script, args) => {
+    const answer = await this.#run(script, args);
+    if (!this.isAnswerLost || script.name !== "commit") return answer;
+    const again = await this.#run(script, args);
+    expect(again).toBe(answer as string);
+    return again;
+  };
+}
 
 interface Action {
   readonly prefix: string;
@@ -98,6 +144,10 @@ interface Action {
   readonly name: string;
   /** The orders before this tick. */
   readonly ids: readonly string[];
+}
+
+function inOrder(actions: readonly Action[]): Action[] {
+  return actions.toSorted((one, other) => ORDER.indexOf(one.next.verb) - ORDER.indexOf(other.next.verb));
 }
 
 const idOf = (ids: readonly string[], at: number): string => ids[at] ?? "nobody's";
@@ -113,6 +163,8 @@ function tellModel(model: ShopModel, action: Action): Outcome {
       return model.start({ ...next, claim: claimOf(action, next.claim), chosen: chosenOf(ids, next.chosen) });
     case "finish":
       return model.finish(idOf(ids, next.pick), next.barista);
+    case "fail":
+      return model.fail(idOf(ids, next.pick), next);
     case "release":
       return model.release(idOf(ids, next.pick), next.barista);
     case "extend":
@@ -121,20 +173,22 @@ function tellModel(model: ShopModel, action: Action): Outcome {
       return model.cancel({ ...next, id: idOf(ids, next.pick) });
     case "runOut":
       return model.runOut(idOf(ids, next.pick));
+    case "comeDue":
+      return model.comeDue(idOf(ids, next.pick));
     case "expire":
       return model.expire();
   }
 }
 
-/** Does the command in Redis; its outcome without what the state tells anyway. */
+/** Does the command in Redis; its outcome without what the state shows anyway. */
 async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
   const { prefix, next, name, ids } = action;
   if (next.verb === "place") {
     const outcome = await orders.place({ orderId: `order-${name}`, queue: next.queue, draft: {} });
-    if (outcome.kind === "refused") throw new Error(`refused: ${outcome.why}`);
+    if (outcome.kind === "refused" || outcome.kind === "denied") throw new Error(outcome.kind);
     return outcome;
   }
-  if (next.verb === "expire") return { kind: "expired", cancelled: (await orders.expire()).cancelled };
+  if (next.verb === "expire") return await expire(orders);
   if (next.verb === "start") {
     const { chosen, ...asked } = next;
     const claim = claimOf(action, next.claim);
@@ -143,21 +197,53 @@ async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
   }
   const orderId = idOf(ids, next.pick);
   if (next.verb === "runOut") return await runOut(prefix, orderId);
-  const change = { orderId, barista: next.barista };
-  const outcome = await (next.verb === "cancel"
-    ? orders.cancel({ ...change, canceller: next.canceller, reason: next.canceller })
-    : orders[next.verb](change));
+  if (next.verb === "comeDue") {
+    await comeDue(prefix, orderId);
+    return await expire(orders);
+  }
+  const outcome = await makeChange(orders, next, orderId);
   return outcome.kind === "changed"
     ? { kind: "changed", orderId: outcome.order.order_id, status: outcome.order.status }
     : outcome;
 }
 
+type Change = Exclude<Command, { readonly verb: "place" | "start" | "runOut" | "comeDue" | "expire" }>;
+
+function makeChange(orders: ParsedOrders, next: Change, orderId: string) {
+  const own = { orderId, barista: next.barista };
+  switch (next.verb) {
+    case "cancel":
+      return orders.cancel({ ...own, canceller: next.canceller, reason: next.canceller });
+    case "fail":
+      return orders.fail({ ...own, error: "broken", retry: next.retry, retryAfterMs: next.isDelayed ? HOUR_MS : 0 });
+    case "finish":
+      return orders.finish(own);
+    case "release":
+      return orders.release(own);
+    case "extend":
+      return orders.extend(own);
+  }
+}
+
+async function expire(orders: ParsedOrders): Promise<Outcome> {
+  return { kind: "expired", cancelled: (await orders.expire()).cancelled };
+}
+
 /** Ends the lease of an order as time does: its deadline is past (the first to run out first). */
 let runOuts = 0;
 async function runOut(prefix: string, id: string): Promise<Outcome> {
-  const queueName = await client.hget(`${prefix}order:${id}`, "queue");
-  await client.zadd(`${prefix}leases:${queueName}`, "XX", (runOuts += 1), id);
+  const record = await client.get(`${prefix}order:${id}`);
+  if (record) await client.zadd(`${prefix}leases:${parseRecord(record).queue}`, "XX", (runOuts += 1), id);
   return { kind: "ran_out" };
+}
+
+/** Lets the time pass that an order waits after it failed. */
+async function comeDue(prefix: string, id: string): Promise<void> {
+  const record = await client.get(`${prefix}order:${id}`);
+  const { due, queue: queueName } = record ? parseRecord(record) : { due: "", queue: "" };
+  if (!record || due === "") return;
+  await client.set(`${prefix}order:${id}`, record.replace(`\n${due}\n`, "\n1\n"));
+  await client.zadd(`${prefix}delayed:${queueName}`, "XX", 1, id);
 }
 
 type Entries = readonly (readonly [string, readonly string[]])[];
@@ -168,22 +254,15 @@ async function findNow(orders: ParsedOrders, id: string): Promise<Order | undefi
   return outcome.kind === "found" ? outcome.order : undefined;
 }
 
-/** 1 where the bell brings the order to one, and a look to others; 0 where it is silent. */
-function ringsOf(id: string, [json, ...others]: readonly string[], order: Order | undefined): number {
-  if (json === undefined) return 0;
-  const isRight = json !== "" && Bun.deepEquals(parseTold(id, json), order) && Bun.deepEquals(others, [""]);
-  return isRight ? 1 : Number.NaN;
-}
-
-/** One line an event, and a fault where the last one of an order does not tell it as it is. */
-function readEvents(events: Entries, found: Found): string[] {
+/** One line an event, and a fault where the last one of an order does not hold what it is now. */
+function readEvents(entries: Entries, { after, found }: { after: string; found: Found }): string[] {
   const seen = new Set<string>();
-  const lines = events.toReversed().map(([, [, type, , id = "", , data = ""]]) => {
-    const told = parseTold(id, data);
-    const order = found.get(id);
-    const isTrue = seen.has(id) || (order && Bun.deepEquals(told, withoutPlace(order)));
-    seen.add(id);
-    return `${type} ${id}${isTrue ? "" : ", but not as the order is"}`;
+  const events = entries.flatMap((entry) => readEntry([entry[0], entry[1]], after));
+  const lines = events.toReversed().map(({ type, orderId, members }) => {
+    const order = found.get(orderId);
+    const isTrue = seen.has(orderId) || Bun.deepEquals({ ...order, ...JSON.parse(`{${members}}`) }, order);
+    seen.add(orderId);
+    return `${type} ${orderId}${isTrue ? "" : ", but not as the order is"}`;
   });
   return lines.toReversed();
 }
@@ -194,9 +273,9 @@ interface Looking {
   readonly eventsSeen: string;
 }
 
-/** Everything that the model tells too, and the id of the last event. */
+/** Everything that the model shows too, and the id of the last event. */
 async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSeen }: Looking) {
-  const pipeline = client.pipeline().xrange(`${prefix}events`, eventsSeen === "-" ? "-" : `(${eventsSeen}`, "+");
+  const pipeline = client.pipeline().xrange(`${prefix}events`, `(${eventsSeen}`, "+");
   pipeline.hgetall(`${prefix}claims`);
   for (const name of QUEUES) {
     pipeline
@@ -205,37 +284,36 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
       .xrange(`${prefix}queue:${name}`, "-", "+")
       .xpending(`${prefix}queue:${name}`, "baristas", "-", "+", 1000);
   }
-  for (const id of ids)
-    pipeline.hgetall(`${prefix}order:${id}`).pttl(`${prefix}order:${id}`).lrange(`${prefix}bell:${id}`, 0, -1);
+  for (const id of ids) pipeline.get(`${prefix}order:${id}`).pttl(`${prefix}order:${id}`);
   const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
-  const events = replies.shift() as Entries;
+  const entries = replies.shift() as Entries;
   const claims = replies.shift() as Observation["claims"];
   const queues: Observation["queues"] = Object.fromEntries(
     QUEUES.map((name) => {
-      const [waiting, leases, entries, pending] = replies.splice(0, 4) as [
+      const [waiting, leases, open, pending] = replies.splice(0, 4) as [
         string[],
         string[],
         Entries,
         [string, string][] | null,
       ];
-      const orderOf = new Map(entries.map(([entry, [, id = ""]]) => [entry, id]));
-      const holders = Object.fromEntries(
-        (pending ?? []).map(([entry, given]) => [orderOf.get(entry) ?? "a lost entry", given]),
-      );
-      return [name, { waiting, leases: leases.toSorted(), entries: [...orderOf.values()].toSorted(), given: holders }];
+      const orderOf = new Map(open.map(([entry, [, id = ""]]) => [entry, id]));
+      const given = (pending ?? []).map(([entry]) => orderOf.get(entry) ?? "a lost entry").toSorted();
+      return [name, { waiting, leases: leases.toSorted(), entries: [...orderOf.values()].toSorted(), given }];
     }),
   );
   // All of one tick: one command.
   const found = new Map(await Promise.all(ids.map(async (id) => [id, await findNow(orders, id)] as const)));
   const states: Observation["orders"] = Object.fromEntries(
     ids.map((id) => {
-      const [fields, ttlMs, bell] = replies.splice(0, 3) as [Record<string, string>, number, string[]];
-      const { status, attempts, barista: holder, reason, expiries } = fields;
-      const shown = found.get(id);
-      const counts = { attempts: Number(attempts), expiries: Number(expiries ?? 0), position: shown?.position };
-      return [id, { status, barista: holder, reason, rung: ringsOf(id, bell, shown), kept: ttlMs < 0, ...counts }];
+      const [record, ttlMs] = replies.splice(0, 2) as [string, number];
+      const { expiries } = parseRecord(record);
+      const { status, attempts = -1, barista: holder, reason, error, position } = found.get(id) ?? {};
+      return [
+        id,
+        { status, attempts, barista: holder, reason, error, expiries: Number(expiries), kept: ttlMs < 0, position },
+      ];
     }),
   );
-  const observation = { events: readEvents(events, found), claims, queues, orders: states };
-  return { observation, lastEvent: events.at(-1)?.[0] ?? eventsSeen };
+  const events = readEvents(entries, { after: eventsSeen, found });
+  return { observation: { events, claims, queues, orders: states }, lastEvent: entries.at(-1)?.[0] ?? eventsSeen };
 }

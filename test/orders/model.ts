@@ -1,6 +1,8 @@
 /**
  * Owns the model of a shop that random histories are compared with: its orders, queues and events in memory, without a clock.
- * Always holds: one change, one event; the bell of an order has rung once when it is final, and never before.
+ *
+ * **Invariants**
+ * - One change, one event.
  */
 
 export type Outcome =
@@ -16,9 +18,9 @@ export interface Observation {
   readonly events: string[];
   /** The orders that are brewing, by the claim under which they are. */
   readonly claims: Readonly<Record<string, string>>;
-  /** By queue: queued ids in their order, brewing ones, open ones, and who was given which. */
+  /** By queue: ids that can be started in their order, brewing ones, open ones, and those that the group has given out. */
   readonly queues: Readonly<
-    Record<string, { waiting: string[]; leases: string[]; entries: string[]; given: Record<string, string> }>
+    Record<string, { waiting: string[]; leases: string[]; entries: string[]; given: string[] }>
   >;
   readonly orders: Readonly<
     Record<
@@ -28,8 +30,8 @@ export interface Observation {
         attempts: number;
         barista: string | undefined;
         reason: string | undefined;
+        error: string | undefined;
         expiries: number;
-        rung: number;
         kept: boolean;
         /** 1 is next; undefined unless queued. */
         position: number | undefined;
@@ -48,8 +50,16 @@ interface ModelOrder {
   ranOut: number | undefined;
   barista: string | undefined;
   reason: string | undefined;
-  /** Who was given its entry in the stream; stays with a released order. */
-  given: string | undefined;
+  /** Why it failed last. */
+  error: string | undefined;
+  /** Whether it is queued, and not to be started yet. */
+  isDelayed: boolean;
+}
+
+interface Failing {
+  readonly barista: string | undefined;
+  readonly retry: boolean;
+  readonly isDelayed: boolean;
 }
 
 interface Starting {
@@ -83,8 +93,8 @@ export class ShopModel {
   }
 
   place(id: string, queue: string): Outcome {
-    const fresh = { status: "queued", attempts: 0, expiries: 0, ranOut: undefined } as const;
-    this.#orders.set(id, { id, queue, ...fresh, barista: undefined, reason: undefined, given: undefined });
+    const fresh = { status: "queued", attempts: 0, expiries: 0, ranOut: undefined, isDelayed: false } as const;
+    this.#orders.set(id, { id, queue, ...fresh, barista: undefined, reason: undefined, error: undefined });
     this.#events.push(`order.placed ${id}`);
     return { kind: "placed", orderId: id };
   }
@@ -101,7 +111,7 @@ export class ShopModel {
     Object.assign(order, {
       status: "brewing",
       barista,
-      given: barista,
+      isDelayed: false,
       ranOut: undefined,
       attempts: order.attempts + 1,
     });
@@ -146,6 +156,27 @@ export class ShopModel {
     return changed(order);
   }
 
+  fail(id: string, { barista, retry, isDelayed }: Failing): Outcome {
+    const order = this.#orders.get(id);
+    if (!order || !isHeld(order, barista)) return refusal(order);
+    order.error = "broken";
+    if (!retry || order.attempts >= this.#maxAttempts) {
+      this.#cancel(order, "machine_error");
+      return changed(order);
+    }
+    this.#forgetClaim(order);
+    Object.assign(order, { status: "queued", barista: undefined, ranOut: undefined, isDelayed });
+    this.#events.push(`order.failed ${id}`);
+    return changed(order);
+  }
+
+  /** The time of an order that failed has come, and the sweeper comes by. */
+  comeDue(id: string): Outcome {
+    const order = this.#orders.get(id);
+    if (order?.isDelayed) order.isDelayed = false;
+    return this.expire();
+  }
+
   /** The lease of a brewing order runs out. */
   runOut(id: string): Outcome {
     const order = this.#orders.get(id);
@@ -170,11 +201,12 @@ export class ShopModel {
       claims: Object.fromEntries(claims.map(([claim, { id }]) => [claim, id])),
       queues: Object.fromEntries(queues.map((queue) => [queue, this.#observeQueue(queue)])),
       orders: Object.fromEntries(
-        [...this.#orders.values()].map(({ id, queue, status, attempts, barista, reason, expiries }) => {
+        [...this.#orders.values()].map((order) => {
+          const { id, queue, status, attempts, barista, reason, expiries, error } = order;
           const isFinal = status === "ready" || status === "cancelled";
-          const position =
-            status === "queued" ? this.#queued(queue).findIndex((other) => other.id === id) + 1 : undefined;
-          return [id, { status, attempts, barista, reason, expiries, rung: isFinal ? 1 : 0, kept: !isFinal, position }];
+          const place = this.#queued(queue).indexOf(order) + 1;
+          const position = place === 0 ? undefined : place;
+          return [id, { status, attempts, barista, reason, error, expiries, kept: !isFinal, position }];
         }),
       ),
     };
@@ -187,7 +219,7 @@ export class ShopModel {
       waiting: idsOf(this.#queued(queue)),
       leases: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
       entries: idsOf(open).toSorted(),
-      given: Object.fromEntries(open.flatMap(({ id, given }) => (given === undefined ? [] : [[id, given]]))),
+      given: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
     };
   }
 
@@ -207,10 +239,12 @@ export class ShopModel {
 
   /** Counts the lease that ran out; false when it was the last, and the order is cancelled. */
   #takeOver(order: ModelOrder): boolean {
+    if (order.expiries + 1 >= this.#maxAttempts) {
+      this.#cancel(order, "barista_timeout");
+      return false;
+    }
     order.expiries += 1;
-    if (order.expiries < this.#maxAttempts) return true;
-    this.#cancel(order, "barista_timeout");
-    return false;
+    return true;
   }
 
   #cancel(order: ModelOrder, reason: string): void {
@@ -220,7 +254,8 @@ export class ShopModel {
   }
 
   #close(order: ModelOrder, status: "ready" | "cancelled"): void {
-    Object.assign(order, { status, given: undefined, ranOut: undefined });
+    Object.assign(order, { status, isDelayed: false, ranOut: undefined });
+    if (status === "ready") order.error = undefined;
   }
 
   #forgetClaim(order: ModelOrder): void {
@@ -232,7 +267,7 @@ export class ShopModel {
   }
 
   #queued(queue: string): ModelOrder[] {
-    return this.#inQueue(queue).filter(({ status }) => status === "queued");
+    return this.#inQueue(queue).filter(({ status, isDelayed }) => status === "queued" && !isDelayed);
   }
 
   /** The first that ran out first. */

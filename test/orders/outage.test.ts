@@ -3,8 +3,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
 import { TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
-import { Cafe, endOf, soon } from "../waiting/cafe.ts";
-import { Line } from "../waiting/line.ts";
+import { Cafe, endOf, soon } from "../longpoll/cafe.ts";
+import { Line } from "../longpoll/line.ts";
 
 setDefaultTimeout(60_000);
 
@@ -57,7 +57,7 @@ test("what waits through an outage is answered as soon as it is over", async () 
     await until(() => line.refused > 0, "the connection is lost");
     const orderId = Bun.randomUUIDv7();
     const placed = replica.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {} });
-    const visit = replica.visit(orderId);
+    const visit = replica.visitNew(orderId);
     const refused = line.refused;
     await until(() => line.refused >= refused + 12, "it was tried to connect several times meanwhile");
     line.mend();

@@ -1,4 +1,4 @@
-/** Owns the tests of place-order.lua. */
+/** Owns the tests of operations/place.lua. */
 import { expect, test } from "bun:test";
 import { TestOrders } from "../support/orders.ts";
 import { endings } from "../support/settled.ts";
@@ -17,13 +17,13 @@ test("a placed order stands in the queue and in all indexes", async () => {
     "events.1": "order.placed A",
     "numbers:date": "string with TTL: 1",
     "once:k": "string with TTL: A hash",
-    "order:A": "hash",
+    "order:A": "order",
     "order:A.status": "queued",
     "order:A.number": "1",
     "open:of:c1": "set: A",
     "order:A.item": "latte",
     "order:A.price": "400",
-    "order:A.customer_id": "c1",
+    "order:A.customer": '"c1"',
     "order:A.details": '{"customer_id":"c1","customer_name":"Ada","note":"oat milk"}',
     "order:A.once": "k",
     "order:A.attempts": "0",
@@ -44,7 +44,7 @@ test("an order without wishes is an americano of nobody", async () => {
   expect(await shop.changes(() => shop.place(["A"]))).toEqual({
     "events.1": "nothing → order.placed A",
     "numbers:date": "nothing → string with TTL: 1",
-    "order:A": "nothing → hash",
+    "order:A": "nothing → order",
     "order:A.status": "nothing → queued",
     "order:A.number": "nothing → 1",
     "order:A.item": "nothing → americano",
@@ -69,7 +69,7 @@ test("the ticket counter is the day's, by Redis's clock", async () => {
   const date = new Date(placedAt).toISOString().slice(0, 10);
   expect(await shop.client.get(shop.key(`numbers:${date}`))).toBe("1");
   const day = Math.floor(placedAt / (24 * HOUR_MS));
-  expect(await shop.client.hget(shop.key("order:A"), "place")).toBe(String(day * 1e9 + 1));
+  expect((await shop.record("A")).place).toBe(String(day * 1e9 + 1));
   const ttlMs = await shop.ttlMs(`numbers:${date}`);
   expect(ttlMs).toBeGreaterThan(47 * HOUR_MS);
   expect(ttlMs).toBeLessThanOrEqual(48 * HOUR_MS);
@@ -164,12 +164,13 @@ test("a placement that fails, fails alone", async () => {
     ),
   );
   expect([first, third]).toEqual(["fulfilled", "fulfilled"]);
-  expect(second).toStartWith("ShopDamagedError: place-order: WRONGTYPE");
+  expect(second).toStartWith("ShopDamagedError: place: WRONGTYPE");
   expect(await shop.state()).toMatchObject({ "waiting:default": "zset: order-a place 1, order-c place 2" });
 });
 
 test("baristas hear of each queue once, with the number of its new orders", async () => {
   await using shop = await TestOrders.open();
+  for (const queue of ["default", "patio"]) expect(await shop.startOrWait("Grace", queue)).toBeNull();
   const wakes = await shop.wakes();
   await Promise.all([
     shop.place(["A"]),
@@ -180,6 +181,17 @@ test("baristas hear of each queue once, with the number of its new orders", asyn
   ]);
   await until(() => wakes.length >= 2, "both queues are told of");
   expect(wakes.toSorted()).toEqual(["1 patio", "2 default"]);
+});
+
+test("no wake is sent for a queue at which no barista waits", async () => {
+  await using shop = await TestOrders.open();
+  expect(await shop.start("Grace")).toBeNull();
+  expect(await shop.startOrWait("Grace", "patio")).toBeNull();
+  const wakes = await shop.wakes();
+  await shop.place(["A"]);
+  await shop.place(["B"], { queue: "patio" });
+  await until(() => wakes.length > 0, "the other queue's baristas are woken");
+  expect(wakes).toEqual(["1 patio"]);
 });
 
 test("a customer's index forgets as it grows, and keeps what is kept", async () => {

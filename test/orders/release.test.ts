@@ -1,14 +1,11 @@
-/** Owns the tests of release-order.lua. */
+/** Owns the tests of operations/release.lua. */
 import { expect, test } from "bun:test";
-import { loadScript } from "../../src/redis/script.ts";
 import { TestOrders } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 
-const script = loadScript("release-order");
-const dropClaim = loadScript("drop-claim");
-
 test("a released order stands at its old place in the queue, and nobody holds it", async () => {
   await using shop = await TestOrders.open();
+  expect(await shop.startOrWait("Ada")).toBeNull();
   await shop.place(["A", "B"]);
   await shop.start("Grace", { claim: "c1" });
   const wakes = await shop.wakes();
@@ -22,11 +19,11 @@ test("a released order stands at its old place in the queue, and nobody holds it
     "events.4": "nothing → order.released A",
     "leases:default": "zset: A time → nothing",
     "order:A.status": "brewing → queued",
-    "order:A.barista": "Grace → nothing",
+    "order:A.barista": '"Grace" → nothing',
     "order:A.claim": "c1 → nothing",
     "order:A.started_at": "time → nothing",
-    "order:A.released_by": "nothing → uuid",
-    // It keeps its entry in the stream, pending: start-order.lua claims it from there.
+    // It keeps its entry in the stream: what is pending is brewing, and nothing else.
+    "queue:default.pending": "A → ",
     "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
   });
   await until(() => wakes.length > 0, "a barista is woken");
@@ -53,14 +50,12 @@ test("a release that is sent again changes nothing, whoever has the order by the
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.start("Grace");
-  const release = () => shop.redis.run(script, ["request-1", "A", ""]);
-  const first = await release();
-  expect(await shop.changes(async () => expect(await release()).toEqual(first))).toEqual({});
+  const { orders, last } = shop.recorded();
+  expect(await orders.release({ orderId: "A" })).toMatchObject({ kind: "changed", order: { status: "queued" } });
+  const { answer, sendAgain } = last();
+  expect(await shop.changes(async () => expect(await sendAgain()).toEqual(answer))).toEqual({});
   await shop.start("Linus");
-  const changes = await shop.changes(async () =>
-    expect(await release()).toMatchObject([["released", "A", expect.anything()]]),
-  );
-  expect(changes).toEqual({});
+  expect(await shop.changes(async () => expect(await sendAgain()).toEqual(answer))).toEqual({});
 });
 
 test("releasing twice is refused the second time", async () => {
@@ -80,24 +75,4 @@ test("an order whose lease ran out can be released by who held it", async () => 
   expect(state).toMatchObject({ "order:A.status": "queued", "waiting:default": "zset: A place 1" });
   expect(state).not.toHaveProperty(["leases:default"]);
   expect(state).not.toHaveProperty(["order:A.expiries"]);
-});
-
-test("a dropped claim gives its order back, once, and never one that is final or somebody else's", async () => {
-  await using shop = await TestOrders.open();
-  await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1" });
-  await shop.start("Linus", { claim: "c2" });
-  await shop.orders.finish({ orderId: "B" });
-  const drop = (claim: string) => shop.redis.run(dropClaim, [claim]);
-  const changes = await shop.changes(async () => expect(await drop("c1")).toEqual([["released", "A"]]));
-  expect(changes).toMatchObject({
-    claims: "hash: c1 for A → nothing",
-    "leases:default": "zset: A time → nothing",
-    "order:A.status": "brewing → queued",
-    "waiting:default": "nothing → zset: A place 1",
-  });
-  const again = await shop.changes(async () => {
-    for (const claim of ["c1", "c2", "nobody's"]) expect(await drop(claim)).toEqual([["empty"]]);
-  });
-  expect(again).toEqual({});
 });

@@ -1,4 +1,4 @@
-/** Owns the tests of reserve-order.lua, complete-order.lua and expire-reservations.lua. */
+/** Owns the tests of operations/reserve.lua, operations/complete.lua and operations/expire.lua. */
 import { expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";
 import { createShop } from "../../src/shop/settings.ts";

@@ -1,12 +1,12 @@
-/** Owns the tests of script.ts: how scripts reach Redis, and how calls of one tick travel together. */
+/** Owns the tests of script.ts: how scripts reach Redis, and how queries of one turn travel together. */
 import { expect, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { RedisAwayError } from "../../src/redis/away.ts";
-import { batched, loadScript, type RunScript } from "../../src/redis/script.ts";
+import { gathered, loadScript, type RunScript } from "../../src/redis/script.ts";
+import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis, TestRedis } from "../support/redis.ts";
+import { endings } from "../support/settled.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
-
-const SETTINGS = { leaseSeconds: 900, maxAttempts: 3, retentionHours: 1 };
 
 /** The verbs of a shop of its own, and how many arguments each run of a script had. */
 class CountedShop implements Disposable {
@@ -20,7 +20,7 @@ class CountedShop implements Disposable {
       this.runs.push(args.length);
       return run(script, args);
     };
-    this.orders = parsing(createOrders({ run: this.run, later: () => {} }, SETTINGS));
+    this.orders = parsing(createOrders({ run: this.run, later: () => {} }, ORDER_SETTINGS));
     this.#close = close;
   }
 
@@ -45,20 +45,20 @@ test("calls of one tick travel in one run, also those made after a promise resol
   expect(shop.runs).toEqual([3, 1]);
 });
 
-test("each script has its own runs", async () => {
+test("queries and changes of one turn have their own runs", async () => {
   using shop = await CountedShop.open();
   await Promise.all([shop.orders.find("A"), shop.orders.finish({ orderId: "A" }), shop.orders.find("B")]);
-  // Finish has one argument that all share, and two an order.
-  expect(shop.runs).toEqual([2, 3]);
+  // A query has an argument an order. A run has nine that all share, then a name, a count, and three of the one finish.
+  expect(shop.runs.toSorted((one, other) => one - other)).toEqual([2, 9 + 2 + 3]);
 });
 
-test("more calls than a batch holds are split", async () => {
+test("more queries than Redis looks at in one go are split", async () => {
   using shop = await CountedShop.open();
-  await Promise.all(idsTo(300).map((id) => shop.orders.find(id)));
-  expect(shop.runs).toEqual([...Array.from({ length: 12 }, () => 24), 12]);
+  await Promise.all(idsTo(250).map((id) => shop.orders.find(id)));
+  expect(shop.runs).toEqual([100, 100, 50]);
   shop.runs.length = 0;
-  await Promise.all(idsTo(24).map((id) => shop.orders.find(id)));
-  expect(shop.runs).toEqual([24]);
+  await Promise.all(idsTo(100).map((id) => shop.orders.find(id)));
+  expect(shop.runs).toEqual([100]);
 });
 
 test("each call gets its own outcome, in whatever order they came", async () => {
@@ -82,34 +82,60 @@ test("a Redis that has forgotten the scripts is sent them again", async () => {
   await client.script("FLUSH");
   const found = await Promise.all([shop.orders.find("A"), shop.orders.find("B")]);
   expect(found).toMatchObject([{ kind: "found", order: { order_id: "A" } }, { kind: "unknown" }]);
-  expect(await client.script("EXISTS", loadScript("find-order").sha1)).toEqual([1]);
+  expect(await client.script("EXISTS", loadScript("find-orders").sha1)).toEqual([1]);
   client.disconnect();
 });
 
 test("the hash of a script is the one Redis gives it", async () => {
   const client = (await sharedRedis()).connect();
-  const { sha1, source } = loadScript("start-order");
+  const { sha1, source } = loadScript("commit");
   expect(await client.script("LOAD", source)).toBe(sha1);
   client.disconnect();
 });
 
-test("one item that fails rejects alone, and says which script failed", async () => {
-  using shop = await CountedShop.open();
-  const find = batched<string, string>(shop.run, {
-    script: loadScript("find-order"),
-    shared: [],
-    encode: (id) => [id],
-    decode: (kind, rest) => {
-      if (rest.length > 0) throw new Error("not this one");
-      return kind;
+test("one query whose answer can't be read rejects alone", async () => {
+  const asked: (readonly string[])[] = [];
+  const find = gathered(
+    async (ids) => {
+      asked.push(ids);
+      return ids.map((id) => `line of ${id}`);
     },
-  });
-  await shop.orders.place({ orderId: "A", queue: "default", draft: {} });
-  expect(await Promise.allSettled([find("B"), find("A"), find("C")])).toMatchObject([
-    { status: "fulfilled", value: "unknown" },
-    { status: "rejected", reason: { message: "not this one" } },
-    { status: "fulfilled", value: "unknown" },
+    (line) => {
+      if (line === "line of B") throw new Error("not this one");
+      return line.toUpperCase();
+    },
+  );
+  expect(await endings([find("A"), find("B"), find("C")])).toEqual(["fulfilled", "Error: not this one", "fulfilled"]);
+  expect(await Promise.all([find("A"), find("C")])).toEqual(["LINE OF A", "LINE OF C"]);
+  expect(asked).toEqual([
+    ["A", "B", "C"],
+    ["A", "C"],
   ]);
+});
+
+test("queries that can't be asked all reject, and the next ones are asked anew", async () => {
+  let isBroken = true;
+  const find = gathered(
+    async (ids) => {
+      if (isBroken) throw new Error("broken");
+      return ids;
+    },
+    (line) => line,
+  );
+  expect(await endings([find("A"), find("B")])).toEqual(["Error: broken", "Error: broken"]);
+  isBroken = false;
+  expect(await Promise.all([find("A"), find("B")])).toEqual(["A", "B"]);
+});
+
+test("a script holds each file that it needs once, before whatever needs it", () => {
+  const { source } = loadScript("commit");
+  const names = [...source.matchAll(/^-- ([a-z-]+)$/gm)].map(([, name]) => name);
+  expect(new Set(names).size).toBe(names.length);
+  expect(names.at(-1)).toBe("commit");
+  expect(names.indexOf("keys")).toBe(0);
+  for (const operation of ["cancel", "place", "start", "watch"]) {
+    expect(names.indexOf(operation)).toBeGreaterThan(names.indexOf("operation"));
+  }
 });
 
 test("a script that Redis refuses for long rejects all its calls, writes nothing, and the next ones are tried anew", async () => {

@@ -3,6 +3,7 @@
  * Always holds: what was there is kept aside, so that it can be put back as it was.
  */
 import type { Redis } from "ioredis";
+import { parseRecord, type OrderRecord } from "./state.ts";
 
 /** Every type that Redis has, and a command that makes a key of it. */
 const MAKERS: Readonly<Record<string, (redis: Redis, key: string) => Promise<unknown>>> = {
@@ -22,22 +23,48 @@ export async function spoil(redis: Redis, key: string): Promise<() => Promise<vo
   };
 }
 
+/** Changes lines of a stored order, whatever they then are. Its time to live stays. */
+export async function garble(redis: Redis, key: string, lines: Partial<OrderRecord>): Promise<void> {
+  const record = { ...parseRecord((await redis.get(key)) ?? ""), ...lines };
+  await redis.set(key, Object.values(record).join("\n"), "KEEPTTL");
+}
+
+const garbling = (lines: Partial<OrderRecord>) => (redis: Redis, key: string) => garble(redis, key, lines);
+
 /** Ways in which the record of an order can be damaged. */
 export const DAMAGES: Readonly<Record<string, (redis: Redis, key: string) => Promise<unknown>>> = {
-  "no hash": async (redis, key) => {
+  "a list": async (redis, key) => {
     await redis.del(key);
-    await redis.set(key, '{"status":"queued"}');
+    await redis.rpush(key, '{"status":"queued"}');
   },
-  "no status": (redis, key) => redis.hdel(key, "status"),
-  "a status that is none": (redis, key) => redis.hset(key, "status", "roasting"),
   "an older layout": async (redis, key) => {
-    await redis.hdel(key, "told");
-    await redis.hset(key, { item: "latte", number: 7, placed_at: "2025-01-01T00:00:00.000Z" });
+    const { status, attempts, queue, place, fixed: told } = parseRecord((await redis.get(key)) ?? "");
+    await redis.del(key);
+    await redis.hset(key, { told, status, attempts, queue, entry: `${place}-0`, place });
   },
-  "what it is for is no JSON": (redis, key) => redis.hset(key, "told", '"number":1,"item":"lat'),
-  "no attempts": (redis, key) => redis.hdel(key, "attempts"),
-  "attempts that are no number": (redis, key) => redis.hset(key, "attempts", "many"),
-  "no queue": (redis, key) => redis.hdel(key, "queue"),
-  "no place": (redis, key) => redis.hdel(key, "place"),
-  "no stream entry": (redis, key) => redis.hset(key, "entry", "?"),
+  JSON: (redis, key) => redis.set(key, '{"status":"queued"}'),
+  "nothing in it": (redis, key) => redis.set(key, ""),
+  "another format": garbling({ format: "2" }),
+  "a line too few": async (redis, key) => {
+    const lines = ((await redis.get(key)) ?? "").split("\n");
+    await redis.set(key, lines.toSpliced(5, 1).join("\n"));
+  },
+  "a line too many": garbling({ claim: "\n" }),
+  "its end cut off": async (redis, key) => {
+    const record = (await redis.get(key)) ?? "";
+    await redis.set(key, record.slice(0, -10));
+  },
+  "no status": garbling({ status: "" }),
+  "a status that is none": garbling({ status: "roasting" }),
+  "what it is for is no JSON": garbling({ fixed: '"number":1,"item":"lat' }),
+  "what it is for lacks its number": garbling({ fixed: '"item":"latte","placed_at":"2025-01-01T00:00:00.000Z"' }),
+  "no attempts": garbling({ attempts: "" }),
+  "attempts that are no number": garbling({ attempts: "many" }),
+  "leases that are no number": garbling({ expiries: "0x1" }),
+  "no queue": garbling({ queue: "" }),
+  "no place": garbling({ place: "" }),
+  "a place that is no number": garbling({ place: "?" }),
+  "a barista who is no JSON": garbling({ barista: "Grace" }),
+  "a customer who is no JSON": garbling({ customer: '"ada' }),
+  "an end that is no time": garbling({ finished_at: 'today"' }),
 };

@@ -86,6 +86,8 @@ export interface WireOrder {
   readonly placed_at: string;
   readonly started_at?: string;
   readonly finished_at?: string;
+  readonly result?: unknown;
+  readonly error?: string;
   readonly position?: number;
   readonly eta_seconds?: number;
 }
@@ -110,6 +112,8 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   placed_at: (value) => TIME.test(String(value)),
   started_at: (value) => TIME.test(String(value)),
   finished_at: (value) => TIME.test(String(value)),
+  result: () => true,
+  error: (value) => typeof value === "string" && value !== "",
   position: (value) => Number.isInteger(value) && Number(value) >= 1,
   eta_seconds: (value) => Number.isInteger(value) && Number(value) >= 0,
 };
@@ -125,6 +129,8 @@ const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
   modifiers: ["queued", "brewing", "ready", "cancelled"],
   reason: ["cancelled"],
   finished_at: ["ready", "cancelled"],
+  result: ["ready"],
+  error: ["queued", "brewing", "cancelled"],
   position: ["queued"],
   eta_seconds: ["queued"],
 };
@@ -216,11 +222,12 @@ export async function start({ baristas }: Pick<Ports, "baristas">, query = "wait
 /** One of the baristas' verbs on an order; `query` such as `barista=Grace`. */
 export function tell(
   { baristas }: Pick<Ports, "baristas">,
-  verb: "finish" | "release" | "extend" | "cancel",
+  verb: "finish" | "fail" | "release" | "extend" | "cancel",
   orderId: string,
   query = "",
+  asking: Asking = {},
 ): Promise<Answer> {
-  return ask(`${baristas}/${verb}/?order_id=${orderId}${query && `&${query}`}`, { method: "POST" });
+  return ask(`${baristas}/${verb}/?order_id=${orderId}${query && `&${query}`}`, { method: "POST", ...asking });
 }
 
 /** Starts and finishes the oldest order. */

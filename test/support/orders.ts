@@ -3,15 +3,29 @@
  * Always holds: `await using` closes what it opened.
  */
 import type { Redis } from "ioredis";
-import type { Placement } from "../../src/orders/admission.ts";
+import type { Placement } from "../../src/orders/operations/place.ts";
 import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/verbs.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
+import type { RunScript } from "../../src/redis/script.ts";
 import { openTestShop, sharedRedis } from "./redis.ts";
-import { changesBy, readState, type State } from "./state.ts";
+import { changesBy, parseRecord, readState, type OrderRecord, type State } from "./state.ts";
 import { until } from "./until.ts";
 import { parsing, type ParsedOrders } from "./wire.ts";
 
-const SETTINGS: OrderSettings = { leaseSeconds: 900, maxAttempts: 3, retentionHours: 168 };
+/** The settings of a server, but for what a test changes. */
+export const ORDER_SETTINGS: OrderSettings = {
+  leaseSeconds: 900,
+  maxAttempts: 3,
+  retentionHours: 168,
+  limitCapacity: 250,
+  limitRefillPerSecond: 1,
+  outageSeconds: 5,
+};
+
+interface LastRun {
+  readonly answer: unknown;
+  readonly sendAgain: () => Promise<unknown>;
+}
 
 interface Starting {
   readonly claim?: string;
@@ -39,7 +53,7 @@ export class TestOrders implements AsyncDisposable {
 
   /** The verbs of the same shop under other settings. */
   ordersWith(settings: Partial<OrderSettings>): ParsedOrders {
-    return parsing(createOrders(this.redis, { ...SETTINGS, ...settings }));
+    return parsing(createOrders(this.redis, { ...ORDER_SETTINGS, ...settings }));
   }
 
   /** Places orders one after the other, and returns when all are queued. */
@@ -50,7 +64,7 @@ export class TestOrders implements AsyncDisposable {
   /** Starts an order, and returns its id; null when there was none. */
   async start(
     barista: string,
-    { claim = crypto.randomUUID(), queue = DEFAULT_QUEUE, orders = this.orders }: Starting = {},
+    { claim, queue = DEFAULT_QUEUE, orders = this.orders }: Starting = {},
   ): Promise<string | null> {
     const outcome = await orders.start({ claim, barista, queue });
     return outcome.kind === "started" ? outcome.orderId : null;
@@ -68,6 +82,34 @@ export class TestOrders implements AsyncDisposable {
     const deadlineMs = Number(await this.client.zscore(this.key(`leases:${DEFAULT_QUEUE}`), id));
     const [seconds, micros] = await this.client.time();
     return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) >= deadlineMs;
+  }
+
+  /** The stored order, line by line. Throws where there is none. */
+  async record(id: string): Promise<OrderRecord> {
+    return parseRecord((await this.client.get(this.key(`order:${id}`))) ?? "");
+  }
+
+  /** Asks for an order as a barista does who waits for one where there is none. */
+  async startOrWait(barista: string, queue = DEFAULT_QUEUE): Promise<string | null> {
+    const outcome = await this.orders.start({ barista, queue, waitsMs: 60_000 });
+    return outcome.kind === "started" ? outcome.orderId : null;
+  }
+
+  /** The verbs of one server more, and its last run: what Redis answered, and how to send it again. */
+  recorded(settings: Partial<OrderSettings> = {}): { orders: ParsedOrders; last: () => LastRun } {
+    let last: LastRun | undefined;
+    const run: RunScript = async (script, args) => {
+      const answer = await this.redis.run(script, args);
+      if (script.name === "commit") last = { answer, sendAgain: () => this.redis.run(script, args) };
+      return answer;
+    };
+    return {
+      orders: parsing(createOrders({ run, later: this.redis.later }, { ...ORDER_SETTINGS, ...settings })),
+      last: () => {
+        if (!last) throw new Error("nothing has run");
+        return last;
+      },
+    };
   }
 
   /** Makes an order look as if it had been placed so much earlier. */

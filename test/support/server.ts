@@ -7,7 +7,7 @@ import { sharedRedis } from "./redis.ts";
 import { until } from "./until.ts";
 import { expectNoWords } from "./words.ts";
 
-const main = join(import.meta.dir, "../../src/main.ts");
+const root = join(import.meta.dir, "../..");
 /** Each with its end: what it printed is looked through. */
 const running = new Map<Bun.Subprocess, () => Promise<void>>();
 
@@ -27,6 +27,8 @@ type Environment = Readonly<Record<string, string>>;
 interface Bounds {
   /** How many files the server may have open; as many as the tests without it. */
   readonly openFiles?: number;
+  /** The folder of another release of the server; this one without it. */
+  readonly release?: string | undefined;
 }
 
 /** Starts a server on the shared Redis, in a shop of its own, unless `environment` says otherwise. */
@@ -57,8 +59,11 @@ export async function startServer(environment: Environment = {}, bounds: Bounds 
 }
 
 /** Runs a server that is expected to refuse; resolves to its exit code and what it printed. */
-export async function startRefusedServer(environment: Environment): Promise<{ exitCode: number; output: string }> {
-  const child = spawnServer(environment);
+export async function startRefusedServer(
+  environment: Environment,
+  bounds: Bounds = {},
+): Promise<{ exitCode: number; output: string }> {
+  const child = spawnServer(environment, bounds);
   const output = collect(child);
   const exitCode = await child.exited;
   await running.get(child)?.();
@@ -70,7 +75,11 @@ export async function stopServers(): Promise<void> {
   await Promise.all(Array.from(running.values(), (end) => end()));
 }
 
-function spawnServer(environment: Environment, { openFiles }: Bounds = {}): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+function spawnServer(
+  environment: Environment,
+  { openFiles, release = root }: Bounds = {},
+): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  const main = join(release, "src/main.ts");
   const bounded = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`];
   const child = Bun.spawn([...bounded, process.execPath, main], {
     env: { PATH: process.env.PATH, CUSTOMER_PORT: "0", BARISTA_PORT: "0", CUSTOMER_HOST: "127.0.0.1", ...environment },

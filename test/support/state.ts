@@ -3,10 +3,10 @@
  * Always holds: what differs from run to run (times, stream ids, made-up ids) is normalised, everything else is told.
  */
 import type { Redis } from "ioredis";
+import { readEntry } from "../../src/events/event.ts";
 import { loadScript, scriptRunner } from "../../src/redis/script.ts";
-import { parseTold, withoutPlace } from "./wire.ts";
 
-const find = loadScript("find-order");
+const find = loadScript("find-orders");
 
 /** Key without the shop's prefix, or `<key>.<field>`, to its content. */
 export type State = Readonly<Record<string, string>>;
@@ -15,13 +15,17 @@ export type State = Readonly<Record<string, string>>;
 export async function readState(redis: Redis, prefix: string): Promise<State> {
   const state: Record<string, string> = {};
   for (const key of await keysUnder(redis, prefix)) {
+    // What a server remembers of its own runs, and what counts events.
+    if (/:(?:run:|events:)/.test(key.slice(prefix.length - 1))) continue;
     const type = await redis.type(key);
     const kind = (await redis.pttl(key)) > 0 ? `${type} with TTL` : type;
     const name = key
       .slice(prefix.length)
       .replace(/^numbers:\d{4}-\d\d-\d\d$/, "numbers:date")
       .replace(/^spent:\d+$/, "spent:now");
-    if (name === "claims") state[name] = `${kind}: ${await readClaims(redis, key)}`;
+    if (name.startsWith("order:") && type === "string")
+      Object.assign(state, { [name]: kind.replace("string", "order") }, await readOrder(redis, key, name));
+    else if (name === "claims") state[name] = `${kind}: ${await readClaims(redis, key)}`;
     else if (type === "hash") Object.assign(state, { [name]: kind }, await readHash(redis, key, name));
     else if (name === "events") Object.assign(state, await readEvents(redis, prefix));
     else if (name.startsWith("bell:")) state[name] = `${kind}: ${await readBell(redis, prefix, name.slice(5))}`;
@@ -59,23 +63,66 @@ async function readClaims(redis: Redis, key: string): Promise<string> {
 }
 
 async function readHash(redis: Redis, key: string, name: string): Promise<State> {
-  const { entry, told, ...kept } = await redis.hgetall(key);
-  const fields = told === undefined ? kept : { ...kept, ...readTold(told) };
-  const lines = Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]);
-  if (entry !== undefined) {
-    const queue = key.slice(0, key.indexOf("order:")) + `queue:${fields.queue}`;
-    const there = await redis.xrange(queue, entry, entry);
-    lines.push([
-      `${name}.entry`,
-      there[0]?.[1][1] === key.slice(key.indexOf("order:") + 6) ? "in the queue" : "not in the queue",
+  const fields = await redis.hgetall(key);
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]));
+}
+
+/** The lines of an order's record, as `redis/lib/order.lua` names them. */
+const LINES = [
+  "format",
+  "status",
+  "reason",
+  "attempts",
+  "expiries",
+  "queue",
+  "place",
+  "holder",
+  "barista",
+  "started_at",
+  "finished_at",
+  "claim",
+  "once",
+  "customer",
+  "code",
+  "choice",
+  "due",
+  "failure",
+  "result",
+  "fixed",
+] as const;
+export type OrderRecord = Readonly<Record<(typeof LINES)[number], string>>;
+
+/** Reads a stored order. Throws for what is none. */
+export function parseRecord(record: string): OrderRecord {
+  const lines = record.split("\n");
+  if (lines.length !== LINES.length || lines[0] !== "1") throw new Error(`no record of an order: ${record}`);
+  return Object.fromEntries(LINES.map((name, index) => [name, lines[index]])) as OrderRecord;
+}
+
+/** A stored order, line by line; what is empty is left out. */
+async function readOrder(redis: Redis, key: string, name: string): Promise<State> {
+  const stored = (await redis.get(key)) ?? "";
+  if (!stored.startsWith("1\n")) return { [name]: `damaged: ${stored}` };
+  const { format: _format, fixed, ...record } = parseRecord(stored);
+  const fields = { ...record, ...readFixed(fixed) };
+  const lines = Object.entries(fields)
+    .filter(([field, value]) => value !== "" && !(field === "expiries" && value === "0"))
+    .map(([field, value]) => [
+      `${name}.${field}`,
+      field === "holder" && value !== "*" ? "a replica" : normalise(value),
     ]);
+  if (record.place !== "") {
+    const queue = `${key.slice(0, key.indexOf("order:"))}queue:${record.queue}`;
+    const there = await redis.xrange(queue, `${record.place}-0`, `${record.place}-0`);
+    const isThere = there[0]?.[1][1] === key.slice(key.indexOf("order:") + 6);
+    lines.push([`${name}.entry`, isThere ? "in the queue" : "not in the queue"]);
   }
   return Object.fromEntries(lines) as State;
 }
 
-/** What an order tells for ever, member by member; what its customer said of it as one. */
-function readTold(told: string): Record<string, string> {
-  const { number, item, price, placed_at, ...details } = JSON.parse(`{${told}}`) as Record<string, unknown>;
+/** What never changes of an order, member by member; what its customer said of it as one. */
+function readFixed(fixed: string): Record<string, string> {
+  const { number, item, price, placed_at, ...details } = JSON.parse(`{${fixed}}`) as Record<string, unknown>;
   const members = Object.entries({ number, item, price, placed_at }).filter(([, value]) => value !== undefined);
   const said = Object.keys(details).length > 0 ? { details: JSON.stringify(details) } : undefined;
   return { ...Object.fromEntries(members.map(([name, value]) => [name, String(value)])), ...said };
@@ -88,35 +135,34 @@ function readTold(told: string): Record<string, string> {
 async function readEvents(redis: Redis, prefix: string): Promise<State> {
   const lines: Record<string, string> = {};
   const seen = new Set<string>();
-  const events = await redis.xrange(`${prefix}events`, "-", "+");
-  for (const [index, [, [, type, , id = "", , data = ""]]] of [...events.entries()].toReversed()) {
+  const entries = await redis.xrange(`${prefix}events`, "-", "+");
+  const events = entries.flatMap((entry) => readEntry(entry, "0-0"));
+  for (const [index, { type, orderId: id, members }] of [...events.entries()].toReversed()) {
     if (id === "") {
       // The shop's own.
-      lines[`events.${index + 1}`] = `${type} ${data}`;
+      lines[`events.${index + 1}`] = `${type} {${members}}`;
       continue;
     }
-    const told = parseTold(id, data);
-    const json = seen.has(id) ? null : await findOrder(redis, prefix, id);
-    const isTrue = json === null || Bun.deepEquals(told, withoutPlace(parseTold(id, json)));
+    const order = seen.has(id) ? null : await findOrder(redis, prefix, id);
+    const changed = JSON.parse(`{${members}}`) as Record<string, unknown>;
+    const isTrue = order === null || Bun.deepEquals({ ...order, ...changed }, order);
     lines[`events.${index + 1}`] = `${type} ${id}${isTrue ? "" : ", but not as the order is"}`;
     seen.add(id);
   }
   return lines;
 }
 
-/** What each who pops the bell gets: the order, word for word as find tells it, or nothing (`""`). */
+/** How often the bell rings: it brings nothing. */
 async function readBell(redis: Redis, prefix: string, id: string): Promise<string> {
-  const json = await findOrder(redis, prefix, id);
   const rings = await redis.lrange(`${prefix}bell:${id}`, 0, -1);
-  return rings
-    .map((ring) => (ring === "" ? '""' : ring === json ? "the order" : `not the order but ${ring}`))
-    .join(", ");
+  return rings.map((ring) => (ring === "" ? '""' : `not empty but ${ring}`)).join(", ");
 }
 
-/** The order as find tells it; null where there is none, or it can't be read. */
-async function findOrder(redis: Redis, prefix: string, id: string): Promise<string | null> {
-  const [[kind, , , json = ""] = []] = (await scriptRunner(redis, prefix)(find, [id])) as string[][];
-  return kind === "found" ? json : null;
+/** The order as find shows it; null where there is none, or it can't be read. */
+async function findOrder(redis: Redis, prefix: string, id: string): Promise<Record<string, unknown> | null> {
+  const line = (await scriptRunner(redis, prefix)(find, [id])) as string;
+  const [outcome, , json = ""] = line.split("\t");
+  return outcome === "found" ? (JSON.parse(json) as Record<string, unknown>) : null;
 }
 
 async function readQueue(redis: Redis, key: string, name: string): Promise<State> {
@@ -126,11 +172,9 @@ async function readQueue(redis: Redis, key: string, name: string): Promise<State
   const groups = (await redis.xinfo("GROUPS", key)) as unknown[];
   if (groups.length === 0) return state;
   const pending = (await redis.xpending(key, "baristas", "-", "+", 1000)) as [string, string][];
-  state[`${name}.pending`] = pending
-    .map(([entry, barista]) => `${idOf.get(entry) ?? "a lost entry"} by ${barista}`)
-    .join(", ");
+  state[`${name}.pending`] = pending.map(([entry]) => idOf.get(entry) ?? "a lost entry").join(", ");
   const consumers = (await redis.xinfo("CONSUMERS", key, "baristas")) as [string, string][];
-  state[`${name}.consumers`] = consumers.map(([, barista]) => barista).join(", ");
+  state[`${name}.consumers`] = consumers.map(() => "a replica").join(", ");
   return state;
 }
 
@@ -143,9 +187,9 @@ async function readPlain(redis: Redis, key: string, type: string): Promise<strin
   return scored.flatMap((member, at) => (at % 2 === 0 ? [`${member} ${normalise(scored[at + 1] ?? "")}`] : []));
 }
 
-/** Times (13 digits, or RFC 3339 with milliseconds) and made-up ids lose their value, a place in the queue (day and number: 14 digits) its day. */
+/** Times (13 digits, seconds, or RFC 3339, with milliseconds) and made-up ids lose their value, a place in the queue (day and number: 14 digits) its day. */
 function normalise(value: string): string {
-  if (/^(\d{13}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/.test(value)) return "time";
+  if (/^(\d{13}|\d{10}\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/.test(value)) return "time";
   if (/^\d{14}$/.test(value)) return `place ${Number(value) % 1e9}`;
   return value
     .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, "uuid")

@@ -10,8 +10,11 @@ import type { Orders } from "../../src/orders/verbs.ts";
 /** An order with all that may stand in one, and nothing else. Tests of scripts name their orders as they like. */
 const AnyOrder = Type.Object({ ...Order.properties, order_id: Type.String() }, { additionalProperties: false });
 
-/** What a verb answers, its orders read. */
-export type Parsed<Outcome> = Outcome extends { readonly order: OrderJson }
+/** What an operation answers, its orders read, and without what it says of the bucket. */
+export type Parsed<Outcome> = Outcome extends { readonly tokens: unknown }
+  ? Read<Omit<Outcome, "tokens">>
+  : Read<Outcome>;
+type Read<Outcome> = Outcome extends { readonly order: OrderJson }
   ? Omit<Outcome, "order"> & { readonly order: Order }
   : Outcome extends { readonly orders: readonly OrderJson[] }
     ? Omit<Outcome, "orders"> & { readonly orders: readonly Order[] }
@@ -19,16 +22,12 @@ export type Parsed<Outcome> = Outcome extends { readonly order: OrderJson }
 
 /** The verbs, each of which answers its orders read. */
 export type ParsedOrders = {
-  readonly [Verb in keyof Orders]: Orders[Verb] extends (...args: infer Args) => Promise<infer Outcome>
+  readonly [Verb in Exclude<keyof Orders, "replica" | "close">]: Orders[Verb] extends (
+    ...args: infer Args
+  ) => Promise<infer Outcome>
     ? (...args: Args) => Promise<Parsed<Outcome>>
     : never;
 };
-
-/** An order as scripts tell it, in events and bells too: without its id, which stands beside it. */
-export function parseTold(id: string, json: string): Order {
-  if ("order_id" in (JSON.parse(json) as object)) throw new Error(`the id again: ${json}`);
-  return parseOrder(`{"order_id":${JSON.stringify(id)},${json.slice(1)}`);
-}
 
 function parseOrder(json: OrderJson): Order {
   const value: unknown = JSON.parse(json);
@@ -37,13 +36,9 @@ function parseOrder(json: OrderJson): Order {
   throw new Error(`no order: ${json}\n${faults.join("\n")}`);
 }
 
-/** The order without what only a look at it tells. */
-export function withoutPlace({ position: _position, eta_seconds: _etaSeconds, ...order }: Order): Order {
-  return order;
-}
-
 /** Reads the orders of one outcome. */
-export function parsed<Outcome extends object>(outcome: Outcome): Parsed<Outcome> {
+export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> {
+  const { tokens: _tokens, ...outcome } = whole as Outcome & { readonly tokens?: unknown };
   if ("order" in outcome) {
     const order = parseOrder(outcome.order as OrderJson);
     if ("orderId" in outcome && outcome.orderId !== order.order_id) throw new Error(`another's: ${order.order_id}`);
@@ -58,7 +53,8 @@ export function parsed<Outcome extends object>(outcome: Outcome): Parsed<Outcome
 
 export function parsing(orders: Orders): ParsedOrders {
   type Tell = (...args: readonly unknown[]) => Promise<object>;
-  const verbs = Object.entries(orders).map(([verb, tell]) => [
+  const { replica: _replica, close: _close, ...asking } = orders;
+  const verbs = Object.entries(asking).map(([verb, tell]) => [
     verb,
     async (...args: readonly unknown[]) => parsed(await (tell as Tell)(...args)),
   ]);

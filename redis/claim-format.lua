@@ -1,0 +1,40 @@
+-- claim-format
+-- Claims the shop's data for the format that this version writes: from now on, servers that write an older one give way.
+-- Needs lib/keys.lua lib/order.lua
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  version of this server
+-- Returns  {'current'} | {'upgrading'}: orders may still be in the format before | {'newer', format, version that wrote it}
+--          | {'unknown'}: orders are there, in no format that has a number
+
+local EXAMINED = 10
+
+-- What `{shop}:format` holds: the format, the version that claimed it, and the oldest format that orders may be in.
+local function keep(oldest)
+  redis.call('SET', key.format, FORMAT .. ' ' .. ARGV[1] .. ' ' .. oldest)
+end
+
+local function has_unknown_orders()
+  local ids = redis.pcall('ZRANGE', key.orders, 0, EXAMINED - 1)
+  for _, id in ipairs(ids.err and {} or ids) do
+    if redis.call('TYPE', key.order(id)).ok == 'hash' then
+      return true
+    end
+  end
+  return false
+end
+
+local format, version, oldest = string.match(redis.call('GET', key.format) or '', '^(%d+) (%S+) (%d+)$')
+if not format then
+  if has_unknown_orders() then
+    return { 'unknown' }
+  end
+  keep(FORMAT)
+  return { 'current' }
+end
+if tonumber(format) > tonumber(FORMAT) or tonumber(oldest) < tonumber(FORMAT) - 1 then
+  return { tonumber(format) > tonumber(FORMAT) and 'newer' or 'unknown', format, version }
+end
+if format ~= FORMAT then
+  keep(oldest)
+end
+return { oldest == FORMAT and 'current' or 'upgrading' }

@@ -1,0 +1,35 @@
+-- clock
+-- Owns the time of a script.
+--
+-- Invariants
+-- - Time comes from Redis, read once a script, never from the caller.
+-- - Days are UTC.
+
+local DAY_MS = 86400000
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Days since 1970 as YYYY-MM-DD (Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
+local function date_of(days)
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local day_of_era = z - era * 146097
+  local year_of_era = math.floor(
+    (day_of_era - math.floor(day_of_era / 1460) + math.floor(day_of_era / 36524) - math.floor(day_of_era / 146096)) / 365
+  )
+  local day_of_year = day_of_era - (365 * year_of_era + math.floor(year_of_era / 4) - math.floor(year_of_era / 100))
+  local month_from_march = math.floor((5 * day_of_year + 2) / 153)
+  local day = day_of_year - math.floor((153 * month_from_march + 2) / 5) + 1
+  local month = month_from_march < 10 and month_from_march + 3 or month_from_march - 9
+  local year = year_of_era + era * 400 + (month <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02d', year, month, day)
+end
+
+local today = math.floor(now_ms / DAY_MS)
+local date = date_of(today)
+local now_text = string.format('%.0f', now_ms)
+-- The clock as RFC 3339 with milliseconds, as orders tell it.
+local now = string.format(
+  '%sT%02d:%02d:%02d.%03dZ',
+  date, now_ms / 3600000 % 24, now_ms / 60000 % 60, now_ms / 1000 % 60, now_ms % 1000
+)

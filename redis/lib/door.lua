@@ -1,0 +1,251 @@
+-- door
+-- Owns who is let in: settings, code, Idempotency-Key, number of the day, and the bucket of the address.
+-- Needs lib/changes.lua lib/settings.lua lib/menu.lua
+--
+-- Invariants
+-- - Nothing is spent by looking. What an order costs is taken when it is let in, and written at the end of the run.
+
+local LIMIT_CAPACITY, LIMIT_REFILL_PER_SECOND = tonumber(ARGV[6]), tonumber(ARGV[7])
+
+-- Buckets by name, as they are now. A bucket starts full and refills steadily.
+local buckets = {}
+local clock_seconds = now_ms / 1000
+
+-- Under no name there is no limit.
+local function find_bucket(name)
+  local bucket = buckets[name]
+  if not bucket then
+    local tokens, at = unpack(redis.call('HMGET', key.bucket(name), 'tokens', 'at'))
+    -- A clock that was set back must not empty the bucket.
+    local elapsed = tonumber(at) and math.max(0, clock_seconds - at) or 0
+    tokens = math.min(LIMIT_CAPACITY, (tonumber(tokens) or LIMIT_CAPACITY) + elapsed * LIMIT_REFILL_PER_SECOND)
+    bucket = { tokens = tokens, is_taken = false }
+    buckets[name] = bucket
+  end
+  return bucket
+end
+
+local function full_ms(bucket)
+  return math.ceil((LIMIT_CAPACITY - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000)
+end
+
+-- What the address may know of its bucket: whole tokens left, ms until there is one, ms until it is full.
+local function describe_bucket(name)
+  if name == '' then
+    return '0\t0\t0'
+  end
+  local bucket = find_bucket(name)
+  local retry_ms = bucket.tokens >= 1 and 0 or math.ceil((1 - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000)
+  return string.format('%.0f\t%.0f\t%.0f', math.floor(bucket.tokens), retry_ms, full_ms(bucket))
+end
+
+local function has_token(name)
+  return name == '' or find_bucket(name).tokens >= 1
+end
+
+local function take_token(name)
+  if name == '' then
+    return
+  end
+  local bucket = find_bucket(name)
+  bucket.tokens = bucket.tokens - 1
+  bucket.is_taken = true
+end
+
+local function write_buckets()
+  for name, bucket in pairs(buckets) do
+    if bucket.is_taken then
+      local tokens, at = string.format('%.6f', bucket.tokens), string.format('%.3f', clock_seconds)
+      redis.call('HSET', key.bucket(name), 'tokens', tokens, 'at', at)
+      redis.call('PEXPIRE', key.bucket(name), math.max(1, full_ms(bucket)))
+    end
+  end
+end
+
+-- Open orders as stored; nil until the door needs to know.
+local open_before
+local open_of_before = {}
+local refusals = {}
+
+local function open_of(customer_id)
+  open_of_before[customer_id] = open_of_before[customer_id] or redis.call('SCARD', key.open_of(customer_id))
+  return open_of_before[customer_id] + (opened_by[customer_id] or 0)
+end
+
+-- Drops some of what a customer's open orders name that is open no more: a record may be gone.
+local function drop_closed(customer_id)
+  local dropped = { 'SREM', key.open_of(customer_id) }
+  for _, id in ipairs(redis.call('SRANDMEMBER', key.open_of(customer_id), 100)) do
+    local ok, order = pcall(find_order, id)
+    if not ok or not stored[id] or (not is_open(order) and not is_changed[id]) then
+      dropped[#dropped + 1] = id
+    end
+  end
+  if #dropped > 2 then
+    open_of_before[customer_id] = open_of_before[customer_id] - redis.call(unpack(dropped))
+  end
+end
+
+local function has_too_many(customer_id)
+  local most = customer_id ~= '' and tonumber(setting('max_open_per_customer'))
+  if not most or open_of(customer_id) < most then
+    return false
+  end
+  drop_closed(customer_id)
+  return open_of(customer_id) >= most
+end
+
+-- Why nobody, or not this customer, is let in now; nil where they are.
+local function why_refused(customer_id)
+  if setting('open') ~= 'true' then
+    return 'closed'
+  end
+  local capacity = tonumber(setting('capacity'))
+  if capacity then
+    open_before = open_before or count_open()
+    if open_before + opened >= capacity then
+      return 'full'
+    end
+  end
+  return has_too_many(customer_id) and 'too_many_open' or nil
+end
+
+-- Counts a refusal: one event a run and reason, so that a crowd before a closed door does not push all others out.
+local function count_refusal(reason)
+  refusals[reason] = (refusals[reason] or 0) + 1
+end
+
+local function add_refusals()
+  for reason, count in pairs(refusals) do
+    add_event('shop.refused', '', '"reason":"' .. reason .. '","count":' .. count)
+  end
+end
+
+-- The current code; nil where there is none. `spent` counts the drinks of this run.
+local code
+local function find_code()
+  if code == nil then
+    local text, remaining, ends_at = unpack(redis.call('HMGET', key.code, 'code', 'remaining', 'ends_at'))
+    code = text and now_ms < (tonumber(ends_at) or 0) and { text = text, remaining = tonumber(remaining) or 0, spent = 0 } or false
+  end
+  return code
+end
+
+-- What is wrong with a code; nil where a drink of it can be had.
+local function check_code(given)
+  local current = find_code()
+  if not current or current.text ~= given then
+    return 'code_wrong'
+  end
+  return current.remaining - current.spent <= 0 and 'code_used_up' or nil
+end
+
+local function spend_code()
+  code.spent = code.spent + 1
+end
+
+-- Gives the drink of a reservation back to its code, while that is the current one, and can be read.
+local function restore_code(given)
+  local ok, current = pcall(find_code)
+  if given ~= '' and ok and current and current.text == given then
+    current.spent = current.spent - 1
+  end
+end
+
+local function write_code()
+  if code and code.spent ~= 0 then
+    try('HINCRBY', key.code, 'remaining', -code.spent)
+  end
+end
+
+local first_number, number
+
+-- The day's next number, and its place in the queue. It is taken by `take_number`.
+local function next_number()
+  if not number then
+    local last = redis.call('GET', key.numbers(date)) or '0'
+    if not string.find(last, '^%d+$') then
+      error({ err = 'WRONGTYPE the count of the day holds no number' })
+    end
+    first_number = tonumber(last)
+    number = first_number
+  end
+  return string.format('%.0f', number + 1), string.format('%.0f', today * DAY_PLACES + number + 1)
+end
+
+local function take_number()
+  number = number + 1
+end
+
+local function write_numbers()
+  if number and number > first_number and redis.call('INCRBY', key.numbers(date), number - first_number) == number - first_number then
+    redis.call('PEXPIRE', key.numbers(date), 2 * DAY_MS)
+  end
+end
+
+-- What was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was another. Nil where
+-- nothing was, or its order is forgotten.
+local function find_once(once, body_hash)
+  if once == '' then
+    return nil
+  end
+  local kept = read_string(key.once(once))
+  if not kept then
+    check_type(key.once(once), 'string')
+  end
+  local first_id, first_hash = string.match(kept or '', '^(%S+) (%S+)$')
+  if not first_id or not find_order(first_id) then
+    return nil
+  end
+  return first_hash == body_hash and first_id or 'mismatch'
+end
+
+local function keep_once(id, once, body_hash)
+  if once ~= '' then
+    strings[key.once(once)] = id .. ' ' .. body_hash
+  end
+end
+
+local function write_once(retention_ms)
+  for _, id in ipairs(changed) do
+    local once = not stored[id] and orders[id].once or ''
+    if once ~= '' then
+      redis.call('SET', key.once(once), strings[key.once(once)], 'PX', retention_ms)
+    end
+  end
+end
+
+-- The members of a JSON object, to stand before others; '' where it has none.
+local function members_of(json)
+  return json ~= '' and json ~= '{}' and string.sub(json, 2, -2) .. ',' or ''
+end
+
+-- What never changes of an order that is queued now.
+local function fixed_members(order_number, item, price, details)
+  return '"number":' .. order_number .. ',"item":"' .. item .. '","price":' .. price .. ',' .. members_of(details)
+    .. '"placed_at":"' .. now .. '"'
+end
+
+-- Makes an order final, from whatever state the caller has checked.
+local function close_order(id, order, status, reason, result)
+  if order.status == 'reserved' and order.code ~= '' then
+    find_code() -- its key is read before anything is changed
+  end
+  local closed = copy_order(order)
+  closed.result, closed.due = result or order.result, ''
+  if status == 'ready' then
+    closed.failure = ''
+  end
+  closed.status, closed.reason, closed.finished_at, closed.claim, closed.deadline = status, reason, now, '', nil
+  put_order(id, closed, status == 'ready' and 'order.finished' or 'order.cancelled')
+  if order.status == 'reserved' then
+    restore_code(order.code)
+  end
+end
+
+local function write_door(retention_ms)
+  write_once(retention_ms)
+  write_buckets()
+  write_code()
+  write_numbers()
+end

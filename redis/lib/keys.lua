@@ -1,0 +1,39 @@
+-- keys
+-- Owns the names of the shop's keys.
+--
+-- Invariants
+-- - KEYS[1] is the shop's prefix, `{main}:`. Its hash tag puts the script into the shop's slot.
+-- - Every key of the shop is built here, and nowhere else in Lua.
+
+local shop = KEYS[1]
+local key = {
+  claims = shop .. 'claims',
+  code = shop .. 'code',
+  events = shop .. 'events',
+  event_count = shop .. 'events:count',
+  event_marks = shop .. 'events:marks',
+  format = shop .. 'format',
+  menu = shop .. 'menu',
+  orders = shop .. 'orders',
+  queues = shop .. 'queues',
+  reserved = shop .. 'reserved',
+  settings = shop .. 'settings',
+  upgrading = shop .. 'upgrading',
+  wake = shop .. 'wake',
+  bell = function(id) return shop .. 'bell:' .. id end,
+  bucket = function(name) return shop .. 'bucket:' .. name end,
+  damaged = shop .. 'damaged',
+  delayed = function(queue) return shop .. 'delayed:' .. queue end,
+  idle = function(queue) return shop .. 'idle:' .. queue end,
+  leases = function(queue) return shop .. 'leases:' .. queue end,
+  numbers = function(date) return shop .. 'numbers:' .. date end,
+  open_of = function(customer_id) return shop .. 'open:of:' .. customer_id end,
+  once = function(idempotency_key) return shop .. 'once:' .. idempotency_key end,
+  order = function(id) return shop .. 'order:' .. id end,
+  orders_of = function(customer_id) return shop .. 'orders:of:' .. customer_id end,
+  queue = function(queue) return shop .. 'queue:' .. queue end,
+  run = function(slot) return shop .. 'run:' .. slot end,
+  spent = function(period) return shop .. 'spent:' .. period end,
+  waiting = function(queue) return shop .. 'waiting:' .. queue end,
+  waits = function(queue) return shop .. 'waits:' .. queue end,
+}

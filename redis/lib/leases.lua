@@ -1,0 +1,38 @@
+-- leases
+-- Owns the times that orders are given: leases of baristas, and the recent waits that finishing notes.
+-- Needs lib/changes.lua lib/waits.lua
+
+local LEASE_MS, MAX_ATTEMPTS = tonumber(ARGV[3]), tonumber(ARGV[4])
+
+local function new_deadline()
+  return string.format('%.0f', now_ms + LEASE_MS)
+end
+
+-- Whether the order's lease, if it runs out, was its last.
+local function is_last_lease(order)
+  return order.expiries + 1 >= MAX_ATTEMPTS
+end
+
+-- Whether the time of an order is over, by this index of deadlines. A new deadline of this run counts.
+local function has_run_out(index, id)
+  local order = orders[id]
+  local deadline_ms = order and order.deadline or redis.call('ZSCORE', index, id)
+  return deadline_ms and tonumber(deadline_ms) <= now_ms or false
+end
+
+-- Waits of this run, by queue: the first of a run stands for all of it.
+local waits = {}
+local function read_wait(queue, id)
+  local placed_at_ms = not waits[queue] and placed_ms(id)
+  return placed_at_ms and now_ms - placed_at_ms or nil
+end
+
+local function note_wait(queue, wait_ms)
+  waits[queue] = waits[queue] or wait_ms
+end
+
+local function write_waits()
+  for queue, wait_ms in pairs(waits) do
+    pcall(keep_wait, queue, wait_ms)
+  end
+end

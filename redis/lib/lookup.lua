@@ -1,0 +1,45 @@
+-- lookup
+-- Owns the reading of orders by scripts that change none.
+-- Needs lib/keys.lua lib/order.lua lib/format.lua lib/damage.lua
+--
+-- Invariants
+-- - One that is damaged is set aside and left out: others are shown.
+
+local MOST_AT_ONCE = 1000
+
+local NO_STRING = 'it is no string'
+
+-- The order of a record; false where there is none; nil and what is wrong with it where it is damaged.
+local function read_record(name, record, is_thorough)
+  if not record then
+    if redis.call('EXISTS', name) == 0 then
+      return false
+    end
+    return nil, NO_STRING
+  end
+  local order, fault = decode_order(record)
+  fault = fault or is_thorough and find_garbled(order) or nil
+  if fault then
+    return nil, fault
+  end
+  return order
+end
+
+-- The orders of these ids, by id: false where there is none, nil where it is damaged. Second: what is wrong with those, by id.
+local function read_orders(ids, is_thorough)
+  local found, faults = {}, {}
+  for first = 1, #ids, MOST_AT_ONCE do
+    local names = {}
+    for i = first, math.min(first + MOST_AT_ONCE - 1, #ids) do
+      names[#names + 1] = key.order(ids[i])
+    end
+    for i, record in ipairs(redis.call('MGET', unpack(names))) do
+      local id = ids[first + i - 1]
+      found[id], faults[id] = read_record(names[i], record, is_thorough)
+      if faults[id] then
+        set_aside(id)
+      end
+    end
+  end
+  return found, faults
+end

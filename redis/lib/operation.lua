@@ -1,0 +1,27 @@
+-- operation
+-- Owns the register of operations: each is one change of an order, in a file of its own.
+--
+-- Invariants
+-- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor lists the same.
+-- - What an operation's file names is its own: a chunk of Lua has at most 200 locals.
+-- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for its position.
+
+local operations = {}
+
+-- `width` is how many fields it has; `once_at` which of them is an Idempotency-Key. The first one is the order's id, if it has one.
+local function operation(name, width, run, once_at)
+  operations[name] = { width, run, once_at }
+end
+
+-- The refusal of a change that the order's state does not allow. An order that is not there is unknown.
+local function refuse(order)
+  return order and 'conflict\t' .. order.status .. '\t' .. order.barista or 'unknown'
+end
+
+-- Whether `barista` (JSON; '' is any) may act on this brewing order.
+local function holds(order, barista)
+  return order and order.status == 'brewing' and (barista == '' or barista == order.barista)
+end
+
+-- Orders that this run finished, or found finished by the same barista.
+local finished_now = {}

@@ -1,0 +1,206 @@
+-- order
+-- Owns how an order is kept: one string of lines, in the format that FORMAT names.
+-- Needs lib/keys.lua
+--
+-- Invariants
+-- - The first line is the format. The last is `fixed`: JSON members that never change once it is queued.
+-- - `barista`, `customer` and `failure` are JSON strings, so no line holds a line break.
+-- - A record of another shape is damaged: `decode_order` answers nil and why, and its caller goes on without it.
+-- - Damage that only reading all of its JSON shows is found by `find_garbled`: where an order is shown beside others.
+
+local FORMAT = '1'
+local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 18) .. '([^\n]+)$'
+
+-- (A script may have 200 locals: what only these two need is theirs.)
+local find_fault, find_garbled
+do
+  local FIXED_START = '^"number":%d+,"item":"[^"\\]+","price":%d+,"'
+  local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
+  local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
+  local TIME = '^[%d:.TZ-]+$'
+
+  -- Whether a line is a JSON string. (Most hold nothing that needs a parser, and are the same in many orders.)
+  local texts = {}
+  local function is_text(line)
+    if texts[line] == nil then
+      local is_plain = string.find(line, '^"[^"\\]*"$') ~= nil
+      local ok, text = true, ''
+      if not is_plain then
+        ok, text = pcall(cjson.decode, line)
+      end
+      texts[line] = ok and type(text) == 'string'
+    end
+    return texts[line]
+  end
+
+  local function is_number(line)
+    return string.find(line, '^%d+$') ~= nil
+  end
+
+  local function has_place(order)
+    return not string.find(order.queue, '^[%w_-]+$') and 'its queue is missing or garbled'
+      or not is_number(order.place) and 'its place is missing or garbled' or nil
+  end
+
+  -- What is wrong with it in its state, by state; nil where nothing is.
+  local FAULT_OF = {
+    reserved = function(order)
+      return order.code == '' and 'its code is missing' or nil
+    end,
+    queued = has_place,
+    brewing = function(order)
+      return order.barista == '' and 'its barista is missing' or has_place(order)
+    end,
+    ready = function(order)
+      return (order.barista == '' or order.finished_at == '') and 'its barista or finished_at is missing' or nil
+    end,
+    cancelled = function(order)
+      return (order.finished_at == '' or not string.find(order.reason, '^[%l_]+$')) and 'its reason or finished_at is missing' or nil
+    end,
+  }
+
+  local function is_fixed(order)
+    local is_chosen = string.find(order.fixed, FIXED_START) or order.status == 'reserved' or order.status == 'cancelled'
+    return is_chosen and string.find(order.fixed, FIXED_END, -FIXED_END_LENGTH)
+  end
+
+  -- What is wrong with an order; nil where nothing is that a change or an answer fails at.
+  function find_fault(order)
+    local find_own = FAULT_OF[order.status]
+    if not find_own then
+      return order.status == '' and 'it has no status' or 'its status is unknown'
+    end
+    if not is_fixed(order) then
+      return 'what it is for is missing or garbled'
+    end
+    if not is_number(order.attempts) or not is_number(order.expiries) then
+      return 'its attempts are missing or no number'
+    end
+    if order.barista ~= '' and not (is_text(order.barista) and string.find(order.started_at, TIME)) then
+      return 'its barista or started_at is garbled'
+    end
+    if order.customer ~= '' and not is_text(order.customer) or order.failure ~= '' and not is_text(order.failure) then
+      return 'its customer or error is garbled'
+    end
+    if order.due ~= '' and not is_number(order.due) or order.finished_at ~= '' and not string.find(order.finished_at, TIME) then
+      return 'one of its times is garbled'
+    end
+    return find_own(order)
+  end
+
+  -- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual shape needs no
+  -- parser. (cjson refuses halves of characters, which JSON can hold.)
+  function find_garbled(order)
+    local _, at = string.find(order.fixed, FIXED_START)
+    if at and at - 1 == #order.fixed - FIXED_END_LENGTH then
+      return nil
+    end
+    local ok = pcall(cjson.decode, '{' .. string.gsub(order.fixed, '\\u%x%x%x%x', '\\n') .. '}')
+    return not ok and 'what it is for is garbled' or nil
+  end
+end
+
+-- A record of the format before this one, in this one; nil where it is none. (There is none before 1.)
+local function upgrade_record(record)
+  return nil
+end
+
+-- The order that a record of this format keeps; nil and why where it is damaged, or of another.
+local function decode_current(record)
+  local status, reason, attempts, expiries, queue, place, holder, barista, started_at, finished_at, claim, once, customer,
+    code, choice, due, failure, result, fixed = string.match(record, RECORD)
+  if not fixed then
+    local is_of_format = string.sub(record, 1, #FORMAT + 1) == FORMAT .. '\n'
+    return nil, is_of_format and 'its lines are too few or too many' or 'its format is none that this server reads'
+  end
+  local order = {
+    status = status, -- reserved, queued, brewing, ready or cancelled
+    reason = reason, -- why it was cancelled
+    attempts = attempts, -- how often it was started
+    expiries = expiries, -- how many of its leases ran out
+    queue = queue, -- '' while it is reserved
+    place = place, -- in the queue; `<place>-0` is its entry in the stream
+    holder = holder, -- the replica that its customer waits at; '' none; SHARED several
+    barista = barista, -- who brews or brewed it
+    started_at = started_at,
+    finished_at = finished_at,
+    claim = claim, -- of the start that has it
+    once = once, -- its Idempotency-Key
+    customer = customer, -- its customer's id
+    code = code, -- the code that it was reserved with
+    choice = choice, -- hash of what a reservation was completed with
+    due = due, -- ms since 1970: queued, and not to be started before
+    failure = failure, -- why it failed last, as a JSON string
+    result = result, -- what its barista answered, as JSON
+    fixed = fixed,
+  }
+  local fault = find_fault(order)
+  if fault then
+    return nil, fault
+  end
+  return order
+end
+
+-- The order that a record of this format keeps, or of the one before; nil and why where it is damaged, or of another.
+local function decode_order(record)
+  local order, fault = decode_current(record)
+  if order then
+    return order
+  end
+  local upgraded = upgrade_record(record)
+  if upgraded then
+    return decode_current(upgraded)
+  end
+  return nil, fault
+end
+
+-- (One concatenation: it makes no table, and one string.)
+local function encode_order(order)
+  return FORMAT .. '\n' .. order.status .. '\n' .. order.reason .. '\n' .. order.attempts .. '\n' .. order.expiries .. '\n'
+    .. order.queue .. '\n' .. order.place .. '\n' .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n'
+    .. order.finished_at .. '\n' .. order.claim .. '\n' .. order.once .. '\n' .. order.customer .. '\n' .. order.code .. '\n'
+    .. order.choice .. '\n' .. order.due .. '\n' .. order.failure .. '\n' .. order.result .. '\n' .. order.fixed
+end
+
+-- A new order: what is known of it before it was ever started.
+local function new_order(status, queue, place, holder, once, customer_id, code, fixed)
+  return {
+    status = status, reason = '', attempts = '0', expiries = '0', queue = queue, place = place, holder = holder, barista = '',
+    started_at = '', finished_at = '', claim = '', once = once, customer = customer_id ~= '' and cjson.encode(customer_id) or '',
+    code = code, choice = '', due = '', failure = '', result = '', fixed = fixed,
+  }
+end
+
+-- (A constructor makes the table as large as it will be.)
+local function copy_order(order)
+  return {
+    status = order.status, reason = order.reason, attempts = order.attempts, expiries = order.expiries, queue = order.queue,
+    place = order.place, holder = order.holder, barista = order.barista, started_at = order.started_at,
+    finished_at = order.finished_at, claim = order.claim, once = order.once, customer = order.customer, code = order.code,
+    choice = order.choice, due = order.due, failure = order.failure, result = order.result, fixed = order.fixed, deadline = order.deadline,
+  }
+end
+
+-- The id of its customer; nil where none is known.
+local function customer_of(order)
+  return order.customer ~= '' and cjson.decode(order.customer) or nil
+end
+
+local function is_final(order)
+  return order.status == 'ready' or order.status == 'cancelled'
+end
+
+-- What changes of an order, as JSON members: what an event holds.
+local function encode_changes(order)
+  local barista, reason, finished_at = order.barista, order.reason, order.finished_at
+  return '"status":"' .. order.status .. (reason ~= '' and '","reason":"' .. reason or '') .. '","attempts":' .. order.attempts
+    .. (barista ~= '' and ',"barista":' .. barista .. ',"started_at":"' .. order.started_at .. '"' or '')
+    .. (finished_at ~= '' and ',"finished_at":"' .. finished_at .. '"' or '')
+    .. (order.failure ~= '' and ',"error":' .. order.failure or '')
+end
+
+-- An order as JSON, as it goes over the wire. `more` are further members, each after a comma.
+local function encode_json(id, order, more)
+  return '{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. encode_changes(order)
+    .. (order.result ~= '' and ',"result":' .. order.result or '') .. (more or '') .. '}'
+end

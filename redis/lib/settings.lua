@@ -1,0 +1,55 @@
+-- settings
+-- Owns the shop's settings.
+-- Needs lib/keys.lua
+--
+-- Invariants
+-- - Settings are kept as JSON literals. What was never changed is not kept.
+
+local DEFAULTS = {
+  open = 'true',
+  capacity = 'null',
+  require_code = 'false',
+  drinks_per_code = '10',
+  code_period_seconds = '300',
+  max_open_per_customer = 'null',
+  customer_timeout_seconds = '900',
+}
+
+-- The fields of a hash as a table.
+local function read_hash(name)
+  local list = redis.call('HGETALL', name)
+  local fields = {}
+  for i = 1, #list, 2 do
+    fields[list[i]] = list[i + 1]
+  end
+  return fields
+end
+
+local kept_settings
+local function setting(name)
+  kept_settings = kept_settings or read_hash(key.settings)
+  return kept_settings[name] or DEFAULTS[name]
+end
+
+-- All settings as a JSON object.
+local function encode_settings()
+  local names = {
+    'open', 'capacity', 'require_code', 'drinks_per_code', 'code_period_seconds', 'max_open_per_customer',
+    'customer_timeout_seconds',
+  }
+  local members = {}
+  for i, name in ipairs(names) do
+    members[i] = '"' .. name .. '":' .. setting(name)
+  end
+  return '{' .. table.concat(members, ',') .. '}'
+end
+
+-- How many orders are reserved, queued or brewing.
+local function count_open()
+  local open = redis.call('ZCARD', key.reserved)
+  for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
+    open = open + redis.call('ZCARD', key.waiting(queue)) + redis.call('ZCARD', key.delayed(queue))
+      + redis.call('ZCARD', key.leases(queue))
+  end
+  return open
+end

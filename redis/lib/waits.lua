@@ -1,0 +1,50 @@
+-- waits
+-- Owns the recent waits from placed to ready, and the time that an order is expected to take.
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/try.lua
+--
+-- Invariants
+-- - Of a queue the last WAITS_KEPT are kept, for a day: one a run, which stands for all of it.
+-- - The expected wait is their median.
+
+local WAITS_KEPT = 51
+local WAITS_MS = 86400000
+
+-- When an order was placed, ms since 1970; nil where the index does not name it, or can't be read.
+local function placed_ms(id)
+  return tonumber(try('ZSCORE', key.orders, id) or nil)
+end
+
+-- The median of the queue's recent waits, in ms; nil without history.
+local function median_wait_ms(queue)
+  local waits = try('LRANGE', key.waits(queue), 0, WAITS_KEPT - 1) or {}
+  if #waits == 0 then
+    return nil
+  end
+  for i, wait in ipairs(waits) do
+    waits[i] = tonumber(wait) or 0
+  end
+  table.sort(waits)
+  return waits[math.ceil(#waits / 2)]
+end
+
+local function keep_wait(queue, wait_ms)
+  redis.call('LPUSH', key.waits(queue), wait_ms)
+  redis.call('LTRIM', key.waits(queue), 0, WAITS_KEPT - 1)
+  redis.call('PEXPIRE', key.waits(queue), WAITS_MS)
+end
+
+-- An order as it is now, as JSON: while it is queued, with its position and, once there is history, its expected wait.
+-- Either is left out where its key can't say.
+local function describe_order(id, order)
+  local rank = order.status == 'queued' and try('ZRANK', key.waiting(order.queue), id)
+  if not rank then
+    return encode_json(id, order)
+  end
+  local more = ',"position":' .. rank + 1
+  local median_ms, placed_at_ms = median_wait_ms(order.queue), placed_ms(id)
+  if median_ms and placed_at_ms then
+    local eta_seconds = math.max(0, math.ceil((median_ms - (now_ms - placed_at_ms)) / 1000))
+    more = more .. ',"eta_seconds":' .. string.format('%.0f', eta_seconds)
+  end
+  return encode_json(id, order, more)
+end

@@ -1,0 +1,42 @@
+-- complete
+-- Queues a reserved order under the day's next number, for what its customer has chosen. The same choice again answers the same.
+-- Closed or full does not matter here: its customer was let in before.
+-- Fields   order_id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object), choice (hash)
+-- Answers  completed, the order with its position | unknown | conflict, status, barista (JSON)
+--          | refused, why, subject (JSON): as place
+
+-- What was said when it was reserved, and what is said now.
+local function merge_details(fixed, details)
+  local merged = cjson.decode('{' .. fixed .. '}')
+  merged.placed_at = nil
+  for name, value in pairs(cjson.decode(details)) do
+    merged[name] = value
+  end
+  return cjson.encode(merged)
+end
+
+operation('complete', 6, function(id, queue, coffee, modifiers, details, choice)
+  local order = find_order(id)
+  if order and order.choice == choice then
+    return 'completed', id, 'describe'
+  end
+  if not order or order.status ~= 'reserved' then
+    return refuse(order)
+  end
+  if has_run_out(key.reserved, id) then
+    close_order(id, order, 'cancelled', 'customer_timeout')
+    return refuse(find_order(id))
+  end
+  local why, subject, price = check_choice(coffee, modifiers)
+  if why then
+    return 'refused\t' .. why .. '\t' .. (subject and cjson.encode(subject) or '')
+  end
+
+  local number_text, place = next_number()
+  local completed = copy_order(order)
+  completed.status, completed.queue, completed.place, completed.choice = 'queued', queue, place, choice
+  completed.fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details))
+  put_order(id, completed, 'order.placed')
+  take_number()
+  return 'completed', id, 'describe'
+end)

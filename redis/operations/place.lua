@@ -1,0 +1,51 @@
+-- place
+-- Queues a new order under the day's next number, unless its id or its Idempotency-Key was placed before, its address is out of
+-- tokens, or the shop does not let it in. A token and a code's drink are spent by an order that got in, and by nothing else.
+-- Fields   order_id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object), customer_id, code,
+--          once (Idempotency-Key), body_hash ('' where absent), bucket (`<policy>:<address>`), holder (the replica that holds its
+--          customer, '' where none does)
+-- Answers  placed or joined, order id, tokens, ms until there is one, ms until all are there | mismatch, the same three
+--          | denied, the same three | refused, why, subject (JSON), the same three: closed, full, too_many_open;
+--          unknown_item, unavailable_item (item), unknown_modifier, unknown_option (modifier); code_required, code_wrong,
+--          code_used_up
+
+operation('place', 11, function(
+  id, queue, coffee, modifiers, details, customer_id, given_code, once, body_hash, bucket, holder
+)
+  local first_id = find_once(once, body_hash)
+  if first_id == 'mismatch' then
+    return 'mismatch\t' .. describe_bucket(bucket)
+  end
+  if first_id and first_id ~= id then
+    return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
+  end
+  if is_kept(id) then
+    return 'placed\t' .. id .. '\t' .. describe_bucket(bucket)
+  end
+  if not has_token(bucket) then
+    return 'denied\t' .. describe_bucket(bucket)
+  end
+  local why, subject = why_refused(customer_id)
+  if why then
+    count_refusal(why)
+    return 'refused\t' .. why .. '\t\t' .. describe_bucket(bucket)
+  end
+  local price
+  why, subject, price = check_choice(coffee, modifiers)
+  local needs_code = setting('require_code') == 'true'
+  why = why or needs_code and (given_code == '' and 'code_required' or check_code(given_code)) or nil
+  if why then
+    return 'refused\t' .. why .. '\t' .. (subject and cjson.encode(subject) or '') .. '\t' .. describe_bucket(bucket)
+  end
+
+  local number_text, place = next_number()
+  local fixed = fixed_members(number_text, coffee, price, details)
+  put_order(id, new_order('queued', queue, place, holder, once, customer_id, '', fixed), 'order.placed')
+  take_number()
+  take_token(bucket)
+  if needs_code then
+    spend_code()
+  end
+  keep_once(id, once, body_hash)
+  return 'placed\t' .. id .. '\t' .. describe_bucket(bucket)
+end, 8)

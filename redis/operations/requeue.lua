@@ -1,0 +1,15 @@
+-- requeue
+-- Puts an order that failed back to its place in the queue, once it may be started again.
+-- Fields   order_id
+-- Answers  requeued, the order | kept (it is not due, or not waiting for that)
+
+operation('requeue', 1, function(id)
+  local order = find_order(id)
+  if not order or order.due == '' or tonumber(order.due) > now_ms then
+    return 'kept'
+  end
+  local requeued = copy_order(order)
+  requeued.due = ''
+  put_order(id, requeued)
+  return 'requeued', id
+end)

@@ -1,0 +1,40 @@
+-- reserve
+-- Redeems one drink of the current code for an order whose drink is chosen later.
+-- A token is taken where a code is tried: codes are not to be guessed.
+-- Fields   order_id, code, details (a JSON object), customer_id, once (Idempotency-Key), body_hash ('' where absent),
+--          bucket (`<policy>:<address>`)
+-- Answers  reserved, tokens, ms until there is one, ms until all are there, the order (asked again by its key: the first one)
+--          | mismatch, the same three | denied, the same three
+--          | refused, why, '', the same three: closed, full, too_many_open, code_wrong, code_used_up
+
+operation('reserve', 7, function(id, given_code, details, customer_id, once, body_hash, bucket)
+  local first_id = find_once(once, body_hash)
+  if first_id == 'mismatch' then
+    return 'mismatch\t' .. describe_bucket(bucket)
+  end
+  first_id = first_id or find_order(id) and id
+  if first_id then
+    return 'reserved\t' .. describe_bucket(bucket), first_id
+  end
+  if not has_token(bucket) then
+    return 'denied\t' .. describe_bucket(bucket)
+  end
+  local why = why_refused(customer_id)
+  if why then
+    count_refusal(why)
+  end
+  why = why or check_code(given_code)
+  if why then
+    take_token(bucket)
+    return 'refused\t' .. why .. '\t\t' .. describe_bucket(bucket)
+  end
+
+  local fixed = members_of(details) .. '"placed_at":"' .. now .. '"'
+  local order = new_order('reserved', '', '', '', once, customer_id, given_code, fixed)
+  order.deadline = string.format('%.0f', now_ms + 1000 * setting('customer_timeout_seconds'))
+  put_order(id, order, 'order.reserved')
+  take_token(bucket)
+  spend_code()
+  keep_once(id, once, body_hash)
+  return 'reserved\t' .. describe_bucket(bucket), id
+end, 5)

@@ -1,0 +1,20 @@
+-- watch
+-- Notes that a customer waits for an order at a replica, so that its bell rings for them: or answers the final order.
+-- Fields   order_id, holder (the replica)
+-- Answers  final, the order | watching | unknown
+
+operation('watch', 2, function(id, holder)
+  local order = find_order(id)
+  if not order then
+    return 'unknown'
+  end
+  if is_final(order) then
+    return 'final', id
+  end
+  if order.holder ~= holder and order.holder ~= SHARED then
+    local watched = copy_order(order)
+    watched.holder = order.holder == '' and holder or SHARED
+    put_order(id, watched)
+  end
+  return 'watching'
+end)

@@ -1,0 +1,136 @@
+/**
+ * Owns the baristas who wait on an empty queue for an order to start.
+ * Always holds: a wake from any replica reaches as many of them as there are new orders, first come first served; every wait is
+ * bounded, and looks at the queue again at the latest after RELOOK_MS; an order given to a barista who has hung up goes back.
+ */
+import type { Finish } from "../orders/operations/finish.ts";
+import type { Claim, StartOutcome } from "../orders/operations/start.ts";
+import type { ChangeOutcome } from "../orders/outcomes.ts";
+import type { Orders } from "../orders/verbs.ts";
+import type { ShopRedis } from "../redis/connections.ts";
+
+/** A wake may be lost with a connection. */
+const RELOOK_MS = 30_000;
+const EMPTY: StartOutcome = { kind: "empty" };
+
+export interface BaristaWait extends Claim {
+  /** 0 asks once. */
+  readonly seconds: number;
+  /** Aborted when the barista hangs up. */
+  readonly signal: AbortSignal;
+}
+
+/** Of a finish, and of the start that came with it. */
+export interface Handover {
+  readonly finished: ChangeOutcome;
+  readonly started: StartOutcome;
+}
+
+type Verbs = Pick<Orders, "start" | "finish" | "release">;
+
+interface Waiter {
+  /** Woken since it last began to ask. */
+  woken: boolean;
+  wake: () => void;
+}
+
+export class BaristaRoom {
+  readonly #orders: Verbs;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  #isClosed = false;
+
+  constructor(redis: ShopRedis, orders: Verbs) {
+    this.#orders = orders;
+    redis.listen(redis.keys.wake, (message) => {
+      if (message === null) return this.#wakeAll();
+      const [count = "", queue = ""] = message.split(" ", 2);
+      this.#wake(queue, Number(count));
+    });
+  }
+
+  /** Starts an order for the barista, waiting up to `seconds` for one. Rejects when Redis does not answer. */
+  async start({ seconds, signal, ...claim }: BaristaWait): Promise<StartOutcome> {
+    const deadline = performance.now() + seconds * 1000;
+    const waiter: Waiter = { woken: false, wake: () => {} };
+    const waiters = this.#waiters.get(claim.queue) ?? new Set();
+    this.#waiters.set(claim.queue, waiters.add(waiter));
+    try {
+      for (;;) {
+        waiter.woken = false;
+        const waitsMs = Math.max(0, deadline - performance.now());
+        const outcome = await this.#orders.start({ ...claim, waitsMs });
+        if (outcome.kind === "started") return await this.#give(outcome, claim, signal);
+        const leftMs = deadline - performance.now();
+        if (outcome.kind !== "empty" || leftMs <= 0) return outcome;
+        if (!waiter.woken && !signal.aborted && !this.#isClosed) {
+          await untilWoken(waiter, signal, Math.min(leftMs, RELOOK_MS));
+        }
+        if (signal.aborted || this.#isClosed) return outcome;
+      }
+    } finally {
+      waiters.delete(waiter);
+      if (waiters.size === 0) this.#waiters.delete(claim.queue);
+      // A wake that came too late for this one is the next one's.
+      if (waiter.woken) this.#wake(claim.queue, 1);
+    }
+  }
+
+  /**
+   * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one. A refused finish starts nothing.
+   */
+  async finishAndStart(wanted: Finish, { seconds, signal, ...claim }: BaristaWait): Promise<Handover> {
+    const isWaiting = seconds > 0 && !this.#isClosed;
+    // Both are asked for in this turn: a run does finishes first.
+    const [finished, first] = await Promise.all([
+      this.#orders.finish(wanted),
+      this.#isClosed ? EMPTY : this.#orders.start({ ...claim, after: wanted.orderId }),
+    ]);
+    if (finished.kind !== "changed") return { finished, started: EMPTY };
+    if (first.kind === "started") return { finished, started: await this.#give(first, claim, signal) };
+    if (first.kind !== "empty" || !isWaiting || signal.aborted) return { finished, started: first };
+    return { finished, started: await this.start({ ...claim, seconds, signal }) };
+  }
+
+  /** Sends all waiting baristas away without an order. */
+  close(): void {
+    this.#isClosed = true;
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();
+  }
+
+  /** Gives the order out; where its barista has hung up, and can't come back to it by a claim, it goes back. */
+  async #give(
+    outcome: StartOutcome & { readonly kind: "started" },
+    { barista, claim }: Claim,
+    signal: AbortSignal,
+  ): Promise<StartOutcome> {
+    if (!signal.aborted || claim !== undefined) return outcome;
+    await this.#orders.release({ orderId: outcome.orderId, barista });
+    return EMPTY;
+  }
+
+  #wake(queue: string, count: number): void {
+    for (const waiter of this.#waiters.get(queue) ?? []) {
+      if (count <= 0) return;
+      if (waiter.woken) continue;
+      waiter.woken = true;
+      waiter.wake();
+      count -= 1;
+    }
+  }
+
+  #wakeAll(): void {
+    for (const queue of this.#waiters.keys()) this.#wake(queue, Infinity);
+  }
+}
+
+/** Waits until the waiter is woken, `signal` aborts, or `ms` are over. */
+async function untilWoken(waiter: Waiter, signal: AbortSignal, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const end = (): void => resolve();
+  signal.addEventListener("abort", end);
+  waiter.wake = resolve;
+  await promise;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", end);
+}

@@ -1,0 +1,26 @@
+/**
+ * Owns how what a customer says of an order travels to Redis.
+ *
+ * **Invariants**
+ * - Nothing that is empty is kept.
+ * - Bodies that mean the same have the same hash.
+ */
+import { DEFAULT_ITEM, type Draft } from "./order.ts";
+
+export function encodeModifiers(modifiers: Draft["modifiers"]): string {
+  return modifiers && Object.keys(modifiers).length > 0 ? JSON.stringify(modifiers) : "";
+}
+
+/** What is kept of the order beside what scripts know: a JSON object. */
+export function encodeDetails({ note, modifiers, ...others }: Omit<Draft, "item" | "code">): string {
+  const options = encodeModifiers(modifiers) ? modifiers : undefined;
+  return JSON.stringify({ ...others, note: note || undefined, modifiers: options });
+}
+
+/** A hash of the body: defaults filled in, fields in a fixed order. */
+export function hashOf({ item = DEFAULT_ITEM, modifiers = {}, ...others }: Draft): string {
+  const options = Object.entries(modifiers).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const { note = "", customer_id = "", customer_name = "", code = "" } = others;
+  const canonical = JSON.stringify([item, note, customer_id, customer_name, options, code]);
+  return new Bun.CryptoHasher("sha256").update(canonical).digest("base64url");
+}

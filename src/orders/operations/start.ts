@@ -1,0 +1,44 @@
+/** Owns the operation that gives a barista an order under a new lease (`redis/operations/start.lua`). */
+import type { Operation } from "../../redis/group-commit.ts";
+import type { OrderJson } from "../order.ts";
+import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";
+
+/** What a barista asks for. */
+export interface Claim {
+  /** Their Idempotency-Key: the same claim gets the same order, while that is brewing under it. */
+  readonly claim?: string | undefined;
+  readonly barista: string;
+  readonly queue: string;
+  /** Only this order, out of its turn. */
+  readonly orderId?: string | undefined;
+  /** How long they wait for an order where there is none: they are woken. */
+  readonly waitsMs?: number | undefined;
+  /** Only if the finish of this order succeeded, in the same turn or before. */
+  readonly after?: string | undefined;
+}
+
+export type StartOutcome =
+  | { readonly kind: "started"; readonly orderId: string; readonly order: OrderJson }
+  | { readonly kind: "empty" }
+  | Refusal;
+
+const ID_AT = '{"order_id":"'.length;
+
+export const start: Operation<Claim, StartOutcome, "claim" | "barista" | "queue" | "chosen" | "waits" | "after"> = {
+  name: "start",
+  fields: ["claim", "barista", "queue", "chosen", "waits", "after"],
+  encode: ({ claim = "", barista, queue, orderId = "", waitsMs = 0, after = "" }) => ({
+    claim,
+    barista: encodeBarista(barista),
+    queue,
+    chosen: orderId,
+    waits: Math.ceil(waitsMs),
+    after,
+  }),
+  decode: (outcome, rest) => {
+    const [order = ""] = rest;
+    if (outcome === "started") return { kind: outcome, orderId: order.slice(ID_AT, order.indexOf('"', ID_AT)), order };
+    if (outcome === "empty") return { kind: outcome };
+    return readRefusal(outcome, rest);
+  },
+};

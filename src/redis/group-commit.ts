@@ -1,0 +1,281 @@
+/**
+ * Owns the changes of orders on their way to Redis: all operations of one turn of the event loop travel in one run of
+ * `redis/commit.lua`, and are answered with one string.
+ *
+ * A run has a number that grows by slot, and Redis keeps the answer of each slot's last run. A run whose answer was lost is sent
+ * again and gets the same answer. A run that was given up keeps its slot until Redis answers; then it is *recalled*: Redis answers
+ * what came of it, or makes sure that it never runs, and what it did for callers who have gone is undone.
+ *
+ * **Invariants**
+ * - At most SLOTS runs are under way. What is asked for meanwhile makes the next one.
+ * - A run does what frees work first: operations run in the order of `OPERATIONS`.
+ * - Each call stands or falls alone.
+ * - A call waits for a bounded time, then rejects with RedisAwayError.
+ */
+import { withoutWords } from "../log.ts";
+import { isRedisAway, RedisAwayError } from "./away.ts";
+import { ShopDamagedError } from "./damaged.ts";
+import { isWrongType } from "./errors.ts";
+import { asText } from "./reply.ts";
+import { loadScript, type Argument, type RunScript } from "./script.ts";
+
+/** The operations, in the order in which a run does them. */
+const OPERATIONS = [
+  "finish",
+  "fail",
+  "release",
+  "extend",
+  "cancel",
+  "expire",
+  "requeue",
+  "watch",
+  "complete",
+  "reserve",
+  "place",
+  "start",
+] as const;
+type OperationName = (typeof OPERATIONS)[number];
+
+/** Two: Redis works on one while the other's answers are passed on. */
+const SLOTS = 2;
+/** Redis serves no other server while it runs them. */
+const MAX_OPERATIONS_PER_RUN = 256;
+const OVERDUE_CHECK_MS = 1000;
+
+/** One change of an order. `fields` are its arguments as its Lua file lists them, in that order. */
+export interface Operation<Item, Outcome, Field extends string = string> {
+  readonly name: OperationName;
+  readonly fields: readonly Field[];
+  readonly encode: (item: Item) => Readonly<Record<Field, Argument>>;
+  /** Reads an answer: the outcome's name, and what follows it. */
+  readonly decode: (outcome: string, rest: readonly string[], item: Item) => Outcome;
+  /** Takes back what was done for a caller who has gone without an answer. */
+  readonly undo?: (outcome: Outcome, item: Item) => void;
+}
+
+export interface GroupCommitOptions {
+  readonly run: RunScript;
+  /** Runs a task once Redis answers (again). */
+  readonly later: (task: () => Promise<unknown>) => void;
+  /** Names this server's runs, and the customers that it holds: unique among all servers, past ones included. */
+  readonly replica: string;
+  /** How long a call waits for a Redis that is unavailable. */
+  readonly outageMs: number;
+  /** What all operations share, as `redis/commit.lua` lists it from ARGV[3] to ARGV[7]. */
+  readonly shared: readonly Argument[];
+  /** Called with each order that a run of this server made final, and its JSON. */
+  readonly notifyFinal: (orderId: string, json: string) => void;
+}
+
+/** One call of an operation. */
+interface Call {
+  readonly values: readonly Argument[];
+  readonly askedAtMs: number;
+  settle(line: string): void;
+  reject(error: unknown): void;
+  undo(line: string): void;
+}
+
+interface Slot {
+  readonly name: string;
+  number: number;
+}
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  readonly #script = loadScript("commit");
+  /** What waits for a run, by operation, in the order of `OPERATIONS`. */
+  readonly #waiting: readonly Call[][] = OPERATIONS.map(() => []);
+  readonly #free: Slot[];
+  #waitingCount = 0;
+  #isArmed = false;
+  #recalling = 0;
+  #overdueCheck: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+    this.#free = Array.from({ length: SLOTS }, (_, slot) => ({ name: `${options.replica}:${slot}`, number: 0 }));
+  }
+
+  /** Makes the function that asks for one operation. It rejects when Redis does not answer in time. */
+  operation<Item, Outcome, Field extends string>(
+    operation: Operation<Item, Outcome, Field>,
+  ): (item: Item) => Promise<Outcome> {
+    const waiting = this.#waiting[OPERATIONS.indexOf(operation.name)] ?? [];
+    return (item) =>
+      new Promise((resolve, reject) => {
+        waiting.push(new OperationCall(operation, item, resolve, reject));
+        this.#waitingCount += 1;
+        this.#arm();
+      });
+  }
+
+  close(): void {
+    clearInterval(this.#overdueCheck);
+  }
+
+  #arm(): void {
+    if (this.#isArmed || this.#waitingCount === 0 || this.#free.length === 0) return;
+    this.#isArmed = true;
+    setImmediate(() => {
+      this.#isArmed = false;
+      const slot = this.#free.pop();
+      if (slot) void this.#send(slot);
+      this.#arm();
+    });
+  }
+
+  async #send(slot: Slot): Promise<void> {
+    const { calls, args } = this.#take();
+    slot.number += 1;
+    try {
+      this.#settle(calls, await this.#run(slot, "commit", args));
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+      if (error instanceof RedisAwayError && error.mayHaveRun) return this.#recallLater(slot, calls);
+    }
+    this.#giveBack(slot);
+  }
+
+  async #run(slot: Slot, mode: "commit" | "recall", args: readonly Argument[]): Promise<string> {
+    const { run, shared, replica } = this.#options;
+    return asText(await run(this.#script, [slot.name, slot.number, ...shared, replica, mode, ...args]));
+  }
+
+  /** Takes what waits, at most MAX_OPERATIONS_PER_RUN, in the order in which it is to run. */
+  #take(): { calls: Call[]; args: Argument[] } {
+    const calls: Call[] = [];
+    const args: Argument[] = [];
+    for (const [index, waiting] of this.#waiting.entries()) {
+      const count = Math.min(waiting.length, MAX_OPERATIONS_PER_RUN - calls.length);
+      if (count === 0) continue;
+      args.push(OPERATIONS[index] ?? "", count);
+      for (const call of waiting.splice(0, count)) {
+        calls.push(call);
+        for (const value of call.values) args.push(value);
+      }
+    }
+    this.#waitingCount -= calls.length;
+    return { calls, args };
+  }
+
+  #settle(calls: readonly Call[], reply: string): void {
+    const lines = reply.split("\n");
+    if (lines.length < calls.length) {
+      throw new Error(`commit answered ${lines.length} lines for ${calls.length} operations`);
+    }
+    this.#notifyFinals(lines);
+    for (const [index, call] of calls.entries()) call.settle(lines[index] ?? "");
+  }
+
+  /** An order's JSON ends its line. A final order that no operation shows has a line of its own, after theirs. */
+  #notifyFinals(lines: readonly string[]): void {
+    for (const line of lines) {
+      if (!SHOWS_FINAL.test(line)) continue;
+      const json = line.slice(line.lastIndexOf("\t") + 1);
+      this.#options.notifyFinal(json.slice(ID_AT, json.indexOf('"', ID_AT)), json);
+    }
+  }
+
+  /** The slot stays taken: its next run would make Redis forget the answer. */
+  #recallLater(slot: Slot, calls: readonly Call[]): void {
+    this.#recalling += 1;
+    this.#overdueCheck ??= setInterval(() => this.#rejectOverdue(), OVERDUE_CHECK_MS);
+    this.#options.later(async () => {
+      let isOver = true;
+      try {
+        const reply = await this.#run(slot, "recall", []);
+        if (reply !== "none") this.#undo(calls, reply.split("\n"));
+      } catch (error) {
+        isOver = !(error instanceof RedisAwayError);
+        throw error;
+      } finally {
+        if (isOver) this.#endRecall(slot);
+      }
+    });
+  }
+
+  #undo(calls: readonly Call[], lines: readonly string[]): void {
+    this.#notifyFinals(lines);
+    for (const [index, call] of calls.entries()) call.undo(lines[index] ?? "");
+  }
+
+  #endRecall(slot: Slot): void {
+    this.#recalling -= 1;
+    this.#giveBack(slot);
+  }
+
+  #giveBack(slot: Slot): void {
+    this.#free.push(slot);
+    this.#arm();
+  }
+
+  /** While slots wait for Redis, calls that no run may take in time are given up. They have not run, and never will. */
+  #rejectOverdue(): void {
+    const overdueMs = performance.now() - this.#options.outageMs;
+    for (const waiting of this.#waiting) {
+      const firstInTime = waiting.findIndex(({ askedAtMs }) => askedAtMs > overdueMs);
+      const overdue = waiting.splice(0, firstInTime < 0 ? waiting.length : firstInTime);
+      this.#waitingCount -= overdue.length;
+      for (const call of overdue) call.reject(new RedisAwayError(false));
+    }
+    if (this.#recalling > 0) return;
+    clearInterval(this.#overdueCheck);
+    this.#overdueCheck = undefined;
+  }
+}
+
+const ID_AT = '{"order_id":"'.length;
+/** Outcomes that show an order which will never change again. */
+const SHOWS_FINAL = /^(?:finished|cancelled|expired|final)\t/;
+
+/** The error of one operation that failed in a run that went on. It changed nothing. */
+function failure(name: OperationName, said: string): Error {
+  const error = new Error(said);
+  if (isRedisAway(error)) return new RedisAwayError(false, error);
+  if (isWrongType(error)) return new ShopDamagedError(name, said);
+  return new Error(`${name}: ${withoutWords(said)}`);
+}
+
+class OperationCall<Item, Outcome, Field extends string> implements Call {
+  readonly #operation: Operation<Item, Outcome, Field>;
+  readonly #item: Item;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+  readonly values: readonly Argument[];
+  readonly askedAtMs = performance.now();
+
+  constructor(
+    operation: Operation<Item, Outcome, Field>,
+    item: Item,
+    resolve: (outcome: Outcome) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#operation = operation;
+    this.#item = item;
+    this.#resolve = resolve;
+    this.reject = reject;
+    const values = operation.encode(item);
+    this.values = operation.fields.map((field) => values[field]);
+  }
+
+  settle(line: string): void {
+    try {
+      this.#resolve(this.#read(line));
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  undo(line: string): void {
+    // What failed has changed nothing.
+    if (this.#operation.undo && !line.startsWith("failed\t")) this.#operation.undo(this.#read(line), this.#item);
+  }
+
+  #read(line: string): Outcome {
+    const { name, decode } = this.#operation;
+    const [outcome = "", ...rest] = line.split("\t");
+    if (outcome === "failed") throw failure(name, rest.join(" "));
+    return decode(outcome, rest, this.#item);
+  }
+}

@@ -1,0 +1,337 @@
+/** The baristas' room on a real Redis: who waits on an empty queue is woken by an order, not by a look at the clock. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { startSweeper } from "../../src/orders/sweeper.ts";
+import type { StartOutcome } from "../../src/orders/operations/start.ts";
+import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { silent } from "../support/redis.ts";
+import { until } from "../support/until.ts";
+import { parsed, type Parsed } from "../support/wire.ts";
+import { Cafe, nextTurn, phone, randomFrom, soon, type CafeSettings, type Replica } from "./cafe.ts";
+import { Line } from "./line.ts";
+
+setDefaultTimeout(60_000);
+
+interface Shift {
+  readonly outcome: Promise<Parsed<StartOutcome>>;
+  readonly hangUp: () => void;
+}
+
+/** A barista asks for an order. */
+function ask({ baristas }: Replica, { seconds = 3600, queue = DEFAULT_QUEUE, barista = "Grace" } = {}): Shift {
+  const { signal, hangUp } = phone();
+  const wait = { barista, queue, seconds, signal };
+  return { outcome: baristas.start(wait).then(parsed), hangUp };
+}
+
+/** The order that the barista got, or `empty`. */
+async function given({ outcome }: Shift, ms?: number): Promise<string> {
+  const end = await soon(outcome, "the barista is answered", ms);
+  return end.kind === "started" ? end.order.order_id : end.kind;
+}
+
+/** Returns once the replica has asked Redis `count` times, and all answers are there. */
+async function asked(replica: Replica, count: number): Promise<void> {
+  await until(() => replica.answeredStarts === count, `an order was asked for ${count} times`);
+  expect(replica.starts).toBe(count);
+  await nextTurn();
+}
+
+/** Two replicas: baristas wait in the first, orders come from the second. Both are heard and nobody has asked yet. */
+async function openBoth(settings: CafeSettings = {}): Promise<{ cafe: Cafe; here: Replica; there: Replica }> {
+  const cafe = await Cafe.open(settings);
+  const [here, there] = [await cafe.replica(), await cafe.replica()];
+  await until(async () => (await listeners(cafe, here)) === 2, "both replicas listen");
+  return { cafe, here, there };
+}
+
+async function listeners(cafe: Cafe, { redis }: Replica): Promise<number> {
+  return Number((await cafe.outside.pubsub("NUMSUB", redis.keys.wake))[1]);
+}
+
+/** Runs a test on two replicas. */
+function testBoth(
+  name: string,
+  body: (cafe: Cafe, here: Replica, there: Replica) => Promise<void>,
+  settings?: CafeSettings,
+): void {
+  test(name, async () => {
+    const { cafe, here, there } = await openBoth(settings);
+    await using _ = cafe;
+    await body(cafe, here, there);
+  });
+}
+
+describe("a barista who waits", () => {
+  testBoth(
+    "is woken by an order placed on another replica, and has not asked meanwhile",
+    async (_cafe, here, there) => {
+      const shift = ask(here);
+      await asked(here, 1);
+      const [orderId = ""] = await there.place(1);
+      expect(await given(shift)).toBe(orderId);
+      expect(here.starts).toBe(2);
+    },
+  );
+
+  testBoth("is woken by a release", async (_cafe, here, there) => {
+    const orderId = await there.brewOne();
+    const shift = ask(here);
+    await asked(here, 1);
+    await there.orders.release({ orderId });
+    expect(await given(shift)).toBe(orderId);
+    expect(here.starts).toBe(2);
+  });
+
+  testBoth(
+    "is woken by a lease that ran out",
+    async (_cafe, here, there) => {
+      const orderId = await there.brewOne();
+      const shift = ask(here);
+      const sweeper = startSweeper(there.orders, silent);
+      try {
+        expect(await given(shift)).toBe(orderId);
+      } finally {
+        sweeper.stop();
+      }
+    },
+    { leaseSeconds: 1 },
+  );
+
+  testBoth("is not woken by orders of another queue", async (_cafe, here, there) => {
+    const [wanted, another] = [ask(here, { queue: "espresso-bar" }), ask(here, { queue: "kitchen" })];
+    await asked(here, 2);
+    const [orderId = ""] = await there.place(1, "espresso-bar");
+    expect(await given(wanted)).toBe(orderId);
+    expect(here.starts).toBe(3);
+    another.hangUp();
+    expect(await given(another)).toBe("empty");
+  });
+
+  testBoth("gets an order that is there already at once", async (_cafe, here, there) => {
+    const [orderId = ""] = await there.place(1);
+    expect(await given(ask(here))).toBe(orderId);
+    expect(here.starts).toBe(1);
+  });
+
+  testBoth("waits no longer than they asked for", async (_cafe, here) => {
+    expect(await given(ask(here, { seconds: 0 }))).toBe("empty");
+    expect(here.starts).toBe(1);
+    expect(await given(ask(here, { seconds: 0.1 }))).toBe("empty");
+  });
+
+  testBoth("is sent away when the room closes, and so is who comes later", async (_cafe, here) => {
+    const shifts = [ask(here), ask(here, { queue: "kitchen" })];
+    await asked(here, 2);
+    here.baristas.close();
+    shifts.push(ask(here));
+    for (const shift of shifts) expect(await given(shift)).toBe("empty");
+  });
+});
+
+describe("of many who wait", () => {
+  testBoth("as many are woken as orders were placed, first come first served", async (_cafe, here, there) => {
+    const shifts: Shift[] = [];
+    for (let count = 1; count <= 5; count += 1) {
+      shifts.push(ask(here));
+      await asked(here, count);
+    }
+    const placed = await there.place(2);
+    expect([await given(shifts[0] as Shift), await given(shifts[1] as Shift)]).toEqual(placed);
+    await asked(here, 7);
+    for (const shift of shifts.slice(2)) {
+      const [orderId = ""] = await there.place(1);
+      expect(await given(shift)).toBe(orderId);
+    }
+    expect(here.starts).toBe(10);
+  });
+
+  testBoth("one who hangs up leaves the wake to the next", async (_cafe, here, there) => {
+    const random = randomFrom(5);
+    for (let round = 0; round < 60; round += 1) {
+      const before = here.starts;
+      const [leaving, staying] = [ask(here, { barista: "Ada" }), ask(here)];
+      await asked(here, before + 2);
+      const placing = there.place(1);
+      for (let turns = random(12); turns > 0; turns -= 1) await nextTurn();
+      leaving.hangUp();
+      const [orderId = ""] = await placing;
+      const first = await given(leaving);
+      if (first === orderId) {
+        // Too late to leave: the order was theirs before.
+        staying.hangUp();
+        expect(await given(staying)).toBe("empty");
+      } else {
+        expect(first).toBe("empty");
+        expect(await given(staying)).toBe(orderId);
+      }
+    }
+  });
+
+  testBoth("no wake is lost while others ask: 20 baristas make 500 orders, each once", async (_cafe, here, there) => {
+    const random = randomFrom(500);
+    const made: string[] = [];
+    const shifts = new Set<Shift>();
+    const work = async (): Promise<void> => {
+      for (;;) {
+        const shift = ask(here);
+        shifts.add(shift);
+        const outcome = await shift.outcome;
+        shifts.delete(shift);
+        if (outcome.kind === "empty") return;
+        if (outcome.kind !== "started") throw new Error(`a barista was told ${outcome.kind}`);
+        made.push(outcome.order.order_id);
+        await here.finish(outcome.order.order_id);
+      }
+    };
+    const workers = Array.from({ length: 20 }, work);
+    const placed: string[] = [];
+    while (placed.length < 500) {
+      placed.push(...(await there.place(Math.min(1 + random(30), 500 - placed.length))));
+      for (let turns = random(10); turns > 0; turns -= 1) await nextTurn();
+      // Now and then all of them wait.
+      if (random(6) === 0) await until(() => made.length === placed.length, "all orders placed so far are made");
+    }
+    await until(() => made.length === 500 && shifts.size === 20, "all orders are made, and all wait again");
+    for (const { hangUp } of shifts) hangUp();
+    await Promise.all(workers);
+    expect(made.toSorted()).toEqual(placed.toSorted());
+    expect(await here.orders.measure(DEFAULT_QUEUE)).toEqual({
+      depth: 0,
+      brewing: 0,
+      oldestWaitingSeconds: null,
+      damaged: 0,
+    });
+  });
+
+  testBoth("on two replicas each order goes to one", async (_cafe, here, there) => {
+    const shifts = Array.from({ length: 40 }, (_, index) => ask(index % 2 === 0 ? here : there));
+    await until(() => here.answeredStarts === 20 && there.answeredStarts === 20, "all wait");
+    const placed = await there.place(40);
+    const taken = await Promise.all(shifts.map((shift) => given(shift)));
+    expect(taken.toSorted()).toEqual(placed.toSorted());
+  });
+});
+
+describe("a barista who hangs up", () => {
+  testBoth("while waiting takes no order", async (_cafe, here, there) => {
+    const shift = ask(here);
+    await asked(here, 1);
+    shift.hangUp();
+    expect(await given(shift)).toBe("empty");
+    const [orderId = ""] = await there.place(1);
+    await there.orders.measure(DEFAULT_QUEUE);
+    expect(await there.orders.find(orderId)).toMatchObject({ kind: "found", order: { status: "queued", attempts: 0 } });
+  });
+
+  testBoth("while waiting asks for no more", async (_cafe, here) => {
+    const shifts = [ask(here), ask(here)];
+    await asked(here, 2);
+    shifts[0]?.hangUp();
+    here.baristas.close();
+    for (const shift of shifts) expect(await given(shift)).toBe("empty");
+    expect(here.starts).toBe(2);
+  });
+
+  testBoth(
+    "while an order is being given to them puts it back, and the next one gets it",
+    async (_cafe, here, there) => {
+      const [orderId = ""] = await there.place(1);
+      const shift = ask(here, { barista: "Ada" });
+      shift.hangUp();
+      const next = ask(there);
+      expect(await given(shift)).toBe("empty");
+      expect(await given(next)).toBe(orderId);
+    },
+  );
+
+  testBoth("but may return keeps the order for the same claim", async (_cafe, here, there) => {
+    const [orderId = ""] = await there.place(1);
+    const claim = crypto.randomUUID();
+    const { signal, hangUp } = phone();
+    const wait = { claim, barista: "Ada", queue: DEFAULT_QUEUE, seconds: 3600 };
+    const lost = here.baristas.start({ ...wait, signal });
+    hangUp();
+    await soon(lost, "the first try ends");
+    const again = there.baristas.start({ ...wait, signal: phone().signal }).then(parsed);
+    expect(await soon(again, "the second try ends")).toMatchObject({
+      kind: "started",
+      order: { order_id: orderId, attempts: 1 },
+    });
+  });
+});
+
+describe("while the line for wakes is cut", () => {
+  testBoth("orders are started as soon as it is back", async (cafe, here, there) => {
+    const shifts = [ask(here), ask(here)];
+    await asked(here, 2);
+    const orderIds: string[] = [];
+    for (const shift of shifts) {
+      await cafe.kill("wakes");
+      orderIds.push(...(await there.place(1)));
+      expect(orderIds).toContain(await given(shift));
+    }
+  });
+
+  test("an order placed before it is back in Redis's eyes is started too", async () => {
+    await using cafe = await Cafe.open();
+    using line = new Line(cafe.server.port);
+    const [here, there] = [await cafe.replica(line.url), await cafe.replica()];
+    await until(async () => (await listeners(cafe, here)) === 2, "both replicas listen");
+    const shift = ask(here);
+    await asked(here, 1);
+    // What says that it listens again is on its way, while the question for an order is there already.
+    line.delayMs = (text) => (/subscribe/i.test(text) ? 500 : 0);
+    const before = here.starts;
+    await cafe.kill("wakes");
+    await until(() => here.starts > before, "it asked again");
+    await here.orders.measure(DEFAULT_QUEUE);
+    const [orderId = ""] = await there.place(1);
+    expect(await given(shift)).toBe(orderId);
+  });
+});
+
+test("an outage takes no order for a barista whom it refused", async () => {
+  await using cafe = await Cafe.open({ outageSeconds: 1 });
+  using line = new Line(cafe.server.port);
+  const [here, there] = [await cafe.replica(line.url), await cafe.replica()];
+  expect(await given(ask(here, { seconds: 0 }))).toBe("empty");
+  const [orderId = ""] = await there.place(1);
+  line.cut();
+  const refused = ask(here, { seconds: 0 });
+  expect(
+    await refused.outcome.then(
+      ({ kind }) => kind,
+      () => "refused",
+    ),
+  ).toBe("refused");
+  // As long as any other command waits, whatever the refused one has left behind.
+  for (let waited = 0; waited < 2; waited += 1) {
+    expect(
+      await here.orders.find(orderId).then(
+        ({ kind }) => kind,
+        () => "refused",
+      ),
+    ).toBe("refused");
+  }
+  line.mend();
+  await until(async () => await here.redis.isReady(), "Redis is back");
+  // What was sent late stands before this on the same connection.
+  await here.orders.find(orderId);
+  expect(await given(ask(there, { barista: "Ada", seconds: 5 }))).toBe(orderId);
+});
+
+test("nothing is left of baristas who were there", async () => {
+  const { cafe, here, there } = await openBoth();
+  await using _ = cafe;
+  const shifts = Array.from({ length: 200 }, () => ask(here));
+  await asked(here, 200);
+  for (const { hangUp } of shifts) hangUp();
+  for (const shift of shifts) expect(await given(shift)).toBe("empty");
+  // Whoever were still there would ask now.
+  const before = here.starts;
+  await there.place(5);
+  const shift = ask(here);
+  expect(await given(shift)).not.toBe("empty");
+  expect(here.starts).toBe(before + 1);
+  expect(await cafe.connections()).toHaveLength(4);
+});

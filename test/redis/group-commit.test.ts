@@ -1,0 +1,337 @@
+/** Owns the tests of group-commit.ts and commit.lua: how operations travel, and what becomes of runs whose answer is lost. */
+import { expect, test } from "bun:test";
+import type { Redis } from "ioredis";
+import { createOrders } from "../../src/orders/verbs.ts";
+import { RedisAwayError } from "../../src/redis/away.ts";
+import type { ShopRedis } from "../../src/redis/connections.ts";
+import { loadScript, type Argument, type RunScript } from "../../src/redis/script.ts";
+import { createCodes } from "../../src/shop/codes.ts";
+import { ORDER_SETTINGS } from "../support/orders.ts";
+import { openTestShop, sharedRedis } from "../support/redis.ts";
+import { changesBy, readState } from "../support/state.ts";
+import { endings } from "../support/settled.ts";
+import { until } from "../support/until.ts";
+import { parsing, type ParsedOrders } from "../support/wire.ts";
+
+const commit = loadScript("commit");
+/** What follows the number of a run in its arguments, before its operations. */
+const FIRST_OPERATION = 9;
+
+type Fate = "passes" | "is held" | "is lost" | "never arrives";
+
+/** The way from one server to Redis, on which a test decides what becomes of each run. */
+class Line implements AsyncDisposable {
+  readonly redis: ShopRedis;
+  readonly client: Redis;
+  readonly orders: ParsedOrders;
+  /** What is done once Redis answers again. */
+  readonly tasks: (() => Promise<unknown>)[] = [];
+  /** Arguments of every commit that was sent, in the order in which they were. */
+  readonly runs: (readonly Argument[])[] = [];
+  readonly finals: string[] = [];
+  fate: Fate = "passes";
+  underWay = 0;
+  mostUnderWay = 0;
+  #gate = Promise.withResolvers<void>();
+  readonly #close: () => void;
+
+  private constructor(redis: ShopRedis, client: Redis) {
+    this.redis = redis;
+    this.client = client;
+    const settings = { ...ORDER_SETTINGS, outageSeconds: 0.2 };
+    const later = (task: () => Promise<unknown>) => void this.tasks.push(task);
+    const orders = createOrders({ run: this.run, later }, settings, {
+      notifyFinal: (id) => this.finals.push(id),
+    });
+    this.orders = parsing(orders);
+    this.#close = () => orders.close();
+  }
+
+  static async open(): Promise<Line> {
+    const { redis } = await openTestShop();
+    return new Line(redis, (await sharedRedis()).connect());
+  }
+
+  readonly run: RunScript = async (script, args) => {
+    if (script.name !== "commit") return await this.redis.run(script, args);
+    this.runs.push(args);
+    this.underWay += 1;
+    this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
+    try {
+      const { fate } = this;
+      if (fate === "is held") await this.#gate.promise;
+      if (fate === "never arrives") throw new RedisAwayError(true);
+      const answer = await this.redis.run(script, args);
+      if (fate === "is lost") throw new RedisAwayError(true);
+      return answer;
+    } finally {
+      this.underWay -= 1;
+    }
+  };
+
+  release(): void {
+    this.fate = "passes";
+    this.#gate.resolve();
+    this.#gate = Promise.withResolvers();
+  }
+
+  /** Redis answers again: does what was left for later, and what that leaves. */
+  async recover(): Promise<void> {
+    this.fate = "passes";
+    while (this.tasks.length > 0) await this.tasks.shift()?.();
+  }
+
+  place(orderId: string, idempotencyKey?: string) {
+    return this.orders.place({ orderId, queue: "default", draft: {}, idempotencyKey });
+  }
+
+  start(claim?: string) {
+    return this.orders.start({ barista: "Grace", queue: "default", claim });
+  }
+
+  send(args: readonly Argument[] | undefined): Promise<unknown> {
+    return this.redis.run(commit, args ?? []);
+  }
+
+  state() {
+    return readState(this.client, this.redis.keys.prefix);
+  }
+
+  changes(act: () => Promise<unknown>) {
+    return changesBy(this.client, this.redis.keys.prefix, act);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+    this.client.disconnect();
+    this.redis.close();
+  }
+}
+
+/** Names and counts of a run's operations, in the order in which it does them. */
+function operationsOf(args: readonly Argument[] = []): string[] {
+  const widths: Record<string, number> = { finish: 3, release: 2, cancel: 4, place: 11, start: 6 };
+  const found: string[] = [];
+  for (let at = FIRST_OPERATION; at < args.length;) {
+    const [name, count] = [String(args[at]), Number(args[at + 1])];
+    found.push(`${name} ${count}`);
+    at += 2 + count * (widths[name] ?? Number.NaN);
+  }
+  return found;
+}
+
+test("operations of one turn travel in one run, which frees work first, whatever order they came in", async () => {
+  await using line = await Line.open();
+  for (const id of ["A", "B", "C"]) await line.place(id);
+  await line.start();
+  line.runs.length = 0;
+  const outcomes = await Promise.all([
+    line.start(),
+    line.place("D"),
+    line.orders.cancel({ orderId: "B", canceller: "customer", reason: "customer" }),
+    line.orders.finish({ orderId: "A" }),
+    Promise.resolve().then(() => line.start()),
+  ]);
+  expect(line.runs.map(operationsOf)).toEqual([["finish 1", "cancel 1", "place 1", "start 2"]]);
+  expect(outcomes).toMatchObject([
+    { kind: "started", orderId: "C" },
+    { kind: "placed", orderId: "D" },
+    { kind: "changed", order: { status: "cancelled" } },
+    { kind: "changed", order: { status: "ready" } },
+    { kind: "started", orderId: "D" },
+  ]);
+});
+
+test("at most two runs are under way, and what comes meanwhile makes the next one", async () => {
+  await using line = await Line.open();
+  line.fate = "is held";
+  const calls: Promise<unknown>[] = [];
+  for (let turn = 0; turn < 10; turn += 1) {
+    calls.push(line.place(`order-${turn}`));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  }
+  expect(line.underWay).toBe(2);
+  line.release();
+  expect(await endings(calls)).toEqual(calls.map(() => "fulfilled"));
+  expect(line.mostUnderWay).toBe(2);
+  expect(line.runs.map(operationsOf)).toEqual([["place 1"], ["place 1"], ["place 8"]]);
+});
+
+test("more operations than a run holds make several runs, and each call gets its own answer", async () => {
+  await using line = await Line.open();
+  const ids = Array.from({ length: 600 }, (_, index) => `order-${index}`);
+  const placed = await Promise.all(ids.map((id) => line.place(id)));
+  expect(placed).toEqual(ids.map((orderId) => ({ kind: "placed", orderId })));
+  expect(line.runs.map(operationsOf)).toEqual([["place 256"], ["place 256"], ["place 88"]]);
+  expect(line.mostUnderWay).toBeLessThanOrEqual(2);
+  const backwards = ids.toReversed();
+  const outcomes = await Promise.all(
+    backwards.map((orderId) => line.orders.cancel({ orderId, canceller: "customer", reason: "customer" })),
+  );
+  expect(outcomes.map((outcome) => outcome.kind === "changed" && outcome.order.order_id)).toEqual(backwards);
+});
+
+test("a run sent again answers the same and changes nothing, also after its orders have changed", async () => {
+  await using line = await Line.open();
+  for (const id of ["A", "B"]) await line.place(id);
+  await Promise.all([line.start("c1"), line.place("C")]);
+  const args = line.runs.at(-1);
+  const first = await line.send(args);
+  expect(await line.changes(async () => expect(await line.send(args)).toBe(first))).toEqual({});
+  await line.redis.run(commit, ["other:0", 1, ...(args ?? []).slice(2, 7), "other", "commit", "release", 1, "A", ""]);
+  expect((await line.state())["order:A.status"]).toBe("queued");
+  expect(await line.changes(async () => expect(await line.send(args)).toBe(first))).toEqual({});
+});
+
+test("each operation's answer is the same when its run is sent again later", async () => {
+  await using line = await Line.open();
+  for (const id of ["A", "B", "C", "D", "E", "F"]) await line.place(id);
+  for (let started = 0; started < 4; started += 1) await line.start();
+  const { code } = await createCodes(line.redis)();
+  await line.orders.reserve({ orderId: "R", draft: { code } });
+  // Sent by this server, or found as it is: with and without an event of its own.
+  await line.orders.finish({ orderId: "A", barista: "Grace" });
+  await Promise.all([
+    line.orders.finish({ orderId: "A", barista: "Grace" }),
+    line.orders.finish({ orderId: "B", barista: "Grace", result: '{"cups":2}' }),
+    line.orders.fail({ orderId: "C", barista: "Grace", error: "broken", retry: true, retryAfterMs: 0 }),
+    line.orders.extend({ orderId: "D", barista: "Grace" }),
+    line.orders.cancel({ orderId: "E", canceller: "customer", reason: "customer" }),
+    line.orders.watch({ orderId: "F", holder: "another" }),
+    line.orders.watch({ orderId: "A", holder: "another" }),
+    line.orders.complete({ orderId: "R", queue: "default", completion: { item: "latte" } }),
+    line.start("c1"),
+    line.start("c1"),
+  ]);
+  const args = line.runs.at(-1);
+  const first = String(await line.send(args)).split("\n");
+  expect(first.map((each) => each.split("\t")[0])).toEqual([
+    "finished",
+    "finished",
+    "failed_for_now",
+    "extended",
+    "cancelled",
+    "watching",
+    "final",
+    "completed",
+    "started",
+    "started",
+  ]);
+  const other = createOrders(line.redis, ORDER_SETTINGS);
+  await Promise.all([
+    other.finish({ orderId: "C" }),
+    other.finish({ orderId: "D" }),
+    other.cancel({ orderId: "F", canceller: "customer", reason: "customer" }),
+  ]);
+  const again = String(await line.send(args)).split("\n");
+  expect(again).toEqual(first);
+});
+
+test("of two runs of one number the first stands, whatever the second asks for", async () => {
+  await using line = await Line.open();
+  await line.place("A");
+  const args = line.runs.at(-1) ?? [];
+  const first = await line.send(args);
+  const other = args.map((each) => (each === "A" ? "B" : each));
+  expect(await line.changes(async () => expect(await line.send(other)).toBe(first))).toEqual({});
+});
+
+test("an older run than the slot's last one is refused, and changes nothing", async () => {
+  await using line = await Line.open();
+  await line.place("A");
+  const args = line.runs.at(-1) ?? [];
+  const older = [args[0] ?? "", 0, ...args.slice(2).map((each) => (each === "A" ? "B" : each))];
+  expect(await line.changes(async () => expect(await line.send(older)).toBe("stale"))).toEqual({});
+});
+
+test("a server that is answered stale has its calls reject, each of them, and goes on", async () => {
+  await using line = await Line.open();
+  await line.place("A");
+  const [slot = ""] = line.runs.at(-1) ?? [];
+  await line.client.set(`${line.redis.keys.prefix}run:${slot}`, "1000\n\nplaced\tX\t0\t0\t0");
+  const refused = await endings([line.place("B"), line.place("C")]);
+  expect(refused).toEqual(refused.map(() => "Error: commit answered 1 lines for 2 operations"));
+  expect(await endings([line.place("D")])).toEqual(["TypeError: a script answered stale"]);
+  await line.client.del(`${line.redis.keys.prefix}run:${slot}`);
+  expect(await line.place("E")).toEqual({ kind: "placed", orderId: "E" });
+  expect(await line.state()).toMatchObject({ "waiting:default": "zset: A place 1, E place 2" });
+});
+
+test("what a given up run did for callers who have gone is undone, unless they can come back by a key", async () => {
+  await using line = await Line.open();
+  for (const id of ["A", "B"]) await line.place(id);
+  line.fate = "is lost";
+  const gone = [line.place("C"), line.place("D", "k"), line.start(), line.start("c1")];
+  expect(await endings(gone)).toEqual(gone.map(() => "RedisAwayError: Redis does not answer"));
+  expect(await line.state()).toMatchObject({ "order:A.status": "brewing", "order:C.status": "queued" });
+  await line.recover();
+  expect(await line.state()).toMatchObject({
+    "order:A.status": "queued",
+    "order:B.status": "brewing",
+    "order:C.status": "cancelled",
+    "order:C.reason": "customer_timeout",
+    "order:D.status": "queued",
+    "waiting:default": "zset: A place 1, D place 4",
+    claims: "hash: c1 for B",
+  });
+});
+
+test("what a given up run made final is notified once it is recalled", async () => {
+  await using line = await Line.open();
+  await line.place("A");
+  await line.start();
+  line.fate = "is lost";
+  expect(await endings([line.orders.finish({ orderId: "A" })])).toEqual(["RedisAwayError: Redis does not answer"]);
+  expect(line.finals).toEqual([]);
+  await line.recover();
+  expect(line.finals).toEqual(["A"]);
+  expect(await line.state()).toMatchObject({ "order:A.status": "ready" });
+});
+
+test("a given up run that never reached Redis never runs, however late it arrives", async () => {
+  await using line = await Line.open();
+  await line.place("A");
+  line.fate = "never arrives";
+  expect(await endings([line.place("B"), line.start()])).toEqual(
+    ["B", "start"].map(() => "RedisAwayError: Redis does not answer"),
+  );
+  const late = line.runs.at(-1);
+  expect(await line.changes(() => line.recover())).toEqual({});
+  expect(await line.changes(async () => expect(await line.send(late)).toBe("none"))).toEqual({});
+  // The slot goes on, and the late run is an older one by then.
+  for (const id of ["C", "D"]) await line.place(id);
+  expect(await line.changes(async () => expect(["none", "stale"]).toContain(String(await line.send(late))))).toEqual(
+    {},
+  );
+});
+
+test("an operation that failed in a given up run keeps nothing else from being undone, and no slot for ever", async () => {
+  await using line = await Line.open();
+  await line.client.set(`${line.redis.keys.prefix}waiting:patio`, "no zset");
+  line.fate = "is lost";
+  for (let slot = 0; slot < 2; slot += 1) {
+    const broken = { orderId: `broken-${slot}`, queue: "patio", draft: {} };
+    expect(await endings([line.orders.place(broken), line.place(`whole-${slot}`)])).toHaveLength(2);
+  }
+  await line.recover();
+  expect(await line.state()).toMatchObject({
+    "order:whole-0.status": "cancelled",
+    "order:whole-1.status": "cancelled",
+  });
+  expect(await line.place("A")).toEqual({ kind: "placed", orderId: "A" });
+});
+
+test("a run keeps its slot until Redis answers; calls that no slot takes in time have not run, and never will", async () => {
+  await using line = await Line.open();
+  line.fate = "never arrives";
+  for (const id of ["A", "B"]) expect(await endings([line.place(id)])).toHaveLength(1);
+  const asked = performance.now();
+  const [outcome] = await Promise.allSettled([line.place("C")]);
+  expect(outcome.status === "rejected" && outcome.reason instanceof RedisAwayError).toBe(true);
+  expect(outcome.status === "rejected" && (outcome.reason as RedisAwayError).mayHaveRun).toBe(false);
+  expect(performance.now() - asked).toBeGreaterThanOrEqual(200);
+  expect(line.runs).toHaveLength(2);
+  expect(await line.changes(() => line.recover())).toEqual({});
+  expect(await line.place("D")).toEqual({ kind: "placed", orderId: "D" });
+  await until(async () => (await line.state())["waiting:default"] === "zset: D place 1", "only D is queued");
+});
