@@ -17,7 +17,7 @@ const FIRST_BACK_OFF_MS = 100;
 const LONGEST_BACK_OFF_MS = 5000;
 /** Who is told to come back later than this is refused: it is further than a wait makes sense. */
 const LONGEST_RETRY_AFTER_MS = 86_400_000;
-/** Characters. An order has a few hundred. */
+/** Characters. An order has a few hundred, and its result up to 256 KB. */
 const LONGEST_ANSWER = 1_000_000;
 /** What a timer can count to. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -23,6 +23,12 @@ export const DATE_TIME = register("date-time", isTime);
 /** JSON Schema's maxLength counts code points, but TypeBox's UTF-16 units: an emoji would be two characters. */
 export const AT_MOST_200_CHARACTERS = register("at-most-200-characters", (text) => Array.from(text).length <= 200);
 
+/** The same for text that says something. */
+export const FROM_1_TO_500_CHARACTERS = register(
+  "1-to-500-characters",
+  (text) => text !== "" && Array.from(text).length <= 500,
+);
+
 /** Pattern of a coffee's id on the menu. */
 export const COFFEE_ID = "^[a-z0-9_-]{1,64}$";
 

@@ -11,12 +11,11 @@ import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
-import type { OrderJson } from "../orders/order.ts";
 import type { Orders } from "../orders/verbs.ts";
 import type { CurrentCode } from "../shop/codes.ts";
 import type { Menu } from "../shop/menu.ts";
 import type { Shop } from "../shop/settings.ts";
-import type { BaristaRoom } from "../waiting/baristas.ts";
+import type { BaristaRoom } from "../longpoll/baristas.ts";
 import { damagedRoutes } from "./damaged.ts";
 import { eventRoutes } from "./events.ts";
 import { orderRoutes } from "./orders.ts";
@@ -36,8 +35,6 @@ export interface BaristaDependencies {
   readonly leaseSeconds: number;
   /** Tells a request's address, as wrong tokens are counted. */
   readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
-  /** Tells the customers whom this server holds that their order is final. */
-  readonly tellHeld: (orderId: string, order: OrderJson) => void;
   /** How many customers this server holds. */
   readonly countHeld: () => number;
   /** Absent: everybody who reaches the port is staff. */

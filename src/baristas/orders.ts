@@ -1,5 +1,5 @@
 /**
- * Owns the baristas' routes of an order: start, finish, release, extend, cancel.
+ * Owns the baristas' routes of an order: start, finish, fail, release, extend, cancel.
  * Always holds: an order is given to one barista at a time, and only to one who is there to take it.
  */
 import { Type } from "@sinclair/typebox";
@@ -9,12 +9,22 @@ import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
 import { holdOpen } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../http/idempotency.ts";
-import { createQueryReader } from "../http/input.ts";
+import { createBodyReader, createQueryReader, readResult } from "../http/input.ts";
+import { FROM_1_TO_500_CHARACTERS } from "../formats.ts";
 import { WaitSeconds } from "../http/prefer.ts";
-import { BREWING_EXAMPLE, CANCELLED_EXAMPLE, CancelReason, Order, QUEUED_EXAMPLE } from "../orders/order.ts";
-import type { ChangeOutcome } from "../orders/outcomes.ts";
-import { DEFAULT_QUEUE, type Change } from "../orders/verbs.ts";
-import { problem } from "../problem.ts";
+import {
+  BREWING_EXAMPLE,
+  CANCELLED_EXAMPLE,
+  CancelReason,
+  Order,
+  QUEUED_EXAMPLE,
+  READY_EXAMPLE,
+  type OrderJson,
+} from "../orders/order.ts";
+import type { StartOutcome } from "../orders/operations/start.ts";
+import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
+import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { invalidInput, problem } from "../problem.ts";
 import type { BaristaDependencies } from "./app.ts";
 
 /** A barista who gives no name: who holds orders as it can be taken over by any other without a name. */
@@ -46,16 +56,64 @@ const ChangeQuery = Type.Object({
 
 const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Optional(CancelReason) });
 
+const FinishQuery = Type.Object({
+  ...ChangeQuery.properties,
+  next: Type.Optional(WaitSeconds),
+  queue: Type.Optional(QueueName),
+});
+
+/** What a finish with `next` answers. */
+const Handover = Type.Object(
+  { finished: Order, started: Type.Union([Order, Type.Null()], { description: "null: none came" }) },
+  { additionalProperties: false },
+);
+
+const Failure = Type.Object(
+  {
+    error: Type.String({ format: FROM_1_TO_500_CHARACTERS, description: "why, in 1 to 500 characters" }),
+    retry_after_seconds: Type.Optional(WaitSeconds),
+    retry: Type.Optional(
+      Type.Boolean({ description: "true or false: whether to try it again while attempts are left" }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "an object with `error`",
+    examples: [{ error: "the grinder is jammed", retry_after_seconds: 60 }],
+  },
+);
+
+const Result = Type.Unknown({
+  description: "what came of the work: any JSON of at most 256 KB and 100 levels; what is no JSON is refused",
+  examples: [{ cups: 2 }],
+});
+
+const BODY_PROBLEMS = ["malformed_json", "body_too_large", "not_json"] as const;
+
 /** A HEAD would take an order, and nobody would get to know which. */
 function takesGetOnly(): Response {
   return problem("method_not_allowed", { headers: { Allow: "GET" } });
 }
 
+/** The claim that an Idempotency-Key makes for that barista. */
+function claimOf(key: string | undefined, barista = ANONYMOUS): string | undefined {
+  return key === undefined ? undefined : scopeKey(key, `barista ${barista}`);
+}
+
+/** A finish that is refused is answered as without a start. */
+function answerHandover({ finished, started }: { finished: ChangeOutcome; started: StartOutcome }): Response {
+  if (finished.kind !== "changed") return answerChanged(finished, "finished");
+  const next: OrderJson = started.kind === "started" ? started.order : "null";
+  return answerJson(`{"finished":${finished.order},"started":${next}}`);
+}
+
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
-export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDependencies, findServer: FindServer) {
+export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, findServer: FindServer) {
   const readStart = createQueryReader(StartQuery);
   const readChange = createQueryReader(ChangeQuery);
+  const readFinish = createQueryReader(FinishQuery);
+  const readFailure = createBodyReader(Failure, { isFromCurl: true });
   const readCancel = createQueryReader(CancelQuery);
 
   /** The route of a verb: what it takes, and what it answers. `done` completes "can't be …". */
@@ -66,13 +124,6 @@ export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDepend
       if (asked instanceof Response) return asked;
       return answerChanged(await verb({ orderId: asked.order_id.toLowerCase(), barista: asked.barista }), done);
     };
-
-  /** Customers held here need not wait for the bell. */
-  const finish = async (wanted: Change): Promise<ChangeOutcome> => {
-    const outcome = await orders.finish(wanted);
-    if (outcome.kind === "changed") tellHeld(wanted.orderId, outcome.order);
-    return outcome;
-  };
 
   return new Elysia()
     .get(
@@ -86,11 +137,10 @@ export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDepend
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
         return await holdOpen({ server: findServer(), request }, async () => {
-          const claim = key === undefined ? crypto.randomUUID() : scopeKey(key, `barista ${barista}`);
-          const mayReturn = key !== undefined;
+          const claim = claimOf(key, barista);
           const orderId = asked.order_id?.toLowerCase();
           const { signal } = request;
-          const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal, mayReturn });
+          const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal });
           if (outcome.kind === "started") return answerJson(outcome.order);
           if (outcome.kind !== "empty") return answerChanged(outcome, "started");
           return problem("queue_empty");
@@ -115,15 +165,80 @@ export function orderRoutes({ orders, room, tellHeld, isClosing }: BaristaDepend
     )
     .post(
       "/finish/",
-      change(finish, "finished"),
+      async ({ request }) => {
+        const asked = readFinish(request);
+        if (asked instanceof Response) return asked;
+        const key = readIdempotencyKey(request.headers);
+        if (key instanceof Response) return key;
+        const result = await readResult(request);
+        if (result instanceof Response) return result;
+        const { next, barista, queue = DEFAULT_QUEUE } = asked;
+        const wanted = { orderId: asked.order_id.toLowerCase(), barista, result };
+        if (next === undefined) return answerChanged(await orders.finish(wanted), "finished");
+        const connection = { server: findServer(), request };
+        const { signal } = request;
+        const claim = claimOf(key, barista);
+        return await holdOpen(connection, async () =>
+          answerHandover(
+            await room.finishAndStart(wanted, { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal }),
+          ),
+        );
+      },
       documented({
-        query: ChangeQuery,
+        query: FinishQuery,
+        headers: [
+          idempotencyKeyHeader({
+            effect: "With `next`: the same key again gets the same order as `started`, while it is brewing.",
+            owner: "the barista",
+          }),
+        ],
+        body: { schema: Result, required: false },
         tag: "Orders",
         summary: "Finish an order",
         description:
-          "Its customer gets their 200. Finishing again answers the same. Without `barista` it counts as whoever holds the order.",
-        answers: { 200: { description: "The order is ready.", schema: Order } },
-        problems: REFUSALS,
+          "Its customer gets their 200, with the body as `result`. Finishing again answers the same, with the first result. " +
+          "Without `barista` it counts as the one who holds the order. With `next` the next order is started in the same step, " +
+          'and held for up to N seconds: `{"finished":…,"started":…}`. A finish that is refused starts nothing.',
+        answers: {
+          200: {
+            description: "The order is ready; with `next`, and the next one started.",
+            schema: Type.Union([Order, Handover]),
+            example: { finished: READY_EXAMPLE, started: BREWING_EXAMPLE },
+          },
+        },
+        problems: [...REFUSALS, ...BODY_PROBLEMS],
+      }),
+    )
+    .post(
+      "/fail/",
+      async ({ request }) => {
+        const asked = readChange(request);
+        if (asked instanceof Response) return asked;
+        const failure = await readFailure(request);
+        if (failure instanceof Response) return failure;
+        if (!failure) return invalidInput([{ field: "body", detail: `is missing: it must be ${Failure.description}` }]);
+        const { error, retry = true, retry_after_seconds = 0 } = failure;
+        const wanted = { orderId: asked.order_id.toLowerCase(), barista: asked.barista };
+        const outcome = await orders.fail({ ...wanted, error, retry, retryAfterMs: retry_after_seconds * 1000 });
+        return answerChanged(outcome, "said to have failed");
+      },
+      documented({
+        query: ChangeQuery,
+        body: { schema: Failure, required: true },
+        tag: "Orders",
+        summary: "Say that an order can't be made",
+        description:
+          "While it has attempts left (MAX_ATTEMPTS) it goes back to its place in the queue, `queued`, and is given out again " +
+          'after `retry_after_seconds`. Without attempts, or with `"retry": false`, it is cancelled: `machine_error`. ' +
+          "`error` is shown with the order.",
+        answers: {
+          200: {
+            description: "The order is queued again, or cancelled: `status` says which.",
+            schema: Order,
+            example: { ...QUEUED_EXAMPLE, attempts: 1, error: "the grinder is jammed" },
+          },
+        },
+        problems: [...REFUSALS, ...BODY_PROBLEMS],
       }),
     )
     .post(

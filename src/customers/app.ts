@@ -10,10 +10,11 @@ import { pageRoutes } from "../http/pages.ts";
 import { createSharing, createSiteCheck } from "../http/sites.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
+import type { OrderJson } from "../orders/order.ts";
 import type { Orders } from "../orders/verbs.ts";
 import type { Menu } from "../shop/menu.ts";
 import type { Shop } from "../shop/settings.ts";
-import type { WaitingRoom } from "../waiting/room.ts";
+import type { WaitingRoom } from "../longpoll/room.ts";
 import { shareReads } from "../shared-reads.ts";
 import { eventRoutes } from "./events.ts";
 import { keepPace, rememberLast } from "./limited.ts";
@@ -23,10 +24,10 @@ import { reservationRoutes } from "./reservations.ts";
 import { shopRoutes } from "./shop.ts";
 
 export interface CustomerDependencies {
-  readonly orders: Pick<Orders, "place" | "reserve" | "complete" | "find" | "cancel">;
+  readonly orders: Pick<Orders, "replica" | "place" | "reserve" | "complete" | "find" | "cancel">;
   readonly shop: Shop;
   readonly menu: Menu;
-  readonly room: WaitingRoom;
+  readonly room: WaitingRoom<OrderJson>;
   readonly limiter: Limiter;
   readonly held: HeldRequests;
   /** Customers whose order is being placed, and who are not held. */

@@ -8,7 +8,8 @@
  */
 import { answerJson, damagedOrder, unknownOrder } from "../http/answers.ts";
 import { createHoldAlive, type HeldRequest } from "../http/hold.ts";
-import { isFinal } from "../orders/order.ts";
+import type { Seat } from "../longpoll/room.ts";
+import { isFinal, type OrderJson } from "../orders/order.ts";
 import { within } from "../within.ts";
 import type { CustomerDependencies } from "./app.ts";
 import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
@@ -21,18 +22,20 @@ export interface Holding {
   readonly isNew: boolean;
   /** Undefined: as long as it takes. */
   readonly seconds: number | undefined;
+  /** Their seat in the waiting room. */
+  readonly seat: Seat<OrderJson>;
   readonly connection: HeldRequest;
   readonly headers: Record<string, string> | undefined;
   /** Answers when `seconds` are over before the order is final. */
   readonly timeOver: () => Promise<Response>;
-  /** The customer's place in the waiting room. */
+  /** What they give back when the wait is over. */
   readonly stay: DisposableStack;
 }
 
-type Dependencies = Pick<CustomerDependencies, "orders" | "room" | "lostOrders" | "heartbeatSeconds" | "log">;
+type Dependencies = Pick<CustomerDependencies, "orders" | "lostOrders" | "heartbeatSeconds" | "log">;
 
 /** Makes the function that holds a customer, with signs of life. */
-export function createHolding({ orders, room, lostOrders, heartbeatSeconds, log }: Dependencies) {
+export function createHolding({ orders, lostOrders, heartbeatSeconds, log }: Dependencies) {
   const holdAlive = createHoldAlive({ heartbeatSeconds, log });
 
   const encodeLost = (orderId: string): string => {
@@ -49,7 +52,7 @@ export function createHolding({ orders, room, lostOrders, heartbeatSeconds, log 
     return isFinal(found.status) ? found.order : encodeContinuation(orderId, path, found.order);
   };
 
-  return ({ orderId, isNew, seconds, connection, headers, timeOver, stay }: Holding): Promise<Response> => {
+  return ({ orderId, isNew, seconds, seat, connection, headers, timeOver, stay }: Holding): Promise<Response> => {
     const { signal } = connection.request;
     const beganMs = performance.now();
     /** Whoever asked for a bound goes on with what is left of it. */
@@ -65,10 +68,11 @@ export function createHolding({ orders, room, lostOrders, heartbeatSeconds, log 
       answer: async (progress) => {
         // Until the end, not until the answer begins.
         using _ = stay;
-        const outcome = await room.wait({ orderId, isNew, seconds, signal, mustStay: () => progress.hasBegun });
+        seat.stayWhile(() => progress.hasBegun);
+        const outcome = await seat.outcome;
         switch (outcome.kind) {
           case "final":
-            return answerJson(outcome.order, { headers });
+            return answerJson(outcome.value, { headers });
           case "time_over":
             return await timeOver();
           case "forgotten":

@@ -7,7 +7,6 @@
  */
 import { scopeKey } from "../http/idempotency.ts";
 import { blockOf } from "../limits/address.ts";
-import type { Limiter } from "../limits/limiter.ts";
 import type { Pace } from "../limits/pace.ts";
 import type { Refusals } from "../limits/refusals.ts";
 import { Tarpit } from "../limits/tarpit.ts";
@@ -59,17 +58,6 @@ function tooManyRequests(waitMs: number): Response {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   const detail = `Your address sends requests too fast: try again in ${seconds} s.`;
   return problem("too_many_requests", { detail, headers: { "Retry-After": String(seconds) } });
-}
-
-/** Takes a token of the address: what to tell of the limit in any answer, or the refusal. */
-export async function takeToken(
-  limiter: Limiter,
-  address: string,
-  idempotencyKey?: string,
-): Promise<Record<string, string> | Response> {
-  const verdict = limiter.recall(address) ?? (await limiter.take(address, idempotencyKey));
-  const limits = limiter.headers(verdict);
-  return verdict.allowed ? limits : tooManyOrders(limits);
 }
 
 export function tooManyOrders(limits: Record<string, string>): Response {

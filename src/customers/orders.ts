@@ -4,7 +4,7 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerChanged, answerClosing, answerFound, answerJson } from "../http/answers.ts";
+import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
 import { holdOpen } from "../http/hold.ts";
@@ -12,7 +12,16 @@ import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts
 import { createBodyReader, createQueryReader } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
 import { Tarpit } from "../limits/tarpit.ts";
-import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../orders/order.ts";
+import type { Seat } from "../longpoll/room.ts";
+import {
+  CANCELLED_EXAMPLE,
+  Draft,
+  isFinal,
+  Order,
+  QUEUED_EXAMPLE,
+  READY_EXAMPLE,
+  type OrderJson,
+} from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
@@ -60,22 +69,23 @@ const LIMIT_HEADERS = {
 };
 
 export function orderRoutes(dependencies: CustomerDependencies, findServer: FindServer, clientOf: ClientOf) {
-  const { orders, limiter, held, passing, isClosing } = dependencies;
+  const { orders, room, limiter, held, passing, isClosing } = dependencies;
   const tarpit = new Tarpit();
   const readDraft = createBodyReader(Draft);
   const holdUntilFinal = createHolding(dependencies);
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
-  /** Takes a token and places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
+  /** Places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
   const placeOrRefuse = async (
-    address: string,
     { draft, idempotencyKey, preferences }: Wish,
+    { address, orderId, holder }: { address: string; orderId: string; holder: string | undefined },
   ): Promise<Placed | Response> => {
-    const verdict = await limiter.take(address, idempotencyKey);
-    const limits = limiter.headers(verdict);
-    if (!verdict.allowed) return tooManyOrders(limits);
-    const placed = await orders.place({ orderId: Bun.randomUUIDv7(), queue: DEFAULT_QUEUE, draft, idempotencyKey });
+    const bucket = limiter.bucketOf(address);
+    const placed = await orders.place({ orderId, queue: DEFAULT_QUEUE, draft, idempotencyKey, bucket, holder });
+    if (placed.kind === "damaged") return damagedOrder();
+    const limits = limiter.headers(limiter.note(address, placed.kind !== "denied", placed.tokens));
+    if (placed.kind === "denied") return tooManyOrders(limits);
     if (placed.kind === "mismatch") return answerMismatch(limits);
     if (placed.kind === "refused") return answerShopRefusal(placed, limits);
     const isNew = placed.kind === "placed";
@@ -110,16 +120,33 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
         const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
         if (entry.kind !== "entered") return answerCrowd(entry.kind);
         using stay = new DisposableStack();
-        const seat = stay.use(entry.place);
+        const place = stay.use(entry.place);
         const connection = { server: findServer(), request };
-        const placed = await holdOpen(connection, () => placeOrRefuse(address, asked));
+        const newId = Bun.randomUUIDv7();
+        // Taken before the order is placed, so that no end of it is missed.
+        const { signal } = request;
+        const newSeat = seconds === 0 ? undefined : room.sit({ id: newId, isNew: true, seconds, signal });
+        const leaving = stay.use(leavingOnDispose(newSeat));
+        const holder = newSeat && orders.replica;
+        const placed = await holdOpen(connection, () => placeOrRefuse(asked, { address, orderId: newId, holder }));
         if (placed instanceof Response) return placed;
 
         const { orderId, isNew, headers } = placed;
         const accept = (): Promise<Response> => answerAccepted(orderId, headers);
-        if (seconds === 0) return await accept();
-        if (!seat.holdOn(orderId)) return answerCrowd("too_many_for_order", headers);
-        return holdUntilFinal({ orderId, isNew, seconds, connection, headers, timeOver: accept, stay: stay.move() });
+        if (!newSeat) return await accept();
+        if (!place.holdOn(orderId)) return answerCrowd("too_many_for_order", headers);
+        if (!isNew) leaving[Symbol.dispose]();
+        const seat = isNew ? newSeat : room.sit({ id: orderId, seconds, signal });
+        return holdUntilFinal({
+          orderId,
+          isNew,
+          seconds,
+          seat,
+          connection,
+          headers,
+          timeOver: accept,
+          stay: stay.move(),
+        });
       },
       documented({
         tag: "Orders",
@@ -186,6 +213,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
           orderId,
           isNew: false,
           seconds,
+          seat: room.sit({ id: orderId, seconds, signal: request.signal }),
           connection,
           headers,
           timeOver: show,
@@ -276,6 +304,11 @@ interface Placed {
   /** Placed by this request, not by one before under the same key. */
   readonly isNew: boolean;
   readonly headers: Headers;
+}
+
+/** Leaving a seat that has had its outcome does nothing. */
+function leavingOnDispose(seat: Seat<OrderJson> | undefined): Disposable {
+  return { [Symbol.dispose]: () => seat?.leave() };
 }
 
 function preferenceApplied({ respondAsync, waitSeconds }: Preferences): Headers | undefined {

@@ -12,7 +12,7 @@ import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft }
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
-import { KEY_OWNER, scopeToCustomer, takeToken, type ClientOf } from "./limited.ts";
+import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
@@ -35,12 +35,15 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
         if (key instanceof Response) return key;
         const address = clientOf(request);
         const idempotencyKey = scopeToCustomer(key, { customerId: draft.customer_id, address });
-        const limits = await takeToken(limiter, address, idempotencyKey);
-        if (limits instanceof Response) return limits;
-        const outcome = await orders.reserve({ orderId: Bun.randomUUIDv7(), draft, idempotencyKey });
+        const recalled = limiter.recall(address, idempotencyKey !== undefined);
+        if (recalled) return tooManyOrders(limiter.headers(recalled));
+        const bucket = limiter.bucketOf(address);
+        const outcome = await orders.reserve({ orderId: Bun.randomUUIDv7(), draft, idempotencyKey, bucket });
+        if (outcome.kind === "damaged") return damagedOrder();
+        const limits = limiter.headers(limiter.note(address, outcome.kind !== "denied", outcome.tokens));
+        if (outcome.kind === "denied") return tooManyOrders(limits);
         if (outcome.kind === "refused") return answerShopRefusal(outcome, limits);
         if (outcome.kind === "mismatch") return answerMismatch(limits);
-        if (outcome.kind === "damaged") return damagedOrder();
         const headers = { ...limits, Location: `/order/${outcome.orderId}` };
         return answerJson(outcome.order, { status: 201, headers });
       },

@@ -12,6 +12,7 @@ import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { invalidInput, problem } from "../problem.ts";
 import { ShopDamagedError } from "../redis/damaged.ts";
+import { SupersededError } from "../redis/superseded.ts";
 import { isRedisAway } from "../redis/away.ts";
 import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
@@ -106,6 +107,8 @@ export function createErrorAnswer(log: Log): (error: unknown, request: Request) 
       if (isNews(error.message)) log.error({ err: error }, "a record of the shop is damaged");
       return problem("shop_damaged");
     }
+    // This server is about to stop: another one serves the shop.
+    if (error instanceof SupersededError) return problem("closing", { headers: { "Retry-After": "1" } });
     if (isRedisAway(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
     log.error({ err: error, method: request.method, path: anonymousPath(request) }, "request failed");
     return problem("internal");

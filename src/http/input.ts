@@ -1,33 +1,81 @@
 /**
  * Owns the reading of input: bodies, and what is wrong with them, in words.
- * Always holds: nothing longer than the bound is kept in memory, and every fault names its field and what is wanted.
+ * Always holds: nothing longer than the bound of its route is kept in memory, and every fault names its field and what is wanted.
  */
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
-import { readNumbers } from "../numeric.ts";
+import { numbersIn, toNumber } from "../numeric.ts";
 import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
+const RESULT_LIMIT_BYTES = 256 * 1024;
+/** A body of up to so many times the bound is taken before it is refused: a proxy that can't pass it on would answer 502. */
+const TAKEN_AND_DROPPED = 4;
+/** Parsers that many use go no deeper than 128. */
+const MOST_LEVELS = 100;
+
+interface BodyOptions {
+  /** Whether JSON may be called a form: `curl -d` does, unless its user says otherwise. */
+  readonly isFromCurl?: boolean;
+}
 
 /** Makes the reader of a JSON body of that schema: resolves to the body, undefined where there is none, or the problem to answer. */
 export function createBodyReader<Schema extends TSchema>(
   schema: Schema,
+  { isFromCurl = false }: BodyOptions = {},
 ): (request: Request) => Promise<Static<Schema> | undefined | Response> {
   const validator = TypeCompiler.Compile(schema);
   return async (request) => {
-    const text = await readText(request);
+    const text = await readText(request, BODY_LIMIT_BYTES);
     if (text === "" || text instanceof Response) return text || undefined;
-    const value = parseJson(text, request.headers.get("content-type"));
+    const value = parseJson(text, request.headers.get("content-type"), isFromCurl);
     if (value instanceof Response) return value;
     if (!validator.Check(value)) return invalidInput(faultsOf(validator.Errors(value)));
-    const broken = SURROGATE.test(text) ? [...findBrokenText(value)] : [];
-    return broken.length > 0 ? invalidInput(broken.map((field) => ({ field, detail: BROKEN_TEXT }))) : value;
+    return refuseBrokenText(text, value) ?? value;
   };
+}
+
+/** Reads a body of any JSON: resolves to it in one line, undefined where there is none, or the problem to answer. */
+export async function readResult(request: Request): Promise<string | undefined | Response> {
+  const text = await readText(request, RESULT_LIMIT_BYTES);
+  if (text === "" || text instanceof Response) return text || undefined;
+  if (isDeeperThan(MOST_LEVELS, text)) {
+    return invalidInput([{ field: "body", detail: `must have at most ${MOST_LEVELS} levels of arrays and objects` }]);
+  }
+  const value = parseJson(text, request.headers.get("content-type"), true);
+  if (value instanceof Response) return value;
+  const result = JSON.stringify(value);
+  // `1e20` is written as 21 digits.
+  if (result.length > RESULT_LIMIT_BYTES) return tooLarge(RESULT_LIMIT_BYTES);
+  return refuseBrokenText(text, value) ?? result;
+}
+
+/** Whether a text opens more brackets than that inside each other, as JSON. */
+function isDeeperThan(levels: number, text: string): boolean {
+  let [depth, isInString] = [0, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (isInString && character === "\\") at++;
+    else if (character === '"') isInString = !isInString;
+    else if (isInString) continue;
+    else if (character === "[" || character === "{") depth++;
+    else if (character === "]" || character === "}") depth--;
+    if (depth > levels) return true;
+  }
+  return false;
+}
+
+function refuseBrokenText(text: string, value: unknown): Response | undefined {
+  const broken = SURROGATE.test(text) ? [...findBrokenText(value)] : [];
+  if (broken.length === 0) return undefined;
+  return invalidInput(broken.slice(0, MOST_FAULTS).map((field) => ({ field, detail: BROKEN_TEXT })));
 }
 
 /** Half of a character that JSON has to write as two escapes: UTF-8 can't hold one alone, though JSON can. */
 const SURROGATE = /\\u[dD][89a-fA-F]/;
+/** Of one kind, more help nobody. */
+const MOST_FAULTS = 10;
 const BROKEN_TEXT = "must be Unicode text: half of a character (a surrogate) stands alone in it";
 
 /** The fields with half a character in their text or in the name of one of their members. */
@@ -45,15 +93,32 @@ export function createQueryReader<Schema extends TObject>(
   schema: Schema,
 ): (request: Request) => Static<Schema> | Response {
   const validator = TypeCompiler.Compile(schema);
+  const names = new Set(Object.keys(schema.properties));
+  const numbers = numbersIn(schema);
   return ({ url }) => {
     const at = url.indexOf("?");
-    const query = new URLSearchParams(at < 0 ? "" : url.slice(at));
-    const names = Object.keys(schema.properties).filter((name) => query.has(name));
-    const repeated = names.filter((name) => query.getAll(name).length > 1);
+    const query = at < 0 ? "" : url.slice(at + 1);
+    const values: Record<string, number | string> = {};
+    const repeated: string[] = [];
+    for (const [name, text] of PLAIN.test(query) ? splitPlain(query) : new URLSearchParams(query)) {
+      if (!names.has(name)) continue;
+      if (name in values) repeated.push(name);
+      values[name] = numbers.has(name) ? toNumber(text) : text;
+    }
     if (repeated.length > 0) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
-    const values = readNumbers(schema, Object.fromEntries(names.map((name) => [name, query.get(name)])));
     return validator.Check(values) ? values : invalidInput(faultsOf(validator.Errors(values)));
   };
+}
+
+/** A query in which nothing is encoded: most are. */
+const PLAIN = /^[\w.~&=-]*$/;
+
+function splitPlain(query: string): (readonly [string, string])[] {
+  if (query === "") return [];
+  return query.split("&").map((pair) => {
+    const at = pair.indexOf("=");
+    return at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
+  });
 }
 
 /** One fault a field, in the words of the field's schema. */
@@ -81,14 +146,18 @@ function describe({ type, schema, value, message }: ValueError): string {
 }
 
 /** The body as text, or 413 as soon as it is known to be too long: by its announced length, or by what has come. */
-async function readText(request: Request): Promise<string | Response> {
+async function readText(request: Request, limitBytes: number): Promise<string | Response> {
   const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > BODY_LIMIT_BYTES) return tooLarge();
+  if (announced > limitBytes * TAKEN_AND_DROPPED) return tooLarge(limitBytes);
   if (!request.body) return "";
   try {
+    if (announced > limitBytes) {
+      await request.bytes();
+      return tooLarge(limitBytes);
+    }
     // Of an announced length no more can come.
     if (announced > 0) return decodeUtf8(await request.bytes());
-    return await readBody(request.body as ReadableStream<Uint8Array>);
+    return await readBody(request.body as ReadableStream<Uint8Array>, limitBytes);
   } catch (error) {
     // Nobody reads the answer.
     if (request.signal.aborted) return new Response(null, { status: 499 });
@@ -96,12 +165,12 @@ async function readText(request: Request): Promise<string | Response> {
   }
 }
 
-async function readBody(body: ReadableStream<Uint8Array>): Promise<string | Response> {
+async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<string | Response> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > BODY_LIMIT_BYTES) return tooLarge();
+    if (bytes > limitBytes) return tooLarge(limitBytes);
     chunks.push(chunk);
   }
   return decodeUtf8(Buffer.concat(chunks));
@@ -115,13 +184,18 @@ function decodeUtf8(bytes: Uint8Array): string | Response {
   }
 }
 
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
+
 /** Some clients name no type: then what parses is JSON. */
-function parseJson(text: string, contentType: string | null): unknown {
-  if (contentType !== null && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType.trim())) return notJson();
+function parseJson(text: string, contentType: string | null, isFromCurl: boolean): unknown {
+  const type = contentType?.trim() ?? "";
+  const isNamed = JSON_TYPE.test(type) || (isFromCurl && FORM_TYPE.test(type));
+  if (contentType !== null && !isNamed) return notJson();
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    if (contentType === null) return notJson();
+    if (contentType === null && !isFromCurl) return notJson();
     return problem("malformed_json", { detail: `The body does not parse as JSON (${String(error)}).` });
   }
 }
@@ -130,10 +204,10 @@ function notJson(): Response {
   return problem("not_json");
 }
 
-function tooLarge(): Response {
+function tooLarge(limitBytes: number): Response {
   // The rest of the body is still on its way: this connection can't be used again.
   return problem("body_too_large", {
-    detail: `The body must be at most ${BODY_LIMIT_BYTES} bytes.`,
+    detail: `The body must be at most ${limitBytes} bytes.`,
     headers: { Connection: "close" },
   });
 }

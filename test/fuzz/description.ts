@@ -83,6 +83,7 @@ function createValidator(): Description["faultOf"] {
   addFormats(ajv);
   // JSON Schema's maxLength counts code points already; TypeBox's does not, so the server names a format of its own.
   ajv.addFormat("at-most-200-characters", (text: string) => Array.from(text).length <= 200);
+  ajv.addFormat("1-to-500-characters", (text: string) => text !== "" && Array.from(text).length <= 500);
   const compiled = new Map<Schema, ValidateFunction>();
   return (schema, value) => {
     const check = compiled.get(schema) ?? ajv.compile(schema);

@@ -139,6 +139,7 @@ const WEIGHTS: Readonly<Partial<Record<string, number>>> = {
   "POST /order/": 8,
   "GET /start/": 6,
   "POST /finish/": 4,
+  "POST /fail/": 2,
   "POST /reservation": 2,
   "PUT /order/{id}": 2,
   "PATCH /order/{id}": 2,

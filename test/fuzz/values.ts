@@ -36,9 +36,11 @@ const KNOWN: Readonly<Partial<Record<string, fc.Arbitrary<unknown>>>> = {
   modifiers: fc.constantFrom({}, {}, {}, { milk: "oat" }, { size: "large" }),
   // Longer waits are rare: such a request is given up unanswered.
   wait: fc.constantFrom(0, 0, 0, 0, 0, 1),
+  next: fc.constantFrom(0, 0, 0, 0, 0, 1),
 };
 
 function allowed(schema: Schema): fc.Arbitrary<unknown> {
+  if (!("type" in schema || "const" in schema || "enum" in schema || "anyOf" in schema)) return fc.jsonValue();
   if ("const" in schema) return fc.constant(schema["const"]);
   if (Array.isArray(schema["enum"])) return fc.constantFrom(...(schema["enum"] as unknown[]));
   if (Array.isArray(schema["anyOf"])) return fc.oneof(...(schema["anyOf"] as Schema[]).map((one) => allowed(one)));
@@ -82,7 +84,8 @@ function allowedText(schema: Schema): fc.Arbitrary<string> {
     case "date-time":
       return anyTime;
     case "at-most-200-characters":
-      return fc.string({ unit: "grapheme", maxLength: 60 });
+    case "1-to-500-characters":
+      return fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
     default:
   }
   if (typeof schema["pattern"] === "string") return matching(new RegExp(schema["pattern"]));

@@ -1,7 +1,7 @@
 /** What becomes of orders whose record is damaged or gone, and of a shop whose keys were: one fault is one order's, and it heals. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
-import { DAMAGES, spoil } from "../support/damage.ts";
+import { DAMAGES, garble, spoil } from "../support/damage.ts";
 import {
   ask,
   brew,
@@ -30,6 +30,7 @@ import {
   readMenu,
   reserve,
 } from "../support/shop.ts";
+import { parseRecord } from "../support/state.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
@@ -173,8 +174,12 @@ describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () =
       }
     }
     const named = () => shop.complaints().flatMap(({ orders }) => (Array.isArray(orders) ? (orders as object[]) : []));
-    await until(() => named().length === WAYS, "the operator is told of each");
-    expect(new Set(named().map((line) => JSON.stringify(line))).size).toBe(WAYS);
+    const counted = () =>
+      shop.complaints().reduce((sum, { damaged, orders }) => sum + (Array.isArray(orders) ? Number(damaged) : 0), 0);
+    await until(() => counted() === WAYS, "each is counted, once");
+    // Of those found at once, the first ten are named.
+    expect(named().length).toBeGreaterThanOrEqual(10);
+    expect(new Set(named().map((line) => JSON.stringify(line))).size).toBe(named().length);
     for (const { order_id } of placed) expect(JSON.stringify(shop.server.log())).not.toContain(order_id);
   });
 
@@ -209,7 +214,7 @@ test("a damaged order that is deleted leaves the list", async () => {
   await using shop = await Shop.open();
   const [broken] = await shop.placeMany(1);
   if (!broken) throw new Error("none");
-  await redis.hdel(shop.record(broken), "told");
+  await garble(redis, shop.record(broken), { fixed: "" });
   expectRefusal(await ask(`${shop.server.customers}/order/${broken.order_id}`), 500, "order_damaged");
   await redis.del(shop.record(broken));
   await until(async () => (await shop.damaged()).orders.length === 0, "it has left the list");
@@ -222,7 +227,7 @@ test("a reservation that is damaged runs out for nobody else", async () => {
   const broken = await expectReserved(shop.server, { code });
   const gone = await expectReserved(shop.server, { code });
   const sound = await expectReserved(shop.server, { code });
-  await redis.hdel(shop.record(broken), "details");
+  await garble(redis, shop.record(broken), { fixed: '"note":"' });
   await redis.del(shop.record(gone));
   await until(async () => (await redis.zcard(shop.key("reserved"))) === 0, "all have run out", 20_000);
   expectOrder(await ask(`${shop.server.customers}/order/${sound.order_id}`), { status: "cancelled" });
@@ -293,8 +298,8 @@ describe("what a queue has lost", () => {
   test("one entry of its stream: its order keeps its turn", async () => {
     await using shop = await Shop.open();
     const placed = await shop.placeMany(4);
-    const entry = await redis.hget(shop.record(placed[1] as WireOrder), "entry");
-    await redis.xdel(shop.key("queue:default"), entry ?? "");
+    const { place: its } = parseRecord((await redis.get(shop.record(placed[1] as WireOrder))) ?? "");
+    expect(await redis.xdel(shop.key("queue:default"), `${its}-0`)).toBe(1);
     expect(await shop.make(4)).toEqual(idsOf(placed));
   });
 
@@ -358,6 +363,8 @@ const FUNCTIONS = {
     await order(server, { customer_id: "ada" }, { headers: { Prefer: "respond-async" } }),
   look: async ({ server }: Shop, { order_id }: WireOrder) => await ask(`${server.customers}/order/${order_id}`),
   start: async ({ server }: Shop) => await ask(`${server.baristas}/start/?barista=Grace`),
+  claim: async ({ server }: Shop) =>
+    await ask(`${server.baristas}/start/?barista=Grace`, { headers: { "Idempotency-Key": crypto.randomUUID() } }),
   finish: async ({ server }: Shop, _queued: WireOrder, { order_id }: WireOrder) =>
     await tell(server, "finish", order_id),
   cancel: async ({ server }: Shop, { order_id }: WireOrder) => await tell(server, "cancel", order_id),
@@ -377,23 +384,26 @@ type FunctionName = keyof typeof FUNCTIONS;
 
 /** Each of the shop's keys, and what can't be done while it holds a value of another type. All else can. */
 const KEYS: Readonly<Record<string, readonly FunctionName[]>> = {
-  claims: ["start"],
+  claims: ["claim"],
   code: ["code", "reserve"],
   damaged: [],
+  "delayed:default": ["queue", "shop", "change"],
   events: ["listen", "staff"],
+  "events:marks": [],
+  format: [],
   menu: ["place", "menu"],
   "numbers:date": ["place"],
   orders: ["place", "search", "reserve"],
   "orders:of:ada": ["place"],
   "open:of:ada": ["place"],
   queues: ["shop", "change"],
-  "queue:default": ["place", "start"],
+  "queue:default": ["place", "start", "claim"],
   reserved: ["shop", "change", "reserve"],
   settings: ["place", "shop", "menu", "code", "reserve", "change"],
-  "spent:now": ["start"],
-  "waiting:default": ["place", "start", "queue", "shop", "change"],
+  "spent:now": ["claim"],
+  "waiting:default": ["place", "start", "claim", "queue", "shop", "change"],
   "waits:default": [],
-  "leases:default": ["start", "queue", "shop", "change"],
+  "leases:default": ["start", "claim", "queue", "shop", "change"],
 };
 
 describe.each(Object.entries(KEYS))("a value of another type under %s", (name, failing) => {
@@ -442,7 +452,7 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, f
     const rest = [...queue.map(({ order_id }) => order_id), ...placedMeanwhile].filter(
       (id) => id !== queued.order_id && id !== brewing.order_id,
     );
-    const started = failing.includes("start") ? [] : rest.splice(0, 1);
+    const started = rest.splice(0, ["start", "claim"].filter((each) => !failed.includes(each)).length);
     for (const id of started) expectOrder(await tell(server, "finish", id), { status: "ready" });
     rest.push((await place(server, { customer_id: "ada" })).order_id);
     expect(await shop.make(rest.length)).toEqual(rest);

@@ -1,5 +1,6 @@
 /** Live events of both ports, from real servers: what is told, to whom, and what outages, restarts and slow listeners change of it. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readEntry } from "../../src/events/event.ts";
 import {
   ask,
   brew,
@@ -7,6 +8,7 @@ import {
   expectProblem,
   expectStatus,
   lookAtQueue,
+  order,
   place,
   readWireOrder,
   start,
@@ -32,12 +34,13 @@ beforeAll(async () => {
 
 const ofOrder = (ports: Ports, orderId: string) => `${ports.customers}/order/${orderId}/events`;
 
-/** What Redis has in a shop's stream. */
-async function told(name: string, redis?: TestRedis): Promise<{ ids: string[]; types: string[] }> {
+/** What Redis has in a shop's stream; by entry too. */
+async function told(name: string, redis?: TestRedis): Promise<{ ids: string[]; entries: string[][] }> {
   const client = (redis ?? (await sharedRedis())).connect();
-  const entries = await client.xrange(`{${name}}:events`, "-", "+");
+  const stored = await client.xrange(`{${name}}:events`, "-", "+");
   client.disconnect();
-  return { ids: entries.map(([id]) => id), types: entries.map(([, fields]) => fields[1] ?? "") };
+  const entries = stored.map((entry) => readEntry(entry, "0-0").map(({ id }) => id));
+  return { ids: entries.flat(), entries };
 }
 
 /** How many connections of a shop read events. */
@@ -65,8 +68,8 @@ describe("a customer who listens to their order", () => {
     expect(listener.types).toEqual(["order.started", "order.extended", "order.finished"]);
     const orders = listener.events.map(({ data }) => readWireOrder(data));
     expect(orders.map(({ status }) => status)).toEqual(["brewing", "brewing", "ready"]);
-    for (const order of orders)
-      expect(order).toMatchObject({ order_id, item: "latte", customer_name: "Ada", barista: "Grace" });
+    for (const each of orders)
+      expect(each).toMatchObject({ order_id, item: "latte", customer_name: "Ada", barista: "Grace" });
     expectStatus(await cancelByCustomer(server, other), 200);
   });
 
@@ -224,11 +227,13 @@ test("a listener that reads nothing is cut off; the others hear everything meanw
   idle.pause();
   // What the kernel takes for a client that does not read is some MB: events this large fill it soon.
   const redis = (await sharedRedis()).connect();
-  const data = JSON.stringify({ status: "queued", note: "x".repeat(16_000) });
+  const event = ["order.placed", `${order_id}\t"status":"queued","note":"${"x".repeat(16_000)}"`];
+  // Entries of four events each, as runs of scripts append them.
+  const entry = Array.from({ length: 4 }, () => event).flat();
+  const append = (last: number) => redis.xadd(`{${own.SHOP}}:events`, `${Date.now()}-${last}`, ...entry);
   let sent = 1;
   for (; sent < 3000; sent += 20) {
-    const fields = ["type", "order.placed", "order_id", order_id, "data", data];
-    await Promise.all(Array.from({ length: 20 }, () => redis.xadd(`{${own.SHOP}}:events`, "*", ...fields)));
+    await Promise.all([4, 8, 12, 16, 20].map((number) => append(sent + number)));
     await busy.untilHeard(sent + 20);
   }
   redis.disconnect();
@@ -242,6 +247,38 @@ test("a listener that reads nothing is cut off; the others hear everything meanw
   await back.untilHeard(ids.length - idle.ids.length, 30_000);
   expect([...idle.ids, ...back.ids]).toEqual(ids);
   back.hangUp();
+});
+
+test("whatever their last event was, also in the middle of what was written at once, they hear all after it, once", async () => {
+  const own = newShop();
+  const ports = await startServer(own);
+  const headers = { Prefer: "respond-async" };
+  const atOnce = () => Promise.all(Array.from({ length: 12 }, () => order(ports, {}, { headers })));
+  const placed = [...(await atOnce()), ...(await atOnce())];
+  const { order_id } = readWireOrder(placed[7]?.body);
+  await start(ports, `order_id=${order_id}`);
+  expectStatus(await tell(ports, "finish", order_id), 200);
+  const { ids, entries } = await told(own.SHOP);
+  expect(ids).toHaveLength(26);
+  expect(Math.max(...entries.map(({ length }) => length))).toBeGreaterThan(1);
+
+  const all = await EventClient.open(`${ports.baristas}/events`, "0-0");
+  await all.untilHeard(26);
+  expect(all.ids).toEqual(ids);
+  const theirs = all.events.filter(({ subject }) => subject === order_id).map(({ id }) => id);
+  expect(theirs).toHaveLength(3);
+  for (const [at, id] of ids.slice(0, -1).entries()) {
+    const back = await EventClient.open(`${ports.baristas}/events`, id);
+    await back.untilHeard(25 - at);
+    expect(back.ids).toEqual(ids.slice(at + 1));
+    back.hangUp();
+    const rest = theirs.filter((their) => ids.indexOf(their) > at);
+    const customer = await EventClient.open(ofOrder(ports, order_id), id);
+    expect(await customer.untilOver()).toBe("ended");
+    expect(customer.ids).toEqual(rest);
+  }
+  all.hangUp();
+  await ports.stop();
 });
 
 test("who come back with their last event miss and repeat nothing, on two replicas, through restarts of both and of Redis", async () => {

@@ -61,10 +61,11 @@ async function readRoutes(): Promise<{ open: Wish[]; closed: Wish[] }> {
 
 function wishFor(method: string, described: string): Wish {
   const path = described.replace("/coffees/{id}", "/coffees/latte").replace("{id}", brewing.order_id);
-  const query = /^\/(finish|release|extend|cancel)\//.test(path) ? `?order_id=${brewing.order_id}` : "";
+  const query = /^\/(finish|fail|release|extend|cancel)\//.test(path) ? `?order_id=${brewing.order_id}` : "";
   const coffee = { name: "Free", description: "", price: 0, available: true, modifiers: [], icon: "" };
   const bodies: Readonly<Record<string, string>> = { PATCH: '{"open":false}', PUT: JSON.stringify(coffee) };
-  return { method, path, query, body: bodies[method] ?? "" };
+  const body = path.startsWith("/fail/") ? '{"error":"no milk"}' : (bodies[method] ?? "");
+  return { method, path, query, body };
 }
 
 /** Spellings of a path that mean it, nearly mean it, or try to hide it behind one that is open. `host` is the port's own. */

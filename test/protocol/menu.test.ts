@@ -295,3 +295,27 @@ test("a menu has at most 200 coffees; when it is full, they can still be changed
   expect(await readMenu(own)).toHaveLength(200);
   await own.stop();
 });
+
+test("whatever a modifier is called, each order that asks for it gets its own answer", async () => {
+  const names = [
+    "a\nplaced\tb\t1\t0\t0",
+    "line\nbreak",
+    "tab\tbetween",
+    'a "quote" \\ and /',
+    "\u0000",
+    "\u2028",
+    "é ☕",
+  ];
+  const body = (name: string) => JSON.stringify({ item: "latte", modifiers: { [name]: "oat" } });
+  const put = (name: string) =>
+    ask(`${server.customers}/order/${reserved.order_id}`, { method: "PUT", headers: json, body: body(name) });
+  // Together they are one turn of the server's.
+  const answers = await Promise.all(
+    names.flatMap((name) => [order(server, undefined, { headers: knocking, body: body(name) }), put(name)]),
+  );
+  for (const [at, answer] of answers.entries()) {
+    expectRefusal(answer, 422, "invalid_input");
+    const { errors } = answer.body as { errors: readonly { field: string }[] };
+    expect(errors.map(({ field }) => field)).toEqual([`modifiers.${names[Math.floor(at / 2)]}`]);
+  }
+});

@@ -15,7 +15,7 @@ import {
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { soon } from "../waiting/cafe.ts";
+import { soon } from "../longpoll/cafe.ts";
 
 setDefaultTimeout(60_000);
 

@@ -21,7 +21,7 @@ import {
 import { TestRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { Line } from "../waiting/line.ts";
+import { Line } from "../longpoll/line.ts";
 
 setDefaultTimeout(120_000);
 
@@ -91,6 +91,9 @@ const TROUBLES: readonly Trouble[] = [
   },
 ];
 
+/** Fits under any limit of open files: no start warns of that. */
+const FITTING = { MAX_HELD: "500" };
+
 /** A server on a Redis of its own, and a connection to meddle with that. */
 class Cafe implements AsyncDisposable {
   readonly redis: TestRedis;
@@ -105,8 +108,7 @@ class Cafe implements AsyncDisposable {
 
   static async open(environment: Record<string, string> = {}, args: readonly string[] = []): Promise<Cafe> {
     const redis = await TestRedis.start(...args);
-    // So few held that every machine's limit of open files allows them: it would warn otherwise, and the outage is to be the only line.
-    return new Cafe(redis, await startServer({ REDIS_URL: redis.url, MAX_HELD: "500", ...environment }));
+    return new Cafe(redis, await startServer({ ...FITTING, REDIS_URL: redis.url, ...environment }));
   }
 
   async untilReady(isReady: boolean): Promise<void> {
@@ -225,7 +227,7 @@ test("a demoted master whose connections stay: the server goes over to the new o
   const [first, second] = [await TestRedis.start(), await TestRedis.start()];
   const [old, heir] = [first.connect(), second.connect()];
   using line = new Line(first.port);
-  const server = await startServer({ REDIS_URL: line.url, OUTAGE_SECONDS: "30" });
+  const server = await startServer({ ...FITTING, REDIS_URL: line.url, OUTAGE_SECONDS: "30" });
   try {
     await heir.replicaof("127.0.0.1", first.port);
     const held = Array.from({ length: 3 }, (_, index) => order(server, { note: `held ${index}` }));
