@@ -2,13 +2,20 @@
  * Owns one barista: takes the oldest order, brews, says that it is done, until the shift ends.
  * Always holds: an order that was taken is finished or released, also on Ctrl-C; no more are made than the quota allows; after a fault there is a pause.
  */
-import { Type } from "@sinclair/typebox";
+import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { call, describeAnswer, type Answer, type Reply } from "./call.ts";
 import { backOffMs, between, pause } from "./pause.ts";
 import type { Handover, StaffTally } from "./staff-tally.ts";
 
 const Started = Type.Object({ order_id: Type.String(), placed_at: Type.String(), started_at: Type.String() });
+
+/** What a finish with `next` answers, where there was one. */
+const WithNext = Type.Object({ started: Started });
+
+/** How an order ended, and the one that was taken with it. */
+type Settled = { readonly handover: Handover; readonly next?: Static<typeof Started> | undefined };
+type Made = { readonly handover: Handover; readonly next: string | undefined };
 
 /** How many orders are still to be made; shared by all baristas of a shift. */
 export class Quota {
@@ -56,11 +63,15 @@ const ANSWER_WITHIN_MS = 10_000;
 
 /** Works until the signal, the quota or the idle end. Never rejects. */
 export async function workShift(barista: string, shift: Shift): Promise<void> {
-  for (let failures = 0; !shift.signal.aborted && shift.quota.take();) {
-    const taken = await takeOrder(barista, shift);
+  let next: string | undefined;
+  for (let failures = 0; next !== undefined || (!shift.signal.aborted && shift.quota.take());) {
+    const taken: Taken = next === undefined ? await takeOrder(barista, shift) : { kind: "order", orderId: next };
+    next = undefined;
     if (taken.kind === "order") {
       failures = 0;
-      if (!(await make(taken.orderId, barista, shift))) shift.quota.giveBack();
+      const made = await make(taken.orderId, barista, shift);
+      if (made.handover !== "finished") shift.quota.giveBack();
+      next = made.next;
       continue;
     }
     shift.quota.giveBack();
@@ -79,28 +90,41 @@ async function takeOrder(barista: string, shift: Shift): Promise<Taken> {
   if (reply.status === 404) return { kind: "none" };
   if (isTransient(reply)) return { kind: "again", retryAfterSeconds: reply.retryAfterSeconds };
   if (reply.status !== 200 || !Value.Check(Started, reply.body)) return sendHome(reply, shift);
-  shift.tally.start(reply.body.order_id, Date.parse(reply.body.started_at) - Date.parse(reply.body.placed_at));
+  shift.tally.start(reply.body.order_id, queuedMs(reply.body));
   return { kind: "order", orderId: reply.body.order_id };
 }
 
-/** Brews and finishes, or, at the end of the shift, releases. Resolves to whether the order is finished. */
-async function make(orderId: string, barista: string, shift: Shift): Promise<boolean> {
+/** Brews and finishes, taking the next order in the same request; or, at the end of the shift, releases. */
+async function make(orderId: string, barista: string, shift: Shift): Promise<Made> {
   await pause(between(shift.brewMinMs, shift.brewMaxMs), shift.signal);
   const verb = shift.signal.aborted ? "release" : "finish";
-  const handover = await settle(verb, { order_id: orderId, barista }, shift);
+  const wantsNext = verb === "finish" && shift.quota.take();
+  const query = { order_id: orderId, barista, ...(wantsNext ? { next: "0" } : undefined) };
+  const { handover, next } = await settle(verb, query, shift);
   shift.tally.handOver(orderId, handover);
-  return handover === "finished";
+  if (next) shift.tally.start(next.order_id, queuedMs(next));
+  else if (wantsNext) shift.quota.giveBack();
+  return { handover, next: next?.order_id };
+}
+
+function queuedMs({ started_at, placed_at }: Static<typeof Started>): number {
+  return Date.parse(started_at) - Date.parse(placed_at);
 }
 
 /** Says what became of the order until the server has answered. Both verbs may be said twice. */
-async function settle(verb: "finish" | "release", query: Record<string, string>, shift: Shift): Promise<Handover> {
+async function settle(verb: "finish" | "release", query: Record<string, string>, shift: Shift): Promise<Settled> {
+  // The same one each time: a next order whose answer was lost comes again.
+  const key = crypto.randomUUID();
   for (let attempt = 0; attempt < (shift.signal.aborted ? MOST_TRIES_AT_THE_END : MOST_TRIES); attempt++) {
-    const reply = await ask("POST", `/${verb}/`, query, shift, AbortSignal.timeout(ANSWER_WITHIN_MS));
-    if (reply.kind === "answer" && reply.status === 200) return verb === "finish" ? "finished" : "released";
-    if (reply.kind === "answer" && !isTransient(reply)) return "conflicts";
+    const reply = await ask("POST", `/${verb}/`, query, shift, AbortSignal.timeout(ANSWER_WITHIN_MS), key);
+    if (reply.kind === "answer" && reply.status === 200) {
+      const next = Value.Check(WithNext, reply.body) ? reply.body.started : undefined;
+      return { handover: verb === "finish" ? "finished" : "released", next };
+    }
+    if (reply.kind === "answer" && !isTransient(reply)) return { handover: "conflicts" };
     await pause(backOffMs(attempt, reply.kind === "answer" ? reply.retryAfterSeconds : 0), shift.signal);
   }
-  return "unsettled";
+  return { handover: "unsettled" };
 }
 
 async function ask(
@@ -109,9 +133,11 @@ async function ask(
   query: Record<string, string>,
   shift: Shift,
   signal: AbortSignal,
+  key?: string,
 ): Promise<Reply> {
   const url = new URL(`${path}?${new URLSearchParams(query).toString()}`, shift.url);
   const headers: Record<string, string> = shift.token ? { authorization: `Bearer ${shift.token}` } : {};
+  if (key !== undefined) headers["idempotency-key"] = key;
   const reply = await call({ method, url, headers, signal });
   if (reply.kind === "connection lost") shift.tally.connectionsLost++;
   if (reply.kind === "answer" && isTransient(reply)) shift.tally.refusals++;

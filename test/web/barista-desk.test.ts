@@ -35,6 +35,11 @@ beforeEach(() => {
     {
       start: (barista, claim, orderId) => answer("start", barista, claim, orderId),
       finish: (barista, orderId) => answer("finish", barista, orderId),
+      finishAndStart: async (barista, claim, orderId) => {
+        const made = await answer("finishAndStart", barista, claim, orderId);
+        return made.kind === "done" ? { ...made, value: { finished: made.value, started: null } } : made;
+      },
+      fail: (barista, orderId) => answer("fail", barista, orderId),
       release: (barista, orderId) => answer("release", barista, orderId),
       extend: (barista, orderId) => answer("extend", barista, orderId),
       cancel: (barista, orderId, reason) => answer("cancel", barista, orderId, reason),
@@ -135,4 +140,15 @@ test("a refusal that names fields tells them", async () => {
   ];
   await desk.finish(ordered);
   expect(said).toEqual(["fault: barista must be 1 to 64 characters."]);
+});
+
+test("done, next that got no answer is asked again under the same claim; answered, under another", async () => {
+  answers = [{ kind: "away" }, done(makeOrder(17, "ready"))];
+  await desk.finishAndNext(ordered);
+  await desk.finishAndNext(ordered);
+  await desk.finishAndNext(ordered);
+  const [first, second, third] = calls.map(([, , claim]) => claim);
+  expect(second).toBe(first);
+  expect(third).not.toBe(first);
+  expect(said.at(-1)).toBe("done: Number 17 is ready. Nothing waits just now.");
 });

@@ -87,7 +87,9 @@ describe("keys", () => {
     ["e", "extend"],
     ["r", "release"],
     ["c", "cancel"],
-    ["x", undefined],
+    ["d", "finishAndNext"],
+    ["x", "fail"],
+    ["q", undefined],
     ["Enter", undefined],
   ])("%s means %s", (key, action) => {
     expect(actionOf({ ...press, key }, false)).toBe(action as ReturnType<typeof actionOf>);

@@ -6,7 +6,7 @@
 import { get, writable } from "svelte/store";
 import type { Order } from "../../orders/order.ts";
 import type { Problem } from "../shared/problem.ts";
-import type { Answer } from "../shared/staff/api.ts";
+import type { Answer, Failure } from "../shared/staff/api.ts";
 import type { Station } from "../shared/staff/station.ts";
 import { nameOrder } from "../shared/words.ts";
 import type { Notices } from "./notices.ts";
@@ -21,7 +21,7 @@ export const CANCEL_REASONS = [
   { reason: "machine_error", label: "The machine is out of order" },
 ] as const;
 
-type Verbs = Pick<Station, "start" | "finish" | "release" | "extend" | "cancel" | "look">;
+type Verbs = Pick<Station, "start" | "finish" | "finishAndStart" | "fail" | "release" | "extend" | "cancel" | "look">;
 
 /** Does what moves cards, so that the press which asked for it moves no second one. */
 interface Mover {
@@ -67,6 +67,31 @@ export class Desk {
 
   finish(order: Order): Promise<void> {
     return this.#change(order, this.#station.finish, "is ready");
+  }
+
+  /** Finishes it and takes the next one, under a claim that is kept until it was answered. */
+  finishAndNext(order: Order): Promise<void> {
+    return this.#move(order.order_id, async () => {
+      const what = `after ${order.order_id}`;
+      const claim = this.#claims.get(what) ?? crypto.randomUUID();
+      this.#claims.set(what, claim);
+      const answer = await this.#station.finishAndStart(this.#readName(), claim, order.order_id);
+      if (answer.kind !== "away") this.#claims.delete(what);
+      if (answer.kind !== "done") return await this.#explain(order, answer);
+      const { started } = answer.value;
+      this.#say(
+        `${nameOrder(order)} is ready. ${started ? `${nameOrder(started)} is yours.` : "Nothing waits just now."}`,
+      );
+    });
+  }
+
+  fail(order: Order, failure: Failure): Promise<void> {
+    return this.#move(order.order_id, async () => {
+      const answer = await this.#station.fail(this.#readName(), order.order_id, failure);
+      if (answer.kind !== "done") return await this.#explain(order, answer);
+      const isOver = answer.value.status === "cancelled";
+      this.#say(`${nameOrder(order)} ${isOver ? "is cancelled" : "is back in the queue"}.`);
+    });
   }
 
   release(order: Order): Promise<void> {
@@ -137,7 +162,7 @@ export class Desk {
   }
 
   /** A conflict is somebody else's doing: says whose. */
-  async #explain(order: Order, answer: Answer<Order>): Promise<void> {
+  async #explain(order: Order, answer: Answer<unknown>): Promise<void> {
     const isConflict = answer.kind === "refused" && [404, 409].includes(answer.problem.status);
     const now = isConflict ? await this.#station.look(order.order_id) : undefined;
     if (now?.kind === "done") this.#notices.say("fault", sayWhoHas(now.value, this.#readName()));

@@ -1,6 +1,15 @@
 /** Owns the keyboard. Always holds: a key pressed while somebody types, chooses or holds it down does nothing. */
 
-const KEYS = { n: "next", f: "finish", e: "extend", r: "release", c: "cancel", s: "shop" } as const;
+const KEYS = {
+  n: "next",
+  f: "finish",
+  e: "extend",
+  r: "release",
+  c: "cancel",
+  d: "finishAndNext",
+  x: "fail",
+  s: "shop",
+} as const;
 export type Action = (typeof KEYS)[keyof typeof KEYS];
 
 /** What of a KeyboardEvent matters here. */

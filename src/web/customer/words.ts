@@ -21,8 +21,10 @@ export function tellPosition(position: number): string {
   return position === 2 ? "One order before yours" : `${position - 1} orders before yours`;
 }
 
+const SORRY = "Sorry, we could not make it. Please order again, or ask at the counter.";
+
 /** Why an order was cancelled. */
-export function tellReason({ reason, status }: Pick<Order, "reason" | "status">): string {
+export function tellReason({ reason, status, error }: Pick<Order, "reason" | "status" | "error">): string {
   if (status !== "cancelled") return "";
   switch (reason) {
     case "customer":
@@ -35,10 +37,13 @@ export function tellReason({ reason, status }: Pick<Order, "reason" | "status">)
       return "It was not paid. Please order again.";
     case "lost":
       return "The shop no longer knows this order. Please ask at the counter.";
-    case "barista_timeout":
     case "machine_error":
+      if (error)
+        return `Sorry, we could not make it: ${error.replace(/[.\s]+$/, "")}. Please order again, or ask at the counter.`;
+      return SORRY;
+    case "barista_timeout":
     case undefined:
-      return "Sorry, we could not make it. Please order again, or ask at the counter.";
+      return SORRY;
   }
 }
 

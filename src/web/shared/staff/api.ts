@@ -22,6 +22,20 @@ export interface Settings extends ShopSettings {
   readonly open_orders: number;
 }
 
+/** What a barista says of an order that can't be made. */
+export interface Failure {
+  readonly error: string;
+  readonly retry: boolean;
+  readonly retry_after_seconds: number;
+}
+
+/** What a finish with `next` answers. */
+export interface Handover {
+  readonly finished: Order;
+  /** Null: nothing waits. */
+  readonly started: Order | null;
+}
+
 export type { Coffee, ShopPatch as SettingsChange };
 
 /** `GET /queue`. */
@@ -118,6 +132,13 @@ export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.
       return call<Order>(`/start/?${query}`, { headers: { "Idempotency-Key": claim } });
     },
     finish: (barista: string, orderId: string) => change("finish", { barista, order_id: orderId }),
+    /** Finishes the order and starts the oldest one; the same `claim` (UUID) again gets the same order. */
+    finishAndStart: (barista: string, claim: string, orderId: string) => {
+      const query = new URLSearchParams({ barista, order_id: orderId, next: "0" });
+      return call<Handover>(`/finish/?${query}`, { method: "POST", headers: { "Idempotency-Key": claim } });
+    },
+    fail: (barista: string, orderId: string, json: Failure) =>
+      call<Order>(`/fail/?${new URLSearchParams({ barista, order_id: orderId })}`, { method: "POST", json }),
     release: (barista: string, orderId: string) => change("release", { barista, order_id: orderId }),
     extend: (barista: string, orderId: string) => change("extend", { barista, order_id: orderId }),
     cancel: (barista: string, orderId: string, reason: string) =>

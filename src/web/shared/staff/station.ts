@@ -9,7 +9,7 @@ import { createShopClock, secondsSince } from "../clock.ts";
 import { Live, type Connection } from "../live.ts";
 import type { ShopEvent } from "../sse.ts";
 import { Access, type Keeper } from "./access.ts";
-import { createStaffApi, type Answer, type Coffee, type StaffApiOptions } from "./api.ts";
+import { createStaffApi, type Answer, type Coffee, type Failure, type Handover, type StaffApiOptions } from "./api.ts";
 import { Floor, READY_SHOWN_SECONDS } from "./floor.ts";
 
 const RESYNC_MS = 60_000;
@@ -159,6 +159,17 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
 
     start: (barista: string, claim: string, orderId?: string) => act(api.start(barista, claim, orderId), true),
     finish: (barista: string, orderId: string) => act(api.finish(barista, orderId)),
+    async finishAndStart(barista: string, claim: string, orderId: string): Promise<Answer<Handover>> {
+      const [finish, start] = [floor.beginSync(), floor.beginSync()];
+      const answer = await api.finishAndStart(barista, claim, orderId);
+      const made = answer.kind === "done" ? answer.value : undefined;
+      if (made) finish.take(made.finished);
+      else finish.abandon();
+      if (made?.started) start.take(made.started, clock.now());
+      else start.abandon();
+      return answer;
+    },
+    fail: (barista: string, orderId: string, failure: Failure) => act(api.fail(barista, orderId, failure)),
     release: (barista: string, orderId: string) => act(api.release(barista, orderId)),
     extend: (barista: string, orderId: string) => act(api.extend(barista, orderId), true),
     cancel: (barista: string, orderId: string, reason: string) => act(api.cancel(barista, orderId, reason)),
