@@ -182,17 +182,25 @@ export class WaitingRoom<Value> {
     this.#armTimer ??= setTimeout(() => this.#armSeats(), ARM_MS);
   }
 
-  /** Arms those who were here at the last look. They share a lane, which is woken once for all of them. */
+  /** Arms those who were here at the last look: each lane is woken once for all that it gets. */
   #armSeats(): void {
     const lasting = this.#waiting.filter(({ isOver, id }) => !isOver && !this.#armed.has(id));
     this.#waiting = this.#newcomers;
     this.#newcomers = [];
     this.#armTimer = this.#waiting.length > 0 ? setTimeout(() => this.#armSeats(), ARM_MS) : undefined;
-    if (lasting.length === 0) return;
-    const ids = new Set(lasting.map(({ id }) => id));
-    const lane = this.#chooseLane();
-    for (const id of ids) this.#armed.set(id, lane);
-    lane.add(ids);
+    this.#armAll([...new Set(lasting.map(({ id }) => id))]);
+  }
+
+  /** Fills one lane after the other. Where all are full, the smallest takes as many again. */
+  #armAll(ids: readonly string[]): void {
+    for (let first = 0; first < ids.length;) {
+      const lane = this.#chooseLane();
+      const left = LANE_TARGET_SIZE - lane.size;
+      const some = ids.slice(first, first + (left > 0 ? left : LANE_TARGET_SIZE));
+      for (const id of some) this.#armed.set(id, lane);
+      lane.add(some);
+      first += some.length;
+    }
   }
 
   /** A lane that is awake, else the fullest that has room, else a new one, else the smallest. */
