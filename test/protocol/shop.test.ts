@@ -147,7 +147,7 @@ test("whoever has ordered already joins their order by its key, through a door t
 
 test("with codes required an order is asked for one, and spends it only when it gets in", async () => {
   const old = await nextCode();
-  await changeShop(server, { require_code: true, drinks_per_code: 1 });
+  await changeShop(server, { require_code: true, drinks_per_code: 1, code_period_seconds: 86_400 });
   const code = await nextCode();
   expectRefusal(await knock(other, {}), 403, "code_required");
   for (const wrong of [old, "WRONG", code.slice(1)]) expectProblem(await knock(other, { code: wrong }), 422, "code");

@@ -373,7 +373,7 @@ test("everything is done by keyboard alone", async () => {
 
 test("a code gives a drink, and time to choose it; a reload does not redeem another", async () => {
   server = await startServer();
-  await change({ require_code: true, drinks_per_code: 2 });
+  await change({ require_code: true, drinks_per_code: 2, code_period_seconds: 86_400 });
   const read = async () =>
     (await ask(`${server.baristas}/code`)).body as { code: string; url: string; remaining: number };
   const { code } = await read();
@@ -394,7 +394,7 @@ test("a code gives a drink, and time to choose it; a reload does not redeem anot
 
 test("a code is typed as well as scanned, in whatever letters; a wrong one is said at the field", async () => {
   server = await startServer();
-  await change({ require_code: true });
+  await change({ require_code: true, code_period_seconds: 86_400 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const device = await browser.newDevice();
   device.expectFault(/422/);
@@ -442,7 +442,7 @@ test("the focus stays in the page: note, name, cancelling, having it", async () 
 
 test("a customer who takes too long to choose is told that the drink is gone", async () => {
   server = await startServer();
-  await change({ require_code: true, customer_timeout_seconds: 2 });
+  await change({ require_code: true, code_period_seconds: 86_400, customer_timeout_seconds: 2 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const device = await browser.newDevice();
   const page = await device.open(`${server.customers}/?code=${code}`);
@@ -452,7 +452,7 @@ test("a customer who takes too long to choose is told that the drink is gone", a
 
 test("a code that is wrong or used up is told kindly, and without one nothing can be ordered", async () => {
   server = await startServer();
-  await change({ require_code: true, drinks_per_code: 1 });
+  await change({ require_code: true, drinks_per_code: 1, code_period_seconds: 86_400 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   expectStatus(await ask(`${server.customers}/reservation`, { method: "POST", json: { code } }), 201);
   const device = await browser.newDevice();

@@ -104,7 +104,7 @@ test("the barista closes the shop: the customer and the board say so, until it o
 });
 
 test("a code runs out after ten drinks, and the board hides it", async () => {
-  const { customer, barista, board } = await openFloor({ require_code: true });
+  const { customer, barista, board } = await openFloor({ require_code: true, code_period_seconds: 86_400 });
   const { code: current } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const reserve = () => ask(`${server.customers}/reservation`, { method: "POST", json: { code: current } });
   await code(board).waitFor();
