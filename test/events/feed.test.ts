@@ -424,7 +424,8 @@ describe("Redis", () => {
     await untilHeard(ear, 2);
     await untilHeard(back, 1);
     expect(ear.ids).toEqual([last, next]);
-    expect(back.ids).toEqual([next]);
+    // Told first that an event is lost, where the next one's number has shown it by then.
+    expect(back.ids.filter((id) => id !== "")).toEqual([next]);
   });
 });
 
