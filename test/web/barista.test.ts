@@ -289,7 +289,7 @@ test("a lease that is about to run out is told: still on it; one that ran out is
   await shoot(ada.page, "barista-taken-over", ["phone"]);
   await ada.page.getByRole("button", { name: "Dismiss" }).click();
   await notice(ada.page, /Grace has/).waitFor({ state: "detached" });
-  expect(await focusOf(ada.page)).not.toBe("BODY");
+  await until(async () => (await focusOf(ada.page)) !== "BODY", "the focus is back at the counter");
   await nextButton(ada.page).getByText("Number 2 · Mocha").waitFor();
 });
 
