@@ -9,12 +9,12 @@ export function residentKib(pids: readonly number[]): number {
   return sum(pids.map((pid) => Number(/^Rss: +(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? NaN)));
 }
 
-/** Seconds of processor time, user and system, since the processes began (proc(5), stat). */
+/** Seconds of processor time, user and system, since the processes began, with that of their children who have ended (proc(5), stat). */
 export function processorSeconds(pids: readonly number[]): number {
   return sum(
     pids.map((pid) => {
       const fields = read(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+      return sum(fields.slice(11, 15).map(Number)) / TICKS_PER_SECOND;
     }),
   );
 }

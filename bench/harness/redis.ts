@@ -7,19 +7,22 @@ import { Redis } from "ioredis";
 import { createLog } from "../../src/log.ts";
 import { REDIS } from "../../src/redis/embedded/server.ts";
 import { ensureProgram } from "../../src/redis/programs.ts";
+import { AppendOnlyFile } from "./append-only.ts";
 import { endChild, watchChild } from "./children.ts";
 import { makeFolder, removeFolder } from "./folder.ts";
-import { processorSeconds } from "./process.ts";
+import { childrenOf, processorSeconds } from "./process.ts";
 
 export type Fsync = "always" | "everysec";
 
 const START_BOUND_MS = 10_000;
+const SCAN_COUNT = 5000;
 
 export class BenchRedis {
   readonly url: string;
   readonly #child: Bun.Subprocess;
   readonly #folder: string;
   readonly #client: Redis;
+  readonly #file: AppendOnlyFile;
 
   private constructor(port: number, child: Bun.Subprocess, folder: string) {
     this.url = `redis://127.0.0.1:${port}`;
@@ -27,6 +30,7 @@ export class BenchRedis {
     this.#folder = folder;
     this.#client = new Redis(this.url, { maxRetriesPerRequest: null, retryStrategy: () => 20, commandTimeout: 10_000 });
     this.#client.on("error", () => {});
+    this.#file = new AppendOnlyFile(folder);
   }
 
   static async start(fsync: Fsync): Promise<BenchRedis> {
@@ -61,15 +65,42 @@ export class BenchRedis {
       .reduce((total, [, , calls]) => total + Number(calls), 0);
   }
 
-  async version(): Promise<string> {
-    return /^redis_version:(.*?)\r?$/m.exec(await this.#client.info("server"))?.[1] ?? "";
+  /** Bytes that it has appended to its file so far. */
+  get appendedBytes(): number {
+    return this.#file.appendedBytes;
   }
 
+  /** Rewrites of the append-only file that have begun so far, and whether one is under way (INFO, persistence and stats). */
+  async readRewrites(): Promise<{ begun: number; isUnderWay: boolean }> {
+    const told = await this.#client.info("persistence");
+    return {
+      begun: Number(/^aof_rewrites:(\d+)/m.exec(told)?.[1]),
+      isUnderWay: /^aof_rewrite_in_progress:1/m.test(told),
+    };
+  }
+
+  /** Calls `see` with all keys, in parts. A key may come twice. */
+  async scanKeys(see: (keys: readonly string[]) => void): Promise<void> {
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.#client.scan(cursor, "COUNT", SCAN_COUNT);
+      see(keys);
+      cursor = next;
+    } while (cursor !== "0");
+  }
+
+  /** Runs one command. */
+  async ask(command: string, ...args: readonly string[]): Promise<unknown> {
+    return await this.#client.call(command, ...args);
+  }
+
+  /** With its children: a rewrite of the file is one. */
   get processorSeconds(): number {
-    return processorSeconds([this.#child.pid]);
+    return processorSeconds([this.#child.pid, ...childrenOf(this.#child.pid)]);
   }
 
   async close(): Promise<void> {
+    this.#file.close();
     this.#client.disconnect();
     await endChild(this.#child, "SIGKILL");
     removeFolder(this.#folder);

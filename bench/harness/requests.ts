@@ -10,6 +10,13 @@ export interface WireOrder {
   readonly note?: string;
 }
 
+/** What a finish with `next` answers. */
+export interface WireHandover {
+  readonly finished: WireOrder;
+  /** Null: none came. */
+  readonly started: WireOrder | null;
+}
+
 /** What a flood sends, over and over. */
 export interface FloodRequest {
   readonly method: string;
@@ -24,7 +31,8 @@ export interface Requests {
   /** POST /order/ under that note; `isAsync` asks for 202 at once. */
   readonly order: (note: string, isAsync?: boolean) => string;
   readonly start: (barista: string, waitSeconds: number) => string;
-  readonly finish: (orderId: string, barista: string) => string;
+  /** With `nextSeconds` the next order is started too, waiting so long for one. */
+  readonly finish: (orderId: string, barista: string, nextSeconds?: number) => string;
   readonly flood: (request: FloodRequest) => string;
   /** Nchan: waits on the channel of that name. */
   readonly subscribe: (channel: string) => string;
@@ -42,7 +50,10 @@ export function requestsTo({ hostname, port }: Endpoint): Requests {
     order: (note, isAsync = false) =>
       post("/order/", `{"note":"${note}"}`, isAsync ? `${JSON_TYPE}Prefer: respond-async\r\n` : JSON_TYPE),
     start: (barista, waitSeconds) => get(`/start/?barista=${barista}&wait=${waitSeconds}`),
-    finish: (orderId, barista) => post(`/finish/?order_id=${orderId}&barista=${barista}`),
+    finish: (orderId, barista, nextSeconds) => {
+      const next = nextSeconds === undefined ? "" : `&next=${nextSeconds}`;
+      return post(`/finish/?order_id=${orderId}&barista=${barista}${next}`);
+    },
     flood: ({ method, path, headers = {}, body = "" }) => {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
       const type = body === "" ? "" : JSON_TYPE;
@@ -57,6 +68,11 @@ export function requestsTo({ hostname, port }: Endpoint): Requests {
 /** The order in an answer's body. Throws when it is none. */
 export function readOrder(body: string): WireOrder {
   return JSON.parse(body) as WireOrder;
+}
+
+/** The two orders in the answer to a finish with `next`. Throws when they are none. */
+export function readHandover(body: string): WireHandover {
+  return JSON.parse(body) as WireHandover;
 }
 
 /** A finished order as Longpour answers it. */

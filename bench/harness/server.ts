@@ -11,13 +11,22 @@ export interface Contender {
   readonly name: string;
   /** Its main file, below the project's folder. */
   readonly main: string;
+  /** An order is kept in Redis under this and its id. */
+  readonly recordPrefix: string;
 }
 
-export const LONGPOUR: Contender = { name: "Longpour", main: "src/main.ts" };
-export const BULLMQ: Contender = { name: "BullMQ", main: "bench/peers/bullmq.ts" };
-export const BLPOP: Contender = { name: "one BLPOP each", main: "bench/peers/blpop.ts" };
-/** Not a peer: HTTP alone, which all of them stand on. */
-export const MEMORY: Contender = { name: "HTTP alone", main: "bench/peers/memory.ts" };
+/** The shop of every run. */
+const SHOP = "bench";
+
+export const LONGPOUR: Contender = { name: "Longpour", main: "src/main.ts", recordPrefix: `{${SHOP}}:order:` };
+export const BULLMQ: Contender = { name: "BullMQ", main: "bench/peers/bullmq.ts", recordPrefix: "bull:orders:" };
+export const BLPOP: Contender = {
+  name: "one BLPOP each",
+  main: "bench/peers/blpop.ts",
+  recordPrefix: "{naive}:order:",
+};
+/** Not a peer: HTTP alone, which all of them stand on. It keeps nothing. */
+export const MEMORY: Contender = { name: "HTTP alone", main: "bench/peers/memory.ts", recordPrefix: "" };
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -48,7 +57,7 @@ export class BenchServer {
     const ports = { CUSTOMER_PORT: "0", BARISTA_PORT: "0", CUSTOMER_HOST: "127.0.0.1" };
     const child = watchChild(
       Bun.spawn([process.execPath, main.startsWith("/") ? main : join(import.meta.dir, "../..", main)], {
-        env: { PATH: process.env.PATH, REDIS_URL: redisUrl, SHOP: "bench", ...ports, ...NO_LIMITS, ...environment },
+        env: { PATH: process.env.PATH, REDIS_URL: redisUrl, SHOP, ...ports, ...NO_LIMITS, ...environment },
         stdio: ["ignore", "pipe", "inherit"],
       }),
     );

@@ -4,7 +4,7 @@
  */
 import { measureInTurn, type Finding, type Settings } from "../harness/comparison.ts";
 import { LONGPOUR } from "../harness/server.ts";
-import { CYCLE_METRICS, measureCycle } from "./cycle.ts";
+import { CYCLE_METRICS, measureCycle } from "../harness/cycling.ts";
 
 export async function replicas(settings: Settings): Promise<Finding> {
   const variants = [1, 2].map((servers) => ({
