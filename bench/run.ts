@@ -14,11 +14,12 @@ import { growth } from "./scenarios/growth.ts";
 import { hold } from "./scenarios/hold.ts";
 import { leaks } from "./scenarios/leaks.ts";
 import { listeners } from "./scenarios/listeners.ts";
+import { long } from "./scenarios/long.ts";
 import { replicas } from "./scenarios/replicas.ts";
 
 type Scenario = (settings: Settings) => Promise<Finding>;
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { cycle, hold, listeners, growth, flood, replicas, leaks };
+const SCENARIOS: Readonly<Record<string, Scenario>> = { cycle, long, hold, listeners, growth, flood, replicas, leaks };
 
 const USAGE = `bun run bench [options]
 
