@@ -1,0 +1,204 @@
+/**
+ * Owns the customers and baristas who work on while servers are killed: in a closed loop each, over all replicas.
+ *
+ * **Invariants**
+ * - Who loses an answer asks again with the same key, claim or id, at another replica.
+ * - Every wait is bounded by `patienceMs`: a longer one is a fault.
+ * - A claim is used until an order came under it: no order is left to a barista who no longer asks for it.
+ */
+import { createClient, type Client } from "../../src/client.ts";
+import { ask, expectOrder, readWireOrder, tell, type Answer, type Ports, type WireOrder } from "../support/http.ts";
+import { unmark } from "../support/words.ts";
+import type { Ledger } from "./ledger.ts";
+
+const PAUSE_MS = 10;
+/** Statuses that pass: a server without its Redis, or one that stops. */
+const PASSING = [502, 503, 504];
+/** Nobody listens to this: each try goes to one of the replicas. */
+const ANY_REPLICA = "http://replicas.invalid";
+
+interface Scene {
+  /** The replicas as they are now, one of them perhaps dead. */
+  readonly replicas: readonly Ports[];
+  readonly ledger: Ledger;
+  /** How long anybody waits for an answer, over all tries. */
+  readonly patienceMs: number;
+}
+
+/** One after the other: a second try is at another replica. */
+function takingTurns({ replicas }: Scene): () => Ports {
+  let turn = Math.floor(Math.random() * replicas.length);
+  return () => {
+    turn = (turn + 1) % replicas.length;
+    const replica = replicas[turn];
+    if (!replica) throw new Error("no replica");
+    return replica;
+  };
+}
+
+/** Runs `act`, and hangs up on it when patience is over. */
+async function bounded<Outcome>(
+  { patienceMs }: Scene,
+  act: (signal: AbortSignal) => Promise<Outcome>,
+): Promise<Outcome> {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(new Error(`hung for ${patienceMs} ms`)), patienceMs);
+  try {
+    return await act(patience.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export class Crowd {
+  /** Tries that failed, and were made again. */
+  retries = 0;
+  readonly #scene: Scene;
+  readonly #visits: Promise<void>[];
+  #isOver = false;
+
+  constructor(scene: Scene, customers: number) {
+    this.#scene = scene;
+    this.#visits = Array.from({ length: customers }, () => this.#keepOrdering());
+  }
+
+  /** Nobody orders any more; resolves once everybody has their coffee, or gave up. */
+  async goHome(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#visits);
+  }
+
+  async #keepOrdering(): Promise<void> {
+    const next = takingTurns(this.#scene);
+    const client = createClient({
+      url: ANY_REPLICA,
+      fetch: (url, init) => fetch(next().customers + url.slice(ANY_REPLICA.length), init),
+      onRetry: () => (this.retries += 1),
+    });
+    while (!this.#isOver) {
+      const key = crypto.randomUUID();
+      this.#scene.ledger.visits.set(key, []);
+      await this.#visit(client, key);
+      // Somebody who did not look at their answer: it must be the same.
+      await this.#visit(client, key);
+    }
+  }
+
+  async #visit(client: Client, key: string): Promise<void> {
+    const { visits, faults } = this.#scene.ledger;
+    try {
+      const order = await bounded(this.#scene, (signal) =>
+        client.order({ item: "latte", note: key }, { idempotencyKey: key, signal }),
+      );
+      visits.get(key)?.push(readWireOrder(JSON.parse(unmark(JSON.stringify(order)))));
+    } catch (error) {
+      faults.push(`key ${key}: ${String(error)}`);
+    }
+  }
+}
+
+/** What a barista's request came to: undefined is a refusal, which was noted. */
+type Heard = Answer | undefined;
+
+interface StaffOptions {
+  readonly baristas: number;
+  /** How long an order is brewing, at most. */
+  readonly brewMs: number;
+}
+
+export class KilledStaff {
+  /** Requests that were lost, or told to come back. */
+  retries = 0;
+  /** Orders made so far. */
+  finished = 0;
+  readonly #scene: Scene;
+  readonly #brewMs: number;
+  readonly #shifts: Promise<void>[];
+  #isOver = false;
+
+  constructor(scene: Scene, { baristas, brewMs }: StaffOptions) {
+    this.#scene = scene;
+    this.#brewMs = brewMs;
+    this.#shifts = Array.from({ length: baristas }, (_, index) => this.#work(`barista-${index}`));
+  }
+
+  /** Resolves once everybody has finished what they had. */
+  async goHome(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#shifts);
+  }
+
+  async #work(barista: string): Promise<void> {
+    const next = takingTurns(this.#scene);
+    let claim = crypto.randomUUID();
+    let held: WireOrder | undefined;
+    while (held || !this.#isOver) {
+      held ??= await this.#start(next, barista, claim);
+      if (!held) continue;
+      claim = crypto.randomUUID();
+      await Bun.sleep(Math.random() * this.#brewMs);
+      held = await this.#finish(next, held.order_id, { barista, claim });
+    }
+  }
+
+  async #start(next: () => Ports, barista: string, claim: string): Promise<WireOrder | undefined> {
+    const headers = { "Idempotency-Key": claim };
+    const answer = await this.#insist(`start by ${barista}`, [200, 404], (signal) =>
+      ask(`${next().baristas}/start/?wait=1&barista=${barista}`, { headers, signal }),
+    );
+    return answer?.status === 200 ? this.#noteStart(expectOrder(answer), { barista, claim }) : undefined;
+  }
+
+  /** Finishes an order, and resolves to the one that came with that: one finish in three asks for it. */
+  async #finish(
+    next: () => Ports,
+    id: string,
+    { barista, claim }: { barista: string; claim: string },
+  ): Promise<WireOrder | undefined> {
+    const { finishes } = this.#scene.ledger;
+    const n = finishes.size;
+    const finish = { made: { by: barista, n }, answers: [] as WireOrder[] };
+    finishes.set(id, finish);
+    const withNext = n % 3 === 0 && !this.#isOver;
+    const query = `barista=${barista}${withNext ? "&next=1" : ""}`;
+    const headers: Record<string, string> = withNext ? { "Idempotency-Key": claim } : {};
+    const answer = await this.#insist(`finish of ${id} by ${barista}`, [200], (signal) =>
+      tell(next(), "finish", id, query, { json: finish.made, headers, signal }),
+    );
+    if (!answer) return undefined;
+    this.finished += 1;
+    if (!withNext) {
+      finish.answers.push(expectOrder(answer));
+      return undefined;
+    }
+    const { finished, started } = answer.body as { finished: unknown; started: unknown };
+    finish.answers.push(readWireOrder(finished));
+    return started === null ? undefined : this.#noteStart(readWireOrder(started), { barista, claim });
+  }
+
+  #noteStart(order: WireOrder, start: { barista: string; claim: string }): WireOrder {
+    this.#scene.ledger.noteStart(order.order_id, start);
+    return order;
+  }
+
+  /** Asks until there is an answer that counts. One that is none of `expected` is a fault. */
+  async #insist(
+    what: string,
+    expected: readonly number[],
+    asking: (signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Heard> {
+    const { faults } = this.#scene.ledger;
+    return await bounded(this.#scene, async (signal) => {
+      for (;;) {
+        const answer = await asking(signal).catch(() => undefined);
+        if (answer && expected.includes(answer.status)) return answer;
+        if (signal.aborted || (answer && !PASSING.includes(answer.status))) {
+          faults.push(`${what}: ${answer ? `${answer.status} ${answer.text.slice(0, 200)}` : String(signal.reason)}`);
+          return undefined;
+        }
+        this.retries += 1;
+        await Bun.sleep(PAUSE_MS);
+      }
+    });
+  }
+}
