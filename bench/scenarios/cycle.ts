@@ -19,18 +19,26 @@ import {
 } from "../harness/comparison.ts";
 import type { Fsync } from "../harness/redis.ts";
 import { BLPOP, BULLMQ, LONGPOUR, MEMORY } from "../harness/server.ts";
+import { findWrk } from "../harness/wrk.ts";
+import { measureWrkCycle } from "../harness/wrk-cycle.ts";
 
 const MANY = 100;
+/** With fsync always. */
+const BY_WRK = "load by wrk";
 const FSYNCS = ["always", "everysec"] as const;
 
 export async function cycle(settings: Settings): Promise<Finding> {
   const comparisons: Comparison[] = [];
   for (const baristas of [20, MANY]) comparisons.push(await compare(baristas, settings));
-  return { comparisons, remarks: [] };
+  const remarks = findWrk() ? [] : [`"${BY_WRK}" left out: wrk is not installed (package wrk).`];
+  return { comparisons, remarks };
 }
 
 async function compare(baristas: number, settings: Settings): Promise<Comparison> {
-  const variants = FSYNCS.flatMap((fsync) => variantsOf(baristas, fsync, settings));
+  const variants = [
+    ...FSYNCS.flatMap((fsync) => variantsOf(baristas, fsync, settings)),
+    ...(baristas === MANY ? wrkVariants(settings) : []),
+  ];
   const [perSecond, , p99] = CYCLE_METRICS;
   const about = `${CUSTOMERS} customers, ${baristas} baristas`;
   return {
@@ -59,6 +67,21 @@ function variantsOf(baristas: number, fsync: Fsync, settings: Settings): Variant
     group: fsync,
     name,
     measure: () => measureCycle({ ...own, fsync, baristas }, settings),
+  }));
+}
+
+function wrkVariants(settings: Settings): Variant[] {
+  const program = findWrk();
+  if (program === undefined) return [];
+  const contenders = [
+    { name: LONGPOUR.name, contender: LONGPOUR },
+    { name: NEXT, contender: LONGPOUR, withNext: true },
+    { name: BULLMQ.name, contender: BULLMQ },
+  ];
+  return contenders.map(({ name, ...own }) => ({
+    group: BY_WRK,
+    name,
+    measure: () => measureWrkCycle({ ...own, program, baristas: MANY }, settings),
   }));
 }
 
