@@ -30,41 +30,38 @@ const HELD_BOUND_SECONDS = 60;
 /** Long enough for no heartbeat to come, or soon. */
 const heartbeatSeconds = (isBegun: boolean, isQuick: boolean): number => {
   if (!isBegun) return 3600;
-  return isQuick ? 1 : 25;
+  return isQuick ? 1 : 10;
 };
 
-export async function measureLongpour(
-  { size, isBegun }: { size: number; isBegun: boolean },
-  settings: Settings,
-): Promise<Sample> {
+export interface HoldOptions {
+  /** How many are held. */
+  readonly size: number;
+  /** Their answers have begun, with heartbeats. */
+  readonly isBegun?: boolean;
+  /** The baristas are at another server than the customers. */
+  readonly isElsewhere?: boolean;
+}
+
+export async function measureLongpour(options: HoldOptions, settings: Settings): Promise<Sample> {
+  const { size, isBegun = false, isElsewhere = false } = options;
   const heartbeat = heartbeatSeconds(isBegun, settings.isQuick);
   const environment = { HEARTBEAT_SECONDS: String(heartbeat) };
   const loads = processesFor(size) + 1;
-  return await inShop({ contender: LONGPOUR, environment, loads }, async (shop) => {
+  const servers = isElsewhere ? 2 : 1;
+  return await inShop({ contender: LONGPOUR, environment, loads, servers }, async (shop) => {
     const { redis, server, fleet } = shop;
     const warm = await warmUp(shop, settings);
-    const rest = {
-      server: await settled(() => server.residentKib, restSeconds(settings)),
-      redis: await redis.usedBytes(),
-    };
+    const rest = await readMemory(shop, settings);
 
     const parts = await beginHeld(fleet, size, { url: server.customers });
     await until(async () => (await countHeld(server.baristas)) === size, `${size} are held`, HELD_BOUND_SECONDS);
     if (isBegun) await Bun.sleep((heartbeat + 1) * 1000);
-    const held = {
-      server: await settled(() => server.residentKib, restSeconds(settings)),
-      redis: await redis.usedBytes(),
-    };
-    const connections = await redis.countConnections();
+    const held = await readMemory(shop, settings);
+    const connections = Math.ceil((await redis.countConnections()) / servers);
 
-    const paced = { role: "finishers", url: server.baristas, perSecond: FINISHES_PER_SECOND, stock: STOCK } as const;
-    const finishers = await fleet.begin(paced, loads - 1);
-    const window = await measuredStretch(settings);
-    await finishers.pause();
-    const ends = parts.map((part) => part.end());
-    const finished = await finishers.end();
-    const staff = await fleet.begin({ role: "baristas", url: server.baristas, count: BARISTAS }, loads - 1);
-    const report = mergeReports([...warm, finished, ...(await Promise.all(ends)), await staff.end()]);
+    const url = shop.servers.at(-1)?.baristas ?? server.baristas;
+    const { reports, window } = await answerHeld({ fleet, process: loads - 1, url, parts }, settings);
+    const report = mergeReports([...warm, ...reports]);
     checkDelivery(report);
     return {
       serverKib: (held.server - rest.server) / size,
@@ -73,6 +70,39 @@ export async function measureLongpour(
       ...latencies(report, window),
     };
   });
+}
+
+/** Memory at rest: the first server's in KiB, Redis's in bytes. */
+async function readMemory({ server, redis }: Shop, settings: Settings): Promise<{ server: number; redis: number }> {
+  return {
+    server: await settled(() => server.residentKib, restSeconds(settings)),
+    redis: await redis.usedBytes(),
+  };
+}
+
+interface Held {
+  readonly fleet: Fleet;
+  /** Where the baristas of the load run. */
+  readonly process: number;
+  /** Where the baristas work. */
+  readonly url: string;
+  /** The held customers. */
+  readonly parts: readonly Part[];
+}
+
+/** Finishes by the clock for the measured stretch; then everything else. */
+async function answerHeld(
+  { fleet, process, url, parts }: Held,
+  settings: Settings,
+): Promise<{ reports: Report[]; window: Window }> {
+  const paced = { role: "finishers", url, perSecond: FINISHES_PER_SECOND, stock: STOCK } as const;
+  const finishers = await fleet.begin(paced, process);
+  const window = await measuredStretch(settings);
+  await finishers.pause();
+  const ends = parts.map((part) => part.end());
+  const finished = await finishers.end();
+  const staff = await fleet.begin({ role: "baristas", url, count: BARISTAS }, process);
+  return { reports: [finished, ...(await Promise.all(ends)), await staff.end()], window };
 }
 
 export async function measureNchan(
@@ -132,8 +162,9 @@ async function beginHeld(
 }
 
 /** The code is compiled, and the heap has its working size, before memory is read. */
-async function warmUp({ fleet, server }: Shop, { isQuick }: Settings): Promise<Report[]> {
-  const staff = await fleet.begin({ role: "baristas", url: server.baristas, count: BARISTAS });
+async function warmUp({ fleet, server, servers }: Shop, { isQuick }: Settings): Promise<Report[]> {
+  const url = servers.at(-1)?.baristas ?? server.baristas;
+  const staff = await fleet.begin({ role: "baristas", url, count: BARISTAS });
   const guests = { role: "customers", url: server.customers, count: WARM_CUSTOMERS, prefix: "warm-" } as const;
   const customers = await fleet.begin(guests);
   await Bun.sleep(isQuick ? 300 : 3000);
