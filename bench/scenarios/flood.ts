@@ -1,10 +1,11 @@
 /**
  * Flood: does the delusional customer, who asks without end from one address, slow the regulars down?
  *
- * 50 regulars, each from an address of their own, order now and then (200 a second together), and 20 baristas brew in no time;
- * the server's limits are its defaults. First calm; then 256 connections from 127.0.0.1 order as fast as they are answered,
- * which is the most that this machine can send; then, without the regulars, what a refusal costs Redis. In a shop of its own, the
- * same with floods of something else, each after a calm stretch of its own.
+ * 100 regulars, each from an address of their own, order now and then (200 a second together), and 20 baristas brew in no time;
+ * the server's limits are its defaults. Calm and flood take turns in short stretches, so that a stall of the machine hits both
+ * alike: in a flood 256 connections from 127.0.0.1 order as fast as they are answered, which is the most that this machine can
+ * send. All stretches of a kind count together. Then, without the regulars, what a refusal costs Redis. In a shop of its own, the
+ * same with floods of something else, each beside calm stretches of its own.
  * Load, servers and Redis share the machine's cores, so a part of what the regulars feel is the generator's own work.
  */
 import { clock } from "../harness/clock.ts";
@@ -17,9 +18,11 @@ import { readOrder, requestsTo, type FloodRequest } from "../harness/requests.ts
 import { LONGPOUR } from "../harness/server.ts";
 import { inShop, type Shop } from "../harness/shop.ts";
 import { quantile, within, type Window } from "../harness/statistics.ts";
+import { takeTurns, type Turns } from "../harness/turns.ts";
 
-const REGULARS = 50;
-const PAUSE_MS = 250;
+/** So many, with such pauses, that none runs out of tokens while the floods last. */
+const REGULARS = 100;
+const PAUSE_MS = 500;
 const FLOODERS = 256;
 const BARISTAS = 20;
 
@@ -62,13 +65,6 @@ const FLOOD_METRICS = [
   { key: "servedPerSecond", label: "let in/s", digits: 0 },
   { key: "refusedPerSecond", label: "refused/s", digits: 0 },
 ] as const;
-
-/** A stretch of the run: what the regulars saw, and how many orders were refused in it. */
-interface Stretch {
-  readonly window: Window;
-  readonly served: number;
-  readonly refused: number;
-}
 
 /** A flood's calm, and its storm. */
 type Pair = Readonly<Record<"calm" | "flood", Sample>>;
@@ -142,27 +138,15 @@ async function measureOthers(settings: Settings): Promise<Readonly<Record<string
     const { customers: url } = shop.server;
     const { staff, regulars } = await openShop(shop, settings);
     const paid = await payForOrder(url);
-    const reports = [paid];
-    const stretches: (readonly [name: string, calm: Stretch, storm: Stretch])[] = [];
+    const turns: (readonly [name: string, turns: Turns])[] = [];
     for (const [name, floodOf] of Object.entries(FLOODS)) {
-      const calm = await stretch(settings);
       const spec = { role: "flooders", url, count: FLOODERS, ...floodOf(paid.answered.ids[0] ?? "") } as const;
-      const flooders = await shop.fleet.begin(spec, 1);
-      await Bun.sleep(settings.isQuick ? 500 : 2000);
-      stretches.push([name, calm, await stretch(settings, flooders)]);
-      reports.push(await flooders.end());
+      turns.push([name, await takeTurns(() => shop.fleet.begin(spec, 1), settings)]);
     }
     const seen = await regulars.end();
-    checkDelivery(mergeReports([...reports, seen, await staff.end()]));
-    return Object.fromEntries(
-      stretches.map(([name, calm, storm]) => {
-        const rates = {
-          servedPerSecond: storm.served / settings.seconds,
-          refusedPerSecond: storm.refused / settings.seconds,
-        };
-        return [name, { calm: describe(seen, calm), flood: { ...describe(seen, storm), ...rates } }];
-      }),
-    );
+    const reports = turns.flatMap(([, { reports: some }]) => some);
+    checkDelivery(mergeReports([paid, ...reports, seen, await staff.end()]));
+    return Object.fromEntries(turns.map(([name, own]) => [name, describe(seen, own)]));
   });
 }
 
@@ -182,44 +166,45 @@ async function payForOrder(url: string): Promise<Report> {
 
 async function measureFlood(settings: Settings): Promise<Pair> {
   return await inShop({ contender: LONGPOUR, environment: LIMITS, loads: 2 }, async (shop) => {
-    const { customers: url } = shop.server;
     const { staff, regulars } = await openShop(shop, settings);
-    const calm = await stretch(settings);
-
-    const many = { role: "customers", url, count: FLOODERS, prefix: "flood-", isFlood: true } as const;
-    const flooders = await shop.fleet.begin(many, 1);
-    await Bun.sleep(settings.isQuick ? 500 : 2000);
-    const storm = await stretch(settings, flooders);
-
-    const seen = await regulars.end();
-    const commandsPerRefusal = await countCommands(shop, flooders, settings);
-    const report = mergeReports([seen, await flooders.end(), await staff.end()]);
-    checkDelivery(report);
-    return {
-      calm: describe(seen, calm),
-      flood: { ...describe(seen, storm), refusedPerSecond: storm.refused / settings.seconds, commandsPerRefusal },
+    let floods = 0;
+    const begin = async (): Promise<Part> => {
+      const prefix = `flood${++floods}-`;
+      const many = { role: "customers", url: shop.server.customers, count: FLOODERS, prefix, isFlood: true } as const;
+      return await shop.fleet.begin(many, 1);
     };
+    const turns = await takeTurns(begin, settings);
+    const seen = await regulars.end();
+    const { commandsPerRefusal, report } = await countCommands(shop, begin, settings);
+    checkDelivery(mergeReports([seen, ...turns.reports, report, await staff.end()]));
+    const { calm, flood: storm } = describe(seen, turns);
+    return { calm, flood: { ...storm, commandsPerRefusal } };
   });
 }
 
-async function stretch({ seconds }: Settings, flooders?: Part): Promise<Stretch> {
-  const before = await flooders?.count();
-  const from = clock();
-  await Bun.sleep(seconds * 1000);
-  const window = { from, until: clock() };
-  const after = await flooders?.count();
-  const since = (what: "served" | "refused"): number => (after?.[what] ?? 0) - (before?.[what] ?? 0);
-  return { window, served: since("served"), refused: since("refused") };
+/** What a refusal costs Redis while nobody but the flood orders. */
+async function countCommands(
+  { redis }: Shop,
+  begin: () => Promise<Part>,
+  settings: Settings,
+): Promise<{ commandsPerRefusal: number; report: Report }> {
+  const flooders = await begin();
+  await Bun.sleep(settings.isQuick ? 500 : 2000);
+  const before = { commands: await redis.countCommands(), refused: (await flooders.count()).refused };
+  await Bun.sleep(settings.seconds * 1000);
+  const refused = (await flooders.count()).refused - before.refused;
+  const commandsPerRefusal = ((await redis.countCommands()) - before.commands) / refused;
+  return { commandsPerRefusal, report: await flooders.end() };
 }
 
-/** What Redis is asked while nobody but the flood orders, for each order refused. */
-async function countCommands({ redis }: Shop, flooders: Part, settings: Settings): Promise<number> {
-  const before = await redis.countCommands();
-  const { refused } = await stretch(settings, flooders);
-  return ((await redis.countCommands()) - before) / refused;
-}
-
-function describe({ answered }: Report, { window }: Stretch): Sample {
-  const { tookMs } = within(answered, window);
-  return { p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
+/** What the regulars saw in all stretches of a kind together, and how the flood was answered. */
+function describe({ answered }: Report, { calm, storm, served, refused }: Turns): Pair {
+  const waits = (windows: readonly Window[]): Sample => {
+    const tookMs = windows.flatMap((window) => within(answered, window).tookMs);
+    return { p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
+  };
+  const stormMs = storm.reduce((sum, { from, until }) => sum + until - from, 0);
+  const perSecond = (count: number): number => count / (stormMs / 1000);
+  const rates = { servedPerSecond: perSecond(served), refusedPerSecond: perSecond(refused) };
+  return { calm: waits(calm), flood: { ...waits(storm), ...rates } };
 }
