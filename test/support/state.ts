@@ -68,7 +68,7 @@ async function readHash(redis: Redis, key: string, name: string): Promise<State>
 }
 
 /** The lines of an order's record, as `redis/lib/order.lua` names them. */
-const LINES = [
+export const LINES = [
   "format",
   "status",
   "reason",
