@@ -57,7 +57,8 @@ export async function measureLongpour(options: HoldOptions, settings: Settings):
     await until(async () => (await countHeld(server.baristas)) === size, `${size} are held`, HELD_BOUND_SECONDS);
     if (isBegun) await Bun.sleep((heartbeat + 1) * 1000);
     const held = await readMemory(shop, settings);
-    const connections = Math.ceil((await redis.countConnections()) / servers);
+    // Whose they are can't be told with two servers.
+    const connections = isElsewhere ? undefined : { connections: await redis.countConnections() };
 
     const url = shop.servers.at(-1)?.baristas ?? server.baristas;
     const { reports, window } = await answerHeld({ fleet, process: loads - 1, url, parts }, settings);
@@ -66,7 +67,7 @@ export async function measureLongpour(options: HoldOptions, settings: Settings):
     return {
       serverKib: (held.server - rest.server) / size,
       redisKib: (held.redis - rest.redis) / 1024 / size,
-      connections,
+      ...connections,
       ...latencies(report, window),
     };
   });

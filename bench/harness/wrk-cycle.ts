@@ -36,7 +36,7 @@ export async function measureWrkCycle(
   { seconds, isQuick }: Settings,
 ): Promise<Sample> {
   return await inShop({ contender, loads: 0 }, async (shop) => {
-    const staff = new Wrk(program, {
+    using staff = new Wrk(program, {
       script: "baristas.lua",
       url: shop.server.baristas,
       connections: baristas,
@@ -69,7 +69,7 @@ async function runCustomers(
 ): Promise<WrkReport> {
   const endsAt = Math.ceil((Date.now() + ARRIVE_MS) / 1000 + seconds) + 1;
   const url = shop.server.customers;
-  const customers = new Wrk(program, { script: "customers.lua", url, connections: CUSTOMERS, args: [String(endsAt)] });
+  using customers = new Wrk(program, { script: "customers.lua", url, connections: CUSTOMERS, args: [String(endsAt)] });
   await Bun.sleep(ARRIVE_MS);
   await during(customers);
   await Bun.sleep(Math.max(0, endsAt * 1000 - Date.now()));

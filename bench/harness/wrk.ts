@@ -1,6 +1,6 @@
 /**
  * Owns wrk as a load generator: one process with one thread, and a script of bench/wrk.
- * Always holds: it runs until it is ended, and then says what it saw; it never outlives the bench.
+ * Always holds: it runs until it is ended, and then says what it saw; it never outlives its run.
  */
 import { join } from "node:path";
 import { watchChild } from "./children.ts";
@@ -64,5 +64,10 @@ export class Wrk {
     const report = JSON.parse(line) as WrkReport;
     if (report.unexpected > 0 || report.socketErrors > 0) throw new Error(`wrk with ${this.#script} saw ${line}`);
     return report;
+  }
+
+  /** Ends it at once, where it has not ended. */
+  [Symbol.dispose](): void {
+    this.#child.kill("SIGKILL");
   }
 }

@@ -6,8 +6,7 @@
  * are held throughout. Latency: from the sending of a finish to the last byte at its customer.
  *
  * "heartbeats begun": after HEARTBEAT_SECONDS a held answer begins, with a space now and then, which costs a stream and a timer.
- * "another replica": the baristas finish at a second server on the same Redis; memory is that of the customers' server, connections
- * are those of one of the two.
+ * "another replica": the baristas finish at a second server on the same Redis; memory is that of the customers' server.
  * Nchan (nginx, long-poll, one worker, messages in memory only, nothing durable): publish to the subscriber's last byte.
  */
 import { measureInTurn, type Comparison, type Finding, type Goal, type Settings } from "../harness/comparison.ts";
