@@ -412,20 +412,43 @@ describe("Redis", () => {
     expect(back.types).toEqual(["events.missed", ...Array.from({ length: 5 }, () => "shop.changed")]);
   });
 
-  test("has lost the stream: whoever listens hears of what comes, whoever comes back too", async () => {
+  test("has lost the stream: whoever had heard all of it goes on, and nobody says that they missed anything", async () => {
     const { stage, feed } = await open();
     await using _ = stage;
     const ear = await Ear.listen(feed);
     const [last = ""] = await stage.appendMany(1);
     await untilHeard(ear, 1);
     await stage.outside.del(stage.key);
-    const back = await Ear.listen(feed, {}, "1-0");
-    const next = await stage.append();
+    const back = await Ear.listen(feed, {}, last);
+    const ids = [await stage.append(), await stage.append()];
+    for (const [listener, before] of [
+      [ear, [last]],
+      [back, []],
+    ] as const) {
+      await untilHeard(listener, before.length + 2);
+      expect(listener.ids).toEqual([...before, ...ids]);
+      expect(new Set(listener.types)).toEqual(new Set(["order.placed"]));
+    }
+  });
+
+  test("has lost the stream: whoever had not heard all of it is told so, once, before what comes", async () => {
+    const { stage, feed } = await open();
+    await using _ = stage;
+    const ear = await Ear.listen(feed);
+    const [first = "", second = ""] = [await stage.append(), await stage.append()];
     await untilHeard(ear, 2);
-    await untilHeard(back, 1);
-    expect(ear.ids).toEqual([last, next]);
-    // Told first that an event is lost, where the next one's number has shown it by then.
-    expect(back.ids.filter((id) => id !== "")).toEqual([next]);
+    await stage.outside.del(stage.key);
+    const next = await stage.append();
+    await untilHeard(ear, 3);
+    const [behind, abreast] = [await Ear.listen(feed, {}, first), await Ear.listen(feed, {}, second)];
+    const after = await stage.append();
+    await untilHeard(behind, 3);
+    expect(behind.types).toEqual(["events.missed", "order.placed", "order.placed"]);
+    expect(behind.ids).toEqual(["", next, after]);
+    await untilHeard(abreast, 2);
+    expect(abreast.ids).toEqual([next, after]);
+    await untilHeard(ear, 4);
+    expect(ear.ids).toEqual([first, second, next, after]);
   });
 });
 
