@@ -435,7 +435,7 @@ describe("Redis", () => {
     const { stage, feed } = await open();
     await using _ = stage;
     const ear = await Ear.listen(feed);
-    const [first = "", second = ""] = [await stage.append(), await stage.append()];
+    const [first, second] = [await stage.append(), await stage.append()];
     await untilHeard(ear, 2);
     await stage.outside.del(stage.key);
     const next = await stage.append();
