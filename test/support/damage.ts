@@ -29,42 +29,71 @@ export async function garble(redis: Redis, key: string, lines: Partial<OrderReco
   await redis.set(key, Object.values(record).join("\n"), "KEEPTTL");
 }
 
-const garbling = (lines: Partial<OrderRecord>) => (redis: Redis, key: string) => garble(redis, key, lines);
+interface Damage {
+  /** What an operator reads. */
+  readonly reason: string;
+  readonly harm: (redis: Redis, key: string) => Promise<unknown>;
+}
+
+const garbling = (reason: string, lines: Partial<OrderRecord>): Damage => ({
+  reason,
+  harm: (redis, key) => garble(redis, key, lines),
+});
+
+const NO_FORMAT = "its format is none that this server reads";
+const LINES = "its lines are too few or too many";
+const FIXED = "what it is for is missing or garbled";
+const ATTEMPTS = "its attempts are missing or no number";
+const PLACE = "its place is missing or garbled";
 
 /** Ways in which the record of an order can be damaged. */
-export const DAMAGES: Readonly<Record<string, (redis: Redis, key: string) => Promise<unknown>>> = {
-  "a list": async (redis, key) => {
-    await redis.del(key);
-    await redis.rpush(key, '{"status":"queued"}');
+export const DAMAGES: Readonly<Record<string, Damage>> = {
+  "a list": {
+    reason: "it is no string",
+    harm: async (redis, key) => {
+      await redis.del(key);
+      await redis.rpush(key, '{"status":"queued"}');
+    },
   },
-  "an older layout": async (redis, key) => {
-    const { status, attempts, queue, place, fixed: told } = parseRecord((await redis.get(key)) ?? "");
-    await redis.del(key);
-    await redis.hset(key, { told, status, attempts, queue, entry: `${place}-0`, place });
+  "an older layout": {
+    reason: "it is no string",
+    harm: async (redis, key) => {
+      const { status, attempts, queue, place, fixed: told } = parseRecord((await redis.get(key)) ?? "");
+      await redis.del(key);
+      await redis.hset(key, { told, status, attempts, queue, entry: `${place}-0`, place });
+    },
   },
-  JSON: (redis, key) => redis.set(key, '{"status":"queued"}'),
-  "nothing in it": (redis, key) => redis.set(key, ""),
-  "another format": garbling({ format: "2" }),
-  "a line too few": async (redis, key) => {
-    const lines = ((await redis.get(key)) ?? "").split("\n");
-    await redis.set(key, lines.toSpliced(5, 1).join("\n"));
+  JSON: { reason: NO_FORMAT, harm: (redis, key) => redis.set(key, '{"status":"queued"}') },
+  "nothing in it": { reason: NO_FORMAT, harm: (redis, key) => redis.set(key, "") },
+  "another format": garbling(NO_FORMAT, { format: "2" }),
+  "a line too few": {
+    reason: LINES,
+    harm: async (redis, key) => {
+      const lines = ((await redis.get(key)) ?? "").split("\n");
+      await redis.set(key, lines.toSpliced(5, 1).join("\n"));
+    },
   },
-  "a line too many": garbling({ claim: "\n" }),
-  "its end cut off": async (redis, key) => {
-    const record = (await redis.get(key)) ?? "";
-    await redis.set(key, record.slice(0, -10));
+  "a line too many": garbling(LINES, { claim: "\n" }),
+  "its end cut off": {
+    reason: FIXED,
+    harm: async (redis, key) => {
+      const record = (await redis.get(key)) ?? "";
+      await redis.set(key, record.slice(0, -10));
+    },
   },
-  "no status": garbling({ status: "" }),
-  "a status that is none": garbling({ status: "roasting" }),
-  "what it is for is no JSON": garbling({ fixed: '"number":1,"item":"lat' }),
-  "what it is for lacks its number": garbling({ fixed: '"item":"latte","placed_at":"2025-01-01T00:00:00.000Z"' }),
-  "no attempts": garbling({ attempts: "" }),
-  "attempts that are no number": garbling({ attempts: "many" }),
-  "leases that are no number": garbling({ expiries: "0x1" }),
-  "no queue": garbling({ queue: "" }),
-  "no place": garbling({ place: "" }),
-  "a place that is no number": garbling({ place: "?" }),
-  "a barista who is no JSON": garbling({ barista: "Grace" }),
-  "a customer who is no JSON": garbling({ customer: '"ada' }),
-  "an end that is no time": garbling({ finished_at: 'today"' }),
+  "no status": garbling("it has no status", { status: "" }),
+  "a status that is none": garbling("its status is unknown", { status: "roasting" }),
+  "what it is for is no JSON": garbling(FIXED, { fixed: '"number":1,"item":"lat' }),
+  "what it is for lacks its number": garbling(FIXED, {
+    fixed: '"item":"latte","placed_at":"2025-01-01T00:00:00.000Z"',
+  }),
+  "no attempts": garbling(ATTEMPTS, { attempts: "" }),
+  "attempts that are no number": garbling(ATTEMPTS, { attempts: "many" }),
+  "leases that are no number": garbling(ATTEMPTS, { expiries: "0x1" }),
+  "no queue": garbling("its queue is missing or garbled", { queue: "" }),
+  "no place": garbling(PLACE, { place: "" }),
+  "a place that is no number": garbling(PLACE, { place: "?" }),
+  "a barista who is no JSON": garbling("its barista or started_at is garbled", { barista: "Grace" }),
+  "a customer who is no JSON": garbling("its customer or error is garbled", { customer: '"ada' }),
+  "an end that is no time": garbling("one of its times is garbled", { finished_at: 'today"' }),
 };
