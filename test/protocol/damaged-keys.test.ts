@@ -156,7 +156,7 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [
       return depth === 0 && left === 0 && (await redis.xlen(shop.key("queue:default"))) === 0;
     }, "nothing is left over");
     await expectReserved(server, { code });
-    // Neither was said again.
+    // As often as it was said that they are damaged.
     const said = complaintsOf(shop);
     await until(() => linesOn(shop, "a key of the shop was put right").length === said.length, "an operator is told");
     expect(linesOn(shop, "a key of the shop was put right").map(({ key }) => key)).toEqual(said.map(({ key }) => key));
@@ -201,6 +201,26 @@ function complaintsOf(shop: Shop): { key: unknown; type: unknown; expected_type:
     return { key, type, expected_type };
   });
 }
+
+test("an operator reads of a key once while it is damaged, and once when it is put right", async () => {
+  await using shop = await Shop.open();
+  const names = ["claims", "code", "reserved"];
+  const putRight: (() => Promise<void>)[] = [];
+  // Each is found by another look than those before.
+  for (const [index, name] of names.entries()) {
+    putRight.push(await spoil(redis, shop.key(name)));
+    await until(() => complaintsOf(shop).length > index, `${name} is found`);
+  }
+  const keys = names.map(shop.key.bind(shop));
+  expect(complaintsOf(shop).map(({ key }) => key)).toEqual(keys);
+  const mended = (): unknown[] => linesOn(shop, "a key of the shop was put right").map(({ key }) => key);
+  for (const [index, mend] of putRight.entries()) {
+    await mend();
+    await until(() => mended().length > index, `${names[index]} is put right`);
+  }
+  expect(mended()).toEqual(keys);
+  expect(complaintsOf(shop)).toHaveLength(keys.length);
+});
 
 test("a value of another type under an order's bell keeps nobody from their coffee", async () => {
   await using shop = await Shop.open();
