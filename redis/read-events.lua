@@ -1,7 +1,7 @@
 -- read-events
 -- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds what changed; what
 -- never changes of its order is added here.
--- Needs lib/keys.lua lib/order.lua lib/lookup.lua
+-- Needs lib/keys.lua lib/try.lua lib/order.lua lib/lookup.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  id to read after; '' reads nothing, and only finds the newest
 -- ARGV[2]  most entries to look at
@@ -33,7 +33,10 @@ end
 
 local newest = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
 if not newest then
-  return '0-0\t' .. after .. '\t0'
+  -- The stream is lost, or nothing was ever kept: the count says what there was.
+  local _, number = numbers_of(after)
+  local is_missing = number and number < (tonumber(try('GET', key.event_count) or nil) or 0)
+  return '0-0\t' .. after .. '\t' .. (is_missing and '1' or '0')
 end
 if after == '' then
   return newest[1] .. '\t' .. newest[1] .. '\t0'

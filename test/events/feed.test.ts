@@ -431,6 +431,21 @@ describe("Redis", () => {
     }
   });
 
+  test("has lost the stream, and nothing came since: whoever had not heard all of it is told so", async () => {
+    const { stage, feed } = await open();
+    await using _ = stage;
+    const [first, last] = [await stage.append(), await stage.append()];
+    await stage.outside.del(stage.key);
+    // The count is kept apart from the stream.
+    await stage.outside.set(`${stage.key}:count`, 2);
+    const [behind, atTheEnd] = [await Ear.listen(feed, {}, first), await Ear.listen(feed, {}, last)];
+    await until(() => behind.types.length === 1, "one is told");
+    const next = await stage.append();
+    for (const ear of [behind, atTheEnd]) await until(() => ear.ids.includes(next), "both go on");
+    expect(behind.types).toEqual(["events.missed", "order.placed"]);
+    expect(atTheEnd.types).toEqual(["order.placed"]);
+  });
+
   test("has lost the stream: whoever had not heard all of it is told so, once, before what comes", async () => {
     const { stage, feed } = await open();
     await using _ = stage;
