@@ -1,7 +1,5 @@
 -- commit
 -- Runs the operations of one turn of a server: it reads, changes orders in memory, writes once, and answers a line an operation.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/format.lua lib/events.lua lib/waits.lua lib/settings.lua lib/menu.lua lib/changes.lua
--- Needs lib/door.lua lib/leases.lua lib/operation.lua operations/*.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the run's slot: `<replica>:<n>`; of a slot, one run at a time is under way
 -- ARGV[2]  the run's number, growing by slot
@@ -15,6 +13,18 @@
 -- ARGV[…]  per kind of operation: its name, how many follow, and of each the fields that its file lists
 -- Returns  a line an operation, in the order given: outcome, and what its file says, separated by tabs;
 --          failed, why; damaged: the order can't be read. For a recalled run that has not run: 'none'. For an old run: 'stale'
+--
+-- What a function names is closed over without a search for it in functions within, so the run is a function within the chunk, and
+-- the operations are in one within the run.
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua
+
+local function commit()
+-- Needs lib/changes.lua lib/held-claims.lua lib/door.lua lib/leases.lua lib/operation.lua
+
+local function define_operations()
+-- Needs operations/*.lua
+end
+define_operations()
 
 local RUN_KEPT_MS = 3600000
 local slot, run_number, retention_ms, replica, mode = ARGV[1], tonumber(ARGV[2]), ARGV[5], ARGV[8], ARGV[9]
@@ -61,8 +71,9 @@ local function read_items()
   local items, first, last, names = {}, {}, {}, {}
   local at = FIRST
   while at <= #ARGV do
-    local own = operations[ARGV[at]]
+    local own = find_operation(ARGV[at])
     local count = tonumber(ARGV[at + 1])
+    note_items(ARGV[at], count)
     local width, run, once_at = own[1], own[2], own[3]
     local has_id = ARGV[at] ~= 'start'
     at = at + 2
@@ -79,7 +90,6 @@ local function read_items()
       at = at + width
     end
   end
-  run_size = #items
   prefetch(names)
   return items, first, last
 end
@@ -134,3 +144,7 @@ for i, line in ipairs(lines) do
 end
 redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n'), 'PX', RUN_KEPT_MS)
 return table.concat(lines, '\n')
+
+end
+
+return commit()

@@ -27,7 +27,7 @@ end
 
 local today = math.floor(now_ms / DAY_MS)
 local date = date_of(today)
-local now_text = string.format('%.0f', now_ms)
+local now_text = string.format('%d', now_ms)
 -- The clock as RFC 3339 with milliseconds, as orders tell it.
 local now = string.format(
   '%sT%02d:%02d:%02d.%03dZ',

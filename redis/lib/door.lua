@@ -1,6 +1,6 @@
 -- door
 -- Owns who is let in: settings, code, Idempotency-Key, number of the day, and the bucket of the address.
--- Needs lib/changes.lua lib/settings.lua lib/menu.lua
+-- Needs lib/writes.lua lib/settings.lua lib/menu.lua
 --
 -- Invariants
 -- - Nothing is spent by looking. What an order costs is taken when it is let in, and written at the end of the run.
@@ -36,7 +36,7 @@ local function describe_bucket(name)
   end
   local bucket = find_bucket(name)
   local retry_ms = bucket.tokens >= 1 and 0 or math.ceil((1 - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000)
-  return string.format('%.0f\t%.0f\t%.0f', math.floor(bucket.tokens), retry_ms, full_ms(bucket))
+  return string.format('%d\t%d\t%d', bucket.tokens, retry_ms, full_ms(bucket))
 end
 
 local function has_token(name)
@@ -76,8 +76,8 @@ end
 local function drop_closed(customer_id)
   local dropped = { 'SREM', key.open_of(customer_id) }
   for _, id in ipairs(redis.call('SRANDMEMBER', key.open_of(customer_id), 100)) do
-    local ok, order = pcall(find_order, id)
-    if not ok or not stored[id] or (not is_open(order) and not is_changed[id]) then
+    local order = look_at(id)
+    if not order or order == DAMAGED or (is_final(order) and before[id] == nil) then
       dropped[#dropped + 1] = id
     end
   end
@@ -158,6 +158,7 @@ local function write_code()
   end
 end
 
+local DAY_PLACES = 1000000000 -- numbers start anew each day, places in the queue do not
 local first_number, number
 
 -- The day's next number, and its place in the queue. It is taken by `take_number`.
@@ -170,7 +171,7 @@ local function next_number()
     first_number = tonumber(last)
     number = first_number
   end
-  return string.format('%.0f', number + 1), string.format('%.0f', today * DAY_PLACES + number + 1)
+  return string.format('%d', number + 1), string.format('%d', today * DAY_PLACES + number + 1)
 end
 
 local function take_number()
@@ -208,8 +209,8 @@ end
 
 local function write_once(retention_ms)
   for _, id in ipairs(changed) do
-    local once = not stored[id] and orders[id].once or ''
-    if once ~= '' then
+    local once = orders[id].once
+    if once ~= '' and not before[id] then
       redis.call('SET', key.once(once), strings[key.once(once)], 'PX', retention_ms)
     end
   end
@@ -227,18 +228,20 @@ local function fixed_members(order_number, item, price, details)
 end
 
 -- Makes an order final, from whatever state the caller has checked.
-local function close_order(id, order, status, reason, result)
+local function close_order(id, order, status, reason, result, failure)
   if order.status == 'reserved' and order.code ~= '' then
     find_code() -- its key is read before anything is changed
   end
-  local closed = copy_order(order)
-  closed.result, closed.due = result or order.result, ''
-  if status == 'ready' then
-    closed.failure = ''
-  end
-  closed.status, closed.reason, closed.finished_at, closed.claim, closed.deadline = status, reason, now, '', nil
-  put_order(id, closed, status == 'ready' and 'order.finished' or 'order.cancelled')
-  if order.status == 'reserved' then
+  local was_reserved = order.status == 'reserved'
+  enter(id, order, status)
+  order.finished_at, order.deadline = now, nil
+  set_field(order, 'reason', reason)
+  set_field(order, 'due', '')
+  set_field(order, 'result', result or order.result)
+  set_field(order, 'failure', status == 'ready' and '' or failure or order.failure)
+  set_claim(id, order, '')
+  note_event(status == 'ready' and 'order.finished' or 'order.cancelled', id, order)
+  if was_reserved then
     restore_code(order.code)
   end
 end

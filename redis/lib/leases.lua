@@ -5,7 +5,7 @@
 local LEASE_MS, MAX_ATTEMPTS = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function new_deadline()
-  return string.format('%.0f', now_ms + LEASE_MS)
+  return string.format('%d', now_ms + LEASE_MS)
 end
 
 -- Whether the order's lease, if it runs out, was its last.

@@ -65,7 +65,11 @@ local function find_coffee(item)
       local coffee = first_menu()[item]
       json = coffee and encode_first(coffee)
     end
-    coffees[item] = json and cjson.decode(json) or false
+    local coffee = json and cjson.decode(json) or false
+    if coffee then
+      coffee.price_text = string.format('%.0f', coffee.price)
+    end
+    coffees[item] = coffee
   end
   return coffees[item]
 end
@@ -104,7 +108,7 @@ function check_choice(item, modifiers)
       return 'unknown_option', name
     end
   end
-  return nil, nil, string.format('%.0f', coffee.price)
+  return nil, nil, coffee.price_text
 end
 
 end

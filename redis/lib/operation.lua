@@ -3,14 +3,33 @@
 --
 -- Invariants
 -- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor lists the same.
--- - What an operation's file names is its own: a chunk of Lua has at most 200 locals.
+-- - An operation's file runs when a run has one of it, and what it names is its own.
 -- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for its position.
 
 local operations = {}
+-- Functions that run the operations' files, by name.
+local load_operation = {}
 
 -- `width` is how many fields it has; `once_at` which of them is an Idempotency-Key. The first one is the order's id, if it has one.
 local function operation(name, width, run, once_at)
   operations[name] = { width, run, once_at }
+end
+
+local function find_operation(name)
+  if not operations[name] then
+    load_operation[name]()
+  end
+  return operations[name]
+end
+
+-- How many operations of a kind this run has.
+local item_counts = {}
+local function note_items(name, count)
+  item_counts[name] = count
+end
+
+local function count_items(name)
+  return item_counts[name] or 0
 end
 
 -- The refusal of a change that the order's state does not allow. An order that is not there is unknown.

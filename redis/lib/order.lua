@@ -6,86 +6,114 @@
 -- - The first line is the format. The last is `fixed`: JSON members that never change once it is queued.
 -- - `barista`, `customer` and `failure` are JSON strings, so no line holds a line break.
 -- - A record of another shape is damaged: `decode_order` answers nil and why, and its caller goes on without it.
+-- - What does not match USUAL is looked at line by line.
 -- - Damage that only reading all of its JSON shows is found by `find_garbled`: where an order is shown beside others.
 
 local FORMAT = '1'
 local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 18) .. '([^\n]+)$'
+-- A queued or brewing order as most are: no code, nothing failed, nothing over.
+local LINE = '([^\n]*)\n'
+local USUAL = '^' .. FORMAT .. '\n(%l+)\n\n(%d+)\n0\n([^\n]+)\n(%d+)\n' .. LINE .. LINE .. LINE .. '\n' .. LINE .. LINE .. LINE
+  .. '\n\n\n\n\n("number":%d+,"item":"[^"\\\n]+","price":%d+,"[^\n]+Z")$'
+-- What such an order leaves out. (Small tables: Redis makes and drops one an order and run.)
+local LEFT_OUT = {
+  __index = { reason = '', expiries = '0', finished_at = '', code = '', choice = '', due = '', failure = '', result = '' },
+}
 
--- (A script may have 200 locals: what only these two need is theirs.)
-local find_fault, find_garbled
+local find_lack, find_missing, find_misshapen, find_garbled
 do
   local FIXED_START = '^"number":%d+,"item":"[^"\\]+","price":%d+,"'
   local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
   local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
-  local TIME = '^[%d:.TZ-]+$'
+  local NUMBER = '^%d+$'
 
-  -- Whether a line is a JSON string. (Most hold nothing that needs a parser, and are the same in many orders.)
-  local texts = {}
+  -- Whether a line is a JSON string. (Most hold nothing that needs a parser.)
   local function is_text(line)
-    if texts[line] == nil then
-      local is_plain = string.find(line, '^"[^"\\]*"$') ~= nil
-      local ok, text = true, ''
-      if not is_plain then
-        ok, text = pcall(cjson.decode, line)
-      end
-      texts[line] = ok and type(text) == 'string'
+    if string.find(line, '^"[^"\\]*"$') then
+      return true
     end
-    return texts[line]
+    local ok, text = pcall(cjson.decode, line)
+    return ok and type(text) == 'string'
   end
 
-  local function is_number(line)
-    return string.find(line, '^%d+$') ~= nil
+  -- Makes a check of lines that are the same in many orders: each is looked at once. An empty one passes.
+  local function remembering(check)
+    local known = { [''] = true }
+    return function(line)
+      local is_right = known[line]
+      if is_right == nil then
+        is_right = check(line) and true or false
+        known[line] = is_right
+      end
+      return is_right
+    end
   end
 
-  local function has_place(order)
-    return not string.find(order.queue, '^[%w_-]+$') and 'its queue is missing or garbled'
-      or not is_number(order.place) and 'its place is missing or garbled' or nil
+  local is_text_or_none = remembering(is_text)
+  local is_time_or_none = remembering(function(line) return string.find(line, '^[%d:.TZ-]+$') end)
+  local is_word_or_none = remembering(function(line) return string.find(line, '^[%w_-]+$') end)
+
+  -- What a usual order lacks, or what of it is garbled; nil where it is whole.
+  function find_lack(order)
+    local status, barista = order.status, order.barista
+    if status == 'brewing' and (barista == '' or order.started_at == '') then
+      return 'its barista or started_at is missing'
+    end
+    if status ~= 'brewing' and status ~= 'queued' then
+      return 'its status is unknown'
+    end
+    return not (is_text_or_none(barista) and is_text_or_none(order.customer) and is_time_or_none(order.started_at)
+      and is_word_or_none(order.queue)) and 'one of its lines is garbled' or nil
   end
 
-  -- What is wrong with it in its state, by state; nil where nothing is.
-  local FAULT_OF = {
-    reserved = function(order)
+  -- What an order lacks in its state, or what of it is garbled; nil where it is whole.
+  function find_missing(order)
+    local status, barista = order.status, order.barista
+    if not is_text_or_none(barista) or not is_text_or_none(order.customer) or not is_text_or_none(order.failure) then
+      return 'its barista, customer or error is garbled'
+    end
+    if not is_time_or_none(order.started_at) or not is_time_or_none(order.finished_at) then
+      return 'one of its times is garbled'
+    end
+    if not is_word_or_none(order.queue) or not is_word_or_none(order.reason) then
+      return 'its queue or reason is garbled'
+    end
+    if order.due ~= '' and not string.find(order.due, NUMBER) then
+      return 'its due is no number'
+    end
+    if barista ~= '' and order.started_at == '' then
+      return 'its started_at is missing'
+    end
+    if status == 'queued' or status == 'brewing' then
+      return (order.queue == '' or order.place == '') and 'its queue or place is missing'
+        or status == 'brewing' and barista == '' and 'its barista is missing' or nil
+    end
+    if status == 'ready' then
+      return (barista == '' or order.finished_at == '') and 'its barista or finished_at is missing' or nil
+    end
+    if status == 'cancelled' then
+      return (order.reason == '' or order.finished_at == '') and 'its reason or finished_at is missing' or nil
+    end
+    if status == 'reserved' then
       return order.code == '' and 'its code is missing' or nil
-    end,
-    queued = has_place,
-    brewing = function(order)
-      return order.barista == '' and 'its barista is missing' or has_place(order)
-    end,
-    ready = function(order)
-      return (order.barista == '' or order.finished_at == '') and 'its barista or finished_at is missing' or nil
-    end,
-    cancelled = function(order)
-      return (order.finished_at == '' or not string.find(order.reason, '^[%l_]+$')) and 'its reason or finished_at is missing' or nil
-    end,
-  }
+    end
+    return status == '' and 'it has no status' or 'its status is unknown'
+  end
 
   local function is_fixed(order)
     local is_chosen = string.find(order.fixed, FIXED_START) or order.status == 'reserved' or order.status == 'cancelled'
     return is_chosen and string.find(order.fixed, FIXED_END, -FIXED_END_LENGTH)
   end
 
-  -- What is wrong with an order; nil where nothing is that a change or an answer fails at.
-  function find_fault(order)
-    local find_own = FAULT_OF[order.status]
-    if not find_own then
-      return order.status == '' and 'it has no status' or 'its status is unknown'
-    end
+  -- Which line of an order is not of its shape; nil where all are.
+  function find_misshapen(order)
     if not is_fixed(order) then
       return 'what it is for is missing or garbled'
     end
-    if not is_number(order.attempts) or not is_number(order.expiries) then
+    if not string.find(order.attempts, NUMBER) or not string.find(order.expiries, NUMBER) then
       return 'its attempts are missing or no number'
     end
-    if order.barista ~= '' and not (is_text(order.barista) and string.find(order.started_at, TIME)) then
-      return 'its barista or started_at is garbled'
-    end
-    if order.customer ~= '' and not is_text(order.customer) or order.failure ~= '' and not is_text(order.failure) then
-      return 'its customer or error is garbled'
-    end
-    if order.due ~= '' and not is_number(order.due) or order.finished_at ~= '' and not string.find(order.finished_at, TIME) then
-      return 'one of its times is garbled'
-    end
-    return find_own(order)
+    return not string.find(order.place, '^%d*$') and 'its place is garbled' or nil
   end
 
   -- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual shape needs no
@@ -106,7 +134,7 @@ local function upgrade_record(record)
 end
 
 -- The order that a record of this format keeps; nil and why where it is damaged, or of another.
-local function decode_current(record)
+local function decode_unusual(record)
   local status, reason, attempts, expiries, queue, place, holder, barista, started_at, finished_at, claim, once, customer,
     code, choice, due, failure, result, fixed = string.match(record, RECORD)
   if not fixed then
@@ -134,7 +162,23 @@ local function decode_current(record)
     result = result, -- what its barista answered, as JSON
     fixed = fixed,
   }
-  local fault = find_fault(order)
+  local fault = find_misshapen(order) or find_missing(order)
+  if fault then
+    return nil, fault
+  end
+  return order
+end
+
+local function decode_current(record)
+  local status, attempts, queue, place, holder, barista, started_at, claim, once, customer, fixed = string.match(record, USUAL)
+  if not fixed then
+    return decode_unusual(record)
+  end
+  local order = setmetatable({
+    status = status, attempts = attempts, queue = queue, place = place, holder = holder, barista = barista, started_at = started_at,
+    claim = claim, once = once, customer = customer, fixed = fixed,
+  }, LEFT_OUT)
+  local fault = find_lack(order)
   if fault then
     return nil, fault
   end
@@ -163,22 +207,18 @@ local function encode_order(order)
 end
 
 -- A new order: what is known of it before it was ever started.
-local function new_order(status, queue, place, holder, once, customer_id, code, fixed)
-  return {
-    status = status, reason = '', attempts = '0', expiries = '0', queue = queue, place = place, holder = holder, barista = '',
-    started_at = '', finished_at = '', claim = '', once = once, customer = customer_id ~= '' and cjson.encode(customer_id) or '',
-    code = code, choice = '', due = '', failure = '', result = '', fixed = fixed,
-  }
+local function new_order(status, queue, place, holder, once, customer_id, fixed)
+  return setmetatable({
+    status = status, attempts = '0', queue = queue, place = place, holder = holder, barista = '', started_at = '', claim = '',
+    once = once, customer = customer_id ~= '' and cjson.encode(customer_id) or '', fixed = fixed,
+  }, LEFT_OUT)
 end
 
--- (A constructor makes the table as large as it will be.)
-local function copy_order(order)
-  return {
-    status = order.status, reason = order.reason, attempts = order.attempts, expiries = order.expiries, queue = order.queue,
-    place = order.place, holder = order.holder, barista = order.barista, started_at = order.started_at,
-    finished_at = order.finished_at, claim = order.claim, once = order.once, customer = order.customer, code = order.code,
-    choice = order.choice, due = order.due, failure = order.failure, result = order.result, fixed = order.fixed, deadline = order.deadline,
-  }
+-- Sets what LEFT_OUT may leave out; what is as it should be stays left out.
+local function set_field(order, name, value)
+  if order[name] ~= value then
+    order[name] = value
+  end
 end
 
 -- The id of its customer; nil where none is known.

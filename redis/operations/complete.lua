@@ -33,10 +33,10 @@ operation('complete', 6, function(id, queue, coffee, modifiers, details, choice)
   end
 
   local number_text, place = next_number()
-  local completed = copy_order(order)
-  completed.status, completed.queue, completed.place, completed.choice = 'queued', queue, place, choice
-  completed.fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details))
-  put_order(id, completed, 'order.placed')
+  local fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details))
+  enter(id, order, 'queued', queue)
+  order.queue, order.place, order.choice, order.fixed = queue, place, choice, fixed
+  note_event('order.placed', id, order)
   take_number()
   return 'completed', id, 'describe'
 end)

@@ -8,8 +8,9 @@ operation('extend', 2, function(id, barista)
   if not holds(order, barista) then
     return refuse(order)
   end
-  local extended = copy_order(order)
-  extended.deadline = new_deadline()
-  put_order(id, extended, 'order.extended')
+  check_type(key.leases(order.queue), 'zset')
+  enter(id, order, 'brewing')
+  order.deadline = new_deadline()
+  note_event('order.extended', id, order)
   return 'extended', id
 end)

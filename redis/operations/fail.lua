@@ -9,16 +9,17 @@ operation('fail', 5, function(id, barista, failure, retry, delay)
   if not holds(order, barista) then
     return refuse(order)
   end
-  local failed = copy_order(order)
-  failed.failure = failure
   if retry ~= '1' or order.attempts + 0 >= MAX_ATTEMPTS then
-    close_order(id, failed, 'cancelled', 'machine_error')
+    close_order(id, order, 'cancelled', 'machine_error', nil, failure)
     return 'cancelled', id
   end
-  failed.status, failed.barista, failed.started_at, failed.claim = 'queued', '', '', ''
-  if tonumber(delay) > 0 then
-    failed.due = string.format('%.0f', now_ms + delay)
+  local due = tonumber(delay) > 0 and string.format('%d', now_ms + delay) or ''
+  if due ~= '' then
+    check_type(key.delayed(order.queue), 'zset')
   end
-  put_order(id, failed, 'order.failed')
+  enter(id, order, 'queued')
+  order.failure, order.due, order.barista, order.started_at = failure, due, '', ''
+  set_claim(id, order, '')
+  note_event('order.failed', id, order)
   return 'failed_for_now', id
 end)

@@ -40,7 +40,7 @@ operation('place', 11, function(
 
   local number_text, place = next_number()
   local fixed = fixed_members(number_text, coffee, price, details)
-  put_order(id, new_order('queued', queue, place, holder, once, customer_id, '', fixed), 'order.placed')
+  add_order(id, new_order('queued', queue, place, holder, once, customer_id, fixed), customer_id, 'order.placed')
   take_number()
   take_token(bucket)
   if needs_code then

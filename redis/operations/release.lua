@@ -8,8 +8,9 @@ operation('release', 2, function(id, barista)
   if not holds(order, barista) then
     return refuse(order)
   end
-  local released = copy_order(order)
-  released.status, released.barista, released.started_at, released.claim = 'queued', '', '', ''
-  put_order(id, released, 'order.released')
+  enter(id, order, 'queued')
+  order.barista, order.started_at = '', ''
+  set_claim(id, order, '')
+  note_event('order.released', id, order)
   return 'released', id
 end)

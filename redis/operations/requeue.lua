@@ -8,8 +8,9 @@ operation('requeue', 1, function(id)
   if not order or order.due == '' or tonumber(order.due) > now_ms then
     return 'kept'
   end
-  local requeued = copy_order(order)
-  requeued.due = ''
-  put_order(id, requeued)
+  check_type(key.waiting(order.queue), 'zset')
+  enter(id, order, 'queued')
+  order.due = ''
+  offer(id)
   return 'requeued', id
 end)

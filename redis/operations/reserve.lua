@@ -30,9 +30,10 @@ operation('reserve', 7, function(id, given_code, details, customer_id, once, bod
   end
 
   local fixed = members_of(details) .. '"placed_at":"' .. now .. '"'
-  local order = new_order('reserved', '', '', '', once, customer_id, given_code, fixed)
+  local order = new_order('reserved', '', '', '', once, customer_id, fixed)
+  order.code = given_code
   order.deadline = string.format('%.0f', now_ms + 1000 * setting('customer_timeout_seconds'))
-  put_order(id, order, 'order.reserved')
+  add_order(id, order, customer_id, 'order.reserved')
   take_token(bucket)
   spend_code()
   keep_once(id, once, body_hash)

@@ -6,16 +6,6 @@
 --          an order where there is none; '' or 0: not at all), after (order id: only if its finish succeeded; '' is always)
 -- Answers  started, the order | empty | unknown | conflict, status, barista (JSON)
 
-local function find_claim(claim)
-  if claims[claim] == nil then
-    local id = redis.call('HGET', key.claims, claim)
-    local is_spent = not id
-      and (redis.call('SISMEMBER', spent_claims(0), claim) == 1 or redis.call('SISMEMBER', spent_claims(1), claim) == 1)
-    claims[claim] = id or is_spent and SPENT or false
-  end
-  return claims[claim]
-end
-
 -- What an index names wrongly is passed over: so many more entries are read at once, and so many in all.
 local MOST_MORE, MOST_READ = 500, 4000
 -- By queue: the orders that can be started now, in their order; `expired` of them stand first, with a lease that ran out.
@@ -23,12 +13,15 @@ local lines = {}
 
 -- Whether an order of an index belongs there, as it was stored. One that is gone, damaged or elsewhere leaves it: others are served.
 local function is_indexed(id, queue, status, removal)
-  local ok, order = pcall(find_order, id)
-  local was = ok and stored[id]
-  if was and was.queue == queue and was.status == status and (status ~= 'queued' or was.due == '') then
+  local order = look_at(id)
+  local was = order and before[id]
+  if was == nil then
+    was = order
+  end
+  if was and order ~= DAMAGED and order.queue == queue and was.status == status and (status ~= 'queued' or was.due == '') then
     return true
   end
-  if not (ok and order and is_changed[id]) then
+  if not order or order == DAMAGED or before[id] == nil then
     removal[#removal + 1] = id
   end
   return false
@@ -40,15 +33,16 @@ local function read_index(queue, status, removal, most, read)
   repeat
     local ids = read(first, count)
     local names = {}
-    for _, id in ipairs(ids) do
-      if strings[order_key(id)] == nil then
-        names[#names + 1] = order_key(id)
+    for i = 1, #ids do
+      local name = order_key(ids[i])
+      if strings[name] == nil then
+        names[#names + 1] = name
       end
     end
     prefetch(names)
-    for _, id in ipairs(ids) do
-      if is_indexed(id, queue, status, removal) then
-        kept[#kept + 1] = id
+    for i = 1, #ids do
+      if is_indexed(ids[i], queue, status, removal) then
+        kept[#kept + 1] = ids[i]
       end
     end
     local is_over = #ids < count
@@ -58,98 +52,104 @@ local function read_index(queue, status, removal, most, read)
   return kept
 end
 
+-- Adds those that can be started, by their places.
 local function add_by_place(line, ids)
-  local last, is_sorted, seen = 0, true, {}
-  local first = #line + 1
-  for _, id in ipairs(ids) do
-    local order = orders[id]
-    if is_waiting(order) and not seen[id] then
-      local place = tonumber(order.place)
+  local places, seen, is_sorted, last = {}, {}, true, 0
+  local waiting = {}
+  for i = 1, #ids do
+    local id = ids[i]
+    if not seen[id] and is_waiting(orders[id]) then
+      local place = tonumber(orders[id].place)
+      seen[id] = true
+      places[id] = place
+      waiting[#waiting + 1] = id
       is_sorted = is_sorted and place > last
       last = place
-      line[#line + 1] = { id = id, place = place }
-      seen[id] = true
     end
   end
   if not is_sorted then
-    local sorted = { unpack(line, first) }
-    table.sort(sorted, function(one, other) return one.place < other.place end)
-    for i, each in ipairs(sorted) do
-      line[first + i - 1] = each
+    table.sort(waiting, function(one, other) return places[one] < places[other] end)
+  end
+  for i = 1, #waiting do
+    line[#line + 1] = waiting[i]
+  end
+end
+
+-- How many orders of an index may have left it in this run: an order that it had in this state was changed.
+local function count_changed(status)
+  local count = 0
+  for i = 1, #changed do
+    local was = before[changed[i]]
+    if was and was.status == status then
+      count = count + 1
     end
   end
+  return count
 end
 
 -- Reads as many as this run can start. Those that it has put back or placed come in by their place.
 local function load_line(queue)
   local keys = open_queue(queue)
-  local expired = read_index(queue, 'brewing', keys.remove_leases, run_size, function(first, count)
+  local starts = count_items('start')
+  local expired = read_index(queue, 'brewing', keys.remove_leases, starts + count_changed('brewing'), function(first, count)
     return redis.call('ZRANGEBYSCORE', keys.leases, '-inf', now_text, 'LIMIT', first, count)
   end)
-  local ids = read_index(queue, 'queued', keys.remove_waiting, run_size, function(first, count)
+  local ids = read_index(queue, 'queued', keys.remove_waiting, starts + count_changed('queued'), function(first, count)
     return redis.call('ZRANGE', keys.waiting, first, first + count - 1)
   end)
   local line = { at = 1 }
   for _, id in ipairs(expired) do
     local order = orders[id]
     if order.status == 'brewing' and not order.deadline then
-      line[#line + 1] = { id = id, is_expired = true }
+      line[#line + 1] = id
     end
   end
-  for _, id in ipairs(queued_now[queue] or {}) do
-    ids[#ids + 1] = id
+  for _, id in ipairs(queued_now) do
+    if orders[id].queue == queue then
+      ids[#ids + 1] = id
+    end
   end
   add_by_place(line, ids)
   return line
 end
 
--- The order of a lease that ran out, one lease fewer left; nil where that was its last, and it is cancelled.
-local function take_expired(id)
-  local order = find_order(id)
+-- Whether an order can be started whose lease ran out. It can't if that was its last: it is cancelled.
+local function can_start_expired(id, order)
   if is_last_lease(order) then
     close_order(id, order, 'cancelled', 'barista_timeout')
-    return nil
+    return false
   end
-  local taken = copy_order(order)
-  taken.expiries = order.expiries + 1 .. ''
-  return taken
+  return true
 end
 
-local function take_next(queue)
+-- The id of the next order, and it.
+local function find_next(queue)
   local line = lines[queue]
   if not line then
     line = load_line(queue)
     lines[queue] = line
   end
   while line[line.at] do
-    local next_one = line[line.at]
+    local id = line[line.at]
     line.at = line.at + 1
-    local order = find_order(next_one.id)
-    if next_one.is_expired and order.status == 'brewing' and not order.deadline then
-      local taken = take_expired(next_one.id)
-      if taken then
-        return next_one.id, taken
-      end
-    elseif is_waiting(order) then
-      return next_one.id, copy_order(order)
+    local order = find_order(id)
+    local is_expired = order.status == 'brewing' and not order.deadline
+    if is_expired and can_start_expired(id, order) or is_waiting(order) then
+      return id, order
     end
   end
 end
 
 -- The order that the barista has chosen: queued, or brewing under a lease that ran out. Else nil, and the refusal.
-local function take_chosen(id)
+local function find_chosen(id)
   local order = find_order(id)
   if order and order.status == 'queued' then
-    return id, copy_order(order)
+    return id, order
   end
-  if not order or order.status ~= 'brewing' or not has_run_out(key.leases(order.queue), id) then
+  if not order or order.status ~= 'brewing' or not has_run_out(key.leases(order.queue), id) or not can_start_expired(id, order) then
     return nil, refuse(order)
   end
-  local taken = take_expired(id)
-  if not taken then
-    return nil, refuse(find_order(id))
-  end
-  return id, taken
+  return id, order
 end
 
 -- The answer to a claim made before: its order, while that is brewing under it. Nil where the claim is free, or free again.
@@ -169,9 +169,9 @@ local function repeat_start(claim)
     return 'started', id
   end
   -- The lease is over: the first to come gets the order, and this claim is free.
-  local freed = copy_order(order)
-  freed.claim, freed.deadline = '', nil
-  put_order(id, freed)
+  enter(id, order, 'brewing')
+  set_claim(id, order, '')
+  order.deadline = nil
   return nil
 end
 
@@ -196,20 +196,31 @@ operation('start', 6, function(claim, barista, queue, chosen, waits, after)
   end
   local id, order
   if chosen == '' then
-    id, order = take_next(queue)
+    id, order = find_next(queue)
   else
-    id, order = take_chosen(chosen)
+    id, order = find_chosen(chosen)
   end
   if not id then
     local waits_ms = not order and tonumber(waits) or 0
     if waits_ms > 0 then
-      idle_ms[queue] = math.max(idle_ms[queue] or 0, waits_ms)
+      note_idle(queue, waits_ms)
     end
     return order or 'empty'
   end
-  order.status, order.barista, order.started_at, order.claim, order.due = 'brewing', barista, now, claim, ''
+  if claim ~= '' then
+    check_claims()
+  end
+  check_keys(order.queue, 'brewing')
+  local was_expired = order.status == 'brewing'
+  enter(id, order, 'brewing')
+  set_claim(id, order, claim)
+  if was_expired then
+    order.expiries = order.expiries + 1 .. ''
+  end
+  order.barista, order.started_at = barista, now
+  set_field(order, 'due', '')
   order.attempts = order.attempts + 1 .. ''
   order.deadline = new_deadline()
-  put_order(id, order, 'order.started')
+  note_event('order.started', id, order)
   return 'started', id
 end)

@@ -12,9 +12,8 @@ operation('watch', 2, function(id, holder)
     return 'final', id
   end
   if order.holder ~= holder and order.holder ~= SHARED then
-    local watched = copy_order(order)
-    watched.holder = order.holder == '' and holder or SHARED
-    put_order(id, watched)
+    enter(id, order, order.status)
+    order.holder = order.holder == '' and holder or SHARED
   end
   return 'watching'
 end)

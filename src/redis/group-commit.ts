@@ -69,8 +69,9 @@ export interface GroupCommitOptions {
 
 /** One call of an operation. */
 interface Call {
-  readonly values: readonly Argument[];
   readonly askedAtMs: number;
+  /** Appends its fields, in the order in which its Lua file lists them. */
+  pushTo(args: Argument[]): void;
   settle(line: string): void;
   reject(error: unknown): void;
   undo(line: string): void;
@@ -152,7 +153,7 @@ export class GroupCommit {
       args.push(OPERATIONS[index] ?? "", count);
       for (const call of waiting.splice(0, count)) {
         calls.push(call);
-        for (const value of call.values) args.push(value);
+        call.pushTo(args);
       }
     }
     this.#waitingCount -= calls.length;
@@ -240,9 +241,9 @@ function failure(name: OperationName, said: string): Error {
 class OperationCall<Item, Outcome, Field extends string> implements Call {
   readonly #operation: Operation<Item, Outcome, Field>;
   readonly #item: Item;
+  readonly #values: Readonly<Record<Field, Argument>>;
   readonly #resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
-  readonly values: readonly Argument[];
   readonly askedAtMs = performance.now();
 
   constructor(
@@ -255,8 +256,12 @@ class OperationCall<Item, Outcome, Field extends string> implements Call {
     this.#item = item;
     this.#resolve = resolve;
     this.reject = reject;
-    const values = operation.encode(item);
-    this.values = operation.fields.map((field) => values[field]);
+    // What can't be sent rejects this call alone.
+    this.#values = operation.encode(item);
+  }
+
+  pushTo(args: Argument[]): void {
+    for (const field of this.#operation.fields) args.push(this.#values[field]);
   }
 
   settle(line: string): void {

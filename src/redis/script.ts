@@ -3,10 +3,10 @@
  *
  * **Invariants**
  * - A script is sent by its hash, and in full only to a Redis that does not know it (a new or restarted one).
- * - A file's `-- Needs` lines name all that it uses of other files; each is included once, before it.
+ * - A file's `-- Needs` lines name all that it uses of other files. Each is included once, where it is first needed.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Redis } from "ioredis";
 import { ShopDamagedError } from "./damaged.ts";
 import { readSuperseded } from "./superseded.ts";
@@ -28,25 +28,28 @@ export interface Script {
 
 /** Reads `redis/<name>.lua`, and what it needs. `#!lua` makes Redis refuse the whole script when memory is short. */
 export function loadScript(name: string): Script {
-  const source = ["#!lua", ...include(`${name}.lua`, new Set())].join("\n");
+  const source = `#!lua\n${include(`${name}.lua`, new Set())}`;
   return { name, source, sha1: new Bun.CryptoHasher("sha1").update(source).digest("hex") };
 }
 
-/** The file's text after that of all it needs, without those that stand before it already. */
-function include(path: string, included: Set<string>): string[] {
-  if (included.has(path)) return [];
+/** The file's text, each `-- Needs` line replaced by the files that it names, without those that stand before it already. */
+function include(path: string, included: Set<string>): string {
   included.add(path);
-  const text = read(path);
-  const needed = [...text.matchAll(/^-- Needs +(.+)$/gm)].flatMap(([, paths = ""]) =>
-    paths.trim().split(/ +/).flatMap(expand),
+  const text = read(path).replace(/^ *-- Needs +(.+)$/gm, (_, paths: string) =>
+    paths
+      .trim()
+      .split(/ +/)
+      .flatMap(expand)
+      .flatMap((needed) => (included.has(needed) ? [] : [include(needed, included)]))
+      .join("\n"),
   );
-  // What an operation names is its own: Lua allows 200 local names outside of blocks.
-  const own = path.startsWith("operations/")
-    ? `do
-${text}
-end`
-    : text;
-  return [...needed.flatMap((each) => include(each, included)), own];
+  return path.startsWith("operations/") ? defer(path, text) : text;
+}
+
+/** An operation's file is run by the first run that has one of it: most runs have few. */
+function defer(path: string, text: string): string {
+  const name = basename(path, ".lua");
+  return `function load_operation.${name}()\n${text}\nend`;
 }
 
 /** `operations/*.lua` is all files of that folder. */

@@ -1,4 +1,4 @@
-/** Owns the tests of bells: when they ring (lib/changes.lua), and how lanes look (read-finals.lua) and find them (find-bells.lua). */
+/** Owns the tests of bells: when they ring (lib/writes.lua), and how lanes look (read-finals.lua) and find them (find-bells.lua). */
 import { describe, expect, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { loadScript } from "../../src/redis/script.ts";

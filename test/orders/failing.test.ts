@@ -1,7 +1,8 @@
 /**
  * Owns the tests of operations that fail in a run that goes on: each leaves nothing behind, and the others are done.
  *
- * The commit script is loaded with a `put_order` that throws for one order: the last place at which an operation can fail.
+ * The commit script is loaded with an `enter` and an `add_order` that throw for one order: the last places at which an operation
+ * can fail.
  */
 import { describe, expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";
@@ -14,13 +15,16 @@ import type { State } from "../support/state.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
 
 const BROKEN = "broken";
-const CHECKED = "  local customer_id = check_keys(order, was)\n";
+const LAST_PLACES = ["  if before[id] == nil then\n", "  before[id] = false\n"];
 const commit = loadScript("commit");
-const failing = changed(CHECKED, `${CHECKED}  if id == '${BROKEN}' then\n    error('it broke')\n  end\n`);
+const failing = LAST_PLACES.reduce(
+  (script, place) => changed(script, place, `  if id == '${BROKEN}' then\n    error('it broke')\n  end\n${place}`),
+  commit,
+);
 
-function changed(from: string, to: string): Script {
-  const source = commit.source.replace(from, to);
-  if (source === commit.source) throw new Error("nothing to change");
+function changed(script: Script, from: string, to: string): Script {
+  const source = script.source.replace(from, to);
+  if (source === script.source) throw new Error("nothing to change");
   return { name: "commit", source, sha1: new Bun.CryptoHasher("sha1").update(source).digest("hex") };
 }
 

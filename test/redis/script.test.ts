@@ -131,7 +131,9 @@ test("a script holds each file that it needs once, before whatever needs it", ()
   const { source } = loadScript("commit");
   const names = [...source.matchAll(/^-- ([a-z-]+)$/gm)].map(([, name]) => name);
   expect(new Set(names).size).toBe(names.length);
-  expect(names.at(-1)).toBe("commit");
+  expect(names[0]).toBe("commit");
+  const inOrder = ["keys", "order", "changes", "writes", "operation", "place"];
+  expect(names.filter((name = "") => inOrder.includes(name))).toEqual(inOrder);
   expect(names.indexOf("keys")).toBe(0);
   for (const operation of ["cancel", "place", "start", "watch"]) {
     expect(names.indexOf(operation)).toBeGreaterThan(names.indexOf("operation"));

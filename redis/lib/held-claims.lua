@@ -1,0 +1,71 @@
+-- held-claims
+-- Owns the claims of a run: which start has which order.
+-- Needs lib/keys.lua lib/order.lua lib/reads.lua lib/claims.lua lib/try.lua
+--
+-- Invariants
+-- - A claim is its order's while that is brewing under it.
+-- - Of a final order it is remembered for CLAIM_SPENT_MS at least: asked again, as by a reply that was lost, it starts no other.
+
+-- What is known of claims: the id of its order, SPENT, or false.
+local SPENT = 'spent'
+local claims = {}
+
+local function find_claim(claim)
+  if claims[claim] == nil then
+    local id = redis.call('HGET', key.claims, claim)
+    local is_spent = not id
+      and (redis.call('SISMEMBER', spent_claims(0), claim) == 1 or redis.call('SISMEMBER', spent_claims(1), claim) == 1)
+    claims[claim] = id or is_spent and SPENT or false
+  end
+  return claims[claim]
+end
+
+-- Throws where claims can't be kept.
+local function check_claims()
+  check_type(key.claims, 'hash')
+  check_type(spent_claims(0), 'set')
+end
+
+-- Gives the order to a claim ('' is none). The one that it had is free again, or spent if the order is final.
+local function set_claim(id, order, claim)
+  if order.claim == claim then
+    return
+  end
+  if order.claim ~= '' then
+    claims[order.claim] = is_final(order) and SPENT or false
+  end
+  if claim ~= '' then
+    claims[claim] = id
+  end
+  order.claim = claim
+end
+
+-- (A claim that moves to another order is dropped first.)
+local dropped, made, spent = { 'HDEL', key.claims }, { 'HSET', key.claims }, { 'SADD', '' }
+
+local function gather_claim(id, claim, before)
+  if before ~= '' then
+    dropped[#dropped + 1] = before
+    if claims[before] == SPENT then
+      spent[#spent + 1] = before
+    end
+  end
+  if claim ~= '' then
+    made[#made + 1] = claim
+    made[#made + 1] = id
+  end
+end
+
+local function write_claims()
+  if #spent > 2 then
+    spent[2] = spent_claims(0)
+    try(unpack(spent))
+    try('PEXPIRE', spent[2], 2 * CLAIM_SPENT_MS)
+  end
+  if #dropped > 2 then
+    try(unpack(dropped))
+  end
+  if #made > 2 then
+    try(unpack(made))
+  end
+end
