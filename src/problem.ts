@@ -94,8 +94,25 @@ export function exampleOf(name: ProblemName) {
   return { type: `urn:longpour:problem:${name}`, ...PROBLEMS[name] };
 }
 
+const PROBLEM_HEADERS = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
+const plain = new Map<ProblemName, string>();
+
 /** The answer for one problem. */
-export function problem(name: ProblemName, { headers, ...members }: ProblemOptions = {}): Response {
+export function problem(name: ProblemName, options?: ProblemOptions): Response {
+  return options ? describedProblem(name, options) : plainProblem(name);
+}
+
+/** As the table says it. */
+function plainProblem(name: ProblemName): Response {
+  let body = plain.get(name);
+  if (body === undefined) {
+    body = JSON.stringify(exampleOf(name));
+    plain.set(name, body);
+  }
+  return new Response(body, { status: PROBLEMS[name].status, headers: PROBLEM_HEADERS });
+}
+
+function describedProblem(name: ProblemName, { headers, ...members }: ProblemOptions): Response {
   const body = { ...exampleOf(name), ...members };
   return new Response(JSON.stringify(body), {
     status: body.status,

@@ -5,10 +5,13 @@
  * - Until the answer begins, each outcome has its own status.
  * - Once it has begun, it ends with an order, or with where to go on.
  * - The place in the waiting room is given back when the wait is over, however it ends.
+ * - A held customer is one object, one promise and one seat.
  */
 import { answerJson, damagedOrder, unknownOrder } from "../http/answers.ts";
-import { createHoldAlive, type HeldRequest } from "../http/hold.ts";
-import type { Seat } from "../longpoll/room.ts";
+import { createErrorAnswer } from "../http/app.ts";
+import { HeldAnswer, Heartbeat, type HeldRequest } from "../http/hold.ts";
+import type { HeldPlace } from "../limits/held.ts";
+import type { Guest, Seat, WaitOutcome } from "../longpoll/room.ts";
 import { isFinal, type OrderJson } from "../orders/order.ts";
 import { within } from "../within.ts";
 import type { CustomerDependencies } from "./app.ts";
@@ -17,78 +20,148 @@ import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
 /** A stopping server reads an order for so long: it is about to end the connection. */
 const LAST_LOOK_MS = 1000;
 
-export interface Holding {
+export type AnswerHeaders = Readonly<Record<string, string>> | undefined;
+
+/** Who is to be held, and what for. */
+export interface Visit {
   readonly orderId: string;
   readonly isNew: boolean;
   /** Undefined: as long as it takes. */
   readonly seconds: number | undefined;
-  /** Their seat in the waiting room. */
-  readonly seat: Seat<OrderJson>;
   readonly connection: HeldRequest;
-  readonly headers: Record<string, string> | undefined;
-  /** Answers when `seconds` are over before the order is final. */
-  readonly timeOver: () => Promise<Response>;
   /** What they give back when the wait is over. */
-  readonly stay: DisposableStack;
+  readonly place: HeldPlace;
+  /** Answers when `seconds` are over before the order is final. */
+  readonly answerTimeOver: (orderId: string, headers: AnswerHeaders) => Promise<Response>;
 }
 
-type Dependencies = Pick<CustomerDependencies, "orders" | "lostOrders" | "heartbeatSeconds" | "log">;
+type Dependencies = Pick<CustomerDependencies, "orders" | "lostOrders" | "heartbeatSeconds" | "log" | "room">;
 
-/** Makes the function that holds a customer, with signs of life. */
-export function createHolding({ orders, lostOrders, heartbeatSeconds, log }: Dependencies) {
-  const holdAlive = createHoldAlive({ heartbeatSeconds, log });
+interface Surroundings extends Dependencies {
+  readonly heartbeat: Heartbeat;
+  readonly answerError: (error: unknown, request: Request) => Response;
+}
 
-  const encodeLost = (orderId: string): string => {
-    lostOrders.count();
-    return encodeLostOrder(orderId);
-  };
+/** Makes the function that gives a customer their seat: before an order is placed, so that no end of it is missed. */
+export function createHolding(dependencies: Dependencies): (visit: Visit) => HeldCustomer {
+  const heartbeat = new Heartbeat(dependencies.heartbeatSeconds);
+  const surroundings = { ...dependencies, heartbeat, answerError: createErrorAnswer(dependencies.log) };
+  return (visit) => new HeldCustomer(visit, surroundings);
+}
+
+export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
+  readonly #surroundings: Surroundings;
+  readonly #visit: Visit;
+  readonly #beganMs = performance.now();
+  readonly #seat: Seat;
+  #headers: AnswerHeaders;
+  /** Whether they wait for an answer; and how the wait ended, if it did before. */
+  #isHeld = false;
+  #early: WaitOutcome<OrderJson> | undefined;
+
+  constructor(visit: Visit, surroundings: Surroundings) {
+    super(visit.connection, surroundings.heartbeat);
+    this.#surroundings = surroundings;
+    this.#visit = visit;
+    const { orderId: id, isNew, seconds, connection } = visit;
+    this.#seat = surroundings.room.sit({ id, isNew, seconds, signal: connection.request.signal }, this);
+  }
+
+  get orderId(): string {
+    return this.#visit.orderId;
+  }
+
+  get mustStay(): boolean {
+    return this.hasBegun;
+  }
+
+  /** Holds them, once there is an order to wait for. `headers` are for the answer that ends it. */
+  hold(headers: AnswerHeaders): Promise<Response> {
+    this.#headers = headers;
+    this.#isHeld = true;
+    this.#visit.place.wait();
+    if (this.#early) this.settle(this.#early);
+    else {
+      this.keepAlive();
+      if (this.#visit.isNew) this.#seat.listen();
+    }
+    return this.answer;
+  }
+
+  /** Lets them go without an answer: what they get instead is sent by who calls this. */
+  letGo(): void {
+    this.#isHeld = false;
+    this.#seat.leave();
+    this.giveUp();
+  }
+
+  settle(outcome: WaitOutcome<OrderJson>): void {
+    if (!this.#isHeld) {
+      this.#early = outcome;
+      return;
+    }
+    if (outcome.kind === "time_over") void this.#endTimeOver();
+    else this.#finish(this.#answerTo(outcome));
+  }
+
+  #finish(response: Response): void {
+    this.#visit.place.leave();
+    this.end(response);
+  }
+
+  async #endTimeOver(): Promise<void> {
+    const { orderId, answerTimeOver } = this.#visit;
+    try {
+      this.#finish(await answerTimeOver(orderId, this.#headers));
+    } catch (error) {
+      this.#finish(this.#surroundings.answerError(error, this.request));
+    }
+  }
+
+  #answerTo(outcome: Exclude<WaitOutcome<OrderJson>, { kind: "time_over" }>): Response {
+    switch (outcome.kind) {
+      case "final":
+        return answerJson(outcome.value, { headers: this.#headers });
+      case "forgotten":
+        // Of a request that only asks for an order, nobody knows whether there was one.
+        if (this.#visit.isNew && !this.hasBegun) this.#surroundings.lostOrders.count();
+        return unknownOrder();
+      case "damaged":
+        return damagedOrder();
+      case "sent_on":
+        // Another replica, or this one once it is back, holds them on.
+        return new Response(null, { status: 303, headers: { Location: this.#pathOn(), Connection: "close" } });
+      case "left":
+        // Nobody reads it.
+        return new Response(null, { status: 499 });
+    }
+  }
+
+  /** Whoever asked for a bound goes on with what is left of it. */
+  #pathOn(): string {
+    const { orderId, seconds } = this.#visit;
+    if (seconds === undefined) return waitPath(orderId);
+    const spent = (performance.now() - this.#beganMs) / 1000;
+    return waitPath(orderId, Math.max(1, Math.ceil(seconds - spent)));
+  }
+
+  protected override async endBegun({ status }: Response): Promise<string> {
+    if (this.request.signal.aborted) return "";
+    return status === 404 ? this.#encodeLost() : await this.#encodeNow();
+  }
+
+  #encodeLost(): string {
+    this.#surroundings.lostOrders.count();
+    return encodeLostOrder(this.#visit.orderId);
+  }
 
   /** The order as it is now and where to go on. A fault is no reason to fail: the request that goes on meets it again. */
-  const encodeNow = async (orderId: string, path: string): Promise<string> => {
-    const found = await within(LAST_LOOK_MS, orders.find(orderId)).catch(() => undefined);
-    if (found?.kind === "unknown") return encodeLost(orderId);
+  async #encodeNow(): Promise<string> {
+    const { orderId } = this.#visit;
+    const found = await within(LAST_LOOK_MS, this.#surroundings.orders.find(orderId)).catch(() => undefined);
+    if (found?.kind === "unknown") return this.#encodeLost();
     // One whose record is damaged says so with its own status, to the request that goes on.
-    if (found?.kind !== "found") return encodeContinuation(orderId, path);
-    return isFinal(found.status) ? found.order : encodeContinuation(orderId, path, found.order);
-  };
-
-  return ({ orderId, isNew, seconds, seat, connection, headers, timeOver, stay }: Holding): Promise<Response> => {
-    const { signal } = connection.request;
-    const beganMs = performance.now();
-    /** Whoever asked for a bound goes on with what is left of it. */
-    const pathOn = (): string => {
-      const spent = (performance.now() - beganMs) / 1000;
-      return waitPath(orderId, seconds === undefined ? undefined : Math.max(1, Math.ceil(seconds - spent)));
-    };
-    return holdAlive(connection, {
-      endBegun: async ({ status }) => {
-        if (signal.aborted) return "";
-        return status === 404 ? encodeLost(orderId) : await encodeNow(orderId, pathOn());
-      },
-      answer: async (progress) => {
-        // Until the end, not until the answer begins.
-        using _ = stay;
-        seat.stayWhile(() => progress.hasBegun);
-        const outcome = await seat.outcome;
-        switch (outcome.kind) {
-          case "final":
-            return answerJson(outcome.value, { headers });
-          case "time_over":
-            return await timeOver();
-          case "forgotten":
-            // Of a request that only asks for an order, nobody knows whether there was one.
-            if (isNew && !progress.hasBegun) lostOrders.count();
-            return unknownOrder();
-          case "damaged":
-            return damagedOrder();
-          case "sent_on":
-            // Another replica, or this one once it is back, holds them on.
-            return new Response(null, { status: 303, headers: { Location: pathOn(), Connection: "close" } });
-          case "left":
-            // Nobody reads it.
-            return new Response(null, { status: 499 });
-        }
-      },
-    });
-  };
+    if (found?.kind !== "found") return encodeContinuation(orderId, this.#pathOn());
+    return isFinal(found.status) ? found.order : encodeContinuation(orderId, this.#pathOn(), found.order);
+  }
 }

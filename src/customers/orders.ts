@@ -7,26 +7,18 @@ import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
-import { holdOpen } from "../http/hold.ts";
+import { holdOpen, type HeldRequest } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
-import { createBodyReader, createQueryReader } from "../http/input.ts";
+import { createBodyReader, createQueryReader, hasNoBody } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
+import { MOST_PER_ORDER, type HeldPlace } from "../limits/held.ts";
 import { Tarpit } from "../limits/tarpit.ts";
-import type { Seat } from "../longpoll/room.ts";
-import {
-  CANCELLED_EXAMPLE,
-  Draft,
-  isFinal,
-  Order,
-  QUEUED_EXAMPLE,
-  READY_EXAMPLE,
-  type OrderJson,
-} from "../orders/order.ts";
+import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
 import { Continuation } from "./endings.ts";
-import { createHolding } from "./holding.ts";
+import { createHolding, type AnswerHeaders, type Visit } from "./holding.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerCrowd, answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
@@ -72,15 +64,17 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
   const { orders, room, limiter, held, passing, isClosing } = dependencies;
   const tarpit = new Tarpit();
   const readDraft = createBodyReader(Draft);
-  const holdUntilFinal = createHolding(dependencies);
+  const takeSeat = createHolding(dependencies);
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
   /** Places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
   const placeOrRefuse = async (
-    { draft, idempotencyKey, preferences }: Wish,
-    { address, orderId, holder }: { address: string; orderId: string; holder: string | undefined },
+    { wish, address }: Asked,
+    orderId: string,
+    holder?: string,
   ): Promise<Placed | Response> => {
+    const { draft, idempotencyKey, preferences } = wish;
     const bucket = limiter.bucketOf(address);
     const placed = await orders.place({ orderId, queue: DEFAULT_QUEUE, draft, idempotencyKey, bucket, holder });
     if (placed.kind === "damaged") return damagedOrder();
@@ -88,15 +82,59 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     if (placed.kind === "denied") return tooManyOrders(limits);
     if (placed.kind === "mismatch") return answerMismatch(limits);
     if (placed.kind === "refused") return answerShopRefusal(placed, limits);
-    const isNew = placed.kind === "placed";
-    return { orderId: placed.orderId, isNew, headers: { ...limits, ...preferenceApplied(preferences) } };
+    const applied = preferenceApplied(preferences);
+    const headers = applied ? { ...limits, ...applied } : limits;
+    return { orderId: placed.orderId, isNew: placed.kind === "placed", headers };
   };
 
   /** 202 with the order as it is now; joined by its key, it may be final already. */
-  const answerAccepted = async (orderId: string, headers: Headers): Promise<Response> => {
+  const answerAccepted = async (orderId: string, headers: AnswerHeaders): Promise<Response> => {
     const found = await orders.find(orderId);
     if (found.kind === "found" && isFinal(found.status)) return answerJson(found.order, { headers });
     return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
+  };
+
+  const answerNow = async (orderId: string, headers: AnswerHeaders): Promise<Response> =>
+    answerFound(await orders.find(orderId), { headers });
+
+  /** Places the order, and answers at once. */
+  const accept = async (asked: Asked, place: HeldPlace): Promise<Response> => {
+    using _ = place;
+    return await holdOpen(asked.connection, async () => {
+      const placed = await placeOrRefuse(asked, Bun.randomUUIDv7());
+      return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
+    });
+  };
+
+  /** Takes a seat, places the order, and holds its customer. */
+  const placeAndHold = async (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
+    const visit = { seconds, connection: asked.connection, place, answerTimeOver: answerAccepted };
+    const customer = takeSeat({ ...visit, orderId: Bun.randomUUIDv7(), isNew: true });
+    let placed: Placed | Response;
+    try {
+      placed = await placeOrRefuse(asked, customer.orderId, orders.replica);
+    } catch (error) {
+      customer.letGo();
+      place.leave();
+      throw error;
+    }
+    if (placed instanceof Response) {
+      customer.letGo();
+      place.leave();
+      return placed;
+    }
+    const { orderId, isNew, headers } = placed;
+    if (isNew) return customer.hold(headers);
+    customer.letGo();
+    return hold({ ...visit, orderId }, asked.address, headers);
+  };
+
+  /** Holds who comes back to an order. */
+  const hold = (visit: Omit<Visit, "isNew">, address: string, headers: AnswerHeaders): Promise<Response> | Response => {
+    if (room.countFor(visit.orderId) < MOST_PER_ORDER) return takeSeat({ ...visit, isNew: false }).hold(headers);
+    visit.place.leave();
+    held.noteRefusal("too_many_for_order", address);
+    return answerCrowd("too_many_for_order", headers);
   };
 
   return new Elysia()
@@ -105,48 +143,22 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
       async ({ request }) => {
         if (isClosing()) return answerClosing();
         const address = clientOf(request);
-        const recalled = limiter.recall(address, request.headers.has("idempotency-key"));
+        const recalled = limiter.recall(address, () => request.headers.has("idempotency-key"));
         if (recalled) {
           await tarpit.wait();
           return tooManyOrders(limiter.headers(recalled));
         }
-        const asked = await readWish(request, address);
-        if (asked instanceof Response) return asked;
+        const reading = readWish(request, address);
+        const wish = reading instanceof Promise ? await reading : reading;
+        if (wish instanceof Response) return wish;
 
-        const { waitSeconds, respondAsync } = asked.preferences;
+        const { waitSeconds, respondAsync } = wish.preferences;
         const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
-
+        const asked = { wish, address, connection: { server: findServer(), request } };
         // Who is not held is counted as well while their order is placed, but among themselves.
         const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
         if (entry.kind !== "entered") return answerCrowd(entry.kind);
-        using stay = new DisposableStack();
-        const place = stay.use(entry.place);
-        const connection = { server: findServer(), request };
-        const newId = Bun.randomUUIDv7();
-        // Taken before the order is placed, so that no end of it is missed.
-        const { signal } = request;
-        const newSeat = seconds === 0 ? undefined : room.sit({ id: newId, isNew: true, seconds, signal });
-        const leaving = stay.use(leavingOnDispose(newSeat));
-        const holder = newSeat && orders.replica;
-        const placed = await holdOpen(connection, () => placeOrRefuse(asked, { address, orderId: newId, holder }));
-        if (placed instanceof Response) return placed;
-
-        const { orderId, isNew, headers } = placed;
-        const accept = (): Promise<Response> => answerAccepted(orderId, headers);
-        if (!newSeat) return await accept();
-        if (!place.holdOn(orderId)) return answerCrowd("too_many_for_order", headers);
-        if (!isNew) leaving[Symbol.dispose]();
-        const seat = isNew ? newSeat : room.sit({ id: orderId, seconds, signal });
-        return holdUntilFinal({
-          orderId,
-          isNew,
-          seconds,
-          seat,
-          connection,
-          headers,
-          timeOver: accept,
-          stay: stay.move(),
-        });
+        return seconds === 0 ? accept(asked, entry.place) : placeAndHold(asked, entry.place, seconds);
       },
       documented({
         tag: "Orders",
@@ -198,27 +210,16 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
         const preferences = readPreferences(request.headers);
         if (preferences instanceof Response) return preferences;
         const asked = wanted.wait ?? preferences.waitSeconds;
-        const show = async (): Promise<Response> =>
-          answerFound(await orders.find(orderId), { headers: preferenceApplied(preferences) });
-        if (asked === undefined || asked === 0) return await show();
+        const headers = preferenceApplied(preferences);
+        if (asked === undefined || asked === 0) return await answerNow(orderId, headers);
 
+        const address = clientOf(request);
+        const entry = held.enterAgain(address);
+        if (entry.kind !== "entered") return answerCrowd(entry.kind);
         const seconds = asked === "" ? undefined : asked;
         const connection = { server: findServer(), request };
-        const headers = preferenceApplied(preferences);
-        const entry = held.enterAgain(clientOf(request), orderId);
-        if (entry.kind !== "entered") return answerCrowd(entry.kind);
-        using stay = new DisposableStack();
-        stay.use(entry.place);
-        return holdUntilFinal({
-          orderId,
-          isNew: false,
-          seconds,
-          seat: room.sit({ id: orderId, seconds, signal: request.signal }),
-          connection,
-          headers,
-          timeOver: show,
-          stay: stay.move(),
-        });
+        const visit = { orderId, seconds, connection, place: entry.place, answerTimeOver: answerNow };
+        return hold(visit, address, headers);
       },
       {
         params: OrderParams,
@@ -277,15 +278,18 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     );
 
   /** All that a request to order says, or the problem with it. */
-  async function readWish(request: Request, address: string): Promise<Wish | Response> {
+  function readWish(request: Request, address: string): Wish | Response | Promise<Wish | Response> {
     const preferences = readPreferences(request.headers);
     if (preferences instanceof Response) return preferences;
     const key = readIdempotencyKey(request.headers);
     if (key instanceof Response) return key;
-    const draft = (await readDraft(request)) ?? {};
-    if (draft instanceof Response) return draft;
-    const idempotencyKey = scopeToCustomer(key, { customerId: draft.customer_id, address });
-    return { preferences, idempotencyKey, draft };
+    const withDraft = (draft: Draft): Wish => ({
+      preferences,
+      idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
+      draft,
+    });
+    if (hasNoBody(request)) return withDraft({});
+    return readDraft(request).then((draft) => (draft instanceof Response ? draft : withDraft(draft ?? {})));
   }
 }
 
@@ -298,17 +302,19 @@ interface Wish {
   readonly preferences: Preferences;
 }
 
+/** A wish, and who has it. */
+interface Asked {
+  readonly wish: Wish;
+  readonly address: string;
+  readonly connection: HeldRequest;
+}
+
 /** An order that is queued, and what to say of it in any answer. */
 interface Placed {
   readonly orderId: string;
   /** Placed by this request, not by one before under the same key. */
   readonly isNew: boolean;
   readonly headers: Headers;
-}
-
-/** Leaving a seat that has had its outcome does nothing. */
-function leavingOnDispose(seat: Seat<OrderJson> | undefined): Disposable {
-  return { [Symbol.dispose]: () => seat?.leave() };
 }
 
 function preferenceApplied({ respondAsync, waitSeconds }: Preferences): Headers | undefined {

@@ -9,12 +9,13 @@ interface AnswerOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+const JSON_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
+const PLAIN = { headers: new Headers(JSON_HEADERS) };
+
 /** An order, or anything else that is JSON already. */
-export function answerJson(json: OrderJson, { status = 200, headers }: AnswerOptions = {}): Response {
-  return new Response(json, {
-    status,
-    headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers },
-  });
+export function answerJson(json: OrderJson, { status, headers }: AnswerOptions = {}): Response {
+  if (status === undefined && headers === undefined) return new Response(json, PLAIN);
+  return new Response(json, { status: status ?? 200, headers: { ...JSON_HEADERS, ...headers } });
 }
 
 /** The order; 404, or 500 when its record is damaged. */

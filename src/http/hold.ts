@@ -9,18 +9,11 @@
  * - All heartbeats share one timer, which runs only while a request is held.
  * - An answer that has begun as 200 never ends with the body of another status.
  */
-import type { Log } from "../log.ts";
-import { createErrorAnswer, IDLE_SECONDS, type Server } from "./app.ts";
+import { IDLE_SECONDS, type Server } from "./app.ts";
 
 export interface HeldRequest {
   readonly server: Server | null;
   readonly request: Request;
-}
-
-/** How far a held answer is. */
-interface Progress {
-  /** Whether its status and first bytes are sent: then it can't become another status. */
-  readonly hasBegun: boolean;
 }
 
 const ENCODER = new TextEncoder();
@@ -40,46 +33,56 @@ export async function holdOpen<Result>(
   }
 }
 
-interface HeldAnswering {
-  readonly answer: (progress: Progress) => Promise<Response>;
-  /** JSON that ends the body in place of an answer that is no success, where 200 is sent already. Never rejects. */
-  readonly endBegun: (instead: Response) => Promise<string>;
-}
-
-export type HoldAlive = (held: HeldRequest, answering: HeldAnswering) => Promise<Response>;
-
-/** Makes a holdOpen with heartbeats. */
-export function createHoldAlive({ heartbeatSeconds, log }: { heartbeatSeconds: number; log: Log }): HoldAlive {
-  const heartbeat = new Heartbeat(heartbeatSeconds * 1000);
-  const answerError = createErrorAnswer(log);
-
-  return ({ server, request }, { answer, endBegun }) => {
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    const held = new HeldAnswer(resolve, endBegun);
-    server?.timeout(request, 0);
-    heartbeat.add(held);
-    void answer(held)
-      .catch((error: unknown) => answerError(error, request))
-      .then((response) => {
-        heartbeat.delete(held);
-        server?.timeout(request, IDLE_SECONDS);
-        return held.end(response);
-      });
-    return promise;
-  };
-}
-
-/** An answer that is awaited: plain when it comes soon enough, else begun, and kept alive until it comes. */
-class HeldAnswer implements Progress {
-  readonly #resolve: (response: Response) => void;
-  readonly #endBegun: HeldAnswering["endBegun"];
+/**
+ * An answer that is awaited. The connection is kept open from the first, and alive from `keepAlive` on: the answer is plain when it
+ * comes soon enough, else begun, and ended when it comes.
+ */
+export abstract class HeldAnswer {
+  readonly #heartbeat: Heartbeat;
+  readonly #server: Server | null;
+  readonly request: Request;
+  readonly answer: Promise<Response>;
+  #resolve: (response: Response) => void = () => {};
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Whether its status and first bytes are sent: then it can't become another status. */
   hasBegun = false;
   isCut = false;
+  #isOver = false;
+  /** When its next sign of life is due, by `performance.now()`. */
+  dueAtMs = 0;
 
-  constructor(resolve: (response: Response) => void, endBegun: HeldAnswering["endBegun"]) {
-    this.#resolve = resolve;
-    this.#endBegun = endBegun;
+  constructor({ server, request }: HeldRequest, heartbeat: Heartbeat) {
+    this.#server = server;
+    this.request = request;
+    this.#heartbeat = heartbeat;
+    this.answer = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    server?.timeout(request, 0);
+  }
+
+  /** JSON that ends the body in place of an answer that is no success, where 200 is sent already. Never rejects. */
+  protected abstract endBegun(instead: Response): Promise<string>;
+
+  protected keepAlive(): void {
+    if (!this.#isOver) this.#heartbeat.add(this);
+  }
+
+  /** Gives the connection back without an answer: another one is sent. */
+  protected giveUp(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#heartbeat.delete(this);
+    // The timeout belongs to the connection: it would stay off for all that comes after.
+    this.#server?.timeout(this.request, IDLE_SECONDS);
+  }
+
+  /** Answers, once. */
+  protected end(response: Response): void {
+    if (this.#isOver) return;
+    this.giveUp();
+    if (this.hasBegun) void this.#endBody(response);
+    else this.#resolve(response);
   }
 
   /** The first time the answer begins. */
@@ -88,10 +91,8 @@ class HeldAnswer implements Progress {
     else if (!this.isCut) this.#body?.enqueue(SPACE);
   }
 
-  async end(response: Response): Promise<void> {
-    if (!this.hasBegun) return this.#resolve(response);
-    if (this.isCut) return;
-    const text = response.ok ? await response.text() : await this.#endBegun(response);
+  async #endBody(response: Response): Promise<void> {
+    const text = response.ok ? await response.text() : await this.endBegun(response);
     if (this.isCut) return;
     this.#body?.enqueue(ENCODER.encode(text));
     this.#body?.close();
@@ -115,23 +116,23 @@ class HeldAnswer implements Progress {
 }
 
 /** Beats each answer every `everyMs` from when it was added. They wait in the order in which they are due: one timer is enough. */
-class Heartbeat {
+export class Heartbeat {
   readonly #everyMs: number;
-  readonly #dueAt = new Map<HeldAnswer, number>();
+  readonly #answers = new Set<HeldAnswer>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(everyMs: number) {
-    this.#everyMs = everyMs;
+  constructor(heartbeatSeconds: number) {
+    this.#everyMs = heartbeatSeconds * 1000;
   }
 
   add(held: HeldAnswer): void {
-    this.#dueAt.set(held, performance.now() + this.#everyMs);
+    held.dueAtMs = performance.now() + this.#everyMs;
+    this.#answers.add(held);
     this.#timer ??= setTimeout(() => this.#beat(), this.#everyMs);
   }
 
   delete(held: HeldAnswer): void {
-    this.#dueAt.delete(held);
-    if (this.#dueAt.size > 0) return;
+    if (!this.#answers.delete(held) || this.#answers.size > 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -139,15 +140,17 @@ class Heartbeat {
   #beat(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const [held, dueAt] of this.#dueAt) {
-      if (dueAt > now) {
-        this.#timer = setTimeout(() => this.#beat(), dueAt - now);
+    for (const held of this.#answers) {
+      if (held.dueAtMs > now) {
+        this.#timer = setTimeout(() => this.#beat(), held.dueAtMs - now);
         return;
       }
-      this.#dueAt.delete(held);
+      this.#answers.delete(held);
       held.beat();
       // To the end of the line, where this loop comes to it and stops.
-      if (!held.isCut) this.#dueAt.set(held, now + this.#everyMs);
+      if (held.isCut) continue;
+      held.dueAtMs = now + this.#everyMs;
+      this.#answers.add(held);
     }
   }
 }

@@ -145,8 +145,15 @@ function describe({ type, schema, value, message }: ValueError): string {
   return value === undefined ? `is missing: it ${wanted}` : wanted;
 }
 
+/** Whether a request says that it brings no body (RFC 9112, 6.3). */
+export function hasNoBody({ headers }: Request): boolean {
+  const length = headers.get("content-length");
+  return (length === null || length === "0") && headers.get("transfer-encoding") === null;
+}
+
 /** The body as text, or 413 as soon as it is known to be too long: by its announced length, or by what has come. */
 async function readText(request: Request, limitBytes: number): Promise<string | Response> {
+  if (hasNoBody(request)) return "";
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > limitBytes * TAKEN_AND_DROPPED) return tooLarge(limitBytes);
   if (!request.body) return "";

@@ -16,10 +16,14 @@ export interface Preferences {
   readonly waitSeconds?: number;
 }
 
+const NONE: Preferences = { respondAsync: false };
+
 /** Reads the Prefer header; preferences not known here are ignored, as RFC 7240 asks. A wrong `wait` is a 422. */
 export function readPreferences(headers: Headers): Preferences | Response {
-  let preferences: Preferences = { respondAsync: false };
-  for (const preference of (headers.get("prefer") ?? "").split(",")) {
+  const given = headers.get("prefer");
+  if (given === null) return NONE;
+  let preferences = NONE;
+  for (const preference of given.split(",")) {
     const [token = "", value = ""] = (preference.split(";")[0] ?? "").split("=", 2).map((part) => part.trim());
     const name = token.toLowerCase();
     if (name === "respond-async") preferences = { ...preferences, respondAsync: true };

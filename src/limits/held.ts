@@ -1,10 +1,9 @@
 /**
- * Owns the caps on held requests: in all, from one address, and for one order.
+ * Owns the caps on held requests: in all, and from one address.
  *
  * **Invariants**
  * - Who was let in is counted until they leave, once.
  * - Who comes back for an order leaves a quarter of the places to those who place one.
- * - At most MOST_PER_ORDER are held on one order.
  */
 import type { Refusals } from "./refusals.ts";
 
@@ -13,13 +12,14 @@ export interface HeldCaps {
   readonly maxHeldPerAddress: number;
 }
 
+/** So many may wait for one order: two tabs and a telephone are three. */
+export const MOST_PER_ORDER = 100;
+
 /** Whose share is used up: the order's, the address's, or everybody's. */
 export type Crowd = "too_many_for_order" | "too_many_held" | "room_full";
 
 export type Entry = { readonly kind: "entered"; readonly place: HeldPlace } | { readonly kind: Crowd };
 
-/** Two tabs and a telephone are three. */
-export const MOST_PER_ORDER = 100;
 const SHARE_OF_RETURNERS = 0.75;
 
 interface Counts {
@@ -28,14 +28,13 @@ interface Counts {
   waiting: number;
   returners: number;
   readonly byAddress: Map<string, number>;
-  readonly byOrder: Map<string, number>;
 }
 
 export class HeldRequests {
   readonly #caps: HeldCaps;
   readonly #mostReturners: number;
   readonly #refusals: Pick<Refusals, "count">;
-  readonly #counts: Counts = { held: 0, waiting: 0, returners: 0, byAddress: new Map(), byOrder: new Map() };
+  readonly #counts: Counts = { held: 0, waiting: 0, returners: 0, byAddress: new Map() };
 
   constructor(caps: HeldCaps, refusals: Pick<Refusals, "count">) {
     this.#caps = caps;
@@ -57,14 +56,17 @@ export class HeldRequests {
   }
 
   /** A place for who comes back to an order placed before. */
-  enterAgain(address: string, orderId: string): Entry {
+  enterAgain(address: string): Entry {
     const hasShare = this.#counts.returners < this.#mostReturners;
     const crowd = this.#crowdAround(address) ?? (hasShare ? undefined : "room_full");
-    if (crowd) return this.#refuse(crowd, address);
-    const place = new HeldPlace(this.#counts, address, true);
-    if (place.holdOn(orderId)) return { kind: "entered", place };
-    place.leave();
-    return this.#refuse("too_many_for_order", address);
+    return crowd
+      ? this.#refuse(crowd, address)
+      : { kind: "entered", place: new HeldPlace(this.#counts, address, true) };
+  }
+
+  /** Counts a refusal that others have decided. */
+  noteRefusal(kind: Crowd, address: string): void {
+    this.#refusals.count(kind, address);
   }
 
   #crowdAround(address: string): Crowd | undefined {
@@ -80,12 +82,12 @@ export class HeldRequests {
 }
 
 /** The place of one who was let in. */
-class HeldPlace implements Disposable {
+export class HeldPlace implements Disposable {
   readonly #counts: Counts;
   readonly #address: string;
   readonly #isReturner: boolean;
-  #orderId: string | undefined;
   #isHere = true;
+  #isWaiting = false;
 
   constructor(counts: Counts, address: string, isReturner: boolean) {
     this.#counts = counts;
@@ -96,15 +98,11 @@ class HeldPlace implements Disposable {
     add(counts.byAddress, address, 1);
   }
 
-  /** Says, once, which order it is for; false where that has too many. */
-  holdOn(orderId: string): boolean {
-    const { byOrder } = this.#counts;
-    if (!this.#isHere || this.#orderId !== undefined) return this.#orderId === orderId;
-    if ((byOrder.get(orderId) ?? 0) >= MOST_PER_ORDER) return false;
-    this.#orderId = orderId;
+  /** Notes that their order is placed. */
+  wait(): void {
+    if (!this.#isHere || this.#isWaiting) return;
+    this.#isWaiting = true;
     this.#counts.waiting += 1;
-    add(byOrder, orderId, 1);
-    return true;
   }
 
   /** Gives the place back; calling it again does nothing. */
@@ -112,11 +110,9 @@ class HeldPlace implements Disposable {
     if (!this.#isHere) return;
     this.#isHere = false;
     this.#counts.held -= 1;
+    if (this.#isWaiting) this.#counts.waiting -= 1;
     if (this.#isReturner) this.#counts.returners -= 1;
     add(this.#counts.byAddress, this.#address, -1);
-    if (this.#orderId === undefined) return;
-    this.#counts.waiting -= 1;
-    add(this.#counts.byOrder, this.#orderId, -1);
   }
 
   [Symbol.dispose](): void {

@@ -12,6 +12,8 @@ import type { ShopRedis } from "../redis/connections.ts";
 /** A wake may be lost with a connection. */
 const RELOOK_MS = 30_000;
 const EMPTY: StartOutcome = { kind: "empty" };
+type Started = StartOutcome & { readonly kind: "started" };
+const doNothing = (): void => {};
 
 export interface BaristaWait extends Claim {
   /** 0 asks once. */
@@ -49,9 +51,16 @@ export class BaristaRoom {
   }
 
   /** Starts an order for the barista, waiting up to `seconds` for one. Rejects when Redis does not answer. */
-  async start({ seconds, signal, ...claim }: BaristaWait): Promise<StartOutcome> {
+  async start(wait: BaristaWait): Promise<StartOutcome> {
+    if (wait.seconds > 0) return await this.#startWaiting(wait);
+    const outcome = await this.#orders.start(wait);
+    return outcome.kind === "started" ? this.#give(outcome, wait) : outcome;
+  }
+
+  async #startWaiting(claim: BaristaWait): Promise<StartOutcome> {
+    const { seconds, signal } = claim;
     const deadline = performance.now() + seconds * 1000;
-    const waiter: Waiter = { woken: false, wake: () => {} };
+    const waiter: Waiter = { woken: false, wake: doNothing };
     const waiters = this.#waiters.get(claim.queue) ?? new Set();
     this.#waiters.set(claim.queue, waiters.add(waiter));
     try {
@@ -59,7 +68,7 @@ export class BaristaRoom {
         waiter.woken = false;
         const waitsMs = Math.max(0, deadline - performance.now());
         const outcome = await this.#orders.start({ ...claim, waitsMs });
-        if (outcome.kind === "started") return await this.#give(outcome, claim, signal);
+        if (outcome.kind === "started") return await this.#give(outcome, claim);
         const leftMs = deadline - performance.now();
         if (outcome.kind !== "empty" || leftMs <= 0) return outcome;
         if (!waiter.woken && !signal.aborted && !this.#isClosed) {
@@ -78,7 +87,8 @@ export class BaristaRoom {
   /**
    * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one. A refused finish starts nothing.
    */
-  async finishAndStart(wanted: Finish, { seconds, signal, ...claim }: BaristaWait): Promise<Handover> {
+  async finishAndStart(wanted: Finish, claim: BaristaWait): Promise<Handover> {
+    const { seconds, signal } = claim;
     const isWaiting = seconds > 0 && !this.#isClosed;
     // Both are asked for in this turn: a run does finishes first.
     const [finished, first] = await Promise.all([
@@ -86,9 +96,9 @@ export class BaristaRoom {
       this.#isClosed ? EMPTY : this.#orders.start({ ...claim, after: wanted.orderId }),
     ]);
     if (finished.kind !== "changed") return { finished, started: EMPTY };
-    if (first.kind === "started") return { finished, started: await this.#give(first, claim, signal) };
+    if (first.kind === "started") return { finished, started: await this.#give(first, claim) };
     if (first.kind !== "empty" || !isWaiting || signal.aborted) return { finished, started: first };
-    return { finished, started: await this.start({ ...claim, seconds, signal }) };
+    return { finished, started: await this.start(claim) };
   }
 
   /** Sends all waiting baristas away without an order. */
@@ -98,12 +108,11 @@ export class BaristaRoom {
   }
 
   /** Gives the order out; where its barista has hung up, and can't come back to it by a claim, it goes back. */
-  async #give(
-    outcome: StartOutcome & { readonly kind: "started" },
-    { barista, claim }: Claim,
-    signal: AbortSignal,
-  ): Promise<StartOutcome> {
-    if (!signal.aborted || claim !== undefined) return outcome;
+  #give(outcome: Started, wait: BaristaWait): StartOutcome | Promise<StartOutcome> {
+    return !wait.signal.aborted || wait.claim !== undefined ? outcome : this.#takeBack(outcome, wait);
+  }
+
+  async #takeBack(outcome: Started, { barista }: BaristaWait): Promise<StartOutcome> {
     await this.#orders.release({ orderId: outcome.orderId, barista });
     return EMPTY;
   }

@@ -1,7 +1,7 @@
 /**
  * Owns a waiting room: who waits at this server, each for the end of something that is stored in Redis.
  *
- * A seat is taken by id before the thing is made, so that no end is missed. Seats that last are *armed* after a few milliseconds:
+ * A seat is taken by id before the thing is made, so that no end is missed. Once it is made, seats that last are *armed* after a few milliseconds:
  * a lane then listens to their bell. What ends at this server before is delivered without.
  *
  * **Invariants**
@@ -22,7 +22,7 @@ const RETRY_MS = 50;
 export type End<Value> = { readonly kind: "final"; readonly value: Value } | { readonly kind: "forgotten" | "damaged" };
 
 /** Why a wait ended: the end; the time is over; the caller left; the room sent them on to another server. */
-export type WaitOutcome<Value> = End<Value> | { readonly kind: "time_over" | "left" | "sent_on" };
+export type WaitOutcome<Value> = End<Value> | { readonly kind: "time_over" } | { readonly kind: "left" | "sent_on" };
 
 /** What is waited for, and how it is read. */
 export interface Subject<Value> {
@@ -45,7 +45,7 @@ export interface RoomRedis {
 
 export interface Wait {
   readonly id: string;
-  /** Whether Redis knows who waits for it, or is about to: it is made with this server as its holder. */
+  /** Whether it is yet to be made, with this server as its holder: until `listen`, only what is delivered ends the wait. */
   readonly isNew?: boolean;
   /** Aborted when the caller leaves. */
   readonly signal: AbortSignal;
@@ -53,11 +53,19 @@ export interface Wait {
   readonly seconds?: number | undefined;
 }
 
-/** A place in the room. `outcome` resolves once. */
-export interface Seat<Value> {
-  readonly outcome: Promise<WaitOutcome<Value>>;
-  /** Whether the caller has to stay when others are sent on: their answer has begun. */
-  stayWhile(mustStay: () => boolean): void;
+/** Who waits. */
+export interface Guest<Value> {
+  /** Whether they have to stay when others are sent on: their answer has begun. */
+  readonly mustStay: boolean;
+  /** Notifies them, once, of how their wait ended. It may be while they sit down. */
+  settle(outcome: WaitOutcome<Value>): void;
+}
+
+/** A place in the room. */
+export interface Seat {
+  /** The thing is made, and Redis knows that it is waited for here. To be called of a seat that was taken as new. */
+  listen(): void;
+  /** Ends the wait as `left`; after its end it does nothing. */
   leave(): void;
 }
 
@@ -66,10 +74,11 @@ export class WaitingRoom<Value> {
   readonly #laneRoom: LaneRoom;
   readonly #maxLanes: number;
   readonly #lanes: Lane[] = [];
-  readonly #seats = new Map<string, Set<Guest<Value>>>();
+  /** By id: the seat taken last, which knows the one before. */
+  readonly #seats = new Map<string, TakenSeat<Value>>();
   /** Seats that are not armed: those taken since the last look, and before it. */
-  #newcomers: Guest<Value>[] = [];
-  #waiting: Guest<Value>[] = [];
+  #newcomers: TakenSeat<Value>[] = [];
+  #waiting: TakenSeat<Value>[] = [];
   /** By id: the lane that listens for it. */
   readonly #armed = new Map<string, Lane>();
   #armTimer: ReturnType<typeof setTimeout> | undefined;
@@ -96,21 +105,38 @@ export class WaitingRoom<Value> {
     return this.#held;
   }
 
-  /** Takes a seat. Its outcome never rejects: while Redis is unavailable they keep waiting. */
-  sit(wait: Wait): Seat<Value> {
-    const guest = new Guest<Value>(wait, (left) => this.#remove(left));
-    this.#add(guest);
-    // An abort before the listener stood would never be heard.
-    if (wait.signal.aborted) guest.settle({ kind: "left" });
-    else if (this.#isSendingOn) guest.settle({ kind: "sent_on" });
-    else if (wait.isNew) this.#arm(guest);
-    else void this.#watch(guest);
-    return guest;
+  /** How many wait for one id. */
+  countFor(id: string): number {
+    let count = 0;
+    for (let seat = this.#seats.get(id); seat; seat = seat.before) count += 1;
+    return count;
   }
 
-  /** Sits until the wait ends. */
+  /** Takes a seat. While Redis is unavailable its guest keeps waiting. */
+  sit(wait: Wait, guest: Guest<Value>): Seat {
+    const seat = new TakenSeat(this, wait, guest);
+    this.#held += 1;
+    seat.before = this.#seats.get(seat.id);
+    this.#seats.set(seat.id, seat);
+    // An abort before the listener stood would never be heard.
+    if (wait.signal.aborted) seat.settle({ kind: "left" });
+    else if (this.#isSendingOn) seat.settle({ kind: "sent_on" });
+    else if (!wait.isNew) void this.#watch(seat);
+    return seat;
+  }
+
+  /** Sits until the wait ends. Never rejects. */
   wait(wait: Wait): Promise<WaitOutcome<Value>> {
-    return this.sit(wait).outcome;
+    return new Promise((settle) => {
+      const seat = this.sit(wait, { mustStay: false, settle });
+      if (wait.isNew) seat.listen();
+    });
+  }
+
+  /** Has a lane listen for it, if it lasts. */
+  arm(seat: TakenSeat<Value>): void {
+    this.#newcomers.push(seat);
+    this.#armTimer ??= setTimeout(() => this.#armSeats(), ARM_MS);
   }
 
   /** Notifies those who wait here of an end that this server knows first. */
@@ -121,13 +147,13 @@ export class WaitingRoom<Value> {
   /** Sends on all who can go, now and from now on. */
   sendOn(): void {
     this.#isSendingOn = true;
-    for (const guest of this.#guests()) if (!guest.mustStay) guest.settle({ kind: "sent_on" });
+    for (const seat of this.#allSeats()) if (!seat.guest.mustStay) seat.settle({ kind: "sent_on" });
   }
 
   /** Sends on those too whose answer has begun: their body says where to go on. */
   sendEverybodyOn(): void {
     this.#isSendingOn = true;
-    for (const guest of this.#guests()) guest.settle({ kind: "sent_on" });
+    for (const seat of this.#allSeats()) seat.settle({ kind: "sent_on" });
   }
 
   /** Sends all on, and ends all lanes. */
@@ -137,49 +163,44 @@ export class WaitingRoom<Value> {
     for (const lane of this.#lanes.splice(0)) lane.close();
   }
 
-  #guests(): Guest<Value>[] {
-    return [...this.#seats.values()].flatMap((guests) => [...guests]);
-  }
-
-  #add(guest: Guest<Value>): void {
-    this.#held += 1;
-    const others = this.#seats.get(guest.id);
-    if (others) others.add(guest);
-    else this.#seats.set(guest.id, new Set([guest]));
-  }
-
-  #remove(guest: Guest<Value>): void {
-    const guests = this.#seats.get(guest.id);
-    if (!guests?.delete(guest)) return;
+  /** Gives up a seat whose wait is over. */
+  remove(seat: TakenSeat<Value>): void {
     this.#held -= 1;
-    if (guests.size > 0) return;
-    this.#seats.delete(guest.id);
-    this.#armed.get(guest.id)?.drop(guest.id);
-    this.#armed.delete(guest.id);
+    const { id, before } = seat;
+    const last = this.#seats.get(id);
+    if (last !== seat) {
+      let next = last;
+      while (next && next.before !== seat) next = next.before;
+      if (next) next.before = before;
+    } else if (before) this.#seats.set(id, before);
+    else {
+      this.#seats.delete(id);
+      this.#armed.get(id)?.drop(id);
+      this.#armed.delete(id);
+    }
+  }
+
+  #allSeats(): TakenSeat<Value>[] {
+    return [...this.#seats.values()].flatMap((last) => [...inSeats(last)]);
   }
 
   #end(id: string, end: End<Value>): void {
-    for (const guest of this.#seats.get(id) ?? []) guest.settle(end);
+    for (const seat of inSeats(this.#seats.get(id))) seat.settle(end);
   }
 
   /** Asks until Redis answers: then either all is over, or its bell rings for this server. */
-  async #watch(guest: Guest<Value>): Promise<void> {
-    while (!guest.isOver) {
+  async #watch(seat: TakenSeat<Value>): Promise<void> {
+    while (!seat.isOver) {
       try {
-        const end = await this.#subject.watch(guest.id);
-        if (end) guest.settle(end);
-        else this.#arm(guest);
+        const end = await this.#subject.watch(seat.id);
+        if (end) seat.settle(end);
+        else this.arm(seat);
         return;
       } catch {
         // Unavailable, logged as an outage.
         await Bun.sleep(RETRY_MS);
       }
     }
-  }
-
-  #arm(guest: Guest<Value>): void {
-    this.#newcomers.push(guest);
-    this.#armTimer ??= setTimeout(() => this.#armSeats(), ARM_MS);
   }
 
   /** Arms those who were here at the last look: each lane is woken once for all that it gets. */
@@ -217,46 +238,46 @@ export class WaitingRoom<Value> {
   }
 }
 
-/** One who waits. Settled once, and then neither listening nor seated any more. */
-class Guest<Value> implements Seat<Value> {
-  readonly #wait: Wait;
-  readonly #left: (guest: Guest<Value>) => void;
+/** The seats of one id. Each may be given up meanwhile. */
+function* inSeats<Value>(last: TakenSeat<Value> | undefined): Generator<TakenSeat<Value>> {
+  for (let seat = last; seat;) {
+    const { before } = seat;
+    yield seat;
+    seat = before;
+  }
+}
+
+/** Settled once, and then neither listening nor taken any more. */
+class TakenSeat<Value> implements Seat {
+  readonly #room: WaitingRoom<Value>;
+  readonly #signal: AbortSignal;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly outcome: Promise<WaitOutcome<Value>>;
-  #resolve: (outcome: WaitOutcome<Value>) => void = () => {};
-  #mustStay: () => boolean = () => false;
+  readonly id: string;
+  readonly guest: Guest<Value>;
+  /** The seat of the same id that was taken before this one. */
+  before: TakenSeat<Value> | undefined;
   isOver = false;
 
-  constructor(wait: Wait, left: (guest: Guest<Value>) => void) {
-    this.#wait = wait;
-    this.#left = left;
-    this.outcome = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
-    const { seconds, signal } = wait;
+  constructor(room: WaitingRoom<Value>, { id, signal, seconds }: Wait, guest: Guest<Value>) {
+    this.#room = room;
+    this.#signal = signal;
+    this.id = id;
+    this.guest = guest;
     if (seconds !== undefined) this.#timer = setTimeout(() => this.settle({ kind: "time_over" }), seconds * 1000);
     signal.addEventListener("abort", this);
   }
 
-  get id(): string {
-    return this.#wait.id;
-  }
-
-  get mustStay(): boolean {
-    return this.#mustStay();
-  }
-
-  stayWhile(mustStay: () => boolean): void {
-    this.#mustStay = mustStay;
+  listen(): void {
+    if (!this.isOver) this.#room.arm(this);
   }
 
   settle(outcome: WaitOutcome<Value>): void {
     if (this.isOver) return;
     this.isOver = true;
     clearTimeout(this.#timer);
-    this.#wait.signal.removeEventListener("abort", this);
-    this.#left(this);
-    this.#resolve(outcome);
+    this.#signal.removeEventListener("abort", this);
+    this.#room.remove(this);
+    this.guest.settle(outcome);
   }
 
   leave(): void {

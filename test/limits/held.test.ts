@@ -32,7 +32,7 @@ test("who leaves makes room for one, however often they leave", () => {
 
 test("who comes back for an order leaves a quarter of the room to those who place one", () => {
   const held = new HeldRequests({ maxHeld: 8, maxHeldPerAddress: 100 }, { count: () => {} });
-  const returners = Array.from({ length: 7 }, (_, index) => held.enterAgain("a", `order-${index}`));
+  const returners = Array.from({ length: 7 }, () => held.enterAgain("a"));
   expect(returners.map(({ kind }) => kind)).toEqual([
     ...Array.from({ length: 6 }, () => "entered" as const),
     "room_full",
@@ -44,43 +44,25 @@ test("who comes back for an order leaves a quarter of the room to those who plac
   ]);
   const [first] = returners;
   if (first?.kind === "entered") first.place.leave();
-  expect(held.enterAgain("a", "order-9").kind).toBe("entered");
+  expect(held.enterAgain("a").kind).toBe("entered");
 });
 
 test("a room for one has a place for who comes back", () => {
   const held = new HeldRequests({ maxHeld: 1, maxHeldPerAddress: 1 }, { count: () => {} });
-  expect(held.enterAgain("a", "order").kind).toBe("entered");
-});
-
-test("one order holds 100, who placed it among them, and another order as many", () => {
-  const reasons: string[] = [];
-  const held = new HeldRequests(
-    { maxHeld: 1000, maxHeldPerAddress: 1000 },
-    { count: (reason) => reasons.push(reason) },
-  );
-  const placing = held.enter("a");
-  if (placing.kind !== "entered") throw new Error(placing.kind);
-  expect(placing.place.holdOn("one")).toBe(true);
-  for (let index = 1; index < 100; index++) expect(held.enterAgain(`from-${index}`, "one").kind).toBe("entered");
-  expect(held.enterAgain("late", "one").kind).toBe("too_many_for_order");
-  expect(held.enterAgain("late", "other").kind).toBe("entered");
-  // By its key.
-  const joining = held.enter("late");
-  expect(joining.kind === "entered" && joining.place.holdOn("one")).toBe(false);
-  expect(reasons).toEqual(["too_many_for_order"]);
-  placing.place.leave();
-  expect(joining.kind === "entered" && joining.place.holdOn("one")).toBe(true);
+  expect(held.enterAgain("a").kind).toBe("entered");
 });
 
 test("who is let in waits once their order is placed, until they leave", () => {
   const held = new HeldRequests({ maxHeld: 9, maxHeldPerAddress: 9 }, { count: () => {} });
   const [placing, refused] = [held.enter("a"), held.enter("a")];
-  const again = held.enterAgain("b", "order");
+  const again = held.enterAgain("b");
   if (placing.kind !== "entered" || refused.kind !== "entered" || again.kind !== "entered")
     throw new Error("not let in");
+  expect(held.waiting).toBe(0);
+  again.place.wait();
   expect(held.waiting).toBe(1);
-  placing.place.holdOn("order");
-  placing.place.holdOn("order");
+  placing.place.wait();
+  placing.place.wait();
   expect(held.waiting).toBe(2);
   for (const { place } of [refused, placing, placing]) place.leave();
   expect(held.waiting).toBe(1);
@@ -91,7 +73,7 @@ test("who is let in waits once their order is placed, until they leave", () => {
 test("whatever comes and goes, those who are in are counted, never more and never less", () => {
   const step = fc.record({
     address: fc.constantFrom("a", "b", "c"),
-    order: fc.option(fc.constantFrom("one", "two"), { nil: undefined }),
+    isReturner: fc.boolean(),
     leaves: fc.option(fc.nat(20), { nil: undefined }),
   });
   fc.assert(
@@ -103,7 +85,7 @@ test("whatever comes and goes, those who are in are counted, never more and neve
         const held = new HeldRequests({ maxHeld, maxHeldPerAddress }, { count: () => {} });
         const mostReturners = Math.max(1, Math.floor(maxHeld * 0.75));
         const entries: { address: string; isReturner: boolean; isHere: boolean; leave: () => void }[] = [];
-        for (const { address, order, leaves } of steps) {
+        for (const { address, isReturner, leaves } of steps) {
           const leaving = leaves === undefined ? undefined : entries[leaves];
           if (leaving) {
             leaving.leave();
@@ -112,13 +94,13 @@ test("whatever comes and goes, those who are in are counted, never more and neve
           }
           const here = entries.filter(({ isHere }) => isHere);
           const isAddressFull = here.filter((entry) => entry.address === address).length === maxHeldPerAddress;
-          const isShareTaken = here.filter(({ isReturner }) => isReturner).length === mostReturners;
-          const isFull = here.length === maxHeld || (order !== undefined && isShareTaken);
-          const entry = order === undefined ? held.enter(address) : held.enterAgain(address, order);
+          const isShareTaken = here.filter((entry) => entry.isReturner).length === mostReturners;
+          const isFull = here.length === maxHeld || (isReturner && isShareTaken);
+          const entry = isReturner ? held.enterAgain(address) : held.enter(address);
           expect(entry.kind).toBe(isAddressFull ? "too_many_held" : isFull ? "room_full" : "entered");
           if (entry.kind !== "entered") continue;
           const { place } = entry;
-          entries.push({ address, isReturner: order !== undefined, isHere: true, leave: () => place.leave() });
+          entries.push({ address, isReturner, isHere: true, leave: () => place.leave() });
         }
       },
     ),

@@ -7,7 +7,7 @@ import type { Redis } from "ioredis";
 import type { Log } from "../../src/log.ts";
 import { BaristaRoom } from "../../src/longpoll/baristas.ts";
 import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";
-import { LANE_TARGET_SIZE, WaitingRoom, type Seat, type WaitOutcome } from "../../src/longpoll/room.ts";
+import { LANE_TARGET_SIZE, WaitingRoom, type WaitOutcome } from "../../src/longpoll/room.ts";
 import type { Order, OrderJson } from "../../src/orders/order.ts";
 import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
@@ -194,8 +194,8 @@ export class Replica {
   /** Seats a customer, who has come back for their order unless it `isNew`. */
   visit(orderId: string, seconds?: number, isNew = false): Visit {
     const { signal, hangUp } = phone();
-    const seat = this.room.sit({ id: orderId, signal, seconds, ...(isNew ? { isNew } : undefined) });
-    return { orderId, outcome: seat.outcome.then(parsedEnd), hangUp };
+    const outcome = this.room.wait({ id: orderId, signal, seconds, ...(isNew ? { isNew } : undefined) });
+    return { orderId, outcome: outcome.then(parsedEnd), hangUp };
   }
 
   /** Seats a customer whose order is placed just now, with this replica as its holder. */
@@ -253,7 +253,7 @@ export type VisitEnd =
   | { readonly kind: Exclude<WaitOutcome<OrderJson>["kind"], "final"> };
 
 /** Reads how a wait ended: JSON that is no order fails the test. */
-export function parsedEnd(end: Awaited<Seat<OrderJson>["outcome"]>): VisitEnd {
+export function parsedEnd(end: WaitOutcome<OrderJson>): VisitEnd {
   if (end.kind !== "final") return end;
   return { kind: "final", order: parsed({ order: end.value }).order };
 }

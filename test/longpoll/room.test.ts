@@ -1,6 +1,8 @@
 /** The waiting room on a real Redis: every customer gets one answer, whatever happens to them, to Redis or to the room. */
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { join } from "node:path";
+import type { WaitOutcome } from "../../src/longpoll/room.ts";
+import type { OrderJson } from "../../src/orders/order.ts";
 import { TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import { Cafe, endOf, endsOf, nextTurn, parsedEnd, phone, randomFrom, ROOMY, soon, type Replica } from "./cafe.ts";
@@ -408,10 +410,9 @@ describe("closing the room", () => {
     await using cafe = await Cafe.open();
     const replica = await cafe.replica();
     const orderId = await replica.brewOne();
-    const { signal } = phone();
-    const seat = replica.room.sit({ id: orderId, signal });
-    seat.stayWhile(() => true);
-    const staying = { orderId, outcome: seat.outcome.then(parsedEnd), hangUp: () => {} };
+    const { promise, resolve } = Promise.withResolvers<WaitOutcome<OrderJson>>();
+    replica.room.sit({ id: orderId, signal: phone().signal }, { mustStay: true, settle: resolve });
+    const staying = { orderId, outcome: promise.then(parsedEnd), hangUp: () => {} };
     const going = replica.visit(orderId);
     await cafe.blockedLanes(1);
     replica.room.sendOn();
@@ -425,17 +426,38 @@ describe("closing the room", () => {
   test("asks those who may have to stay when it sends on, and not before", async () => {
     await using cafe = await Cafe.open();
     const replica = await cafe.replica();
-    let mustStay = true;
-    const seats = (await replica.brew(2)).map((id) => replica.room.sit({ id, isNew: true, signal: phone().signal }));
-    seats[0]?.stayWhile(() => mustStay);
-    seats[1]?.stayWhile(() => !mustStay);
-    mustStay = false;
+    const guests = (await replica.brew(2)).map((id) => {
+      const guest = {
+        mustStay: true,
+        settled: [] as string[],
+        settle: ({ kind }: { kind: string }) => guest.settled.push(kind),
+      };
+      replica.room.sit({ id, isNew: true, signal: phone().signal }, guest);
+      return guest;
+    });
+    const [going, staying] = guests;
+    if (going) going.mustStay = false;
     replica.room.sendOn();
-    expect(await seats[0]?.outcome).toEqual({ kind: "sent_on" });
+    expect(going?.settled).toEqual(["sent_on"]);
     expect(replica.room.held).toBe(1);
+    expect(staying?.settled).toEqual([]);
     replica.room.sendEverybodyOn();
-    expect(await seats[1]?.outcome).toEqual({ kind: "sent_on" });
+    expect(staying?.settled).toEqual(["sent_on"]);
     expect(replica.room.held).toBe(0);
+  });
+
+  test("counts who waits for one id, whoever of them leaves first", async () => {
+    await using cafe = await Cafe.open();
+    const replica = await cafe.replica();
+    const [one, other] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+    const visits = [one, other, one, one].map((id) => replica.visitNew(id));
+    expect([one, other].map((id) => replica.room.countFor(id))).toEqual([3, 1]);
+    for (const [index, left] of [2, 0, 3].entries()) {
+      visits[left]?.hangUp();
+      expect(replica.room.countFor(one)).toBe(2 - index);
+    }
+    expect(replica.room.countFor(other)).toBe(1);
+    expect(replica.room.held).toBe(1);
   });
 
   test("leaves the customers of other replicas where they are", async () => {
