@@ -20,100 +20,95 @@ local LEFT_OUT = {
   __index = { reason = '', expiries = '0', finished_at = '', code = '', choice = '', due = '', failure = '', result = '' },
 }
 
-local find_lack, find_missing, find_misshapen, find_garbled
+local is_whole, find_fault, find_garbled
 do
   local FIXED_START = '^"number":%d+,"item":"[^"\\]+","price":%d+,"'
   local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
   local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
-  local NUMBER = '^%d+$'
+  local TIME = '^[%d:.TZ-]+$'
 
-  -- Whether a line is a JSON string. (Most hold nothing that needs a parser.)
+  -- Whether a line is a JSON string. (Most hold nothing that needs a parser, and are the same in many orders.)
+  local texts = {}
   local function is_text(line)
-    if string.find(line, '^"[^"\\]*"$') then
-      return true
-    end
-    local ok, text = pcall(cjson.decode, line)
-    return ok and type(text) == 'string'
-  end
-
-  -- Makes a check of lines that are the same in many orders: each is looked at once. An empty one passes.
-  local function remembering(check)
-    local known = { [''] = true }
-    return function(line)
-      local is_right = known[line]
-      if is_right == nil then
-        is_right = check(line) and true or false
-        known[line] = is_right
+    if texts[line] == nil then
+      local is_plain = string.find(line, '^"[^"\\]*"$') ~= nil
+      local ok, text = true, ''
+      if not is_plain then
+        ok, text = pcall(cjson.decode, line)
       end
-      return is_right
+      texts[line] = ok and type(text) == 'string'
     end
+    return texts[line]
   end
 
-  local is_text_or_none = remembering(is_text)
-  local is_time_or_none = remembering(function(line) return string.find(line, '^[%d:.TZ-]+$') end)
-  local is_word_or_none = remembering(function(line) return string.find(line, '^[%w_-]+$') end)
-
-  -- What a usual order lacks, or what of it is garbled; nil where it is whole.
-  function find_lack(order)
-    local status, barista = order.status, order.barista
-    if status == 'brewing' and (barista == '' or order.started_at == '') then
-      return 'its barista or started_at is missing'
-    end
-    if status ~= 'brewing' and status ~= 'queued' then
-      return 'its status is unknown'
-    end
-    return not (is_text_or_none(barista) and is_text_or_none(order.customer) and is_time_or_none(order.started_at)
-      and is_word_or_none(order.queue)) and 'one of its lines is garbled' or nil
+  local function is_number(line)
+    return string.find(line, '^%d+$') ~= nil
   end
 
-  -- What an order lacks in its state, or what of it is garbled; nil where it is whole.
-  function find_missing(order)
-    local status, barista = order.status, order.barista
-    if not is_text_or_none(barista) or not is_text_or_none(order.customer) or not is_text_or_none(order.failure) then
-      return 'its barista, customer or error is garbled'
-    end
-    if not is_time_or_none(order.started_at) or not is_time_or_none(order.finished_at) then
-      return 'one of its times is garbled'
-    end
-    if not is_word_or_none(order.queue) or not is_word_or_none(order.reason) then
-      return 'its queue or reason is garbled'
-    end
-    if order.due ~= '' and not string.find(order.due, NUMBER) then
-      return 'its due is no number'
-    end
-    if barista ~= '' and order.started_at == '' then
-      return 'its started_at is missing'
-    end
-    if status == 'queued' or status == 'brewing' then
-      return (order.queue == '' or order.place == '') and 'its queue or place is missing'
-        or status == 'brewing' and barista == '' and 'its barista is missing' or nil
-    end
-    if status == 'ready' then
-      return (barista == '' or order.finished_at == '') and 'its barista or finished_at is missing' or nil
-    end
-    if status == 'cancelled' then
-      return (order.reason == '' or order.finished_at == '') and 'its reason or finished_at is missing' or nil
-    end
-    if status == 'reserved' then
+  local function has_place(order)
+    return not string.find(order.queue, '^[%w_-]+$') and 'its queue is missing or garbled'
+      or not is_number(order.place) and 'its place is missing or garbled' or nil
+  end
+
+  -- What is wrong with it in its state, by state; nil where nothing is.
+  local FAULT_OF = {
+    reserved = function(order)
       return order.code == '' and 'its code is missing' or nil
-    end
-    return status == '' and 'it has no status' or 'its status is unknown'
-  end
+    end,
+    queued = has_place,
+    brewing = function(order)
+      return order.barista == '' and 'its barista is missing' or has_place(order)
+    end,
+    ready = function(order)
+      return (order.barista == '' or order.finished_at == '') and 'its barista or finished_at is missing' or nil
+    end,
+    cancelled = function(order)
+      return (order.finished_at == '' or not string.find(order.reason, '^[%l_]+$')) and 'its reason or finished_at is missing' or nil
+    end,
+  }
 
   local function is_fixed(order)
     local is_chosen = string.find(order.fixed, FIXED_START) or order.status == 'reserved' or order.status == 'cancelled'
     return is_chosen and string.find(order.fixed, FIXED_END, -FIXED_END_LENGTH)
   end
 
-  -- Which line of an order is not of its shape; nil where all are.
-  function find_misshapen(order)
+  -- What is wrong with an order; nil where nothing is that a change or an answer fails at.
+  function find_fault(order)
+    local find_own = FAULT_OF[order.status]
+    if not find_own then
+      return order.status == '' and 'it has no status' or 'its status is unknown'
+    end
     if not is_fixed(order) then
       return 'what it is for is missing or garbled'
     end
-    if not string.find(order.attempts, NUMBER) or not string.find(order.expiries, NUMBER) then
+    if not is_number(order.attempts) or not is_number(order.expiries) then
       return 'its attempts are missing or no number'
     end
-    return not string.find(order.place, '^%d*$') and 'its place is garbled' or nil
+    if order.barista ~= '' and not (is_text(order.barista) and string.find(order.started_at, TIME)) then
+      return 'its barista or started_at is garbled'
+    end
+    if order.customer ~= '' and not is_text(order.customer) or order.failure ~= '' and not is_text(order.failure) then
+      return 'its customer or error is garbled'
+    end
+    if order.due ~= '' and not is_number(order.due) or order.finished_at ~= '' and not string.find(order.finished_at, TIME) then
+      return 'one of its times is garbled'
+    end
+    return find_own(order)
+  end
+
+  -- Whether a usual order is whole. (Its lines are the same in many orders: each is looked at once.)
+  local times, words = { [''] = true }, {}
+  function is_whole(order)
+    local barista, started_at, queue, customer = order.barista, order.started_at, order.queue, order.customer
+    if times[started_at] == nil then
+      times[started_at] = string.find(started_at, TIME) ~= nil
+    end
+    if words[queue] == nil then
+      words[queue] = string.find(queue, '^[%w_-]+$') ~= nil
+    end
+    local is_right = order.status == 'queued' or order.status == 'brewing' and barista ~= ''
+    return is_right and times[started_at] and words[queue] and (barista == '' or started_at ~= '' and is_text(barista))
+      and (customer == '' or is_text(customer))
   end
 
   -- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual shape needs no
@@ -162,7 +157,7 @@ local function decode_unusual(record)
     result = result, -- what its barista answered, as JSON
     fixed = fixed,
   }
-  local fault = find_misshapen(order) or find_missing(order)
+  local fault = find_fault(order)
   if fault then
     return nil, fault
   end
@@ -171,18 +166,16 @@ end
 
 local function decode_current(record)
   local status, attempts, queue, place, holder, barista, started_at, claim, once, customer, fixed = string.match(record, USUAL)
-  if not fixed then
-    return decode_unusual(record)
+  if fixed then
+    local order = setmetatable({
+      status = status, attempts = attempts, queue = queue, place = place, holder = holder, barista = barista,
+      started_at = started_at, claim = claim, once = once, customer = customer, fixed = fixed,
+    }, LEFT_OUT)
+    if is_whole(order) then
+      return order
+    end
   end
-  local order = setmetatable({
-    status = status, attempts = attempts, queue = queue, place = place, holder = holder, barista = barista, started_at = started_at,
-    claim = claim, once = once, customer = customer, fixed = fixed,
-  }, LEFT_OUT)
-  local fault = find_lack(order)
-  if fault then
-    return nil, fault
-  end
-  return order
+  return decode_unusual(record)
 end
 
 -- The order that a record of this format keeps, or of the one before; nil and why where it is damaged, or of another.

@@ -60,7 +60,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
         authorized: staffToken !== undefined,
       }),
     )
-    .use(orderRoutes(dependencies, () => app.server))
+    .use(orderRoutes(dependencies))
     .use(queueRoutes(dependencies))
     .use(damagedRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))

@@ -5,7 +5,6 @@ import { EVENT_TYPES } from "../events/event.ts";
 import { answerClosing } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { answerHead, createEventStreams, documentedEvents, readLastEventId, tooManyListeners } from "../http/events.ts";
-import { holdOpen } from "../http/hold.ts";
 import { createQueryReader } from "../http/input.ts";
 import type { BaristaDependencies } from "./app.ts";
 
@@ -35,7 +34,7 @@ export function eventRoutes({ feed, isClosing }: BaristaDependencies, findServer
       if (after instanceof Response) return after;
       if (request.method === "HEAD") return answerHead();
       const connection = { server: findServer(), request };
-      const outcome = await holdOpen(connection, () => feed.takePlace());
+      const outcome = await feed.takePlace();
       if (outcome.kind !== "taken") return outcome.kind === "full" ? tooManyListeners() : answerClosing();
       const wanted = { orderId: asked.order_id?.toLowerCase(), types: asked.type?.split(",") };
       return streamEvents({ connection, place: outcome.place, wanted, after });

@@ -5,11 +5,9 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
-import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
-import { holdOpen } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../http/idempotency.ts";
-import { createBodyReader, createQueryReader, readResult } from "../http/input.ts";
+import { createBodyReader, createQueryReader, hasNoBody, readResult } from "../http/input.ts";
 import { FROM_1_TO_500_CHARACTERS } from "../formats.ts";
 import { WaitSeconds } from "../http/prefer.ts";
 import {
@@ -109,7 +107,7 @@ function answerHandover({ finished, started }: { finished: ChangeOutcome; starte
 
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
-export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, findServer: FindServer) {
+export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
   const readStart = createQueryReader(StartQuery);
   const readChange = createQueryReader(ChangeQuery);
   const readFinish = createQueryReader(FinishQuery);
@@ -136,15 +134,13 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
         const { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE } = asked;
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
-        return await holdOpen({ server: findServer(), request }, async () => {
-          const claim = claimOf(key, barista);
-          const orderId = asked.order_id?.toLowerCase();
-          const { signal } = request;
-          const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal });
-          if (outcome.kind === "started") return answerJson(outcome.order);
-          if (outcome.kind !== "empty") return answerChanged(outcome, "started");
-          return problem("queue_empty");
-        });
+        const claim = claimOf(key, barista);
+        const orderId = asked.order_id?.toLowerCase();
+        const { signal } = request;
+        const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal });
+        if (outcome.kind === "started") return answerJson(outcome.order);
+        if (outcome.kind !== "empty") return answerChanged(outcome, "started");
+        return problem("queue_empty");
       },
       documented({
         query: StartQuery,
@@ -170,18 +166,15 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies, fi
         if (asked instanceof Response) return asked;
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
-        const result = await readResult(request);
+        const result = hasNoBody(request) ? undefined : await readResult(request);
         if (result instanceof Response) return result;
         const { next, barista, queue = DEFAULT_QUEUE } = asked;
         const wanted = { orderId: asked.order_id.toLowerCase(), barista, result };
         if (next === undefined) return answerChanged(await orders.finish(wanted), "finished");
-        const connection = { server: findServer(), request };
         const { signal } = request;
         const claim = claimOf(key, barista);
-        return await holdOpen(connection, async () =>
-          answerHandover(
-            await room.finishAndStart(wanted, { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal }),
-          ),
+        return answerHandover(
+          await room.finishAndStart(wanted, { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal }),
         );
       },
       documented({

@@ -16,7 +16,6 @@ import {
   readLastEventId,
   tooManyListeners,
 } from "../http/events.ts";
-import { holdOpen } from "../http/hold.ts";
 import { isFinal, type Order, type OrderJson } from "../orders/order.ts";
 import { problem } from "../problem.ts";
 import type { CustomerDependencies } from "./app.ts";
@@ -75,7 +74,7 @@ export function eventRoutes(
       using stay = entered;
       const orderId = id.toLowerCase();
       const connection = { server: findServer(), request };
-      const place = await holdOpen(connection, () => listen(orderId, after));
+      const place = await listen(orderId, after);
       if (place instanceof Response) return place;
       const leaving = stay.move();
       const wanted = { orderId, untilFinal: true };

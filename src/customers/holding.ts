@@ -67,10 +67,6 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
     this.#seat = surroundings.room.sit({ id, isNew, seconds, signal: connection.request.signal }, this);
   }
 
-  get orderId(): string {
-    return this.#visit.orderId;
-  }
-
   get mustStay(): boolean {
     return this.hasBegun;
   }

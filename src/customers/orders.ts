@@ -7,7 +7,7 @@ import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../http/answers.ts";
 import type { FindServer } from "../http/app.ts";
 import { documented } from "../http/documented.ts";
-import { holdOpen, type HeldRequest } from "../http/hold.ts";
+import type { HeldRequest } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader, createQueryReader, hasNoBody } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
@@ -100,19 +100,25 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
   /** Places the order, and answers at once. */
   const accept = async (asked: Asked, place: HeldPlace): Promise<Response> => {
     using _ = place;
-    return await holdOpen(asked.connection, async () => {
-      const placed = await placeOrRefuse(asked, Bun.randomUUIDv7());
-      return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
-    });
+    const placed = await placeOrRefuse(asked, Bun.randomUUIDv7());
+    return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
   };
 
   /** Takes a seat, places the order, and holds its customer. */
   const placeAndHold = async (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
-    const visit = { seconds, connection: asked.connection, place, answerTimeOver: answerAccepted };
-    const customer = takeSeat({ ...visit, orderId: Bun.randomUUIDv7(), isNew: true });
+    const { address, connection } = asked;
+    const newId = Bun.randomUUIDv7();
+    const customer = takeSeat({
+      orderId: newId,
+      isNew: true,
+      seconds,
+      connection,
+      place,
+      answerTimeOver: answerAccepted,
+    });
     let placed: Placed | Response;
     try {
-      placed = await placeOrRefuse(asked, customer.orderId, orders.replica);
+      placed = await placeOrRefuse(asked, newId, orders.replica);
     } catch (error) {
       customer.letGo();
       place.leave();
@@ -126,7 +132,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     const { orderId, isNew, headers } = placed;
     if (isNew) return customer.hold(headers);
     customer.letGo();
-    return hold({ ...visit, orderId }, asked.address, headers);
+    return hold({ orderId, seconds, connection, place, answerTimeOver: answerAccepted }, address, headers);
   };
 
   /** Holds who comes back to an order. */

@@ -17,12 +17,10 @@ import { isRedisAway } from "../redis/away.ts";
 import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
+import { beginAnswering, endAnswering, IDLE_SECONDS } from "./idle.ts";
 import { faultsOf } from "./input.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
-
-/** A connection on which nothing moves is closed after this; held requests are exempt while they are held. */
-export const IDLE_SECONDS = 10;
 
 /** The same damage is logged once in this time. */
 const NEWS_MS = 60_000;
@@ -53,6 +51,7 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
   };
   /** For what no handler answered. */
   const finish = (request: Request, answer: Response): Response => {
+    endAnswering(request);
     sharing?.share(request, answer);
     logAnswer(request, answer);
     return answer;
@@ -62,7 +61,9 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
     const slowed = slowDown?.(request);
     if (slowed) return slowed.then((answer) => finish(request, answer));
     const answer = checkTarget(request) ?? sharing?.answerPreflight(request) ?? admit?.(request);
-    return answer && finish(request, answer);
+    if (answer) return finish(request, answer);
+    beginAnswering(request, app.server);
+    return undefined;
   };
 
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
@@ -85,6 +86,9 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
       pass(request, route);
     });
   }
+  app.onAfterHandle({ as: "global" }, ({ request }) => {
+    endAnswering(request);
+  });
   if (sharing) {
     app.onAfterHandle({ as: "global" }, ({ request, responseValue }) => {
       if (responseValue instanceof Response) sharing.share(request, responseValue);

@@ -13,9 +13,9 @@ import type { Listener, Place } from "../events/feed.ts";
 import { concatBytes, createEncoders } from "../events/frame.ts";
 import { BREWING_EXAMPLE } from "../orders/order.ts";
 import { invalidInput, problem } from "../problem.ts";
-import { IDLE_SECONDS } from "./app.ts";
 import { documented, type Documentation } from "./documented.ts";
 import type { HeldRequest } from "./hold.ts";
+import { beginGoingOn, endGoingOn } from "./idle.ts";
 
 /** Proxies cut connections that are silent. */
 const HEARTBEAT_MS = 15_000;
@@ -53,7 +53,7 @@ export function createEventStreams({ heartbeatMs = HEARTBEAT_MS } = {}): StreamE
   const heartbeat = new Heartbeat(heartbeatMs);
   return (options) => {
     const { server, request } = options.connection;
-    server?.timeout(request, 0);
+    beginGoingOn(request, server);
     const stream = new EventStream(options, heartbeat);
     const body = new ReadableStream({
       type: "direct",
@@ -146,8 +146,7 @@ class EventStream implements Listener {
     if (this.#drained) return this.#cut();
     const controller = this.#controller;
     const { server, request } = this.#options.connection;
-    // The connection may be used again, and is idle until then.
-    server?.timeout(request, IDLE_SECONDS);
+    endGoingOn(request, server);
     this.leave();
     controller?.close();
   }

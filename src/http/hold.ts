@@ -9,7 +9,8 @@
  * - All heartbeats share one timer, which runs only while a request is held.
  * - An answer that has begun as 200 never ends with the body of another status.
  */
-import { IDLE_SECONDS, type Server } from "./app.ts";
+import type { Server } from "./app.ts";
+import { beginGoingOn, endGoingOn } from "./idle.ts";
 
 export interface HeldRequest {
   readonly server: Server | null;
@@ -18,20 +19,6 @@ export interface HeldRequest {
 
 const ENCODER = new TextEncoder();
 const SPACE = ENCODER.encode(" ");
-
-/** Runs `answer` with the idle timeout of the request's connection switched off, and on again when it is done. */
-export async function holdOpen<Result>(
-  { server, request }: HeldRequest,
-  answer: () => Promise<Result>,
-): Promise<Result> {
-  server?.timeout(request, 0);
-  try {
-    return await answer();
-  } finally {
-    // The timeout belongs to the connection: it would stay off for all that comes after.
-    server?.timeout(request, IDLE_SECONDS);
-  }
-}
 
 /**
  * An answer that is awaited. The connection is kept open from the first, and alive from `keepAlive` on: the answer is plain when it
@@ -58,7 +45,6 @@ export abstract class HeldAnswer {
     this.answer = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    server?.timeout(request, 0);
   }
 
   /** JSON that ends the body in place of an answer that is no success, where 200 is sent already. Never rejects. */
@@ -68,13 +54,12 @@ export abstract class HeldAnswer {
     if (!this.#isOver) this.#heartbeat.add(this);
   }
 
-  /** Gives the connection back without an answer: another one is sent. */
+  /** Ends without an answer: another one is sent. */
   protected giveUp(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#heartbeat.delete(this);
-    // The timeout belongs to the connection: it would stay off for all that comes after.
-    this.#server?.timeout(this.request, IDLE_SECONDS);
+    if (this.hasBegun) endGoingOn(this.request, this.#server);
   }
 
   /** Answers, once. */
@@ -100,6 +85,7 @@ export abstract class HeldAnswer {
 
   #begin(): void {
     this.hasBegun = true;
+    beginGoingOn(this.request, this.#server);
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#body = controller;

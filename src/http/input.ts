@@ -5,6 +5,7 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
+import { whileReading } from "./idle.ts";
 import { numbersIn, toNumber } from "../numeric.ts";
 import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
@@ -99,13 +100,15 @@ export function createQueryReader<Schema extends TObject>(
     const at = url.indexOf("?");
     const query = at < 0 ? "" : url.slice(at + 1);
     const values: Record<string, number | string> = {};
-    const repeated: string[] = [];
-    for (const [name, text] of PLAIN.test(query) ? splitPlain(query) : new URLSearchParams(query)) {
-      if (!names.has(name)) continue;
-      if (name in values) repeated.push(name);
+    let repeated: string[] | undefined;
+    const take = (name: string, text: string): void => {
+      if (!names.has(name)) return;
+      if (name in values) (repeated ??= []).push(name);
       values[name] = numbers.has(name) ? toNumber(text) : text;
-    }
-    if (repeated.length > 0) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
+    };
+    if (PLAIN.test(query)) takePlain(query, take);
+    else for (const [name, text] of new URLSearchParams(query)) take(name, text);
+    if (repeated) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
     return validator.Check(values) ? values : invalidInput(faultsOf(validator.Errors(values)));
   };
 }
@@ -113,12 +116,15 @@ export function createQueryReader<Schema extends TObject>(
 /** A query in which nothing is encoded: most are. */
 const PLAIN = /^[\w.~&=-]*$/;
 
-function splitPlain(query: string): (readonly [string, string])[] {
-  if (query === "") return [];
-  return query.split("&").map((pair) => {
-    const at = pair.indexOf("=");
-    return at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
-  });
+function takePlain(query: string, take: (name: string, text: string) => void): void {
+  for (let start = 0; start < query.length;) {
+    const next = query.indexOf("&", start);
+    const end = next < 0 ? query.length : next;
+    const at = query.indexOf("=", start);
+    if (at < 0 || at > end) take(query.slice(start, end), "");
+    else take(query.slice(start, at), query.slice(at + 1, end));
+    start = end + 1;
+  }
 }
 
 /** One fault a field, in the words of the field's schema. */
@@ -158,18 +164,22 @@ async function readText(request: Request, limitBytes: number): Promise<string | 
   if (announced > limitBytes * TAKEN_AND_DROPPED) return tooLarge(limitBytes);
   if (!request.body) return "";
   try {
-    if (announced > limitBytes) {
-      await request.bytes();
-      return tooLarge(limitBytes);
-    }
-    // Of an announced length no more can come.
-    if (announced > 0) return decodeUtf8(await request.bytes());
-    return await readBody(request.body as ReadableStream<Uint8Array>, limitBytes);
+    return await whileReading(request, () => readWhole(request, announced, limitBytes));
   } catch (error) {
     // Nobody reads the answer.
     if (request.signal.aborted) return new Response(null, { status: 499 });
     throw error;
   }
+}
+
+async function readWhole(request: Request, announced: number, limitBytes: number): Promise<string | Response> {
+  if (announced > limitBytes) {
+    await request.bytes();
+    return tooLarge(limitBytes);
+  }
+  // Of an announced length no more can come.
+  if (announced > 0) return decodeUtf8(await request.bytes());
+  return await readBody(request.body as ReadableStream<Uint8Array>, limitBytes);
 }
 
 async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<string | Response> {

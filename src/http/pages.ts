@@ -9,7 +9,6 @@ import type { Log } from "../log.ts";
 import { problem } from "../problem.ts";
 import type { PageFile } from "./build-pages.ts";
 import { OPEN, Unrouted } from "./gate.ts";
-import { holdOpen, type HeldRequest } from "./hold.ts";
 import { answerReady, makeReady, type ReadyFile } from "./ready-file.ts";
 
 /** A second on most machines; with a processor that is busy otherwise, much longer. */
@@ -39,20 +38,16 @@ export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
       building = undefined;
     }
   };
-  /**
-   * All who ask meanwhile wait for the same build; after one that failed, the next request tries again. A slow machine takes
-   * longer than the idle timeout.
-   */
-  const findSite = async (held: HeldRequest): Promise<Site> =>
-    built ?? (await holdOpen(held, () => (building ??= build())));
+  /** All who ask meanwhile wait for the same build; after one that failed, the next request tries again. */
+  const findSite = async (): Promise<Site> => built ?? (await (building ??= build()));
 
   const app = new Elysia();
   for (const [path, page] of Object.entries(paths)) {
-    app.get(path, async (held) => answerFile((await findSite(held)).pages.get(page), held.request), HIDDEN);
+    app.get(path, async ({ request }) => answerFile((await findSite()).pages.get(page), request), HIDDEN);
   }
   return app.get(
     "/assets/:file",
-    async (held) => answerFile((await findSite(held)).assets.get(held.params.file), held.request),
+    async ({ params: { file }, request }) => answerFile((await findSite()).assets.get(file), request),
     HIDDEN,
   );
 }

@@ -44,10 +44,8 @@ export function createAddressReader({ trustedProxies, proxyHeader }: Trust): (ho
     const [peer = ""] = asked.split(" ", 1);
     return read(peer, asked.slice(peer.length + 1));
   }, MOST_REMEMBERED);
-  return ({ peer, headers }) => {
-    const written = trustedProxies.length > 0 ? (headers.get(proxyHeader) ?? "") : "";
-    return recall(`${peer} ${written}`);
-  };
+  if (trustedProxies.length === 0) return ({ peer }) => recall(peer);
+  return ({ peer, headers }) => recall(`${peer} ${headers.get(proxyHeader) ?? ""}`);
 }
 
 function createReader(

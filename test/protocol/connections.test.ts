@@ -3,7 +3,8 @@
  * longer than the server's idle timeout (10 s).
  */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { expectOrder, openWire, order, place, start, tell, untilHeld } from "../support/http.ts";
+import { ask, expectOrder, expectProblem, openWire, order, place, start, tell, untilHeld } from "../support/http.ts";
+import { TestRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -41,6 +42,55 @@ test.concurrent("a request held for 62 s with signs of life gets its 200, and it
   expect(answer.headers["x-accel-buffering"]).toBe("no");
   expect(answer.text).toMatch(/^ {2,}\{/);
   expectOrder(answer, { order_id, item: "mocha", status: "ready" });
+});
+
+const ID = "01938a5e-7c1b-7f3e-9a52-000000000527";
+const ASKED: Readonly<Record<"customers" | "baristas", readonly string[]>> = {
+  customers: [
+    "POST /order/",
+    `GET /order/${ID}`,
+    `PATCH /order/${ID}`,
+    `PUT /order/${ID}`,
+    "GET /coffees",
+    "GET /shop",
+  ],
+  baristas: [
+    "GET /start/",
+    ...["finish", "release", "extend", "cancel"].map((verb) => `POST /${verb}/?order_id=${ID}`),
+    `POST /finish/?order_id=${ID}&next=1`,
+    "GET /order/",
+    `GET /order/${ID}`,
+    "GET /queue",
+    "GET /damaged",
+    "GET /shop",
+    "GET /coffees",
+    "GET /code",
+    "DELETE /coffees/latte",
+    "GET /events",
+  ],
+};
+
+test.concurrent("a Redis that is silent for longer than the idle timeout: whatever is asked gets its 503", async () => {
+  const redis = await TestRedis.start();
+  const server = await startServer({ REDIS_URL: redis.url, OUTAGE_SECONDS: "14" });
+  await place(server);
+  process.kill(redis.pid, "SIGSTOP");
+  try {
+    const asked = (["customers", "baristas"] as const).flatMap((port) =>
+      ASKED[port].map(async (line) => {
+        const [method = "", path = ""] = line.split(" ");
+        const json = method === "PATCH" ? { status: "cancelled" } : undefined;
+        expect(expectProblem(await ask(`${server[port]}${path}`, { method, json }), 503).type).toBe(
+          "urn:longpour:problem:redis_away",
+        );
+      }),
+    );
+    await Promise.all(asked);
+  } finally {
+    process.kill(redis.pid, "SIGCONT");
+    await server.stop();
+    await redis.stop();
+  }
 });
 
 test.concurrent("a barista is held for longer than the idle timeout, and gets the order", async () => {

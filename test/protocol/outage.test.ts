@@ -40,7 +40,12 @@ class Cafe implements AsyncDisposable {
 
   static async open(environment: Record<string, string> = {}): Promise<Cafe> {
     const redis = await TestRedis.start();
-    const limits = { LIMIT_CAPACITY: "1000000", MAX_HELD_PER_ADDRESS: "10000", HEARTBEAT_SECONDS: "60" };
+    const limits = {
+      REQUESTS_PER_SECOND: "1000000",
+      LIMIT_CAPACITY: "1000000",
+      MAX_HELD_PER_ADDRESS: "10000",
+      HEARTBEAT_SECONDS: "60",
+    };
     return new Cafe(redis, await startServer({ ...limits, ...environment, REDIS_URL: redis.url }));
   }
 
