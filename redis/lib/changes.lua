@@ -11,12 +11,12 @@
 local SHARED = '*' -- the holder of an order that several replicas' customers wait for
 local DAMAGED = { err = 'DAMAGED the order can not be read' }
 
--- Orders by id, as they are now. False where there is none.
+-- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`, what it was
+-- before, as far as that decides which keys are written (false of a new one); `event`, the index of its last event; `members`, what
+-- that event holds.
 local orders = {}
 -- Ids that this run has changed, in their order.
 local changed = {}
--- What these were before, by id: what of it decides which keys are written. False of a new one.
-local before = {}
 -- Ids of damaged orders that this run has met.
 local damaged = {}
 
@@ -95,8 +95,8 @@ local function enter(id, order, status, queue)
   if is_moved then
     check_keys(queue or order.queue, status, queue)
   end
-  if before[id] == nil then
-    before[id] = { status = order.status, due = order.due, claim = order.claim, attempts = order.attempts }
+  if order.was == nil then
+    order.was = { status = order.status, due = order.due, claim = order.claim, attempts = order.attempts }
     changed[#changed + 1] = id
   end
   order.status = status
@@ -107,14 +107,11 @@ local function enter(id, order, status, queue)
   end
 end
 
--- Index of the order's last event of this run.
-local event_of = {}
-local members_of_event = {}
-
+-- Appends its event, and keeps the index of that, and what it holds.
 local function note_event(verb, id, order)
   local members = encode_changes(order)
-  members_of_event[id] = members
-  event_of[id] = add_event(verb, id, members)
+  order.members = members
+  order.event = add_event(verb, id, members)
 end
 
 -- Adds an order that was not kept before. `customer_id` is '' where there is none.
@@ -125,7 +122,7 @@ local function add_order(id, order, customer_id, verb)
     check_type(key.open_of(customer_id), 'set')
     check_type(key.orders_of(customer_id), 'zset')
   end
-  before[id] = false
+  order.was = false
   changed[#changed + 1] = id
   orders[id] = order
   count_opened(customer_id ~= '' and customer_id, 1)
@@ -137,7 +134,7 @@ end
 
 -- An order as JSON; what its event holds is not encoded again.
 local function show_order(id, order)
-  local members = members_of_event[id]
+  local members = order.members
   if not members then
     return encode_json(id, order)
   end

@@ -77,7 +77,7 @@ local function drop_closed(customer_id)
   local dropped = { 'SREM', key.open_of(customer_id) }
   for _, id in ipairs(redis.call('SRANDMEMBER', key.open_of(customer_id), 100)) do
     local order = look_at(id)
-    if not order or order == DAMAGED or (is_final(order) and before[id] == nil) then
+    if not order or order == DAMAGED or (is_final(order) and order.was == nil) then
       dropped[#dropped + 1] = id
     end
   end
@@ -209,8 +209,9 @@ end
 
 local function write_once(retention_ms)
   for _, id in ipairs(changed) do
-    local once = orders[id].once
-    if once ~= '' and not before[id] then
+    local order = orders[id]
+    local once = order.once
+    if once ~= '' and not order.was then
       redis.call('SET', key.once(once), strings[key.once(once)], 'PX', retention_ms)
     end
   end

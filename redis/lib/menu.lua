@@ -99,7 +99,10 @@ function check_choice(item, modifiers)
   if not coffee.available then
     return 'unavailable_item', item
   end
-  for name, option in pairs(modifiers ~= '' and cjson.decode(modifiers) or {}) do
+  if modifiers == '' then
+    return nil, nil, coffee.price_text
+  end
+  for name, option in pairs(cjson.decode(modifiers)) do
     local modifier = find_modifier(coffee, name)
     if not modifier then
       return 'unknown_modifier', name

@@ -157,7 +157,8 @@ local function write_orders(replica, retention_ms)
   local records = { 'MSET' }
   for i = 1, #changed do
     local id = changed[i]
-    local order, was = orders[id], before[id]
+    local order = orders[id]
+    local was = order.was
     local was_reserved = was and was.status == 'reserved'
     if order.queue ~= '' then
       gather_in_queue(id, order, not was_reserved and was)

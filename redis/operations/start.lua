@@ -14,14 +14,14 @@ local lines = {}
 -- Whether an order of an index belongs there, as it was stored. One that is gone, damaged or elsewhere leaves it: others are served.
 local function is_indexed(id, queue, status, removal)
   local order = look_at(id)
-  local was = order and before[id]
+  local was = order and order.was
   if was == nil then
     was = order
   end
   if was and order ~= DAMAGED and order.queue == queue and was.status == status and (status ~= 'queued' or was.due == '') then
     return true
   end
-  if not order or order == DAMAGED or before[id] == nil then
+  if not order or order == DAMAGED or order.was == nil then
     removal[#removal + 1] = id
   end
   return false
@@ -79,7 +79,7 @@ end
 local function count_changed(status)
   local count = 0
   for i = 1, #changed do
-    local was = before[changed[i]]
+    local was = orders[changed[i]].was
     if was and was.status == status then
       count = count + 1
     end

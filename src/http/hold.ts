@@ -1,11 +1,10 @@
 /**
- * Owns what a held request needs of its connection: no idle timeout, and signs of life.
+ * Owns the signs of life of a held request. (That its connection stays open is idle.ts' part.)
  *
  * Proxies cut connections that are silent (nginx and ALB after 60 s). So after `heartbeatSeconds` the answer begins: 200, and a
  * space every such interval, which JSON ignores; the body comes at its end. Before that, the answer is plain.
  *
  * **Invariants**
- * - Only a request being held is exempt from the idle timeout, and only once its body was read.
  * - All heartbeats share one timer, which runs only while a request is held.
  * - An answer that has begun as 200 never ends with the body of another status.
  */
@@ -20,16 +19,15 @@ export interface HeldRequest {
 const ENCODER = new TextEncoder();
 const SPACE = ENCODER.encode(" ");
 
-/**
- * An answer that is awaited. The connection is kept open from the first, and alive from `keepAlive` on: the answer is plain when it
- * comes soon enough, else begun, and ended when it comes.
- */
+const notYet = (): void => {};
+
+/** An answer that is awaited, with signs of life from `keepAlive` on: plain when it comes soon enough, else begun, and ended later. */
 export abstract class HeldAnswer {
   readonly #heartbeat: Heartbeat;
   readonly #server: Server | null;
   readonly request: Request;
   readonly answer: Promise<Response>;
-  #resolve: (response: Response) => void = () => {};
+  #resolve: (response: Response) => void = notYet;
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Whether its status and first bytes are sent: then it can't become another status. */
   hasBegun = false;

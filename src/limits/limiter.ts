@@ -80,7 +80,8 @@ export class Limiter {
 
   /** Notes what Redis said of the address's bucket. */
   note(address: string, allowed: boolean, tokens: Omit<Verdict, "allowed">): Verdict {
-    const verdict = { allowed, ...tokens };
+    const { remaining, retryAfterMs, resetAfterMs } = tokens;
+    const verdict = { allowed, remaining, retryAfterMs, resetAfterMs };
     // Who took the last token need not ask for the next one before it is there.
     if (verdict.retryAfterMs > 0) this.#remember(address, verdict);
     else this.#denied.delete(address);

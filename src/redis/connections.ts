@@ -23,7 +23,7 @@ export interface ShopRedis {
   /** Runs a script, waiting for a Redis that is away. Rejects with RedisAwayError when that takes too long. */
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
-  readonly later: (task: () => Promise<unknown>) => void;
+  readonly later: (task: () => Promise<unknown>, isVital?: boolean) => void;
   /** A connection of its own for blocking reads of at most `longestBlockSeconds`. The caller closes it. */
   openBlocking(name: string, longestBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
@@ -65,7 +65,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
   return {
     keys,
     run: (script, args) => patience.run(script.name, () => runOnce(script, args)),
-    later: (task) => patience.later(task),
+    later: (task, isVital) => patience.later(task, isVital),
     openBlocking: (name, longestBlockSeconds) =>
       line.openOther(name, {
         blockingTimeout: (longestBlockSeconds + 5) * 1000,

@@ -55,8 +55,8 @@ export interface Operation<Item, Outcome, Field extends string = string> {
 
 export interface GroupCommitOptions {
   readonly run: RunScript;
-  /** Runs a task once Redis answers (again). */
-  readonly later: (task: () => Promise<unknown>) => void;
+  /** Runs a task once Redis answers (again). Vital ones are never dropped. */
+  readonly later: (task: () => Promise<unknown>, isVital?: boolean) => void;
   /** Names this server's runs, and the customers that it holds: unique among all servers, past ones included. */
   readonly replica: string;
   /** How long a call waits for a Redis that is unavailable. */
@@ -178,7 +178,7 @@ export class GroupCommit {
     }
   }
 
-  /** The slot stays taken: its next run would make Redis forget the answer. */
+  /** The slot stays taken: its next run would make Redis forget the answer. Dropped, it would be lost. */
   #recallLater(slot: Slot, calls: readonly Call[]): void {
     this.#recalling += 1;
     this.#overdueCheck ??= setInterval(() => this.#rejectOverdue(), OVERDUE_CHECK_MS);
@@ -193,7 +193,7 @@ export class GroupCommit {
       } finally {
         if (isOver) this.#endRecall(slot);
       }
-    });
+    }, true);
   }
 
   #undo(calls: readonly Call[], lines: readonly string[]): void {
@@ -279,7 +279,8 @@ class OperationCall<Item, Outcome, Field extends string> implements Call {
 
   #read(line: string): Outcome {
     const { name, decode } = this.#operation;
-    const [outcome = "", ...rest] = line.split("\t");
+    const rest = line.split("\t");
+    const outcome = rest.shift() ?? "";
     if (outcome === "failed") throw failure(name, rest.join(" "));
     return decode(outcome, rest, this.#item);
   }

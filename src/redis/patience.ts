@@ -94,9 +94,9 @@ export class Patience {
     }
   }
 
-  /** Runs a task once Redis serves (again). */
-  later(task: () => Promise<unknown>): void {
-    if (this.#isClosed || this.#tasks.size >= MOST_TASKS) return;
+  /** Runs a task once Redis serves (again). Of too many, those that come last are dropped, but not vital ones: these are few. */
+  later(task: () => Promise<unknown>, isVital = false): void {
+    if (this.#isClosed || (this.#tasks.size >= MOST_TASKS && !isVital)) return;
     this.#tasks.add(task);
     if (this.#isServing) this.#welcome();
   }

@@ -15,7 +15,7 @@ import type { State } from "../support/state.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
 
 const BROKEN = "broken";
-const LAST_PLACES = ["  if before[id] == nil then\n", "  before[id] = false\n"];
+const LAST_PLACES = ["  if order.was == nil then\n", "  order.was = false\n"];
 const commit = loadScript("commit");
 const failing = LAST_PLACES.reduce(
   (script, place) => changed(script, place, `  if id == '${BROKEN}' then\n    error('it broke')\n  end\n${place}`),
