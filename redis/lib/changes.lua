@@ -132,14 +132,14 @@ local function add_order(id, order, customer_id, verb)
   note_event(verb, id, order)
 end
 
--- An order as JSON; what its event holds is not encoded again.
-local function show_order(id, order)
+-- The line of an outcome that shows an order; what its event holds is not encoded again.
+local function show_order(outcome, id, order)
   local members = order.members
   if not members then
-    return encode_json(id, order)
+    return outcome .. '\t' .. encode_json(id, order)
   end
   if order.result == '' then
-    return '{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. '}'
+    return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. '}'
   end
-  return '{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. ',"result":' .. order.result .. '}'
+  return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. ',"result":' .. order.result .. '}'
 end

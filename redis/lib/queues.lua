@@ -16,7 +16,7 @@ local function open_queue(name)
       add_waiting = { 'ZADD', waiting }, remove_waiting = { 'ZREM', waiting },
       add_leases = { 'ZADD', leases }, remove_leases = { 'ZREM', leases },
       acknowledge = { 'XACK', stream, 'baristas' }, delete = { 'XDEL', stream },
-      -- Entries to give out: those that never were, and others.
+      -- Entries to give out, by their places: those that never were, and others.
       fresh = {}, claimed = {},
     }
     queues[name] = queue
@@ -41,8 +41,8 @@ local function give_fresh(queue, replica)
   )
   local read = reply and reply[1] and reply[1][2] or {}
   local wanted = {}
-  for _, entry in ipairs(queue.fresh) do
-    wanted[entry] = true
+  for _, place in ipairs(queue.fresh) do
+    wanted[place .. '-0'] = place
   end
   for _, entry in ipairs(read) do
     if wanted[entry[1]] then
@@ -52,8 +52,8 @@ local function give_fresh(queue, replica)
       redis.call('XACK', queue.stream, 'baristas', entry[1])
     end
   end
-  for entry in pairs(wanted) do
-    queue.claimed[#queue.claimed + 1] = entry
+  for _, place in pairs(wanted) do
+    queue.claimed[#queue.claimed + 1] = place
   end
 end
 

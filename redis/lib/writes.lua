@@ -27,10 +27,10 @@ end
 
 local MOST_PLACE = 2 ^ 53 - 1
 
--- The entry's id is the order's place. Where the stream is past it (a clock set back), the order gets the next place there is.
+-- The entry's id is the order's place (Redis adds `-0`). Where the stream is past it (a clock set back), the order gets the next place there is.
 -- A stream that takes no entry at all (its last id is the greatest) keeps no order from its place: `waiting` decides.
 local function append_to_queue(id, order, stream)
-  if try('XADD', stream, order.place .. '-0', 'order_id', id) then
+  if try('XADD', stream, order.place, 'order_id', id) then
     return
   end
   local info = redis.call('XINFO', 'STREAM', stream)
@@ -38,7 +38,7 @@ local function append_to_queue(id, order, stream)
     local next_place = info[i] == 'last-generated-id' and tonumber(string.match(info[i + 1], '^%d+')) + 1
     if next_place and next_place <= MOST_PLACE then
       order.place = string.format('%.0f', next_place)
-      try('XADD', stream, order.place .. '-0', 'order_id', id)
+      try('XADD', stream, order.place, 'order_id', id)
     end
   end
 end
@@ -68,7 +68,7 @@ local function gather_brewing(id, order, queue, attempts_before)
   end
   if attempts_before ~= order.attempts then
     local given = order.attempts == '1' and queue.fresh or queue.claimed
-    given[#given + 1] = order.place .. '-0'
+    given[#given + 1] = order.place
   end
 end
 
@@ -80,9 +80,8 @@ local function gather_in_queue(id, order, was)
   if is_in and not was then
     add_to_queue(id, order, queue)
   elseif was and not is_in then
-    local entry = order.place .. '-0'
-    queue.acknowledge[#queue.acknowledge + 1] = entry
-    queue.delete[#queue.delete + 1] = entry
+    queue.acknowledge[#queue.acknowledge + 1] = order.place
+    queue.delete[#queue.delete + 1] = order.place
   end
   local waited = was and was.status == 'queued' and was.due == ''
   if is_waiting(order) then
@@ -97,7 +96,7 @@ local function gather_in_queue(id, order, was)
   if was and was.status == 'brewing' and status ~= 'brewing' then
     queue.remove_leases[#queue.remove_leases + 1] = id
     if is_in then
-      queue.acknowledge[#queue.acknowledge + 1] = order.place .. '-0'
+      queue.acknowledge[#queue.acknowledge + 1] = order.place
     end
   end
   if order.due ~= '' or was and was.due ~= '' then

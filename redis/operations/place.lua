@@ -4,7 +4,8 @@
 -- Fields   order_id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object), customer_id, code,
 --          once (Idempotency-Key), body_hash ('' where absent), bucket (`<policy>:<address>`), holder (the replica that holds its
 --          customer, '' where none does)
--- Answers  placed or joined, order id, tokens, ms until there is one, ms until all are there | mismatch, the same three
+-- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
+--          | mismatch, the same three
 --          | denied, the same three | refused, why, subject (JSON), the same three: closed, full, too_many_open;
 --          unknown_item, unavailable_item (item), unknown_modifier, unknown_option (modifier); code_required, code_wrong,
 --          code_used_up
@@ -20,7 +21,7 @@ operation('place', 11, function(
     return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
   end
   if is_kept(id) then
-    return 'placed\t' .. id .. '\t' .. describe_bucket(bucket)
+    return 'placed\t' .. describe_bucket(bucket)
   end
   if not has_token(bucket) then
     return 'denied\t' .. describe_bucket(bucket)
@@ -47,5 +48,5 @@ operation('place', 11, function(
     spend_code()
   end
   keep_once(id, once, body_hash)
-  return 'placed\t' .. id .. '\t' .. describe_bucket(bucket)
+  return 'placed\t' .. describe_bucket(bucket)
 end, 8)

@@ -72,10 +72,9 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
       holder,
     };
   },
-  decode: (outcome, rest) => {
-    if (outcome === "placed" || outcome === "joined") {
-      return { kind: outcome, orderId: rest[0] ?? "", tokens: readTokens(rest.slice(1)) };
-    }
+  decode: (outcome, rest, { orderId }) => {
+    if (outcome === "placed") return { kind: outcome, orderId, tokens: readTokens(rest) };
+    if (outcome === "joined") return { kind: outcome, orderId: rest[0] ?? "", tokens: readTokens(rest.slice(1)) };
     if (outcome === "mismatch" || outcome === "denied") return { kind: outcome, tokens: readTokens(rest) };
     if (outcome === "damaged") return { kind: outcome };
     if (outcome === "refused") return { ...readShopRefusal(rest), tokens: readTokens(rest.slice(2)) };
