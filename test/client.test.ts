@@ -1,5 +1,5 @@
 /** The client: whatever happens between, a customer gets their one order, or is told what no try could mend. */
-import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { getEventListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -449,8 +449,8 @@ describe.each(node ? ["bun", "node"] : ["bun"])("under %s a customer's process",
 
   beforeAll(async () => {
     if (runtime === "node" && node) command = [node, ...(await programForNode(node, folder))];
-    return () => rmSync(folder, { recursive: true });
   });
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   test("gets its order through faults, and ends by itself", async () => {
     const half = say(HELD_SO_FAR + lastChunk("{"));

@@ -133,13 +133,11 @@ local function add_order(id, order, customer_id, verb)
 end
 
 -- The line of an outcome that shows an order; what its event holds is not encoded again.
-local function show_order(outcome, id, order)
+local function encode_line(outcome, id, order)
   local members = order.members
   if not members then
     return outcome .. '\t' .. encode_json(id, order)
   end
-  if order.result == '' then
-    return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. '}'
-  end
-  return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. ',"result":' .. order.result .. '}'
+  return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members
+    .. (order.result ~= '' and ',"result":' .. order.result or '') .. '}'
 end

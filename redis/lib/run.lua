@@ -104,7 +104,7 @@ local function run_items()
     else
       shown[id] = true
       -- A described order has its position once all is written.
-      lines[i] = how ~= 'describe' and show_order(outcome, id, orders[id]) or { outcome, id }
+      lines[i] = how ~= 'describe' and encode_line(outcome, id, orders[id]) or { outcome, id }
       local index = #events > events_before and orders[id].event
       -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked for.)
       kept[i] = index and how ~= 'describe' and outcome .. '\t=' .. id .. ' ' .. index or lines[i]
