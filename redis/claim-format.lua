@@ -4,7 +4,9 @@
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  version of this server
 -- Returns  {'current'} | {'upgrading'}: orders may still be in the format before | {'newer', format, version that wrote it}
---          | {'unknown'}: orders are there, in no format that has a number
+--          | {'unknown'}: orders are there, in no format that has a number | {'garbled'}: the format can't be read
+--
+-- (A later version may add to what it keeps. What can't be read is left as it is: it may be a newer one's.)
 
 local EXAMINED = 10
 
@@ -23,16 +25,24 @@ local function has_unknown_orders()
   return false
 end
 
-local format, version, oldest = string.match(redis.call('GET', key.format) or '', '^(%d+) (%S+) (%d+)$')
-if not format then
+local kept = redis.call('GET', key.format)
+if not kept then
   if has_unknown_orders() then
     return { 'unknown' }
   end
   keep(FORMAT)
   return { 'current' }
 end
-if tonumber(format) > tonumber(FORMAT) or tonumber(oldest) < tonumber(FORMAT) - 1 then
-  return { tonumber(format) > tonumber(FORMAT) and 'newer' or 'unknown', format, version }
+local format, version = string.match(kept, '^(%d+) (%S+)')
+if format and tonumber(format) > tonumber(FORMAT) then
+  return { 'newer', format, version }
+end
+local oldest = string.match(kept, '^%d+ %S+ (%d+)')
+if not oldest then
+  return { 'garbled' }
+end
+if tonumber(oldest) < tonumber(FORMAT) - 1 then
+  return { 'unknown' }
 end
 if format ~= FORMAT then
   keep(oldest)

@@ -30,6 +30,11 @@ export async function openFormat({ run }: Pick<ShopRedis, "run">, { shop, log }:
       throw new StartError(
         `the data of shop ${shop} is in format ${format}, which this version (${version}) can't read: start Longpour ${writer} or newer`,
       );
+    case "garbled":
+      throw new StartError(
+        `the format of shop ${shop}'s data can't be read: put the key {${shop}}:format right, ` +
+          "or choose another name for SHOP, or an empty Redis or DATA_DIR",
+      );
     case undefined:
     default:
       throw new StartError(

@@ -149,3 +149,17 @@ test("data of the version before formats is named at start, and left alone", asy
   expect(await redis.hget(key(`order:${id}`), "status")).toBe("queued");
   expect(await redis.exists(key("format"))).toBe(0);
 });
+
+test.each([
+  ["99 9.9.9", "is in format 99, which this version"],
+  ["99 9.9.9 98 more", "start Longpour 9.9.9 or newer"],
+  ["1 0.1.0", "put the key {"],
+  ["nonsense", "can't be read"],
+])("data whose format says %p is left alone, and the server does not start", async (kept, said) => {
+  const { environment, key } = await newShop();
+  await redis.set(key("format"), kept);
+  const { exitCode, output } = await startRefusedServer(environment);
+  expect(exitCode).toBe(1);
+  expect(output).toContain(said);
+  expect(await redis.get(key("format"))).toBe(kept);
+});
