@@ -1,6 +1,5 @@
 -- forget-orders
--- Forgets what retention has removed: index entries whose order is gone, and servers whose baristas hold nothing and that have given
--- nothing out for an hour.
+-- Forgets what retention has removed: index entries whose order is gone, and servers that have given nothing out for an hour.
 -- Needs lib/keys.lua lib/clock.lua lib/damage.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a final order is kept, ms
@@ -26,8 +25,8 @@ for _, queue in ipairs(known_queues()) do
   -- Before the first start there is no group: nobody to forget.
   for _, consumer in ipairs(try('XINFO', 'CONSUMERS', key.queue(queue), 'baristas') or {}) do
     -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
-    local name, pending, idle_ms = consumer[2], consumer[4], consumer[6]
-    if pending == 0 and idle_ms > IDLE_MS then
+    local name, idle_ms = consumer[2], consumer[6]
+    if idle_ms > IDLE_MS then
       redis.call('XGROUP', 'DELCONSUMER', key.queue(queue), 'baristas', name)
     end
   end

@@ -51,7 +51,7 @@ local function put_back(id, order)
     redis.call('ZADD', key.waiting(order.queue), 'NX', order.place, id)
     wake_baristas(order.queue, 1)
   end
-  if order.customer ~= '' and not is_final(order) then
+  if order.customer ~= '' and not FINAL[order.status] then
     try('SADD', key.open_of(customer_of(order)), id)
   end
   redis.call('ZREM', key.damaged, id)

@@ -36,7 +36,6 @@ local function mend_entry(entry, id, order)
   if index and order.place .. '-0' == entry then
     restored = restored + redis.call('ZADD', index, 'NX', score, id)
   else
-    redis.pcall('XACK', stream, 'baristas', entry)
     redis.call('XDEL', stream, entry)
     dropped = dropped + 1
   end

@@ -10,7 +10,7 @@ local found = read_orders(ARGV)
 local lines = {}
 for _, id in ipairs(ARGV) do
   local order = found[id]
-  if order and is_final(order) then
+  if order and FINAL[order.status] then
     lines[#lines + 1] = 'final\t' .. id .. '\t' .. encode_json(id, order)
     if order.holder == '*' then
       keep_ringing(id)

@@ -1,6 +1,6 @@
 -- changes
 -- Owns the orders of a run: what it reads of them, and what it changes in memory.
--- Needs lib/keys.lua lib/order.lua lib/events.lua lib/reads.lua lib/queues.lua
+-- Needs lib/keys.lua lib/order.lua lib/events.lua lib/queues.lua
 --
 -- Invariants
 -- - An operation reads and checks first; `enter` or `add_order` ends its checks. Its changes come last, and none of them can fail.
@@ -11,51 +11,79 @@
 local SHARED = '*' -- the holder of an order that several replicas' customers wait for
 local DAMAGED = { err = 'DAMAGED the order can not be read' }
 
--- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`, what it was
--- before, as far as that decides which keys are written (false of a new one); `event`, the index of its last event; `members`, what
--- that event holds.
+-- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`, the stage
+-- that it was in (false of a new one); `event`, the index of its last event; `members`, what that event holds.
 local orders = {}
--- Ids that this run has changed, in their order.
+-- Ids that this run has changed, in their order; and how many of a stage.
 local changed = {}
+local changed_of = { queued = 0, delayed = 0, brewing = 0, reserved = 0 }
+-- Ids of orders that this run has made final.
+local ended = {}
 -- Ids of damaged orders that this run has met.
 local damaged = {}
+
+-- Keeps what was read of an order that this run has not met. Where there is nothing, or a value of another type, it is still to be
+-- looked at.
+local function keep_record(id, record)
+  if record and orders[id] == nil then
+    local order = decode_order(record)
+    if not order then
+      order = DAMAGED
+      damaged[#damaged + 1] = id
+    end
+    orders[id] = order
+  end
+end
+
+-- Reads orders ahead.
+local function load_orders(ids)
+  if #ids == 0 then
+    return
+  end
+  local names = {}
+  for i = 1, #ids do
+    names[i] = order_keys[ids[i]]
+  end
+  local records = redis.call('MGET', unpack(names))
+  for i = 1, #ids do
+    keep_record(ids[i], records[i])
+  end
+end
 
 -- The order; false where there is none, DAMAGED where it can't be read.
 local function look_at(id)
   local order = orders[id]
   if order == nil then
-    local name = order_key(id)
-    local record = read_string(name)
-    order = record and decode_order(record)
-    if not order then
-      order = (record or redis.call('EXISTS', name) == 1) and DAMAGED
+    load_orders({ id })
+    order = orders[id]
+    if order == nil then
+      order = redis.call('EXISTS', order_keys[id]) == 1 and DAMAGED
       damaged[#damaged + 1] = order and id or nil
+      orders[id] = order
     end
-    orders[id] = order
   end
   return order
 end
 
 -- The order; false where there is none. Throws DAMAGED where it can't be read.
 local function find_order(id)
-  local order = look_at(id)
+  local order = orders[id]
+  if order == nil then
+    order = look_at(id)
+  end
   if order == DAMAGED then
     error(DAMAGED)
   end
   return order
 end
 
--- Whether anything is kept under an id that was just made.
-local function is_kept(id)
-  return orders[id] or read_string(order_key(id)) ~= false
-end
-
 -- How many orders more are open than were stored; by customer too.
 local opened = 0
 local opened_by = {}
-local function count_opened(customer_id, step)
+local function count_opened(customer, step)
   opened = opened + step
-  if customer_id then
+  if customer ~= '' then
+    local customer_id = cjson.decode(customer)
     opened_by[customer_id] = (opened_by[customer_id] or 0) + step
   end
 end
@@ -66,42 +94,23 @@ local function offer(id)
   queued_now[#queued_now + 1] = id
 end
 
--- Whether it can be started: queued, and not due later.
-local function is_waiting(order)
-  return order.status == 'queued' and order.due == ''
-end
-
--- Throws where an order that comes into this state needs a key of a wrong type.
-local function check_keys(queue_name, status, is_new)
-  if status == 'queued' then
-    local queue = open_queue(queue_name)
-    check_type(queue.waiting, 'zset')
-    if is_new then
-      check_type(queue.stream, 'stream')
-    end
-  elseif status == 'brewing' then
-    local queue = open_queue(queue_name)
-    check_type(queue.leases, 'zset')
-    check_type(queue.stream, 'stream')
-  elseif status == 'reserved' then
-    check_type(key.reserved, 'zset')
-  end
-end
-
 -- To be called before an order that is kept is changed in any way: checks the keys, and moves it into a state. `queue` is for one
 -- that has none yet.
 local function enter(id, order, status, queue)
   local is_moved = status ~= order.status
-  if is_moved then
-    check_keys(queue or order.queue, status, queue)
+  if is_moved and not FINAL[status] then
+    check_queue(queue or order.queue, queue and 'placed' or status)
   end
   if order.was == nil then
-    order.was = { status = order.status, due = order.due, claim = order.claim, attempts = order.attempts }
+    local stage = order.is_unusual and stage_of(order) or order.status
+    order.was = stage
     changed[#changed + 1] = id
+    changed_of[stage] = changed_of[stage] + 1
   end
   order.status = status
-  if is_final(order) then
-    count_opened(customer_of(order), -1)
+  if FINAL[status] then
+    ended[#ended + 1] = id
+    count_opened(order.customer, -1)
   elseif is_moved and status == 'queued' then
     offer(id)
   end
@@ -116,7 +125,12 @@ end
 
 -- Adds an order that was not kept before. `customer_id` is '' where there is none.
 local function add_order(id, order, customer_id, verb)
-  check_keys(order.queue, order.status, true)
+  local status = order.status
+  if status == 'queued' then
+    check_queue(order.queue, 'placed')
+  else
+    check_type(key.reserved, 'zset')
+  end
   check_type(key.orders, 'zset')
   if customer_id ~= '' then
     check_type(key.open_of(customer_id), 'set')
@@ -125,8 +139,8 @@ local function add_order(id, order, customer_id, verb)
   order.was = false
   changed[#changed + 1] = id
   orders[id] = order
-  count_opened(customer_id ~= '' and customer_id, 1)
-  if order.status == 'queued' then
+  count_opened(order.customer, 1)
+  if status == 'queued' then
     offer(id)
   end
   note_event(verb, id, order)
@@ -137,6 +151,9 @@ local function encode_line(outcome, id, order)
   local members = order.members
   if not members then
     return outcome .. '\t' .. encode_json(id, order)
+  end
+  if not order.is_unusual then
+    return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. '}'
   end
   return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members
     .. (order.result ~= '' and ',"result":' .. order.result or '') .. '}'

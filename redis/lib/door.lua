@@ -35,8 +35,10 @@ local function describe_bucket(name)
     return '0\t0\t0'
   end
   local bucket = find_bucket(name)
-  local retry_ms = bucket.tokens >= 1 and 0 or math.ceil((1 - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000)
-  return string.format('%d\t%d\t%d', bucket.tokens, retry_ms, full_ms(bucket))
+  if bucket.tokens >= 1 then
+    return string.format('%d\t0\t%d', bucket.tokens, full_ms(bucket))
+  end
+  return string.format('0\t%d\t%d', math.ceil((1 - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000), full_ms(bucket))
 end
 
 local function has_token(name)
@@ -77,7 +79,7 @@ local function drop_closed(customer_id)
   local dropped = { 'SREM', key.open_of(customer_id) }
   for _, id in ipairs(redis.call('SRANDMEMBER', key.open_of(customer_id), 100)) do
     local order = look_at(id)
-    if not order or order == DAMAGED or (is_final(order) and order.was == nil) then
+    if not order or order == DAMAGED or (FINAL[order.status] and order.was == nil) then
       dropped[#dropped + 1] = id
     end
   end
@@ -86,8 +88,20 @@ local function drop_closed(customer_id)
   end
 end
 
+-- The settings that decide who is let in, read once a run.
+local rules
+local function find_rules()
+  rules = rules or {
+    is_open = setting('open') == 'true',
+    needs_code = setting('require_code') == 'true',
+    capacity = tonumber(setting('capacity')),
+    most_open = tonumber(setting('max_open_per_customer')),
+  }
+  return rules
+end
+
 local function has_too_many(customer_id)
-  local most = customer_id ~= '' and tonumber(setting('max_open_per_customer'))
+  local most = customer_id ~= '' and find_rules().most_open
   if not most or open_of(customer_id) < most then
     return false
   end
@@ -97,10 +111,10 @@ end
 
 -- Why nobody, or not this customer, is let in now; nil where they are.
 local function why_refused(customer_id)
-  if setting('open') ~= 'true' then
+  local capacity = find_rules().capacity
+  if not rules.is_open then
     return 'closed'
   end
-  local capacity = tonumber(setting('capacity'))
   if capacity then
     open_before = open_before or count_open()
     if open_before + opened >= capacity then
@@ -160,6 +174,8 @@ end
 
 local DAY_PLACES = 1000000000 -- numbers start anew each day, places in the queue do not
 local first_number, number
+-- How places begin of this day's numbers of as many digits as the last one.
+local place_start, digits
 
 -- The day's next number, and its place in the queue. It is taken by `take_number`.
 local function next_number()
@@ -171,7 +187,12 @@ local function next_number()
     first_number = tonumber(last)
     number = first_number
   end
-  return string.format('%d', number + 1), string.format('%d', today * DAY_PLACES + number + 1)
+  local number_text = string.format('%d', number + 1)
+  if #number_text ~= digits then
+    digits = #number_text
+    place_start = string.sub(string.format('%d', today * DAY_PLACES), 1, -1 - digits)
+  end
+  return number_text, place_start .. number_text
 end
 
 local function take_number()
@@ -201,19 +222,19 @@ local function find_once(once, body_hash)
   return first_hash == body_hash and first_id or 'mismatch'
 end
 
+-- Keys that this run keeps for the first time.
+local new_onces = {}
 local function keep_once(id, once, body_hash)
   if once ~= '' then
-    strings[key.once(once)] = id .. ' ' .. body_hash
+    local name = key.once(once)
+    strings[name] = id .. ' ' .. body_hash
+    new_onces[#new_onces + 1] = name
   end
 end
 
 local function write_once(retention_ms)
-  for _, id in ipairs(changed) do
-    local order = orders[id]
-    local once = order.once
-    if once ~= '' and not order.was then
-      redis.call('SET', key.once(once), strings[key.once(once)], 'PX', retention_ms)
-    end
+  for _, name in ipairs(new_onces) do
+    redis.call('SET', name, strings[name], 'PX', retention_ms)
   end
 end
 
@@ -235,11 +256,16 @@ local function close_order(id, order, status, reason, result, failure)
   end
   local was_reserved = order.status == 'reserved'
   enter(id, order, status)
-  order.finished_at, order.deadline = now, nil
-  set_field(order, 'reason', reason)
-  set_field(order, 'due', '')
-  set_field(order, 'result', result or order.result)
-  set_field(order, 'failure', status == 'ready' and '' or failure or order.failure)
+  order.finished_at = now
+  if order.deadline then
+    order.deadline = nil
+  end
+  if order.is_unusual or reason ~= '' or result ~= '' then
+    set_field(order, 'reason', reason)
+    set_field(order, 'due', '')
+    set_field(order, 'result', result or order.result)
+    set_field(order, 'failure', status == 'ready' and '' or failure or order.failure)
+  end
   set_claim(id, order, '')
   note_event(status == 'ready' and 'order.finished' or 'order.cancelled', id, order)
   if was_reserved then

@@ -12,12 +12,14 @@
 local EVENTS_KEPT = 100000 -- about 30 MB
 local MARK_EVERY = 1000
 local events = {}
+local event_count = 0
 
 -- Adds an event to those of this script. Returns its index among them.
 local function add_event(type, id, members)
-  events[#events + 1] = type
-  events[#events + 1] = id .. '\t' .. members
-  return #events / 2
+  local at = 2 * event_count
+  event_count = event_count + 1
+  events[at + 1], events[at + 2] = type, id .. '\t' .. members
+  return event_count
 end
 
 -- Every MARK_EVERY events the entry is marked; where marks reach back too far, all before the oldest one goes.
@@ -37,7 +39,7 @@ end
 
 -- Appends the events of this script. Returns the entry's id; '' where there is no event.
 local function append_events()
-  local count = #events / 2
+  local count = event_count
   if count == 0 then
     return ''
   end

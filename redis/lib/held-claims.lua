@@ -1,6 +1,6 @@
 -- held-claims
 -- Owns the claims of a run: which start has which order.
--- Needs lib/keys.lua lib/order.lua lib/reads.lua lib/claims.lua lib/try.lua
+-- Needs lib/changes.lua lib/claims.lua lib/try.lua
 --
 -- Invariants
 -- - A claim is its order's while that is brewing under it.
@@ -26,13 +26,17 @@ local function check_claims()
   check_type(spent_claims(0), 'set')
 end
 
+-- The claims that orders had before this run, by id; of orders whose claim has changed.
+local claims_before = {}
+
 -- Gives the order to a claim ('' is none). The one that it had is free again, or spent if the order is final.
 local function set_claim(id, order, claim)
   if order.claim == claim then
     return
   end
+  claims_before[id] = claims_before[id] or order.claim
   if order.claim ~= '' then
-    claims[order.claim] = is_final(order) and SPENT or false
+    claims[order.claim] = FINAL[order.status] and SPENT or false
   end
   if claim ~= '' then
     claims[claim] = id
@@ -44,6 +48,9 @@ end
 local dropped, made, spent = { 'HDEL', key.claims }, { 'HSET', key.claims }, { 'SADD', '' }
 
 local function gather_claim(id, claim, before)
+  if claim == before then
+    return
+  end
   if before ~= '' then
     dropped[#dropped + 1] = before
     if claims[before] == SPENT then
@@ -57,6 +64,9 @@ local function gather_claim(id, claim, before)
 end
 
 local function write_claims()
+  for id, before in pairs(claims_before) do
+    gather_claim(id, orders[id].claim, before)
+  end
   if #spent > 2 then
     spent[2] = spent_claims(0)
     try(unpack(spent))

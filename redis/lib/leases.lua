@@ -4,9 +4,7 @@
 
 local LEASE_MS, MAX_ATTEMPTS = tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local function new_deadline()
-  return string.format('%d', now_ms + LEASE_MS)
-end
+local new_deadline = string.format('%d', now_ms + LEASE_MS)
 
 -- Whether the order's lease, if it runs out, was its last.
 local function is_last_lease(order)

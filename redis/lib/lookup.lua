@@ -9,6 +9,17 @@ local MOST_AT_ONCE = 1000
 
 local NO_STRING = 'it is no string'
 
+-- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual shape needs no
+-- parser. (cjson refuses halves of characters, which JSON can hold.)
+local function find_garbled(order)
+  local _, at = string.find(order.fixed, FIXED_START)
+  if at and at - 1 == #order.fixed - FIXED_END_LENGTH then
+    return nil
+  end
+  local ok = pcall(cjson.decode, '{' .. string.gsub(order.fixed, '\\u%x%x%x%x', '\\n') .. '}')
+  return not ok and 'what it is for is garbled' or nil
+end
+
 -- The order of a record; false where there is none; nil and what is wrong with it where it is damaged.
 local function read_record(name, record, is_thorough)
   if not record then

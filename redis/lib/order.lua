@@ -11,35 +11,37 @@
 
 local FORMAT = '1'
 local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 18) .. '([^\n]+)$'
--- A queued or brewing order as most are: no code, nothing failed, nothing over.
-local LINE = '([^\n]*)\n'
-local USUAL = '^' .. FORMAT .. '\n(%l+)\n\n(%d+)\n0\n([^\n]+)\n(%d+)\n' .. LINE .. LINE .. LINE .. '\n' .. LINE .. LINE .. LINE
-  .. '\n\n\n\n\n("number":%d+,"item":"[^"\\\n]+","price":%d+,"[^\n]+Z")$'
+-- Usual orders: no code, no reason, nothing failed, no lease ran out. What matches is whole.
+-- (JSON holds no control characters, and a class of characters costs less than a set.)
+local USUAL_START, USUAL_END = '\n\n(%d+)\n0\n([%w_-]+)\n(%d+)\n(%C*)\n', '(%C*)\n(%C*)\n\n\n\n\n\n("number":%d+,"item":"[^"\\%c]+","price":%d+,"%C+Z")$'
+local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. USUAL_END
+local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n([%d:.TZ-]+)\n\n(%C*)\n' .. USUAL_END
 -- What such an order leaves out. (Small tables: Redis makes and drops one an order and run.)
 local LEFT_OUT = {
-  __index = { reason = '', expiries = '0', finished_at = '', code = '', choice = '', due = '', failure = '', result = '' },
+  __index = { reason = '', expiries = '0', code = '', choice = '', due = '', failure = '', result = '' },
 }
 
-local is_whole, find_fault, find_garbled
-do
-  local FIXED_START = '^"number":%d+,"item":"[^"\\]+","price":%d+,"'
-  local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
-  local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
-  local TIME = '^[%d:.TZ-]+$'
+local FIXED_START = '^"number":%d+,"item":"[^"\\]+","price":%d+,"'
+local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
+local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
 
-  -- Whether a line is a JSON string. (Most hold nothing that needs a parser, and are the same in many orders.)
-  local texts = {}
-  local function is_text(line)
-    if texts[line] == nil then
-      local is_plain = string.find(line, '^"[^"\\]*"$') ~= nil
-      local ok, text = true, ''
-      if not is_plain then
-        ok, text = pcall(cjson.decode, line)
-      end
-      texts[line] = ok and type(text) == 'string'
+-- Whether a line is a JSON string. (Most hold nothing that needs a parser, and are the same in many orders.)
+local texts = {}
+local function is_text(line)
+  if texts[line] == nil then
+    local is_plain = string.find(line, '^"[^"\\]*"$') ~= nil
+    local ok, text = true, ''
+    if not is_plain then
+      ok, text = pcall(cjson.decode, line)
     end
-    return texts[line]
+    texts[line] = ok and type(text) == 'string'
   end
+  return texts[line]
+end
+
+-- Makes the function that says what is wrong with an order.
+local function make_judge()
+  local TIME = '^[%d:.TZ-]+$'
 
   local function is_number(line)
     return string.find(line, '^%d+$') ~= nil
@@ -72,8 +74,7 @@ do
     return is_chosen and string.find(order.fixed, FIXED_END, -FIXED_END_LENGTH)
   end
 
-  -- What is wrong with an order; nil where nothing is that a change or an answer fails at.
-  function find_fault(order)
+  return function(order)
     local find_own = FAULT_OF[order.status]
     if not find_own then
       return order.status == '' and 'it has no status' or 'its status is unknown'
@@ -95,32 +96,14 @@ do
     end
     return find_own(order)
   end
+end
 
-  -- Whether a usual order is whole. (Its lines are the same in many orders: each is looked at once.)
-  local times, words = { [''] = true }, {}
-  function is_whole(order)
-    local barista, started_at, queue, customer = order.barista, order.started_at, order.queue, order.customer
-    if times[started_at] == nil then
-      times[started_at] = string.find(started_at, TIME) ~= nil
-    end
-    if words[queue] == nil then
-      words[queue] = string.find(queue, '^[%w_-]+$') ~= nil
-    end
-    local is_right = order.status == 'queued' or order.status == 'brewing' and barista ~= ''
-    return is_right and times[started_at] and words[queue] and (barista == '' or started_at ~= '' and is_text(barista))
-      and (customer == '' or is_text(customer))
-  end
-
-  -- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual shape needs no
-  -- parser. (cjson refuses halves of characters, which JSON can hold.)
-  function find_garbled(order)
-    local _, at = string.find(order.fixed, FIXED_START)
-    if at and at - 1 == #order.fixed - FIXED_END_LENGTH then
-      return nil
-    end
-    local ok = pcall(cjson.decode, '{' .. string.gsub(order.fixed, '\\u%x%x%x%x', '\\n') .. '}')
-    return not ok and 'what it is for is garbled' or nil
-  end
+-- What is wrong with an order; nil where nothing is that a change or an answer fails at. (Usual orders need no judge: most runs make
+-- none.)
+local judge
+local function find_fault(order)
+  judge = judge or make_judge()
+  return judge(order)
 end
 
 -- A record of the format before this one, in this one; nil where it is none. (There is none before 1.)
@@ -156,6 +139,7 @@ local function decode_unusual(record)
     failure = failure, -- why it failed last, as a JSON string
     result = result, -- what its barista answered, as JSON
     fixed = fixed,
+    is_unusual = true,
   }
   local fault = find_fault(order)
   if fault then
@@ -164,16 +148,33 @@ local function decode_unusual(record)
   return order
 end
 
-local function decode_current(record)
-  local status, attempts, queue, place, holder, barista, started_at, claim, once, customer, fixed = string.match(record, USUAL)
-  if fixed then
-    local order = setmetatable({
-      status = status, attempts = attempts, queue = queue, place = place, holder = holder, barista = barista,
-      started_at = started_at, claim = claim, once = once, customer = customer, fixed = fixed,
+local function decode_queued(record)
+  local attempts, queue, place, holder, once, customer, fixed = string.match(record, QUEUED)
+  if fixed and (customer == '' or is_text(customer)) then
+    return setmetatable({
+      status = 'queued', attempts = attempts, queue = queue, place = place, holder = holder, barista = '',
+      started_at = '', finished_at = '', claim = '', once = once, customer = customer, fixed = fixed,
     }, LEFT_OUT)
-    if is_whole(order) then
-      return order
-    end
+  end
+end
+
+local function decode_brewing(record)
+  local attempts, queue, place, holder, barista, started_at, claim, once, customer, fixed = string.match(record, BREWING)
+  if fixed and (customer == '' or is_text(customer)) then
+    return setmetatable({
+      status = 'brewing', attempts = attempts, queue = queue, place = place, holder = holder, barista = barista,
+      started_at = started_at, finished_at = '', claim = claim, once = once, customer = customer, fixed = fixed,
+    }, LEFT_OUT)
+  end
+end
+
+local FIRST_OF_QUEUED, STATUS_AT = string.byte('q'), #FORMAT + 2
+
+local function decode_current(record)
+  local decode_usual = string.byte(record, STATUS_AT) == FIRST_OF_QUEUED and decode_queued or decode_brewing
+  local order = decode_usual(record)
+  if order then
+    return order
   end
   return decode_unusual(record)
 end
@@ -193,6 +194,11 @@ end
 
 -- (One concatenation: it makes no table, and one string.)
 local function encode_order(order)
+  if not order.is_unusual then
+    return FORMAT .. '\n' .. order.status .. '\n\n' .. order.attempts .. '\n0\n' .. order.queue .. '\n' .. order.place .. '\n'
+      .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n' .. order.finished_at .. '\n' .. order.claim .. '\n'
+      .. order.once .. '\n' .. order.customer .. '\n\n\n\n\n\n' .. order.fixed
+  end
   return FORMAT .. '\n' .. order.status .. '\n' .. order.reason .. '\n' .. order.attempts .. '\n' .. order.expiries .. '\n'
     .. order.queue .. '\n' .. order.place .. '\n' .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n'
     .. order.finished_at .. '\n' .. order.claim .. '\n' .. order.once .. '\n' .. order.customer .. '\n' .. order.code .. '\n'
@@ -202,8 +208,8 @@ end
 -- A new order: what is known of it before it was ever started.
 local function new_order(status, queue, place, holder, once, customer_id, fixed)
   return setmetatable({
-    status = status, attempts = '0', queue = queue, place = place, holder = holder, barista = '', started_at = '', claim = '',
-    once = once, customer = customer_id ~= '' and cjson.encode(customer_id) or '', fixed = fixed,
+    status = status, attempts = '0', queue = queue, place = place, holder = holder, barista = '', started_at = '',
+    finished_at = '', claim = '', once = once, customer = customer_id ~= '' and cjson.encode(customer_id) or '', fixed = fixed,
   }, LEFT_OUT)
 end
 
@@ -211,6 +217,7 @@ end
 local function set_field(order, name, value)
   if order[name] ~= value then
     order[name] = value
+    order.is_unusual = true
   end
 end
 
@@ -219,17 +226,29 @@ local function customer_of(order)
   return order.customer ~= '' and cjson.decode(order.customer) or nil
 end
 
-local function is_final(order)
-  return order.status == 'ready' or order.status == 'cancelled'
+local FINAL = { ready = true, cancelled = true }
+
+-- Which index names it: that of its status, but `delayed` while it is not to be started before it is due.
+local function stage_of(order)
+  local status = order.status
+  return status == 'queued' and order.is_unusual and order.due ~= '' and 'delayed' or status
 end
 
 -- What changes of an order, as JSON members: what an event holds.
 local function encode_changes(order)
-  local barista, reason, finished_at = order.barista, order.reason, order.finished_at
-  return '"status":"' .. order.status .. (reason ~= '' and '","reason":"' .. reason or '') .. '","attempts":' .. order.attempts
-    .. (barista ~= '' and ',"barista":' .. barista .. ',"started_at":"' .. order.started_at .. '"' or '')
-    .. (finished_at ~= '' and ',"finished_at":"' .. finished_at .. '"' or '')
-    .. (order.failure ~= '' and ',"error":' .. order.failure or '')
+  local barista, finished_at = order.barista, order.finished_at
+  if order.is_unusual then
+    local reason, failure = order.reason, order.failure
+    return '"status":"' .. order.status .. (reason ~= '' and '","reason":"' .. reason or '') .. '","attempts":' .. order.attempts
+      .. (barista ~= '' and ',"barista":' .. barista .. ',"started_at":"' .. order.started_at .. '"' or '')
+      .. (finished_at ~= '' and ',"finished_at":"' .. finished_at .. '"' or '')
+      .. (failure ~= '' and ',"error":' .. failure or '')
+  end
+  if barista == '' then
+    return '"status":"' .. order.status .. '","attempts":' .. order.attempts
+  end
+  return '"status":"' .. order.status .. '","attempts":' .. order.attempts .. ',"barista":' .. barista
+    .. ',"started_at":"' .. order.started_at .. (finished_at ~= '' and '","finished_at":"' .. finished_at .. '"' or '"')
 end
 
 -- An order as JSON, as it goes over the wire. `more` are further members, each after a comma.

@@ -1,10 +1,9 @@
 -- queues
--- Owns the queues of a run: their keys, and the commands on them that are written at its end.
--- Needs lib/keys.lua lib/try.lua
+-- Owns the queues of a run: their keys, and the commands on them that are gathered.
+-- Needs lib/keys.lua lib/reads.lua
 --
 -- Invariants
--- - `waiting` decides which order is next. The stream's pending list is what is brewing, by replica.
--- - Each command is sent once a run and queue, with all that it is for.
+-- - `waiting` decides which order is next, and `leases` who has which. The consumer group shows how far the stream is given out.
 
 local queues = {}
 local function open_queue(name)
@@ -15,75 +14,32 @@ local function open_queue(name)
       waiting = waiting, leases = leases, stream = stream,
       add_waiting = { 'ZADD', waiting }, remove_waiting = { 'ZREM', waiting },
       add_leases = { 'ZADD', leases }, remove_leases = { 'ZREM', leases },
-      acknowledge = { 'XACK', stream, 'baristas' }, delete = { 'XDEL', stream },
-      -- Entries to give out, by their places: those that never were, and others.
-      fresh = {}, claimed = {},
+      delete = { 'XDEL', stream },
+      -- How many entries are given out.
+      given = 0,
+      -- States that an order may come into: the keys that this needs were looked at.
+      is_sound = {},
     }
     queues[name] = queue
   end
   return queue
 end
 
--- Calls a command of the consumer group, which is made where there is none: in a new Redis, or one that lost it.
-local function call_group(stream, ...)
-  local reply = redis.pcall(...)
-  if not (reply and reply.err) then
-    return reply
+-- Throws where an order that comes into this state needs a key of a wrong type. A `placed` order was in no queue before.
+local function check_queue(name, state)
+  local queue = queues[name] or open_queue(name)
+  if queue.is_sound[state] then
+    return
   end
-  redis.call('XGROUP', 'CREATE', stream, 'baristas', '0', 'MKSTREAM')
-  return redis.call(...)
-end
-
--- Gives out entries that were never given out. In their turn they are the next ones of the stream.
-local function give_fresh(queue, replica)
-  local reply = call_group(
-    queue.stream, 'XREADGROUP', 'GROUP', 'baristas', replica, 'COUNT', #queue.fresh, 'STREAMS', queue.stream, '>'
-  )
-  local read = reply and reply[1] and reply[1][2] or {}
-  local wanted = {}
-  for _, place in ipairs(queue.fresh) do
-    wanted[place .. '-0'] = place
+  if state == 'brewing' then
+    check_type(queue.leases, 'zset')
+  else
+    check_type(queue.waiting, 'zset')
   end
-  for _, entry in ipairs(read) do
-    if wanted[entry[1]] then
-      wanted[entry[1]] = nil
-    elseif not redis.call('ZSCORE', queue.leases, entry[2][2]) then
-      -- Others were chosen out of their turn: this one is queued still.
-      redis.call('XACK', queue.stream, 'baristas', entry[1])
-    end
+  if state ~= 'queued' then
+    check_type(queue.stream, 'stream')
   end
-  for _, place in pairs(wanted) do
-    queue.claimed[#queue.claimed + 1] = place
-  end
-end
-
-local function write_queue(queue, replica)
-  for _, list in ipairs({ queue.remove_waiting, queue.add_waiting, queue.remove_leases, queue.add_leases }) do
-    if #list > 2 then
-      try(unpack(list))
-    end
-  end
-  if #queue.acknowledge > 3 then
-    try(unpack(queue.acknowledge))
-  end
-  if #queue.delete > 2 then
-    try(unpack(queue.delete))
-  end
-  if #queue.fresh > 0 then
-    give_fresh(queue, replica)
-  end
-  if #queue.claimed > 0 then
-    local claim = { 'XCLAIM', queue.stream, 'baristas', replica, 0, unpack(queue.claimed) }
-    claim[#claim + 1] = 'FORCE'
-    claim[#claim + 1] = 'JUSTID'
-    call_group(queue.stream, unpack(claim))
-  end
-end
-
-local function write_queues(replica)
-  for _, queue in pairs(queues) do
-    write_queue(queue, replica)
-  end
+  queue.is_sound[state] = true
 end
 
 -- Queues that a barista waits at, and for how long they may be woken, ms.

@@ -2,34 +2,31 @@
 -- Owns what a run reads of strings and types: each once.
 -- Needs lib/keys.lua
 
--- (Each name of a key is made once: it costs more than to look it up.)
-local order_keys = {}
-local function order_key(id)
-  local name = order_keys[id]
-  if not name then
-    name = key.order(id)
-    order_keys[id] = name
-  end
-  return name
-end
+-- The names of orders' keys, by id. (Each is made once: that costs more than to look it up.)
+local order_keys = setmetatable({}, {
+  __index = function(names, id)
+    local name = key.order(id)
+    names[id] = name
+    return name
+  end,
+})
 
 -- Strings by key, as stored; false where there is none, or a value of another type.
 local strings = {}
 
-local function prefetch(names)
-  if #names == 0 then
-    return
-  end
-  local values = redis.call('MGET', unpack(names))
-  for i = 1, #names do
-    strings[names[i]] = values[i]
+local function read_strings(names)
+  if #names > 0 then
+    local values = redis.call('MGET', unpack(names))
+    for i = 1, #names do
+      strings[names[i]] = values[i]
+    end
   end
 end
 
 local function read_string(name)
   local value = strings[name]
   if value == nil then
-    prefetch({ name })
+    read_strings({ name })
     value = strings[name]
   end
   return value

@@ -50,32 +50,28 @@ local function answer_again()
 end
 
 local FIRST = 10
--- The operations in their order, and from where to where their fields stand. Reads ahead what they name.
+
+-- Reads ahead what the operations name.
 local function read_items()
-  local items, first, last, names = {}, {}, {}, {}
+  local ids, names = {}, {}
   local at = FIRST
-  while at <= #ARGV do
-    local own = find_operation(ARGV[at])
-    local count = tonumber(ARGV[at + 1])
+  while ARGV[at] do
+    local own, count = find_operation(ARGV[at]), tonumber(ARGV[at + 1])
+    local width, once_at, has_id = own[1], own[3], ARGV[at] ~= 'start'
     note_items(ARGV[at], count)
-    local width, run_item, once_at = own[1], own[2], own[3]
-    local has_id = ARGV[at] ~= 'start'
     at = at + 2
-    for _ = 1, count do
-      items[#items + 1] = run_item
-      first[#items] = at
-      last[#items] = at + width - 1
-      if has_id then
-        names[#names + 1] = order_key(ARGV[at])
+    if has_id then
+      for first = at, at + (count - 1) * width, width do
+        ids[#ids + 1] = ARGV[first]
+        if once_at and ARGV[first + once_at - 1] ~= '' then
+          names[#names + 1] = key.once(ARGV[first + once_at - 1])
+        end
       end
-      if once_at and ARGV[at + once_at - 1] ~= '' then
-        names[#names + 1] = key.once(ARGV[at + once_at - 1])
-      end
-      at = at + width
     end
+    at = at + count * width
   end
-  prefetch(names)
-  return items, first, last
+  load_orders(ids)
+  read_strings(names)
 end
 
 -- What is answered for an operation that failed.
@@ -88,47 +84,57 @@ local function explain(fault)
   return 'failed\t' .. string.gsub(text, '%c', ' ')
 end
 
--- A line an operation: what is answered, and what is kept of it. Third: the orders that they show, by id.
+-- A line an operation: what is answered, and what is kept of it. Third: the final orders that they show, by id. Fourth: the indexes
+-- of lines that wait until all is written.
 local function run_items()
-  local items, first, last = read_items()
-  local lines, kept, shown = {}, {}, {}
-  for i, run_item in ipairs(items) do
-    local events_before = #events
-    local ok, outcome, id, how = pcall(run_item, unpack(ARGV, first[i], last[i]))
-    if not ok then
-      lines[i] = explain(outcome)
-      kept[i] = lines[i]
-    elseif not id then
-      lines[i] = outcome
-      kept[i] = outcome
-    else
-      shown[id] = true
-      -- A described order has its position once all is written.
-      lines[i] = how ~= 'describe' and encode_line(outcome, id, orders[id]) or { outcome, id }
-      local index = #events > events_before and orders[id].event
-      -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked for.)
-      kept[i] = index and how ~= 'describe' and outcome .. '\t=' .. id .. ' ' .. index or lines[i]
+  read_items()
+  local lines, kept, shown, waiting = {}, {}, {}, {}
+  local i, at = 0, FIRST
+  while ARGV[at] do
+    local own = find_operation(ARGV[at])
+    local run_item, last = own[2], own[1] - 1
+    local count = tonumber(ARGV[at + 1])
+    at = at + 2
+    for _ = 1, count do
+      i = i + 1
+      local events_before = event_count
+      local ok, line, id, how = pcall(run_item, unpack(ARGV, at, at + last))
+      at = at + last + 1
+      local to_keep
+      if not ok then
+        line = explain(line)
+      elseif how == 'describe' then
+        -- (An order has its position once all is written.)
+        shown[id] = true
+        waiting[#waiting + 1] = i
+        line = { line, id }
+      elseif id then
+        local order = orders[id]
+        shown[id] = FINAL[order.status]
+        -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked for.)
+        to_keep = event_count > events_before and line .. '\t=' .. id .. ' ' .. order.event
+        line = encode_line(line, id, order)
+      end
+      lines[i], kept[i] = line, to_keep or line
     end
   end
-  return lines, kept, shown
+  return lines, kept, shown, waiting
 end
 
 -- Adds the final orders that no line shows, for customers whom this replica holds; then describes what is to be described.
-local function complete_lines(lines, kept, shown)
-  for i = 1, #changed do
-    local id = changed[i]
+local function complete_lines(lines, kept, shown, waiting)
+  for i = 1, #ended do
+    local id = ended[i]
     local order = orders[id]
-    if is_final(order) and not shown[id] and order.holder ~= '' then
+    if not shown[id] and order.holder ~= '' then
       lines[#lines + 1] = 'final\t' .. encode_json(id, order)
       kept[#lines] = 'final\t=' .. id .. ' ' .. order.event
     end
   end
-  for i = 1, #lines do
-    local line = lines[i]
-    if type(line) == 'table' then
-      lines[i] = line[1] .. '\t' .. describe_order(line[2], orders[line[2]])
-      kept[i] = lines[i]
-    end
+  for _, i in ipairs(waiting) do
+    local outcome, id = unpack(lines[i])
+    lines[i] = outcome .. '\t' .. describe_order(id, orders[id])
+    kept[i] = lines[i]
   end
 end
 
@@ -137,12 +143,12 @@ local function run()
   if answer then
     return answer
   end
-  local lines, kept, shown = run_items()
+  local lines, kept, shown, waiting = run_items()
   add_refusals()
   write_door(retention_ms)
   write_waits()
   local entry = write_changes(replica, retention_ms)
-  complete_lines(lines, kept, shown)
+  complete_lines(lines, kept, shown, waiting)
   redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n'), 'PX', RUN_KEPT_MS)
   return table.concat(lines, '\n')
 end

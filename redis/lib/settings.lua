@@ -27,8 +27,8 @@ end
 
 local kept_settings
 local function setting(name)
-  kept_settings = kept_settings or read_hash(key.settings)
-  return kept_settings[name] or DEFAULTS[name]
+  kept_settings = kept_settings or setmetatable(read_hash(key.settings), { __index = DEFAULTS })
+  return kept_settings[name]
 end
 
 -- All settings as a JSON object.

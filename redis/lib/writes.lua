@@ -1,6 +1,6 @@
 -- writes
 -- Owns what a run writes of the orders that it has changed: once, at its end.
--- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/held-claims.lua lib/wake.lua
+-- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/queue-writes.lua lib/held-claims.lua lib/wake.lua
 --
 -- Invariants
 -- - What is written follows from each order as it was before the run and as it is now.
@@ -51,66 +51,48 @@ local function add_to_queue(id, order, queue)
   end
 end
 
--- A failed order waits elsewhere until it is due.
-local function gather_due(id, order, due_before)
-  if order.due ~= '' then
-    gather('ZADD', key.delayed(order.queue), order.due, id)
-  elseif due_before ~= '' then
-    gather('ZREM', key.delayed(order.queue), id)
-  end
-end
-
-local function gather_brewing(id, order, queue, attempts_before)
-  if order.deadline then
-    local list = queue.add_leases
-    list[#list + 1] = order.deadline
+-- Takes an order out of what names it in the stage that it was in.
+local function gather_leaving(id, order, was, queue)
+  if was == 'queued' then
+    local list = queue.remove_waiting
     list[#list + 1] = id
-  end
-  if attempts_before ~= order.attempts then
-    local given = order.attempts == '1' and queue.fresh or queue.claimed
-    given[#given + 1] = order.place
-  end
-end
-
--- `was` is false of a new order, and of one that was reserved.
-local function gather_in_queue(id, order, was)
-  local queue = open_queue(order.queue)
-  local status = order.status
-  local is_in = status == 'queued' or status == 'brewing'
-  if is_in and not was then
-    add_to_queue(id, order, queue)
-  elseif was and not is_in then
-    queue.acknowledge[#queue.acknowledge + 1] = order.place
-    queue.delete[#queue.delete + 1] = order.place
-  end
-  local waited = was and was.status == 'queued' and was.due == ''
-  if is_waiting(order) then
-    if not waited then
-      local list = queue.add_waiting
-      list[#list + 1] = order.place
-      list[#list + 1] = id
-    end
-  elseif waited then
-    queue.remove_waiting[#queue.remove_waiting + 1] = id
-  end
-  if was and was.status == 'brewing' and status ~= 'brewing' then
-    queue.remove_leases[#queue.remove_leases + 1] = id
-    if is_in then
-      queue.acknowledge[#queue.acknowledge + 1] = order.place
-    end
-  end
-  if order.due ~= '' or was and was.due ~= '' then
-    gather_due(id, order, was and was.due or '')
-  end
-  if status == 'brewing' then
-    gather_brewing(id, order, queue, was and was.attempts)
-  end
-end
-
-local function gather_reserved(id, order, was)
-  if order.status ~= 'reserved' then
+  elseif was == 'brewing' then
+    local list = queue.remove_leases
+    list[#list + 1] = id
+  elseif was == 'delayed' then
+    gather('ZREM', key.delayed(order.queue), id)
+  else
     gather('ZREM', key.reserved, id)
-  elseif order.deadline then
+  end
+end
+
+-- Puts an order into what names it in its stage. `was` is false of a new one.
+local function gather_coming(id, order, was, stage, queue)
+  if queue and not FINAL[stage] and (not was or was == 'reserved') then
+    add_to_queue(id, order, queue)
+  end
+  if stage == 'queued' then
+    local list = queue.add_waiting
+    local at = #list
+    list[at + 1], list[at + 2] = order.place, id
+  elseif stage == 'delayed' then
+    gather('ZADD', key.delayed(order.queue), order.due, id)
+  elseif FINAL[stage] and was ~= 'reserved' then
+    local list = queue.delete
+    list[#list + 1] = order.place
+  end
+  if not was or was == 'reserved' and stage == 'queued' then
+    gather('ZADD', key.orders, now_text, id)
+  end
+end
+
+-- A deadline of this run is written whatever else has changed.
+local function gather_deadline(id, order, stage, queue)
+  if stage == 'brewing' then
+    local list = queue.add_leases
+    local at = #list
+    list[at + 1], list[at + 2] = order.deadline, id
+  elseif stage == 'reserved' then
     gather('ZADD', key.reserved, order.deadline, id)
   end
 end
@@ -129,7 +111,7 @@ end
 
 local function gather_for_customer(id, order, is_new, retention_ms)
   local customer_id = customer_of(order)
-  if is_final(order) then
+  if FINAL[order.status] then
     if not is_new then
       gather('SREM', key.open_of(customer_id), id)
     end
@@ -142,8 +124,8 @@ local function gather_for_customer(id, order, is_new, retention_ms)
 end
 
 -- A final order is kept for a while. Whoever may wait for it elsewhere is rung.
-local function write_final(id, order, record, replica, retention_ms)
-  redis.call('SET', order_key(id), record, 'PX', retention_ms)
+local function write_final(id, order, replica, retention_ms)
+  redis.call('SET', order_keys[id], encode_order(order), 'PX', retention_ms)
   if order.once ~= '' then
     redis.call('PEXPIRE', key.once(order.once), retention_ms)
   end
@@ -157,31 +139,26 @@ local function write_orders(replica, retention_ms)
   for i = 1, #changed do
     local id = changed[i]
     local order = orders[id]
-    local was = order.was
-    local was_reserved = was and was.status == 'reserved'
-    if order.queue ~= '' then
-      gather_in_queue(id, order, not was_reserved and was)
+    local was, stage = order.was, order.is_unusual and stage_of(order) or order.status
+    local queue = order.queue ~= '' and (queues[order.queue] or open_queue(order.queue))
+    if stage ~= was then
+      if was then
+        gather_leaving(id, order, was, queue)
+      end
+      gather_coming(id, order, was, stage, queue)
     end
-    if was_reserved or order.status == 'reserved' then
-      gather_reserved(id, order)
-    end
-    if not was or (was_reserved and order.status == 'queued') then
-      gather('ZADD', key.orders, now_text, id)
-    end
-    -- (Its place may have changed just now.)
-    local record = encode_order(order)
-    if is_final(order) then
-      write_final(id, order, record, replica, retention_ms)
-    else
-      records[#records + 1] = order_key(id)
-      records[#records + 1] = record
-    end
-    local claim_before = was and was.claim or ''
-    if order.claim ~= claim_before then
-      gather_claim(id, order.claim, claim_before)
+    if order.deadline then
+      gather_deadline(id, order, stage, queue)
     end
     if order.customer ~= '' then
       gather_for_customer(id, order, not was, retention_ms)
+    end
+    -- (Its place may have changed just now.)
+    if FINAL[stage] then
+      write_final(id, order, replica, retention_ms)
+    else
+      local at = #records
+      records[at + 1], records[at + 2] = order_keys[id], encode_order(order)
     end
   end
   if #records > 1 then
@@ -189,21 +166,10 @@ local function write_orders(replica, retention_ms)
   end
 end
 
--- Wakes as many baristas as there are orders to start, by queue.
+-- Wakes as many baristas as there are orders more to start, by queue.
 local function wake_for_changes()
-  if #queued_now == 0 then
-    return
-  end
-  local counts, seen = {}, {}
-  for _, id in ipairs(queued_now) do
-    local order = orders[id]
-    if is_waiting(order) and not seen[id] then
-      seen[id] = true
-      counts[order.queue] = (counts[order.queue] or 0) + 1
-    end
-  end
-  for queue, count in pairs(counts) do
-    wake_baristas(queue, count)
+  for name, queue in pairs(queues) do
+    wake_baristas(name, (#queue.add_waiting - 2) / 2)
   end
 end
 

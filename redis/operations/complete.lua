@@ -35,7 +35,8 @@ operation('complete', 6, function(id, queue, coffee, modifiers, details, choice)
   local number_text, place = next_number()
   local fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details))
   enter(id, order, 'queued', queue)
-  order.queue, order.place, order.choice, order.fixed = queue, place, choice, fixed
+  order.queue, order.place, order.fixed = queue, place, fixed
+  set_field(order, 'choice', choice)
   note_event('order.placed', id, order)
   take_number()
   return 'completed', id, 'describe'

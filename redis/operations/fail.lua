@@ -18,7 +18,9 @@ operation('fail', 5, function(id, barista, failure, retry, delay)
     check_type(key.delayed(order.queue), 'zset')
   end
   enter(id, order, 'queued')
-  order.failure, order.due, order.barista, order.started_at = failure, due, '', ''
+  set_field(order, 'failure', failure)
+  set_field(order, 'due', due)
+  order.barista, order.started_at = '', ''
   set_claim(id, order, '')
   note_event('order.failed', id, order)
   return 'failed_for_now', id

@@ -20,7 +20,7 @@ operation('place', 11, function(
   if first_id and first_id ~= id then
     return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
   end
-  if is_kept(id) then
+  if orders[id] then
     return 'placed\t' .. describe_bucket(bucket)
   end
   if not has_token(bucket) then
@@ -33,7 +33,7 @@ operation('place', 11, function(
   end
   local price
   why, subject, price = check_choice(coffee, modifiers)
-  local needs_code = setting('require_code') == 'true'
+  local needs_code = find_rules().needs_code
   why = why or needs_code and (given_code == '' and 'code_required' or check_code(given_code)) or nil
   if why then
     return 'refused\t' .. why .. '\t' .. (subject and cjson.encode(subject) or '') .. '\t' .. describe_bucket(bucket)

@@ -10,7 +10,7 @@ operation('requeue', 1, function(id)
   end
   check_type(key.waiting(order.queue), 'zset')
   enter(id, order, 'queued')
-  order.due = ''
+  set_field(order, 'due', '')
   offer(id)
   return 'requeued', id
 end)

@@ -31,7 +31,7 @@ operation('reserve', 7, function(id, given_code, details, customer_id, once, bod
 
   local fixed = members_of(details) .. '"placed_at":"' .. now .. '"'
   local order = new_order('reserved', '', '', '', once, customer_id, fixed)
-  order.code = given_code
+  set_field(order, 'code', given_code)
   order.deadline = string.format('%.0f', now_ms + 1000 * setting('customer_timeout_seconds'))
   add_order(id, order, customer_id, 'order.reserved')
   take_token(bucket)

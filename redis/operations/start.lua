@@ -8,18 +8,17 @@
 
 -- What an index names wrongly is passed over: so many more entries are read at once, and so many in all.
 local MOST_MORE, MOST_READ = 500, 4000
--- By queue: the orders that can be started now, in their order; `expired` of them stand first, with a lease that ran out.
+-- By queue: the orders that can be started now: those whose lease ran out, then those that wait, in their order.
 local lines = {}
 
 -- Whether an order of an index belongs there, as it was stored. One that is gone, damaged or elsewhere leaves it: others are served.
-local function is_indexed(id, queue, status, removal)
+local function is_indexed(id, queue, stage, removal)
   local order = look_at(id)
-  local was = order and order.was
-  if was == nil then
-    was = order
-  end
-  if was and order ~= DAMAGED and order.queue == queue and was.status == status and (status ~= 'queued' or was.due == '') then
-    return true
+  if order and order ~= DAMAGED and order.queue == queue then
+    local was = order.was
+    if (was or was == nil and stage_of(order)) == stage then
+      return true
+    end
   end
   if not order or order == DAMAGED or order.was == nil then
     removal[#removal + 1] = id
@@ -28,20 +27,13 @@ local function is_indexed(id, queue, status, removal)
 end
 
 -- The first `most` ids of an index that belong there. `read` gives so many of the index, from a rank on.
-local function read_index(queue, status, removal, most, read)
+local function read_index(queue, stage, removal, most, read)
   local kept, first, count = {}, 0, most
   repeat
     local ids = read(first, count)
-    local names = {}
+    load_orders(ids)
     for i = 1, #ids do
-      local name = order_key(ids[i])
-      if strings[name] == nil then
-        names[#names + 1] = name
-      end
-    end
-    prefetch(names)
-    for i = 1, #ids do
-      if is_indexed(ids[i], queue, status, removal) then
+      if is_indexed(ids[i], queue, stage, removal) then
         kept[#kept + 1] = ids[i]
       end
     end
@@ -52,65 +44,38 @@ local function read_index(queue, status, removal, most, read)
   return kept
 end
 
--- Adds those that can be started, by their places.
-local function add_by_place(line, ids)
-  local places, seen, is_sorted, last = {}, {}, true, 0
-  local waiting = {}
-  for i = 1, #ids do
-    local id = ids[i]
-    if not seen[id] and is_waiting(orders[id]) then
-      local place = tonumber(orders[id].place)
-      seen[id] = true
-      places[id] = place
-      waiting[#waiting + 1] = id
+-- Adds those that this run has put into the queue. Most are new: their places come last.
+local function add_queued(line, queue)
+  local last = #line > 0 and tonumber(orders[line[#line]].place) or 0
+  local is_sorted = true
+  for i = 1, #queued_now do
+    local id = queued_now[i]
+    local order = orders[id]
+    if order.queue == queue and stage_of(order) == 'queued' then
+      local place = tonumber(order.place)
       is_sorted = is_sorted and place > last
       last = place
-    end
-  end
-  if not is_sorted then
-    table.sort(waiting, function(one, other) return places[one] < places[other] end)
-  end
-  for i = 1, #waiting do
-    line[#line + 1] = waiting[i]
-  end
-end
-
--- How many orders of an index may have left it in this run: an order that it had in this state was changed.
-local function count_changed(status)
-  local count = 0
-  for i = 1, #changed do
-    local was = orders[changed[i]].was
-    if was and was.status == status then
-      count = count + 1
-    end
-  end
-  return count
-end
-
--- Reads as many as this run can start. Those that it has put back or placed come in by their place.
-local function load_line(queue)
-  local keys = open_queue(queue)
-  local starts = count_items('start')
-  local expired = read_index(queue, 'brewing', keys.remove_leases, starts + count_changed('brewing'), function(first, count)
-    return redis.call('ZRANGEBYSCORE', keys.leases, '-inf', now_text, 'LIMIT', first, count)
-  end)
-  local ids = read_index(queue, 'queued', keys.remove_waiting, starts + count_changed('queued'), function(first, count)
-    return redis.call('ZRANGE', keys.waiting, first, first + count - 1)
-  end)
-  local line = { at = 1 }
-  for _, id in ipairs(expired) do
-    local order = orders[id]
-    if order.status == 'brewing' and not order.deadline then
       line[#line + 1] = id
     end
   end
-  for _, id in ipairs(queued_now) do
-    if orders[id].queue == queue then
-      ids[#ids + 1] = id
-    end
+  if not is_sorted then
+    table.sort(line, function(one, other) return tonumber(orders[one].place) < tonumber(orders[other].place) end)
   end
-  add_by_place(line, ids)
-  return line
+end
+
+-- Reads as many as this run can start: some of the index may have been changed in it. (An order that it can't start any more is
+-- passed over when its turn comes.)
+local function load_lines(queue)
+  local keys = open_queue(queue)
+  local starts = count_items('start')
+  local expired = read_index(queue, 'brewing', keys.remove_leases, starts + changed_of.brewing, function(first, count)
+    return redis.call('ZRANGEBYSCORE', keys.leases, '-inf', now_text, 'LIMIT', first, count)
+  end)
+  local waiting = read_index(queue, 'queued', keys.remove_waiting, starts + changed_of.queued, function(first, count)
+    return redis.call('ZRANGE', keys.waiting, first, first + count - 1)
+  end)
+  add_queued(waiting, queue)
+  return { expired = expired, expired_at = 1, waiting = waiting, waiting_at = 1 }
 end
 
 -- Whether an order can be started whose lease ran out. It can't if that was its last: it is cancelled.
@@ -122,22 +87,44 @@ local function can_start_expired(id, order)
   return true
 end
 
+-- The id of the next order whose lease ran out, and it.
+local function find_expired(line)
+  local id = line.expired[line.expired_at]
+  while id do
+    line.expired_at = line.expired_at + 1
+    local order = find_order(id)
+    if order.status == 'brewing' and not order.deadline and can_start_expired(id, order) then
+      return id, order
+    end
+    id = line.expired[line.expired_at]
+  end
+end
+
 -- The id of the next order, and it.
 local function find_next(queue)
   local line = lines[queue]
   if not line then
-    line = load_line(queue)
+    line = load_lines(queue)
     lines[queue] = line
   end
-  while line[line.at] do
-    local id = line[line.at]
-    line.at = line.at + 1
-    local order = find_order(id)
-    local is_expired = order.status == 'brewing' and not order.deadline
-    if is_expired and can_start_expired(id, order) or is_waiting(order) then
+  if line.expired_at <= #line.expired then
+    local id, order = find_expired(line)
+    if id then
       return id, order
     end
   end
+  local at = line.waiting_at
+  local id = line.waiting[at]
+  while id do
+    at = at + 1
+    local order = orders[id]
+    if stage_of(order) == 'queued' then
+      line.waiting_at = at
+      return id, order
+    end
+    id = line.waiting[at]
+  end
+  line.waiting_at = at
 end
 
 -- The order that the barista has chosen: queued, or brewing under a lease that ran out. Else nil, and the refusal.
@@ -184,6 +171,9 @@ local function has_finished(id, barista)
   return order and order.status == 'ready' and order.barista == barista
 end
 
+-- (Making a text of a number costs more than all else that a start does to its order.)
+local NEXT_ATTEMPT = { ['0'] = '1', ['1'] = '2', ['2'] = '3' }
+
 operation('start', 6, function(claim, barista, queue, chosen, waits, after)
   if after ~= '' and not has_finished(after, barista) then
     return 'empty'
@@ -210,17 +200,21 @@ operation('start', 6, function(claim, barista, queue, chosen, waits, after)
   if claim ~= '' then
     check_claims()
   end
-  check_keys(order.queue, 'brewing')
+  check_queue(order.queue, 'brewing')
   local was_expired = order.status == 'brewing'
   enter(id, order, 'brewing')
   set_claim(id, order, claim)
-  if was_expired then
-    order.expiries = order.expiries + 1 .. ''
+  if order.is_unusual or was_expired then
+    set_field(order, 'expiries', was_expired and order.expiries + 1 .. '' or order.expiries)
+    set_field(order, 'due', '')
   end
   order.barista, order.started_at = barista, now
-  set_field(order, 'due', '')
-  order.attempts = order.attempts + 1 .. ''
-  order.deadline = new_deadline()
+  order.attempts = NEXT_ATTEMPT[order.attempts] or order.attempts + 1 .. ''
+  order.deadline = new_deadline
+  if order.attempts == '1' then
+    local given_by = queues[order.queue]
+    given_by.given = given_by.given + 1
+  end
   note_event('order.started', id, order)
   return 'started', id
 end)

@@ -8,7 +8,7 @@ operation('watch', 2, function(id, holder)
   if not order then
     return 'unknown'
   end
-  if is_final(order) then
+  if FINAL[order.status] then
     return 'final', id
   end
   if order.holder ~= holder and order.holder ~= SHARED then

@@ -47,7 +47,6 @@ test("a barista cancels a brewing order", async () => {
     "order:A.reason": "nothing → machine_error",
     "order:A.status": "brewing → cancelled",
     "queue:default": "stream: A → stream: ",
-    "queue:default.pending": "A → ",
     "spent:now": "nothing → set with TTL: c1",
   });
 });

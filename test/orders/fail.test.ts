@@ -38,7 +38,6 @@ test("an order that failed and may be tried again stands at its old place, with 
     "order:A.failure": 'nothing → "no milk"',
     "order:A.started_at": "time → nothing",
     "order:A.status": "brewing → queued",
-    "queue:default.pending": "A → ",
     "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
   });
   expect(await shop.start("Linus")).toBe("A");
@@ -63,7 +62,6 @@ test("with a delay it is queued, and not started before: by none who takes the n
     "order:A.failure": 'nothing → "no milk"',
     "order:A.started_at": "time → nothing",
     "order:A.status": "brewing → queued",
-    "queue:default.pending": "A → ",
   });
   const dueMs = Number((await shop.record("A")).due);
   expect(dueMs - Date.now()).toBeWithin(HOUR_MS - 60_000, HOUR_MS + 1000);
@@ -101,7 +99,7 @@ test("one that waits can be chosen at once, and cancelled; neither leaves anythi
     kind: "started",
     order: { attempts: 2 },
   });
-  expect(await shop.state()).toMatchObject({ "leases:default": "zset: A time", "queue:default.pending": "A" });
+  expect(await shop.state()).toMatchObject({ "leases:default": "zset: A time" });
   expect(await shop.state()).not.toHaveProperty(["delayed:default"]);
   await shop.orders.fail({ orderId: "A", ...NOW, retryAfterMs: HOUR_MS });
   const changes = await shop.changes(() =>
@@ -130,7 +128,6 @@ const CANCELLED = {
   "order:A.reason": "nothing → machine_error",
   "order:A.status": "brewing → cancelled",
   "queue:default": "stream: A, B → stream: B",
-  "queue:default.pending": "A → ",
 };
 
 test("one that is not to be tried again is cancelled at once, with its error", async () => {

@@ -24,7 +24,6 @@ test("a finished order is ready, off the queue, and no bell rings where nobody m
     "order:A.finished_at": "nothing → time",
     "order:A.status": "brewing → ready",
     "queue:default": "stream: A, B → stream: B",
-    "queue:default.pending": "A → ",
     "spent:now": "nothing → set with TTL: c1",
     "waits:default": "nothing → list with TTL: a wait",
   });

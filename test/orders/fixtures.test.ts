@@ -91,10 +91,21 @@ test("what was loaded is what was stored", async () => {
   expect(await dump(shop.client, shop.prefix)).toEqual(FIXTURE);
 });
 
+/** Versions before kept lists of what their consumer groups had given out. */
+function withoutPending(shop: Shop): Shop {
+  return Object.fromEntries(
+    Object.entries(shop).map(([key, content]) => {
+      if (!("stream" in content) || !content.stream.given) return [key, content];
+      const given = { ...content.stream.given, pending: {} };
+      return [key, { ...content, stream: { ...content.stream, given } }];
+    }),
+  );
+}
+
 test("this version writes what is stored, line by line and key by key", async () => {
   await live.reset();
   const written = withoutTimes(await dump(live.shop.client, live.shop.prefix));
-  const wanted = withoutTimes(FIXTURE);
+  const wanted = withoutTimes(withoutPending(FIXTURE));
   expect(Object.keys(written)).toEqual(Object.keys(wanted));
   for (const [key, content] of Object.entries(wanted)) expect({ key, ...written[key] }).toEqual({ key, ...content });
 });

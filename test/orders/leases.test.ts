@@ -63,7 +63,6 @@ test("an order that nobody finished in its last attempt is cancelled, and a cust
     "order:A.reason": "nothing → barista_timeout",
     "order:A.status": "brewing → cancelled",
     "queue:default": "stream: A, B → stream: B",
-    "queue:default.pending": "A → ",
   });
   expect(await shop.changes(() => shop.orders.expire())).toEqual({});
 });

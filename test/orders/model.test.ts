@@ -281,8 +281,7 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
     pipeline
       .zrange(`${prefix}waiting:${name}`, 0, "-1")
       .zrange(`${prefix}leases:${name}`, 0, "-1")
-      .xrange(`${prefix}queue:${name}`, "-", "+")
-      .xpending(`${prefix}queue:${name}`, "baristas", "-", "+", 1000);
+      .xrange(`${prefix}queue:${name}`, "-", "+");
   }
   for (const id of ids) pipeline.get(`${prefix}order:${id}`).pttl(`${prefix}order:${id}`);
   const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
@@ -290,15 +289,9 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
   const claims = replies.shift() as Observation["claims"];
   const queues: Observation["queues"] = Object.fromEntries(
     QUEUES.map((name) => {
-      const [waiting, leases, open, pending] = replies.splice(0, 4) as [
-        string[],
-        string[],
-        Entries,
-        [string, string][] | null,
-      ];
-      const orderOf = new Map(open.map(([entry, [, id = ""]]) => [entry, id]));
-      const given = (pending ?? []).map(([entry]) => orderOf.get(entry) ?? "a lost entry").toSorted();
-      return [name, { waiting, leases: leases.toSorted(), entries: [...orderOf.values()].toSorted(), given }];
+      const [waiting, leases, open] = replies.splice(0, 3) as [string[], string[], Entries];
+      const entries = open.map(([, [, id = ""]]) => id).toSorted();
+      return [name, { waiting, leases: leases.toSorted(), entries }];
     }),
   );
   // All of one tick: one command.

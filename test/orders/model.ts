@@ -18,10 +18,8 @@ export interface Observation {
   readonly events: string[];
   /** The orders that are brewing, by the claim under which they are. */
   readonly claims: Readonly<Record<string, string>>;
-  /** By queue: ids that can be started in their order, brewing ones, open ones, and those that the group has given out. */
-  readonly queues: Readonly<
-    Record<string, { waiting: string[]; leases: string[]; entries: string[]; given: string[] }>
-  >;
+  /** By queue: ids that can be started in their order, brewing ones, and open ones. */
+  readonly queues: Readonly<Record<string, { waiting: string[]; leases: string[]; entries: string[] }>>;
   readonly orders: Readonly<
     Record<
       string,
@@ -219,7 +217,6 @@ export class ShopModel {
       waiting: idsOf(this.#queued(queue)),
       leases: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
       entries: idsOf(open).toSorted(),
-      given: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
     };
   }
 

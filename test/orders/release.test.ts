@@ -22,8 +22,6 @@ test("a released order stands at its old place in the queue, and nobody holds it
     "order:A.barista": '"Grace" → nothing',
     "order:A.claim": "c1 → nothing",
     "order:A.started_at": "time → nothing",
-    // It keeps its entry in the stream: what is pending is brewing, and nothing else.
-    "queue:default.pending": "A → ",
     "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
   });
   await until(() => wakes.length > 0, "a barista is woken");

@@ -24,7 +24,6 @@ test("the oldest order is started, under a lease and a claim", async () => {
     "order:A.started_at": "nothing → time",
     // The group is made by the first start of a new Redis.
     "queue:default.consumers": "nothing → a replica",
-    "queue:default.pending": "nothing → A",
     "waiting:default": "zset: A place 1, B place 2 → zset: B place 2",
   });
 });
@@ -127,7 +126,6 @@ test("a released order is started again before newer ones", async () => {
     "order:A.barista": 'nothing → "Ada"',
     "order:A.claim": "nothing → c1",
     "order:A.started_at": "nothing → time",
-    "queue:default.pending": " → A",
     "waiting:default": "zset: A place 1, B place 2, C place 3 → zset: B place 2, C place 3",
   });
   expect([await shop.start("Ada"), await shop.start("Ada"), await shop.start("Ada")]).toEqual(["B", "C", null]);
@@ -181,8 +179,7 @@ test("an order is cancelled on the way when its leases ran out too often, and a 
     "order:B.started_at": "nothing → time",
     "queue:default": "stream: A, B → stream: B",
     // Each of these leases was of a server of its own.
-    "queue:default.consumers": "a replica, a replica, a replica → a replica, a replica, a replica, a replica",
-    "queue:default.pending": "A → B",
+    "queue:default.consumers": "a replica → a replica, a replica",
     "waiting:default": "zset: B place 2 → nothing",
   });
 });
@@ -236,7 +233,6 @@ test("where a clock was set back over midnight, orders stand behind the earlier 
   expect([...alone, ...together]).toEqual(["A", "B", "C", "D", "E", null]);
   expect(await shop.state()).toMatchObject({
     "leases:default": "zset: A time, B time, C time, D time, E time",
-    "queue:default.pending": "A, B, C, D, E",
   });
   expect(await shop.state()).not.toHaveProperty(["waiting:default"]);
 });
@@ -251,7 +247,6 @@ test("an order that is placed and started in one run stands where the stream has
   expect(await shop.state()).toMatchObject({
     "order:B.entry": "in the queue",
     "queue:default": "stream: A, B",
-    "queue:default.pending": "A, B",
     "leases:default": "zset: A time, B time",
   });
 });

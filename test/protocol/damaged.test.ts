@@ -237,7 +237,6 @@ describe("records that are gone", () => {
     await until(async () => (await lookAtQueue(shop.server)).brewing === 0, "its lease is cleared away");
     expect(await shop.make(3)).toEqual(idsOf(placed.slice(1)));
     await until(async () => (await redis.xlen(shop.key("queue:default"))) === 0, "its stream entry is cleared away");
-    expect(await redis.xpending(shop.key("queue:default"), "baristas")).toEqual([0, null, null, null]);
     expect(await redis.exists(shop.record(brewing))).toBe(0);
     expect(shop.complaints().filter(({ msg }) => String(msg).includes("can't be looked after"))).toEqual([]);
   });

@@ -167,12 +167,9 @@ async function findOrder(redis: Redis, prefix: string, id: string): Promise<Reco
 
 async function readQueue(redis: Redis, key: string, name: string): Promise<State> {
   const entries = await redis.xrange(key, "-", "+");
-  const idOf = new Map(entries.map(([entry, [, id = ""]]) => [entry, id]));
-  const state: Record<string, string> = { [name]: `stream: ${[...idOf.values()].join(", ")}` };
+  const state: Record<string, string> = { [name]: `stream: ${entries.map(([, [, id = ""]]) => id).join(", ")}` };
   const groups = (await redis.xinfo("GROUPS", key)) as unknown[];
   if (groups.length === 0) return state;
-  const pending = (await redis.xpending(key, "baristas", "-", "+", 1000)) as [string, string][];
-  state[`${name}.pending`] = pending.map(([entry]) => idOf.get(entry) ?? "a lost entry").join(", ");
   const consumers = (await redis.xinfo("CONSUMERS", key, "baristas")) as [string, string][];
   state[`${name}.consumers`] = consumers.map(() => "a replica").join(", ");
   return state;
