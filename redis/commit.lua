@@ -10,7 +10,7 @@
 -- ARGV[7]  refill of a bucket, tokens a second
 -- ARGV[8]  replica
 -- ARGV[9]  commit; or recall: the answer of a run that may have run, which then never runs later
--- ARGV[…]  per kind of operation: its name, how many follow, and of each the fields that its file lists
+-- ARGV[…]  per kind of operation: its name, how many follow, how many fields each has, and these, as its file lists them
 -- Returns  a line an operation, in the order given: outcome, and what its file says, separated by tabs;
 --          failed, why; damaged: the order can't be read. For a recalled run that has not run: 'none'. For an old run: 'stale'
 --

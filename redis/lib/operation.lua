@@ -3,6 +3,7 @@
 --
 -- Invariants
 -- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor lists the same.
+-- - Fields behind a bar travel in a run where one of its operations has one of them; else they are nil.
 -- - An operation's file runs when a run has one of it, and what it names is its own.
 -- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for its position.
 
@@ -10,9 +11,9 @@ local operations = {}
 -- Functions that run the operations' files, by name.
 local load_operation = {}
 
--- `width` is how many fields it has; `once_at` which of them is an Idempotency-Key. The first one is the order's id, if it has one.
-local function operation(name, width, run, once_at)
-  operations[name] = { width, run, once_at }
+-- `once_at` is which of its fields is an Idempotency-Key. The first one is the order's id, if it has one.
+local function operation(name, run, once_at)
+  operations[name] = { run, once_at }
 end
 
 local function find_operation(name)

@@ -56,10 +56,11 @@ local function read_items()
   local ids, names = {}, {}
   local at = FIRST
   while ARGV[at] do
-    local own, count = find_operation(ARGV[at]), tonumber(ARGV[at + 1])
-    local width, once_at, has_id = own[1], own[3], ARGV[at] ~= 'start'
+    local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local once_at, has_id = find_operation(ARGV[at])[2], ARGV[at] ~= 'start'
+    once_at = once_at and once_at <= width and once_at
     note_items(ARGV[at], count)
-    at = at + 2
+    at = at + 3
     if has_id then
       for first = at, at + (count - 1) * width, width do
         ids[#ids + 1] = ARGV[first]
@@ -91,15 +92,14 @@ local function run_items()
   local lines, kept, shown, waiting = {}, {}, {}, {}
   local i, at = 0, FIRST
   while ARGV[at] do
-    local own = find_operation(ARGV[at])
-    local run_item, last = own[2], own[1] - 1
-    local count = tonumber(ARGV[at + 1])
-    at = at + 2
+    local run_item = find_operation(ARGV[at])[1]
+    local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    at = at + 3
     for _ = 1, count do
       i = i + 1
       local events_before = event_count
-      local ok, line, id, how = pcall(run_item, unpack(ARGV, at, at + last))
-      at = at + last + 1
+      local ok, line, id, how = pcall(run_item, unpack(ARGV, at, at + width - 1))
+      at = at + width
       local to_keep
       if not ok then
         line = explain(line)

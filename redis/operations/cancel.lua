@@ -4,7 +4,7 @@
 -- Fields   order_id, canceller (customer or barista), reason, barista (JSON; '' is any)
 -- Answers  cancelled, the order | unknown | conflict, status, barista (JSON)
 
-operation('cancel', 4, function(id, canceller, reason, barista)
+operation('cancel', function(id, canceller, reason, barista)
   local order = find_order(id)
   if order and order.status == 'cancelled' and order.reason == reason then
     return 'cancelled', id

@@ -15,7 +15,7 @@ local function merge_details(fixed, details)
   return cjson.encode(merged)
 end
 
-operation('complete', 6, function(id, queue, coffee, modifiers, details, choice)
+operation('complete', function(id, queue, coffee, modifiers, details, choice)
   local order = find_order(id)
   if order and order.choice == choice then
     return 'completed', id, 'describe'

@@ -3,7 +3,7 @@
 -- Fields   order_id
 -- Answers  expired, the order | kept (its time is not over, or it has attempts left)
 
-operation('expire', 1, function(id)
+operation('expire', function(id)
   local order = find_order(id)
   if order and order.status == 'reserved' and has_run_out(key.reserved, id) then
     close_order(id, order, 'cancelled', 'customer_timeout')

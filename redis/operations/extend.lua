@@ -3,7 +3,7 @@
 -- Fields   order_id, barista (JSON; '' is any)
 -- Answers  extended, the order | unknown | conflict, status, barista (JSON)
 
-operation('extend', 2, function(id, barista)
+operation('extend', function(id, barista)
   local order = find_order(id)
   if not holds(order, barista) then
     return refuse(order)

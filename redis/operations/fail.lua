@@ -4,7 +4,7 @@
 -- Fields   order_id, barista (JSON; '' is any), failure (why, a JSON string), retry (1 or 0), delay (ms until it may be started again)
 -- Answers  failed_for_now, the order | cancelled, the order | unknown | conflict, status, barista (JSON)
 
-operation('fail', 5, function(id, barista, failure, retry, delay)
+operation('fail', function(id, barista, failure, retry, delay)
   local order = find_order(id)
   if not holds(order, barista) then
     return refuse(order)

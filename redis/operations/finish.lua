@@ -1,10 +1,11 @@
 -- finish
 -- Makes a brewing order ready. A barista whose lease ran out may still finish, until another has the order.
 -- Finishing again answers the same.
--- Fields   order_id, barista (JSON; '' is any), result (JSON; '' is none)
+-- Fields   order_id, barista (JSON; '' is any) | result (JSON)
 -- Answers  finished, the order | unknown | conflict, status, barista (JSON)
 
-operation('finish', 3, function(id, barista, result)
+operation('finish', function(id, barista, result)
+  result = result or ''
   local order = find_order(id)
   if order and order.status == 'ready' and (barista == '' or barista == order.barista) then
     finished_now[id] = true

@@ -1,18 +1,19 @@
 -- place
 -- Queues a new order under the day's next number, unless its id or its Idempotency-Key was placed before, its address is out of
 -- tokens, or the shop does not let it in. A token and a code's drink are spent by an order that got in, and by nothing else.
--- Fields   order_id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object), customer_id, code,
---          once (Idempotency-Key), body_hash ('' where absent), bucket (`<policy>:<address>`), holder (the replica that holds its
---          customer, '' where none does)
+-- Fields   order_id, queue, item, details (a JSON object), bucket (`<policy>:<address>`), holder (the replica that holds its
+--          customer, '' where none does) | modifiers (a JSON object), customer_id, code, once (Idempotency-Key), body_hash
 -- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
 --          | mismatch, the same three
 --          | denied, the same three | refused, why, subject (JSON), the same three: closed, full, too_many_open;
 --          unknown_item, unavailable_item (item), unknown_modifier, unknown_option (modifier); code_required, code_wrong,
 --          code_used_up
 
-operation('place', 11, function(
-  id, queue, coffee, modifiers, details, customer_id, given_code, once, body_hash, bucket, holder
+operation('place', function(
+  id, queue, coffee, details, bucket, holder, modifiers, customer_id, given_code, once, body_hash
 )
+  modifiers, customer_id, given_code = modifiers or '', customer_id or '', given_code or ''
+  once, body_hash = once or '', body_hash or ''
   local first_id = find_once(once, body_hash)
   if first_id == 'mismatch' then
     return 'mismatch\t' .. describe_bucket(bucket)
@@ -49,4 +50,4 @@ operation('place', 11, function(
   end
   keep_once(id, once, body_hash)
   return 'placed\t' .. describe_bucket(bucket)
-end, 8)
+end, 10)

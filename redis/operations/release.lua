@@ -3,7 +3,7 @@
 -- Fields   order_id, barista (JSON; '' is any)
 -- Answers  released, the order | unknown | conflict, status, barista (JSON)
 
-operation('release', 2, function(id, barista)
+operation('release', function(id, barista)
   local order = find_order(id)
   if not holds(order, barista) then
     return refuse(order)

@@ -3,7 +3,7 @@
 -- Fields   order_id
 -- Answers  requeued, the order | kept (it is not due, or not waiting for that)
 
-operation('requeue', 1, function(id)
+operation('requeue', function(id)
   local order = find_order(id)
   if not order or order.due == '' or tonumber(order.due) > now_ms then
     return 'kept'

@@ -7,7 +7,7 @@
 --          | mismatch, the same three | denied, the same three
 --          | refused, why, '', the same three: closed, full, too_many_open, code_wrong, code_used_up
 
-operation('reserve', 7, function(id, given_code, details, customer_id, once, body_hash, bucket)
+operation('reserve', function(id, given_code, details, customer_id, once, body_hash, bucket)
   local first_id = find_once(once, body_hash)
   if first_id == 'mismatch' then
     return 'mismatch\t' .. describe_bucket(bucket)

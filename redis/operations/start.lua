@@ -2,8 +2,8 @@
 -- Gives a barista an order under a new lease: the one that they name, or else the one whose lease ran out first, or else the
 -- oldest queued one. A claim made before gets the same order again, while that is brewing under it. An order whose leases ran out
 -- too often is cancelled on the way.
--- Fields   claim ('' is none), barista (JSON), queue, chosen (order id; '' is the next one), waits (ms that the barista waits for
---          an order where there is none; '' or 0: not at all), after (order id: only if its finish succeeded; '' is always)
+-- Fields   barista (JSON), queue, waits (ms that the barista waits for an order where there is none; 0: not at all)
+--          | claim, chosen (order id; else the next one), after (order id: only if its finish succeeded)
 -- Answers  started, the order | empty | unknown | conflict, status, barista (JSON)
 
 -- What an index names wrongly is passed over: so many more entries are read at once, and so many in all.
@@ -174,7 +174,8 @@ end
 -- (Making a text of a number costs more than all else that a start does to its order.)
 local NEXT_ATTEMPT = { ['0'] = '1', ['1'] = '2', ['2'] = '3' }
 
-operation('start', 6, function(claim, barista, queue, chosen, waits, after)
+operation('start', function(barista, queue, waits, claim, chosen, after)
+  claim, chosen, after = claim or '', chosen or '', after or ''
   if after ~= '' and not has_finished(after, barista) then
     return 'empty'
   end

@@ -3,7 +3,7 @@
 -- Fields   order_id, holder (the replica)
 -- Answers  final, the order | watching | unknown
 
-operation('watch', 2, function(id, holder)
+operation('watch', function(id, holder)
   local order = find_order(id)
   if not order then
     return 'unknown'

@@ -46,6 +46,8 @@ const OVERDUE_CHECK_MS = 1000;
 export interface Operation<Item, Outcome, Field extends string = string> {
   readonly name: OperationName;
   readonly fields: readonly Field[];
+  /** How many of the last fields travel only in a run where one of its calls has one of them: it is not `""`. */
+  readonly optional?: number;
   readonly encode: (item: Item) => Readonly<Record<Field, Argument>>;
   /** Reads an answer: the outcome's name, and what follows it. */
   readonly decode: (outcome: string, rest: readonly string[], item: Item) => Outcome;
@@ -70,8 +72,10 @@ export interface GroupCommitOptions {
 /** One call of an operation. */
 interface Call {
   readonly askedAtMs: number;
-  /** Appends its fields, in the order in which its Lua file lists them. */
-  pushTo(args: Argument[]): void;
+  /** How many of its fields have to travel. */
+  readonly width: number;
+  /** Appends its first fields, in the order in which its Lua file lists them. */
+  pushTo(args: Argument[], width: number): void;
   settle(line: string): void;
   reject(error: unknown): void;
   undo(line: string): void;
@@ -150,10 +154,12 @@ export class GroupCommit {
     for (const [index, waiting] of this.#waiting.entries()) {
       const count = Math.min(waiting.length, MAX_OPERATIONS_PER_RUN - calls.length);
       if (count === 0) continue;
-      args.push(OPERATIONS[index] ?? "", count);
-      for (const call of waiting.splice(0, count)) {
+      const taken = waiting.splice(0, count);
+      const width = taken.reduce((widest, call) => Math.max(widest, call.width), 0);
+      args.push(OPERATIONS[index] ?? "", count, width);
+      for (const call of taken) {
         calls.push(call);
-        call.pushTo(args);
+        call.pushTo(args, width);
       }
     }
     this.#waitingCount -= calls.length;
@@ -245,6 +251,7 @@ class OperationCall<Item, Outcome, Field extends string> implements Call {
   readonly #resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
   readonly askedAtMs = performance.now();
+  readonly width: number;
 
   constructor(
     operation: Operation<Item, Outcome, Field>,
@@ -258,10 +265,18 @@ class OperationCall<Item, Outcome, Field extends string> implements Call {
     this.reject = reject;
     // What can't be sent rejects this call alone.
     this.#values = operation.encode(item);
+    this.width = this.#measure(operation);
   }
 
-  pushTo(args: Argument[]): void {
-    for (const field of this.#operation.fields) args.push(this.#values[field]);
+  pushTo(args: Argument[], width: number): void {
+    const { fields } = this.#operation;
+    for (let index = 0; index < width; index++) args.push(this.#values[fields[index] as Field]);
+  }
+
+  #measure({ fields, optional = 0 }: Operation<Item, Outcome, Field>): number {
+    let width = fields.length;
+    while (width > fields.length - optional && this.#values[fields[width - 1] as Field] === "") width -= 1;
+    return width;
   }
 
   settle(line: string): void {

@@ -11,13 +11,12 @@ const namesIn = (pattern: string, ending: string): string[] =>
 const scripts = namesIn("redis/operations/*.lua", ".lua");
 const source = (name: string): string => readFileSync(join(root, "redis/operations", `${name}.lua`), "utf8");
 
-/** The field names in the header: `-- Fields   order_id, barista (JSON; '' is any)`, and lines that go on with it. */
-function fieldsOf(text: string): string[] {
+/** The fields in the header: `-- Fields   order_id, barista (JSON; '' is any) | result`, and lines that go on with it. */
+function fieldsOf(text: string): { always: string[]; optional: string[] } {
   const [, listed = ""] = /^-- Fields +((?:.*\n)(?:-- {10}.*\n)*)/m.exec(text) ?? [];
-  const plain = listed.replaceAll(/\n-- +/g, " ");
-  return withoutParentheses(plain)
-    .split(",")
-    .map((each) => each.trim());
+  const plain = withoutParentheses(listed.replaceAll(/\n-- +/g, " "));
+  const [always = [], optional = []] = plain.split("|").map((part) => part.split(",").map((each) => each.trim()));
+  return { always, optional };
 }
 
 function withoutParentheses(text: string): string {
@@ -30,13 +29,12 @@ function withoutParentheses(text: string): string {
   return plain;
 }
 
-/** `operation('place', 11, function(id, …) … end, 8)`: its name, its width, its parameters, and where its Idempotency-Key is. */
+/** `operation('place', function(id, …) … end, 10)`: its name, its parameters, and where its Idempotency-Key is. */
 function registrationOf(text: string) {
-  const [, name = "", width = "", parameters = ""] =
-    /^operation\('(\w+)', (\d+), function\(([^)]*)\)$/m.exec(text) ?? [];
+  const [, name = "", parameters = ""] = /^operation\('(\w+)', function\(([^)]*)\)$/m.exec(text) ?? [];
   const [, onceAt] = /^end, (\d+)\)$/m.exec(text) ?? [];
   const names = parameters.split(",").map((each) => each.trim());
-  return { name, width: Number(width), parameters: names, onceAt: onceAt === undefined ? undefined : Number(onceAt) };
+  return { name, parameters: names, onceAt: onceAt === undefined ? undefined : Number(onceAt) };
 }
 
 async function descriptorOf(name: string): Promise<Operation<unknown, unknown>> {
@@ -51,12 +49,13 @@ test("each script has a descriptor, and each descriptor a script", () => {
 
 describe.each(scripts)("%s", (script) => {
   test("has one name, and the same fields in the same order, everywhere", async () => {
-    const { name, fields } = await descriptorOf(script);
+    const { name, fields, optional: count = 0 } = await descriptorOf(script);
     const registered = registrationOf(source(script));
     expect(name as string).toBe(script);
     expect(registered.name).toBe(script);
-    expect(fieldsOf(source(script))).toEqual([...fields]);
-    expect(registered.width).toBe(fields.length);
+    const { always, optional } = fieldsOf(source(script));
+    expect([...always, ...optional]).toEqual([...fields]);
+    expect(optional).toHaveLength(count);
     expect(registered.parameters).toHaveLength(fields.length);
     expect(new Set(fields).size).toBe(fields.length);
   });
@@ -64,7 +63,7 @@ describe.each(scripts)("%s", (script) => {
   test("is read ahead: its order's id comes first, and its Idempotency-Key stands where it says", async () => {
     const { fields } = await descriptorOf(script);
     // A start has no order yet.
-    expect(fields[0]).toBe(script === "start" ? "claim" : "order_id");
+    expect(fields[0]).toBe(script === "start" ? "barista" : "order_id");
     const once = fields.indexOf("once");
     expect(registrationOf(source(script)).onceAt).toBe(once < 0 ? undefined : once + 1);
   });

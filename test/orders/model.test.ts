@@ -290,8 +290,8 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
   const queues: Observation["queues"] = Object.fromEntries(
     QUEUES.map((name) => {
       const [waiting, leases, open] = replies.splice(0, 3) as [string[], string[], Entries];
-      const entries = open.map(([, [, id = ""]]) => id).toSorted();
-      return [name, { waiting, leases: leases.toSorted(), entries }];
+      const named = open.map(([, [, id = ""]]) => id);
+      return [name, { waiting, leases: leases.toSorted(), entries: named.toSorted() }];
     }),
   );
   // All of one tick: one command.

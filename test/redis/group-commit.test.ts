@@ -110,12 +110,11 @@ class Line implements AsyncDisposable {
 
 /** Names and counts of a run's operations, in the order in which it does them. */
 function operationsOf(args: readonly Argument[] = []): string[] {
-  const widths: Record<string, number> = { finish: 3, release: 2, cancel: 4, place: 11, start: 6 };
   const found: string[] = [];
   for (let at = FIRST_OPERATION; at < args.length;) {
-    const [name, count] = [String(args[at]), Number(args[at + 1])];
+    const [name, count, width] = [String(args[at]), Number(args[at + 1]), Number(args[at + 2])];
     found.push(`${name} ${count}`);
-    at += 2 + count * (widths[name] ?? Number.NaN);
+    at += 3 + count * width;
   }
   return found;
 }
@@ -140,6 +139,29 @@ test("operations of one turn travel in one run, which frees work first, whatever
     { kind: "changed", order: { status: "ready" } },
     { kind: "started", orderId: "D" },
   ]);
+});
+
+test("fields that few operations have travel where one of the run has them, and are each operation's own", async () => {
+  await using line = await Line.open();
+  const width = (): unknown => line.runs.at(-1)?.[FIRST_OPERATION + 2];
+  await Promise.all([line.place("A"), line.place("B")]);
+  expect(width()).toBe(6);
+  const placed = [line.place("C"), line.place("D", "key-1"), line.place("E", "key-1"), line.place("F")];
+  expect(await Promise.all(placed)).toMatchObject([
+    { kind: "placed", orderId: "C" },
+    { kind: "placed", orderId: "D" },
+    { kind: "joined", orderId: "D" },
+    { kind: "placed", orderId: "F" },
+  ]);
+  expect(width()).toBe(11);
+
+  await Promise.all([line.start(), line.start("claim-1")]);
+  expect(width()).toBe(4);
+  const finished = [line.orders.finish({ orderId: "A" }), line.orders.finish({ orderId: "B", result: "[2]" })];
+  const [plain, made] = await Promise.all(finished);
+  expect(plain).toMatchObject({ kind: "changed", order: { order_id: "A", status: "ready" } });
+  expect(plain).not.toHaveProperty("order.result");
+  expect(made).toMatchObject({ kind: "changed", order: { order_id: "B", result: [2] } });
 });
 
 test("at most two runs are under way, and what comes meanwhile makes the next one", async () => {
@@ -178,7 +200,18 @@ test("a run sent again answers the same and changes nothing, also after its orde
   const args = line.runs.at(-1);
   const first = await line.send(args);
   expect(await line.changes(async () => expect(await line.send(args)).toBe(first))).toEqual({});
-  await line.redis.run(commit, ["other:0", 1, ...(args ?? []).slice(2, 7), "other", "commit", "release", 1, "A", ""]);
+  await line.redis.run(commit, [
+    "other:0",
+    1,
+    ...(args ?? []).slice(2, 7),
+    "other",
+    "commit",
+    "release",
+    1,
+    2,
+    "A",
+    "",
+  ]);
   expect((await line.state())["order:A.status"]).toBe("queued");
   expect(await line.changes(async () => expect(await line.send(args)).toBe(first))).toEqual({});
 });

@@ -10,6 +10,7 @@ export interface Finish extends Change {
 export const finish: Operation<Finish, ChangeOutcome, "order_id" | "barista" | "result"> = {
   name: "finish",
   fields: ["order_id", "barista", "result"],
+  optional: 1,
   encode: ({ orderId, barista, result = "" }) => ({ order_id: orderId, barista: encodeBarista(barista), result }),
   decode: (outcome, rest) => readChange("finished", outcome, rest),
 };

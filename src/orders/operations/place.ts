@@ -32,14 +32,14 @@ type Field =
   | "order_id"
   | "queue"
   | "item"
-  | "modifiers"
   | "details"
+  | "bucket"
+  | "holder"
+  | "modifiers"
   | "customer_id"
   | "code"
   | "once"
-  | "body_hash"
-  | "bucket"
-  | "holder";
+  | "body_hash";
 
 export const place: Operation<Placement, PlaceOutcome, Field> = {
   name: "place",
@@ -47,29 +47,30 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
     "order_id",
     "queue",
     "item",
-    "modifiers",
     "details",
+    "bucket",
+    "holder",
+    "modifiers",
     "customer_id",
     "code",
     "once",
     "body_hash",
-    "bucket",
-    "holder",
   ],
+  optional: 5,
   encode: ({ orderId, queue, draft, idempotencyKey = "", bucket = "", holder = "" }) => {
     const { item = DEFAULT_ITEM, modifiers, code = "", ...details } = draft;
     return {
       order_id: orderId,
       queue,
       item,
-      modifiers: encodeModifiers(modifiers),
       details: encodeDetails({ ...details, modifiers }),
+      bucket,
+      holder,
+      modifiers: encodeModifiers(modifiers),
       customer_id: details.customer_id ?? "",
       code,
       once: idempotencyKey,
       body_hash: idempotencyKey && hashOf(draft),
-      bucket,
-      holder,
     };
   },
   decode: (outcome, rest, { orderId }) => {

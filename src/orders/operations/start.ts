@@ -24,15 +24,16 @@ export type StartOutcome =
 
 const ID_AT = '{"order_id":"'.length;
 
-export const start: Operation<Claim, StartOutcome, "claim" | "barista" | "queue" | "chosen" | "waits" | "after"> = {
+export const start: Operation<Claim, StartOutcome, "barista" | "queue" | "waits" | "claim" | "chosen" | "after"> = {
   name: "start",
-  fields: ["claim", "barista", "queue", "chosen", "waits", "after"],
+  fields: ["barista", "queue", "waits", "claim", "chosen", "after"],
+  optional: 3,
   encode: ({ claim = "", barista, queue, orderId = "", waitsMs = 0, after = "" }) => ({
-    claim,
     barista: encodeBarista(barista),
     queue,
-    chosen: orderId,
     waits: Math.ceil(waitsMs),
+    claim,
+    chosen: orderId,
     after,
   }),
   decode: (outcome, rest) => {
