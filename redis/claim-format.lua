@@ -1,5 +1,6 @@
 -- claim-format
--- Claims the shop's data for the format that this version writes: from now on, servers that write an older one give way.
+-- Claims the shop's data for the format that this version writes: from now on, servers that write an older one give
+-- way.
 -- Needs lib/keys.lua lib/order.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  version of this server

@@ -1,5 +1,6 @@
 -- commit
--- Runs the operations of one turn of a server: it reads, changes orders in memory, writes once, and answers a line an operation.
+-- Runs the operations of one turn of a server: it reads, changes orders in memory, writes once, and answers a line an
+-- operation.
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the run's slot: `<replica>:<n>`; of a slot, one run at a time is under way
 -- ARGV[2]  the run's number, growing by slot
@@ -14,8 +15,8 @@
 -- Returns  a line an operation, in the order given: outcome, and what its file says, separated by tabs;
 --          failed, why; damaged: the order can't be read. For a recalled run that has not run: 'none'. For an old run: 'stale'
 --
--- (Lua searches for each name that a function takes of the chunk that it stands in, but not for those that the function around it
--- has taken. So there are three levels: to define all of a run costs a third less than in one.)
+-- (Lua searches for each name that a function takes of the chunk that it stands in, but not for those that the function
+-- around it has taken. So there are three levels: to define all of a run costs a third less than in one.)
 -- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua
 
 local function commit()

@@ -1,6 +1,7 @@
 -- due-orders
--- Finds the orders whose time is over: reservations that were not completed, brewing orders whose last lease ran out, and orders that
--- failed and may be started again. For leases of orders that have attempts left it wakes waiting baristas.
+-- Finds the orders whose time is over: reservations that were not completed, brewing orders whose last lease ran out,
+-- and orders that failed and may be started again. For leases of orders that have attempts left it wakes waiting
+-- baristas.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/lookup.lua lib/damage.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how many leases of one order may run out before it is cancelled

@@ -1,6 +1,6 @@
 -- find-bells
--- Finds which bells ring among those that a lane listens to. It pops none: an answer that is lost on the way loses no ring.
--- One that is no list would keep the lane from listening: it is dropped, and counts as ringing.
+-- Finds which bells ring among those that a lane listens to. It pops none: an answer that is lost on the way loses no
+-- ring. One that is no list would keep the lane from listening: it is dropped, and counts as ringing.
 -- Needs lib/keys.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  the ids of the orders

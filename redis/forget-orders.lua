@@ -1,5 +1,6 @@
 -- forget-orders
--- Forgets what retention has removed: index entries whose order is gone, and servers that have given nothing out for an hour.
+-- Forgets what retention has removed: index entries whose order is gone, and servers that have given nothing out for an
+-- hour.
 -- Needs lib/keys.lua lib/clock.lua lib/damage.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a final order is kept, ms

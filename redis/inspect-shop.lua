@@ -1,6 +1,7 @@
 -- inspect-shop
--- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside as damaged,
--- and the queues that need mending. An order that was put right goes back to its place; one that is gone leaves the list.
+-- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside
+-- as damaged, and the queues that need mending. An order that was put right goes back to its place; one that is gone
+-- leaves the list.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/lookup.lua lib/claims.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms

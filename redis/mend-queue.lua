@@ -1,6 +1,7 @@
 -- mend-queue
--- Mends a page of a queue whose stream and indexes disagree: what names an order that is gone, final or elsewhere is dropped, a
--- damaged order is set aside, and an order that one of them has lost is put back, at its place. No order's record is written.
+-- Mends a page of a queue whose stream and indexes disagree: what names an order that is gone, final or elsewhere is
+-- dropped, a damaged order is set aside, and an order that one of them has lost is put back, at its place. No order's
+-- record is written.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/lookup.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
@@ -55,7 +56,8 @@ local function mend_stream()
   return #entries == EXAMINED and entries[EXAMINED][1] or ''
 end
 
--- An entry that is gone is made again, unless the stream is past it: an order does without. `waiting` decides which is next.
+-- An entry that is gone is made again, unless the stream is past it: an order does without. `waiting` decides which is
+-- next.
 local function mend_indexed(index, id, order)
   if index_of(order) ~= index then
     redis.call('ZREM', index, id)

@@ -1,6 +1,6 @@
 -- read-events
--- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds what changed; what
--- never changes of its order is added here.
+-- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds what
+-- changed; what never changes of its order is added here.
 -- Needs lib/keys.lua lib/try.lua lib/order.lua lib/lookup.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  id to read after; '' reads nothing, and only finds the newest

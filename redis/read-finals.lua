@@ -1,6 +1,6 @@
 -- read-finals
--- Reads which of the orders that lanes wait for are final, and sees to it that the bells of those ring: one may have been popped
--- for all, or be lost with a connection, while another customer waits for the same order.
+-- Reads which of the orders that lanes wait for are final, and sees to it that the bells of those ring: one may have
+-- been popped for all, or be lost with a connection, while another customer waits for the same order.
 -- Needs lib/keys.lua lib/order.lua lib/lookup.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  the ids of the orders

@@ -1,5 +1,6 @@
 -- search-orders
--- Searches orders by the time they were placed, oldest first, a page at a time. Examines a bounded number of them a call.
+-- Searches orders by the time they were placed, oldest first, a page at a time. Examines a bounded number of them a
+-- call.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/lookup.lua lib/waits.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  customer id, or '' for all

@@ -1,6 +1,6 @@
 -- upgrade-orders
--- Upgrades a page of orders that are in the format before this one. One server does it at a time. It goes from the newest order to
--- the oldest, so that orders which are forgotten meanwhile make it pass over none.
+-- Upgrades a page of orders that are in the format before this one. One server does it at a time. It goes from the
+-- newest order to the oldest, so that orders which are forgotten meanwhile make it pass over none.
 -- Needs lib/keys.lua lib/order.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  server that upgrades

@@ -1,6 +1,6 @@
 -- baristas
--- wrk: a closed loop of baristas, who start an order, held up to five seconds for one, and finish it; or, with `next`, finish it
--- and start the next in one request.
+-- wrk: a closed loop of baristas, who start an order, held up to five seconds for one, and finish it; or, with `next`,
+-- finish it and start the next in one request.
 -- Argument  next, or none
 -- Always holds: an order that was started is finished by the next request.
 
@@ -22,7 +22,8 @@ function request()
   return id and finish .. id .. after_id or start
 end
 
--- The order that an answer gives out: the second of two, or one that is brewing. A finish without next answers one that is ready.
+-- The order that an answer gives out: the second of two, or one that is brewing. A finish without next answers one that
+-- is ready.
 local function given_by(body)
   local _, at = string.find(body, '"started":', 1, true)
   if at or string.find(body, '"status":"brewing"', 1, true) then

@@ -1,5 +1,6 @@
 -- report
--- Owns what wrk says at its end: one line of JSON. The scripts beside it include it; wrk runs in this folder, with one thread.
+-- Owns what wrk says at its end: one line of JSON. The scripts beside it include it; wrk runs in this folder, with one
+-- thread.
 -- Says  requests answered; answers that were not expected (`unexpected` of a script that counts them, else statuses over 399);
 --       socket errors; the wait's median and 99th percentile, ms
 

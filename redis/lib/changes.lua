@@ -3,16 +3,18 @@
 -- Needs lib/keys.lua lib/order.lua lib/events.lua lib/queues.lua
 --
 -- Invariants
--- - An operation reads and checks first; `enter` or `add_order` ends its checks. Its changes come last, and none of them can fail.
--- - What an operation adds to a key, it has checked the type of. A removal may fail: what a key names too much is dropped where it
---   is met.
+-- - An operation reads and checks first; `enter` or `add_order` ends its checks. Its changes come last, and none of
+--   them can fail.
+-- - What an operation adds to a key, it has checked the type of. A removal may fail: what a key names too much is
+--   dropped where it is met.
 -- - A damaged order fails the operations that name it, and is set aside at the end of the run.
 
 local SHARED = '*' -- the holder of an order that several replicas' customers wait for
 local DAMAGED = { err = 'DAMAGED the order can not be read' }
 
--- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`, the stage
--- that it was in (false of a new one); `event`, the index of its last event; `members`, what that event holds.
+-- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`,
+-- the stage that it was in (false of a new one); `event`, the index of its last event; `members`, what that event
+-- holds.
 local orders = {}
 -- Ids that this run has changed, in their order; and how many of a stage.
 local changed = {}
@@ -22,8 +24,8 @@ local ended = {}
 -- Ids of damaged orders that this run has met.
 local damaged = {}
 
--- Keeps what was read of an order that this run has not met. Where there is nothing, or a value of another type, it is still to be
--- looked at.
+-- Keeps what was read of an order that this run has not met. Where there is nothing, or a value of another type, it is
+-- still to be looked at.
 local function keep_record(id, record)
   if record and orders[id] == nil then
     local order = decode_order(record)
@@ -94,8 +96,8 @@ local function offer(id)
   queued_now[#queued_now + 1] = id
 end
 
--- To be called before an order that is kept is changed in any way: checks the keys, and moves it into a state. `queue` is for one
--- that has none yet.
+-- To be called before an order that is kept is changed in any way: checks the keys, and moves it into a state. `queue`
+-- is for one that has none yet.
 local function enter(id, order, status, queue)
   local is_moved = status ~= order.status
   if is_moved and not FINAL[status] then

@@ -205,8 +205,8 @@ local function write_numbers()
   end
 end
 
--- What was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was another. Nil where
--- nothing was, or its order is forgotten.
+-- What was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was another. Nil
+-- where nothing was, or its order is forgotten.
 local function find_once(once, body_hash)
   if once == '' then
     return nil

@@ -4,7 +4,8 @@
 --
 -- Invariants
 -- - A claim is its order's while that is brewing under it.
--- - Of a final order it is remembered for CLAIM_SPENT_MS at least: asked again, as by a reply that was lost, it starts no other.
+-- - Of a final order it is remembered for CLAIM_SPENT_MS at least: asked again, as by a reply that was lost, it starts
+--   no other.
 
 -- What is known of claims: the id of its order, SPENT, or false.
 local SPENT = 'spent'

@@ -9,8 +9,8 @@ local MOST_AT_ONCE = 1000
 
 local NO_STRING = 'it is no string'
 
--- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual shape needs no
--- parser. (cjson refuses halves of characters, which JSON can hold.)
+-- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual
+-- shape needs no parser. (cjson refuses halves of characters, which JSON can hold.)
 local function find_garbled(order)
   local _, at = string.find(order.fixed, FIXED_START)
   if at and at - 1 == #order.fixed - FIXED_END_LENGTH then
@@ -36,7 +36,8 @@ local function read_record(name, record, is_thorough)
   return order
 end
 
--- The orders of these ids, by id: false where there is none, nil where it is damaged. Second: what is wrong with those, by id.
+-- The orders of these ids, by id: false where there is none, nil where it is damaged. Second: what is wrong with those,
+-- by id.
 local function read_orders(ids, is_thorough)
   local found, faults = {}, {}
   for first = 1, #ids, MOST_AT_ONCE do

@@ -90,7 +90,8 @@ local function has_option(modifier, wanted)
   end
 end
 
--- What is wrong with a choice: why, and its subject; nil, nil and the price where nothing is. `modifiers` is JSON, or ''.
+-- What is wrong with a choice: why, and its subject; nil, nil and the price where nothing is. `modifiers` is JSON, or
+-- ''.
 function check_choice(item, modifiers)
   local coffee = find_coffee(item)
   if not coffee then

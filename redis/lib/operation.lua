@@ -2,10 +2,12 @@
 -- Owns the register of operations: each is one change of an order, in a file of its own.
 --
 -- Invariants
--- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor lists the same.
+-- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor
+--   lists the same.
 -- - Fields behind a bar travel in a run where one of its operations has one of them; else they are nil.
 -- - An operation's file runs when a run has one of it, and what it names is its own.
--- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for its position.
+-- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for
+--   its position.
 
 local operations = {}
 -- Functions that run the operations' files, by name.

@@ -11,8 +11,8 @@
 
 local FORMAT = '1'
 local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 18) .. '([^\n]+)$'
--- Usual orders: no code, no reason, nothing failed, no lease ran out. What matches, and ends in its first line break, is whole.
--- (Sets of characters and negated classes are slow: a dot takes the rest.)
+-- Usual orders: no code, no reason, nothing failed, no lease ran out. What matches, and ends in its first line break,
+-- is whole. (Sets of characters and negated classes are slow: a dot takes the rest.)
 local USUAL_START = '\n\n(%d+)\n0\n([%w_-]+)\n(%d+)\n(%C*)\n'
 local USUAL_END = '(%C*)\n(%C*)\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. USUAL_END
@@ -99,8 +99,8 @@ local function make_judge()
   end
 end
 
--- What is wrong with an order; nil where nothing is that a change or an answer fails at. (Usual orders need no judge: most runs make
--- none.)
+-- What is wrong with an order; nil where nothing is that a change or an answer fails at. (Usual orders need no judge:
+-- most runs make none.)
 local judge
 local function find_fault(order)
   judge = judge or make_judge()

@@ -3,7 +3,8 @@
 -- Needs lib/keys.lua lib/reads.lua
 --
 -- Invariants
--- - `waiting` decides which order is next, and `leases` who has which. The consumer group shows how far the stream is given out.
+-- - `waiting` decides which order is next, and `leases` who has which. The consumer group shows how far the stream is
+--   given out.
 
 local queues = {}
 local function open_queue(name)
@@ -25,7 +26,8 @@ local function open_queue(name)
   return queue
 end
 
--- Throws where an order that comes into this state needs a key of a wrong type. A `placed` order was in no queue before.
+-- Throws where an order that comes into this state needs a key of a wrong type. A `placed` order was in no queue
+-- before.
 local function check_queue(name, state)
   local queue = queues[name] or open_queue(name)
   if queue.is_sound[state] then

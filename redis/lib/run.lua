@@ -9,8 +9,8 @@
 local RUN_KEPT_MS = 3600000
 local slot, run_number, retention_ms, replica, mode = ARGV[1], tonumber(ARGV[2]), ARGV[5], ARGV[8], ARGV[9]
 
--- The answer of a run that has run: kept is its entry of events, and a line an operation. A line that showed an order ends with
--- its id and the index of its event.
+-- The answer of a run that has run: kept is its entry of events, and a line an operation. A line that showed an order
+-- ends with its id and the index of its event.
 local function show_again(entry, lines)
   local fields = entry ~= '' and (try('XRANGE', key.events, entry, entry) or {})[1]
   local answers = {}
@@ -85,8 +85,8 @@ local function explain(fault)
   return 'failed\t' .. string.gsub(text, '%c', ' ')
 end
 
--- A line an operation: what is answered, and what is kept of it. Third: the final orders that they show, by id. Fourth: the indexes
--- of lines that wait until all is written.
+-- A line an operation: what is answered, and what is kept of it. Third: the final orders that they show, by id. Fourth:
+-- the indexes of lines that wait until all is written.
 local function run_items()
   read_items()
   local lines, kept, shown, waiting = {}, {}, {}, {}
@@ -111,7 +111,8 @@ local function run_items()
       elseif id then
         local order = orders[id]
         shown[id] = FINAL[order.status]
-        -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked for.)
+        -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked
+        -- for.)
         to_keep = event_count > events_before and line .. '\t=' .. id .. ' ' .. order.event
         line = encode_line(line, id, order)
       end
@@ -121,7 +122,8 @@ local function run_items()
   return lines, kept, shown, waiting
 end
 
--- Adds the final orders that no line shows, for customers whom this replica holds; then describes what is to be described.
+-- Adds the final orders that no line shows, for customers whom this replica holds; then describes what is to be
+-- described.
 local function complete_lines(lines, kept, shown, waiting)
   for i = 1, #ended do
     local id = ended[i]

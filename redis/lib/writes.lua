@@ -27,8 +27,9 @@ end
 
 local MOST_PLACE = 2 ^ 53 - 1
 
--- The entry's id is the order's place (Redis adds `-0`). Where the stream is past it (a clock set back), the order gets the next
--- place there is. A stream that takes no entry at all (its last id is the greatest) keeps no order from its place: `waiting` decides.
+-- The entry's id is the order's place (Redis adds `-0`). Where the stream is past it (a clock set back), the order gets
+-- the next place there is. A stream that takes no entry at all (its last id is the greatest) keeps no order from its
+-- place: `waiting` decides.
 local function append_to_queue(id, order, stream)
   if try('XADD', stream, order.place, 'order_id', id) then
     return

@@ -1,6 +1,6 @@
 -- complete
--- Queues a reserved order under the day's next number, for what its customer has chosen. The same choice again answers the same.
--- Closed or full does not matter here: its customer was let in before.
+-- Queues a reserved order under the day's next number, for what its customer has chosen. The same choice again answers
+-- the same. Closed or full does not matter here: its customer was let in before.
 -- Fields   order_id, queue, item, modifiers (a JSON object, '' where absent), details (a JSON object), choice (hash)
 -- Answers  completed, the order with its position | unknown | conflict, status, barista (JSON)
 --          | refused, why, subject (JSON): as place

@@ -1,7 +1,7 @@
 -- start
--- Gives a barista an order under a new lease: the one that they name, or else the one whose lease ran out first, or else the
--- oldest queued one. A claim made before gets the same order again, while that is brewing under it. An order whose leases ran out
--- too often is cancelled on the way.
+-- Gives a barista an order under a new lease: the one that they name, or else the one whose lease ran out first, or
+-- else the oldest queued one. A claim made before gets the same order again, while that is brewing under it. An order
+-- whose leases ran out too often is cancelled on the way.
 -- Fields   barista (JSON), queue, waits (ms that the barista waits for an order where there is none; 0: not at all)
 --          | claim, chosen (order id; else the next one), after (order id: only if its finish succeeded)
 -- Answers  started, the order | empty | unknown | conflict, status, barista (JSON)
@@ -11,7 +11,8 @@ local MOST_MORE, MOST_READ = 500, 4000
 -- By queue: the orders that can be started now: those whose lease ran out, then those that wait, in their order.
 local lines = {}
 
--- Whether an order of an index belongs there, as it was stored. One that is gone, damaged or elsewhere leaves it: others are served.
+-- Whether an order of an index belongs there, as it was stored. One that is gone, damaged or elsewhere leaves it:
+-- others are served.
 local function is_indexed(id, queue, stage, removal)
   local order = look_at(id)
   if order and order ~= DAMAGED and order.queue == queue then
@@ -63,8 +64,8 @@ local function add_queued(line, queue)
   end
 end
 
--- Reads as many as this run can start: some of the index may have been changed in it. (An order that it can't start any more is
--- passed over when its turn comes.)
+-- Reads as many as this run can start: some of the index may have been changed in it. (An order that it can't start any
+-- more is passed over when its turn comes.)
 local function load_lines(queue)
   local keys = open_queue(queue)
   local starts = count_items('start')
@@ -139,7 +140,8 @@ local function find_chosen(id)
   return id, order
 end
 
--- The answer to a claim made before: its order, while that is brewing under it. Nil where the claim is free, or free again.
+-- The answer to a claim made before: its order, while that is brewing under it. Nil where the claim is free, or free
+-- again.
 local function repeat_start(claim)
   local id = find_claim(claim)
   if not id or id == SPENT then
