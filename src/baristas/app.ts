@@ -57,6 +57,13 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
       swaggerRoutes({
         title: "Longpour: baristas",
         description: "Start the oldest order, make it, finish it: its customer gets their 200.",
+        tags: {
+          Orders: "Take an order, and say what came of it.",
+          Search: "Look at orders and at the queue: nothing here changes them.",
+          Events: "What happens in the shop, as it happens.",
+          Shop: "The shop's settings, its menu and its code.",
+          Health: "For whatever watches the server.",
+        },
         authorized: staffToken !== undefined,
       }),
     )

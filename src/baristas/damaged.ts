@@ -37,6 +37,7 @@ const DamagedView = Type.Object(
     ),
   },
   {
+    $id: "Damage",
     examples: [
       {
         orders: [
@@ -71,6 +72,7 @@ export function damagedRoutes({ orders }: BaristaDependencies) {
     },
     documented({
       tag: "Search",
+      operationId: "inspectDamage",
       summary: "What is damaged?",
       description:
         "Orders whose record in Redis can't be read, and keys that hold a value of another type. Each is set aside: it fails alone. " +

@@ -42,6 +42,7 @@ export function eventRoutes({ feed, isClosing }: BaristaDependencies, findServer
     documentedEvents({
       query: EventsQuery,
       tag: "Events",
+      operationId: "listenToShop",
       summary: "Listen to the shop",
       description:
         "Server-sent events, each a CloudEvent in JSON: of orders with the order as it is then, and the shop's own. " +

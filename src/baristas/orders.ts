@@ -63,7 +63,7 @@ const FinishQuery = Type.Object({
 /** What a finish with `next` answers. */
 const Handover = Type.Object(
   { finished: Order, started: Type.Union([Order, Type.Null()], { description: "null: none came" }) },
-  { additionalProperties: false },
+  { $id: "Handover", additionalProperties: false },
 );
 
 const Failure = Type.Object(
@@ -75,6 +75,7 @@ const Failure = Type.Object(
     ),
   },
   {
+    $id: "Failure",
     additionalProperties: false,
     description: "an object with `error`",
     examples: [{ error: "the grinder is jammed", retry_after_seconds: 60 }],
@@ -145,6 +146,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       documented({
         query: StartQuery,
         tag: "Orders",
+        operationId: "startOrder",
         summary: "Start the oldest order",
         description:
           "The order whose lease ran out, else the oldest queued one; with `order_id` that one. With `wait` it is held up to N seconds for one. " +
@@ -187,6 +189,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
         ],
         body: { schema: Result, required: false },
         tag: "Orders",
+        operationId: "finishOrder",
         summary: "Finish an order",
         description:
           "Its customer gets their 200, with the body as `result`. Finishing again answers the same, with the first result. " +
@@ -219,6 +222,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
         query: ChangeQuery,
         body: { schema: Failure, required: true },
         tag: "Orders",
+        operationId: "failOrder",
         summary: "Say that an order can't be made",
         description:
           "While it has attempts left (MAX_ATTEMPTS) it goes back to its place in the queue, `queued`, and is given out again " +
@@ -240,6 +244,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       documented({
         query: ChangeQuery,
         tag: "Orders",
+        operationId: "releaseOrder",
         summary: "Put an order back to its place in the queue",
         answers: {
           200: {
@@ -257,6 +262,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       documented({
         query: ChangeQuery,
         tag: "Orders",
+        operationId: "extendOrder",
         summary: "Still on it: a new lease",
         answers: {
           200: {
@@ -280,6 +286,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       documented({
         query: CancelQuery,
         tag: "Orders",
+        operationId: "cancelOrder",
         summary: "Cancel an order, with a reason",
         description: "While it is queued or brewing; without `reason` it is `barista`. Its customer is told.",
         answers: { 200: { description: "The order is cancelled.", schema: Order, example: CANCELLED_EXAMPLE } },

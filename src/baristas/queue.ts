@@ -27,10 +27,13 @@ const SearchQuery = Type.Object({
 
 const QueueQuery = Type.Object({ queue: Type.Optional(QueueName) });
 
-const SearchPage = Type.Object({
-  orders: Type.Array(Order),
-  cursor: Type.Union([Type.String(), Type.Null()], { description: "goes on after this page; null on the last one" }),
-});
+const SearchPage = Type.Object(
+  {
+    orders: Type.Array(Order),
+    cursor: Type.Union([Type.String(), Type.Null()], { description: "goes on after this page; null on the last one" }),
+  },
+  { $id: "OrderPage" },
+);
 
 const QueueView = Type.Object(
   {
@@ -43,7 +46,10 @@ const QueueView = Type.Object(
     held: Type.Integer({ description: "customers whom this replica holds" }),
     damaged: Type.Integer({ description: "orders of all queues that are set aside as damaged: GET /damaged" }),
   },
-  { examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16, damaged: 0 }] },
+  {
+    $id: "Queue",
+    examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16, damaged: 0 }],
+  },
 );
 
 export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
@@ -75,6 +81,7 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
       documented({
         query: SearchQuery,
         tag: "Search",
+        operationId: "searchOrders",
         summary: "Search orders",
         description:
           "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
@@ -93,6 +100,7 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
       ...documented({
         params: OrderParams,
         tag: "Search",
+        operationId: "findOrder",
         summary: "Look at an order",
         answers: { 200: { description: "The order as it is now.", schema: Order } },
         problems: ["unauthorized", "order_unknown", "invalid_input", "redis_away"],
@@ -118,6 +126,7 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
       documented({
         query: QueueQuery,
         tag: "Search",
+        operationId: "measureQueue",
         summary: "How long is the queue?",
         answers: { 200: { description: "The queue now.", schema: QueueView } },
         problems: ["unauthorized", "invalid_input", "redis_away"],

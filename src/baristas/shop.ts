@@ -7,7 +7,7 @@ import { documented } from "../http/documented.ts";
 import { createBodyReader } from "../http/input.ts";
 import { invalidInput, problem } from "../problem.ts";
 import { drawQr } from "../shop/codes.ts";
-import { Coffee, CoffeeDraft } from "../shop/menu.ts";
+import { Coffee, CoffeeDraft, CoffeeList } from "../shop/menu.ts";
 import { ShopPatch, ShopSettings } from "../shop/settings.ts";
 import type { BaristaDependencies } from "./app.ts";
 
@@ -15,13 +15,16 @@ const CoffeeParams = Type.Object({
   id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),
 });
 
-const StaffShopView = Type.Object(
+const StaffShopView = Type.Intersect(
+  [
+    ShopSettings,
+    Type.Object({
+      open_orders: Type.Integer({ description: "orders reserved, queued and brewing" }),
+      lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
+    }),
+  ],
   {
-    ...ShopSettings.properties,
-    open_orders: Type.Integer({ description: "orders reserved, queued and brewing" }),
-    lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
-  },
-  {
+    $id: "StaffShop",
     examples: [
       {
         open: true,
@@ -47,6 +50,7 @@ const CodeView = Type.Object(
     changes_at: Type.String({ format: "date-time", description: "when the next code comes" }),
   },
   {
+    $id: "Code",
     examples: [
       {
         code: "7QK2M9XWTR3B",
@@ -59,8 +63,6 @@ const CodeView = Type.Object(
   },
 );
 
-const CoffeeList = Type.Object({ coffees: Type.Array(Coffee) });
-const COFFEE_EXAMPLE = { id: "latte", ...(CoffeeDraft.examples as object[])[0] };
 const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
 
 export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }: BaristaDependencies) {
@@ -78,6 +80,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       answerShop,
       documented({
         tag: "Shop",
+        operationId: "readShop",
         summary: "The shop's settings",
         answers: { 200: { description: "The settings now.", schema: StaffShopView } },
         problems: ["unauthorized", "redis_away"],
@@ -94,6 +97,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       },
       documented({
         tag: "Shop",
+        operationId: "changeShop",
         summary: "Open or close the shop, or change its settings",
         description:
           "In force for every order that is placed from now on, on all replicas. What is not named stays as it is.",
@@ -107,13 +111,10 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       async () => answerJson(JSON.stringify({ coffees: await menu.list() })),
       documented({
         tag: "Shop",
+        operationId: "listCoffees",
         summary: "The menu",
         answers: {
-          200: {
-            description: "Everything on the menu, cheapest first.",
-            schema: CoffeeList,
-            example: { coffees: [COFFEE_EXAMPLE] },
-          },
+          200: { description: "Everything on the menu, cheapest first.", schema: CoffeeList },
         },
         problems: ["unauthorized", "redis_away"],
       }),
@@ -136,12 +137,13 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
         ...documented({
           params: CoffeeParams,
           tag: "Shop",
+          operationId: "putCoffee",
           summary: "Put a coffee on the menu, or change it",
           description: "In force for every order that is placed from now on; orders placed before keep their price.",
           body: { schema: CoffeeDraft, required: true },
           answers: {
-            200: { description: "The coffee is changed.", schema: Coffee, example: COFFEE_EXAMPLE },
-            201: { description: "The coffee is on the menu.", schema: Coffee, example: COFFEE_EXAMPLE },
+            200: { description: "The coffee is changed.", schema: Coffee },
+            201: { description: "The coffee is on the menu.", schema: Coffee },
           },
           problems: ["unauthorized", "menu_full", ...INPUT_PROBLEMS],
         }),
@@ -158,6 +160,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
         ...documented({
           params: CoffeeParams,
           tag: "Shop",
+          operationId: "removeCoffee",
           summary: "Take a coffee off the menu",
           answers: { 204: { description: "It is off the menu." } },
           problems: ["unauthorized", "coffee_unknown", "invalid_input", "redis_away"],
@@ -174,6 +177,7 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       },
       documented({
         tag: "Shop",
+        operationId: "readCode",
         summary: "The current code, for the board",
         description: "The same on every replica until `changes_at`. The picture leads to the customers' page.",
         answers: { 200: { description: "The code now.", schema: CodeView } },

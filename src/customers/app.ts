@@ -69,6 +69,11 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
       swaggerRoutes({
         title: "Longpour: customers",
         description: "Order, and wait for one answer: 200, when the coffee is ready.",
+        tags: {
+          Orders: "Order and wait, come back to an order, cancel it, listen to it.",
+          Shop: "What there is, and whether it is open: to be looked at before ordering.",
+          Health: "For whatever watches the server.",
+        },
         authorized: false,
         everywhere: ["too_many_requests"],
       }),

@@ -20,7 +20,7 @@ const CONTINUE_AT = {
 /** An order that is not final yet, as far as it could be read, and where to go on. */
 export const Continuation = Type.Composite(
   [Type.Pick(Order, ["order_id"]), Type.Partial(Type.Omit(Order, ["order_id"])), Type.Object(CONTINUE_AT)],
-  { description: "the end of an answer that had begun: go on at `continue_at`" },
+  { $id: "Continuation", description: "the end of an answer that had begun: go on at `continue_at`" },
 );
 
 /** `order`: as it is now, where it can be read. */

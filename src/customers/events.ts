@@ -85,6 +85,7 @@ export function eventRoutes(
       ...documentedEvents({
         params: OrderParams,
         tag: "Orders",
+        operationId: "listenToOrder",
         summary: "Listen to an order",
         description:
           "Server-sent events, each a CloudEvent in JSON with the order as it is then. The stream ends after the order's last " +

@@ -35,6 +35,7 @@ const WaitQuery = Type.Object({
 const Cancellation = Type.Object(
   { status: Type.Literal("cancelled", { description: '"cancelled"' }) },
   {
+    $id: "Cancellation",
     additionalProperties: false,
     description: 'the object {"status":"cancelled"}',
     examples: [{ status: "cancelled" }],
@@ -168,6 +169,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
       },
       documented({
         tag: "Orders",
+        operationId: "placeOrder",
         summary: "Order, and wait for the coffee",
         description:
           "Held until the order is final, for ever: 200 with the order, also when it was cancelled (`status` says so). " +
@@ -233,6 +235,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
           params: OrderParams,
           query: WaitQuery,
           tag: "Orders",
+          operationId: "findOrder",
           summary: "Look at an order, or wait for it",
           description:
             "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
@@ -260,6 +263,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
         ...documented({
           params: OrderParams,
           tag: "Orders",
+          operationId: "cancelOrder",
           summary: "Cancel an order while it is queued or reserved",
           body: { schema: Cancellation, required: true },
           answers: {

@@ -49,6 +49,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
       },
       documented({
         tag: "Orders",
+        operationId: "reserveOrder",
         summary: "Redeem a code, and choose later",
         description:
           "The code stands on the board. The order is yours until the shop's customer_timeout_seconds are over: PUT your choice before.",
@@ -92,6 +93,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: CustomerDepend
         ...documented({
           params: OrderParams,
           tag: "Orders",
+          operationId: "completeOrder",
           summary: "Choose the drink of a reservation",
           body: { schema: Completion, required: false },
           answers: { 200: { description: "The order is queued.", schema: Order, example: QUEUED_EXAMPLE } },

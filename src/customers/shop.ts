@@ -12,11 +12,8 @@ import { answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { answerReady, makeReady, type ReadyFile } from "../http/ready-file.ts";
 import { keepReads, shareReads } from "../shared-reads.ts";
-import { Coffee, CoffeeDraft, type Menu } from "../shop/menu.ts";
+import { CoffeeList, type Menu } from "../shop/menu.ts";
 import type { CustomerDependencies } from "./app.ts";
-
-const CoffeeList = Type.Object({ coffees: Type.Array(Coffee) });
-const COFFEE_LIST_EXAMPLE = { coffees: [{ id: "latte", ...(CoffeeDraft.examples as object[])[0] }] };
 
 /** The shop, on the wire. */
 const ShopView = Type.Object(
@@ -31,6 +28,7 @@ const ShopView = Type.Object(
     }),
   },
   {
+    $id: "Shop",
     examples: [
       {
         open: true,
@@ -81,6 +79,7 @@ export function shopRoutes({ shop, menu }: CustomerDependencies) {
       },
       documented({
         tag: "Shop",
+        operationId: "readShop",
         summary: "Is it open, and how busy is it?",
         answers: { 200: { description: "The shop now.", schema: ShopView } },
         problems: ["redis_away"],
@@ -91,6 +90,7 @@ export function shopRoutes({ shop, menu }: CustomerDependencies) {
       async ({ request }) => answerReady(await readMenu(), request),
       documented({
         tag: "Shop",
+        operationId: "listCoffees",
         summary: "The menu",
         description:
           "Everything on the menu, cheapest first, with an ETag: who has it already sends If-None-Match, and gets 304. A change is " +
@@ -99,7 +99,6 @@ export function shopRoutes({ shop, menu }: CustomerDependencies) {
           200: {
             description: "Everything on the menu, cheapest first.",
             schema: CoffeeList,
-            example: COFFEE_LIST_EXAMPLE,
             headers: { ETag: "names this content" },
           },
           304: { description: "It is as you have it (If-None-Match)." },

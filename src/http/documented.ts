@@ -18,6 +18,8 @@ interface HeaderParameter {
 }
 
 export interface Documentation {
+  /** The verb of the route, as code made from the document calls it. */
+  readonly operationId: string;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
@@ -32,13 +34,14 @@ export interface Documentation {
   readonly isOpen?: boolean;
 }
 
-const PROBLEM_TYPE = "application/problem+json";
+export const PROBLEM_TYPE = "application/problem+json";
 
 /** What any route answers to a request that does not say plainly where it goes. */
 const EDGE_PROBLEMS = ["malformed_host", "malformed_target"] as const satisfies readonly ProblemName[];
 
 /** A route's options, with its description. */
 export function documented({
+  operationId,
   tag,
   summary,
   description,
@@ -51,6 +54,7 @@ export function documented({
   isOpen = false,
 }: Documentation) {
   const detail: DocumentDecoration = {
+    operationId,
     tags: [tag],
     summary,
     description: description ?? summary,
@@ -110,8 +114,8 @@ function withCompany(name: ProblemName): ProblemName[] {
 }
 
 /** Problems of one status share a response, with an example each. */
-function problemResponses(names: readonly ProblemName[]) {
-  const byStatus = Map.groupBy(names, (name) => exampleOf(name).status);
+export function problemResponses(names: readonly ProblemName[]) {
+  const byStatus = Map.groupBy(new Set(names.toSorted()), (name) => exampleOf(name).status);
   const entries = [...byStatus].map(([status, group]) => {
     const titles = group.map((name) => exampleOf(name).title);
     const examples = Object.fromEntries(group.map((name) => [name, { value: exampleOf(name) }]));
@@ -121,68 +125,27 @@ function problemResponses(names: readonly ProblemName[]) {
   return Object.fromEntries(entries);
 }
 
-interface DescribedResponse {
-  readonly description: string;
-  readonly headers?: Readonly<Record<string, object>>;
-  readonly content?: Readonly<
-    Record<string, { readonly schema?: TSchema; readonly examples?: Readonly<Record<string, unknown>> }>
-  >;
-}
-
-type DescribedResponses = Readonly<Record<string, DescribedResponse>>;
-
-/** An OpenAPI document, as far as it is looked at here. */
-export interface Described {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: DescribedResponses }>>>>;
-}
-
-/** The document with these problems among those of every route. */
-export function describeEverywhere({ paths, ...document }: Described, names: readonly ProblemName[]): Described {
-  const added: DescribedResponses = problemResponses(names);
-  const described = mapValues(paths, (operations) =>
-    mapValues(operations, ({ responses, ...operation }) => ({
-      ...operation,
-      responses: {
-        ...responses,
-        ...mapValues(added, (more, status) => mergeResponses(Number(status), responses[status], more)),
-      },
-    })),
-  );
-  return { ...document, paths: described };
-}
-
-/** Problems of one status share a response here too. */
-function mergeResponses(
-  status: number,
-  own: DescribedResponse | undefined,
-  more: DescribedResponse,
-): DescribedResponse {
-  if (!own) return more;
-  const examples = { ...own.content?.[PROBLEM_TYPE]?.examples, ...more.content?.[PROBLEM_TYPE]?.examples };
-  return {
-    description: `${own.description}; ${more.description}`,
-    headers: { ...own.headers, ...more.headers },
-    content: { [PROBLEM_TYPE]: { schema: problemSchema(status, Object.keys(examples)), examples } },
-  };
-}
-
 /** The body of a problem (RFC 9457). */
-function problemSchema(status: number, names: readonly string[]): TSchema {
-  return Type.Object(
-    {
-      type: Type.Union(names.map((name) => Type.Literal(`urn:longpour:problem:${name}`))),
-      title: Type.String(),
-      status: Type.Literal(status),
-      detail: Type.String({ description: "what to do" }),
-      errors: Type.Optional(
-        Type.Array(Type.Object({ field: Type.String(), detail: Type.String() }, { additionalProperties: false }), {
-          description: "each faulty field",
-        }),
-      ),
-      order_status: Type.Optional(Type.String({ description: "the state that the order is in" })),
-    },
-    { additionalProperties: false },
-  );
+const Problem = Type.Object(
+  {
+    type: Type.String({ format: "uri", description: "urn:longpour:problem: and the problem's name" }),
+    title: Type.String(),
+    status: Type.Integer({ description: "the status of the answer" }),
+    detail: Type.String({ description: "what to do" }),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ field: Type.String(), detail: Type.String() }, { additionalProperties: false }), {
+        description: "each faulty field",
+      }),
+    ),
+    order_status: Type.Optional(Type.String({ description: "the state that the order is in" })),
+  },
+  { $id: "Problem", additionalProperties: false },
+);
+
+/** One of these problems. */
+export function problemSchema(status: number, names: readonly string[]): TSchema {
+  const type = Type.Union(names.map((name) => Type.Literal(`urn:longpour:problem:${name}`)));
+  return Type.Intersect([Problem, Type.Object({ type, status: Type.Literal(status) })]);
 }
 
 const headers = (name: string, description: string) => ({
@@ -200,7 +163,7 @@ function firstExample(schema: TSchema): unknown {
   return Array.isArray(schema.examples) ? (schema.examples[0] as unknown) : undefined;
 }
 
-function mapValues<Value, Result>(
+export function mapValues<Value, Result>(
   record: Readonly<Record<string, Value>>,
   map: (value: Value, name: string) => Result,
 ): Record<string, Result> {

@@ -15,8 +15,8 @@ const NOT_READY = {
   closing: { detail: "The server is stopping: ask another one.", headers: { "Retry-After": "1" } },
 } as const;
 
-const Live = Type.Object({ status: Type.Literal("live") });
-const Ready = Type.Object({ status: Type.Literal("ready") });
+const Live = Type.Object({ status: Type.Literal("live") }, { $id: "Liveness" });
+const Ready = Type.Object({ status: Type.Literal("ready") }, { $id: "Readiness" });
 
 /** Waits before an answer, where the address asks too fast. */
 export type BeforeProbe = (request: Request) => Promise<void> | undefined;
@@ -32,6 +32,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
       documented({
         tag: "Health",
         isOpen: true,
+        operationId: "checkLiveness",
         summary: "Does the process live?",
         answers: { 200: { description: "It does.", schema: Live, example: { status: "live" } } },
       }),
@@ -46,6 +47,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
       documented({
         tag: "Health",
         isOpen: true,
+        operationId: "checkReadiness",
         summary: "Can it take requests?",
         answers: {
           200: {

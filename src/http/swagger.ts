@@ -1,5 +1,5 @@
 /**
- * Owns Swagger UI and the OpenAPI document of a port.
+ * Owns Swagger UI of a port, and where its OpenAPI document is served.
  *
  * **Invariants**
  * - Every file of the page comes from this server's disk, under a strict Content-Security-Policy.
@@ -8,9 +8,8 @@
 import { dirname, join } from "node:path";
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
-import type { ProblemName } from "../problem.ts";
-import { describeEverywhere, type Described } from "./documented.ts";
 import { OPEN } from "./gate.ts";
+import { completeDocument, type Described, type PortDescription } from "./openapi.ts";
 import { answerReady, makeReady, type ReadyFile } from "./ready-file.ts";
 
 const folder = dirname(Bun.resolveSync("swagger-ui-dist/package.json", import.meta.dir));
@@ -45,26 +44,9 @@ const STYLE = ownFile("swagger-ui.css", "text/css");
 const BUNDLE = ownFile("swagger-ui-bundle.js", "text/javascript");
 const ICON = ownFile("favicon-32x32.png", "image/png");
 
-export interface SwaggerSettings {
-  readonly title: string;
-  readonly description: string;
-  /** Whether the port asks for a bearer token. */
-  readonly authorized: boolean;
-  /** What each route of the port may answer beside what it says itself. */
-  readonly everywhere?: readonly ProblemName[];
-}
-
 /** `/swagger` and `/swagger/json`. To be used before the routes it describes. */
-export function swaggerRoutes({ title, description, authorized, everywhere = [] }: SwaggerSettings) {
-  const bearer = { securitySchemes: { bearer: { type: "http" as const, scheme: "bearer" } } };
-  const plugin = swagger({
-    path: "/swagger",
-    exclude: [/^\/swagger/],
-    documentation: {
-      info: { title, description, version: "0.1.0" },
-      ...(authorized ? { components: bearer, security: [{ bearer: [] }] } : undefined),
-    },
-  });
+export function swaggerRoutes(port: PortDescription) {
+  const plugin = swagger({ path: "/swagger", exclude: [/^\/swagger/] });
   // A route added after the plugin's, under the same path, wins: the plugin's page would load from a CDN, and its document is built
   // anew for each request. None of them tells anything of the shop.
   return new Elysia({ detail: { hide: true, ...OPEN } })
@@ -74,7 +56,7 @@ export function swaggerRoutes({ title, description, authorized, everywhere = [] 
     .get("/swagger/swagger-ui.css", serving(STYLE))
     .get("/swagger/swagger-ui-bundle.js", serving(BUNDLE))
     .get("/swagger/favicon-32x32.png", serving(ICON))
-    .get("/swagger/json", serving(document(plugin, everywhere)));
+    .get("/swagger/json", serving(document(plugin, port)));
 }
 
 type FindFile = () => Promise<ReadyFile>;
@@ -84,14 +66,11 @@ function serving(find: FindFile) {
   return async ({ request }: { request: Request }): Promise<Response> => answerReady(await find(), request);
 }
 
-/** The document that the plugin builds of all routes, with what every one of them may answer. */
-function document(
-  plugin: { handle(request: Request): Promise<Response> },
-  everywhere: readonly ProblemName[],
-): FindFile {
+/** The document that the plugin builds of all routes, completed. */
+function document(plugin: { handle(request: Request): Promise<Response> }, port: PortDescription): FindFile {
   return once(async () => {
     const built = await plugin.handle(new Request("http://localhost/swagger/json"));
-    const text = JSON.stringify(describeEverywhere((await built.json()) as Described, everywhere));
+    const text = JSON.stringify(completeDocument((await built.json()) as Described, port));
     return await makeReady(text, { "Content-Type": "application/json" });
   });
 }

@@ -11,20 +11,21 @@
  *
  * Always holds: `ready` and `cancelled` are final, and only scripts write an order.
  */
-import { Type, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
+import { Type, type SchemaOptions, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
 import { AT_MOST_200_CHARACTERS, COFFEE_ID, DATE_TIME } from "../formats.ts";
 
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
 /** A string that is one of `values`. */
-function oneOf<const Values extends readonly string[]>(values: Values, description?: string): TUnion<Literals<Values>> {
+function oneOf<const Values extends readonly string[]>(
+  values: Values,
+  options?: SchemaOptions,
+): TUnion<Literals<Values>> {
   const literals = values.map((value) => Type.Literal(value));
-  return Type.Union(literals, { description: description ?? `one of ${values.join(", ")}` }) as TUnion<
-    Literals<Values>
-  >;
+  return Type.Union(literals, { ...options, description: `one of ${values.join(", ")}` }) as TUnion<Literals<Values>>;
 }
 
-export const Status = oneOf(["reserved", "queued", "brewing", "ready", "cancelled"]);
+export const Status = oneOf(["reserved", "queued", "brewing", "ready", "cancelled"], { $id: "OrderStatus" });
 export type Status = Static<typeof Status>;
 
 const CANCEL_REASONS = [
@@ -37,7 +38,7 @@ const CANCEL_REASONS = [
 ] as const;
 
 /** Why an order may be cancelled: what is stored. */
-export const CancelReason = oneOf(CANCEL_REASONS);
+export const CancelReason = oneOf(CANCEL_REASONS, { $id: "CancelReason" });
 export type CancelReason = Static<typeof CancelReason>;
 
 /** What a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is never stored. */
@@ -77,21 +78,25 @@ export const Draft = Type.Object(
     customer_name: Type.Optional(CustomerName),
     code: Type.Optional(Code),
   },
-  { ...asObject, examples: [{ item: "latte", note: "oat milk, please", customer_name: "Ada" }] },
+  {
+    $id: "OrderDraft",
+    ...asObject,
+    examples: [{ item: "latte", modifiers: { milk: "oat" }, note: "no lid, please", customer_name: "Ada" }],
+  },
 );
 export type Draft = Static<typeof Draft>;
 
 /** What a customer says who redeems a code and has not chosen yet. */
 export const ReservationDraft = Type.Object(
   { code: Code, customer_id: Type.Optional(CustomerId), customer_name: Type.Optional(CustomerName) },
-  { ...asObject, examples: [{ code: "7QK2M9XWTR3B", customer_name: "Ada" }] },
+  { $id: "ReservationDraft", ...asObject, examples: [{ code: "7QK2M9XWTR3B", customer_name: "Ada" }] },
 );
 export type ReservationDraft = Static<typeof ReservationDraft>;
 
 /** What a customer chooses for their reservation. */
 export const Completion = Type.Object(
   { ...Choice, customer_name: Type.Optional(CustomerName) },
-  { ...asObject, examples: [{ item: "latte", modifiers: { milk: "oat" } }] },
+  { $id: "OrderCompletion", ...asObject, examples: [{ item: "latte", modifiers: { milk: "oat" } }] },
 );
 export type Completion = Static<typeof Completion>;
 
@@ -103,7 +108,8 @@ const PLACED = {
   number: 17,
   item: "latte",
   price: 400,
-  note: "oat milk, please",
+  modifiers: { milk: "oat" },
+  note: "no lid, please",
   customer_name: "Ada",
   placed_at: "2026-11-20T09:30:00.120Z",
 };
@@ -159,9 +165,7 @@ export const Order = Type.Object(
       }),
     ),
   },
-  {
-    examples: [READY_EXAMPLE],
-  },
+  { $id: "Order", examples: [READY_EXAMPLE] },
 );
 export type Order = Static<typeof Order>;
 

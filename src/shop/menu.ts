@@ -23,8 +23,17 @@ const Modifier = Type.Object(
       description: "a list of 1 to 20 different options",
     }),
   },
-  { additionalProperties: false, description: "an object with name and options" },
+  { $id: "Modifier", additionalProperties: false, description: "an object with name and options" },
 );
+
+const DRAFT_EXAMPLE = {
+  name: "Cortado",
+  description: "As much milk as espresso",
+  price: 340,
+  available: true,
+  modifiers: [{ name: "milk", options: ["whole", "oat"] }],
+  icon: "☕",
+};
 
 /** A coffee as staff put it on the menu; its id stands in the path. */
 export const CoffeeDraft = Type.Object(
@@ -36,26 +45,22 @@ export const CoffeeDraft = Type.Object(
     modifiers: Type.Array(Modifier, { maxItems: 10, description: "a list of at most 10 modifiers" }),
     icon: Type.String({ maxLength: 16, description: "at most 16 characters, such as an emoji" }),
   },
-  {
-    additionalProperties: false,
-    description: "an object",
-    examples: [
-      {
-        name: "Latte",
-        description: "Much milk",
-        price: 400,
-        available: true,
-        modifiers: [{ name: "milk", options: ["whole", "oat"] }],
-        icon: "☕",
-      },
-    ],
-  },
+  { $id: "CoffeeDraft", additionalProperties: false, description: "an object", examples: [DRAFT_EXAMPLE] },
 );
 export type CoffeeDraft = Static<typeof CoffeeDraft>;
 
 /** A coffee on the wire. */
-export const Coffee = Type.Object({ id: Type.String({ pattern: COFFEE_ID }), ...CoffeeDraft.properties });
+export const Coffee = Type.Object(
+  { id: Type.String({ pattern: COFFEE_ID }), ...CoffeeDraft.properties },
+  { $id: "Coffee", examples: [{ id: "cortado", ...DRAFT_EXAMPLE }] },
+);
 export type Coffee = Static<typeof Coffee>;
+
+/** All that can be ordered, on the wire. */
+export const CoffeeList = Type.Object(
+  { coffees: Type.Array(Coffee) },
+  { $id: "Menu", examples: [{ coffees: Coffee.examples as unknown }] },
+);
 
 type PutOutcome = "created" | "changed" | "full";
 

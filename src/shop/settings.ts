@@ -23,13 +23,15 @@ const SETTINGS = {
   max_open_per_customer: orNone(integer(1, 1_000_000, "most open orders of one customer_id"), "any number"),
   customer_timeout_seconds: integer(1, 86_400, "how long a reservation waits for its customer's choice"),
 };
-export const ShopSettings = Type.Object(SETTINGS, { additionalProperties: false });
+export const ShopSettings = Type.Object(SETTINGS, { $id: "ShopSettings" });
 export type ShopSettings = Static<typeof ShopSettings>;
 
 export const ShopPatch = Type.Partial(ShopSettings, {
+  $id: "ShopPatch",
   additionalProperties: false,
   description: "an object of settings",
-  examples: [{ open: false }],
+  // Swagger UI sends it at a click: it is what a shop begins with, and says nothing to customers.
+  examples: [{ drinks_per_code: 10, code_period_seconds: 300 }],
 });
 export type ShopPatch = Static<typeof ShopPatch>;
 

@@ -7,6 +7,7 @@
  */
 import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
+import { resolveReferences } from "../support/openapi.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -57,7 +58,7 @@ export interface Description {
 export async function readDescription(base: string, headers: Record<string, string> = {}): Promise<Description> {
   const answer = await fetch(`${base}/swagger/json`, { headers });
   if (!answer.ok) throw new Error(`${base}/swagger/json answered ${answer.status}`);
-  const { paths } = (await answer.json()) as OpenApi;
+  const { paths } = resolveReferences(await answer.json()) as OpenApi;
   const routes = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({
       method: method.toUpperCase(),

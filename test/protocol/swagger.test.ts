@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { ask, lookAtQueue, place } from "../support/http.ts";
+import { resolveReferences } from "../support/openapi.ts";
 import { CHROMIUM } from "../support/programs.ts";
 import { silent } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -47,7 +48,7 @@ async function readDocument(base: string): Promise<OpenApi> {
   const answer = await ask(`${base}/swagger/json`);
   expect(answer.status).toBe(200);
   expect(answer.headers["content-type"]).toStartWith("application/json");
-  return answer.body as OpenApi;
+  return resolveReferences(answer.body) as OpenApi;
 }
 
 /** Every route, and the statuses that it is known to answer with. */
@@ -110,7 +111,7 @@ describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
 
   test("describes every route, and no other, in a valid OpenAPI document", async () => {
     const { openapi, info, paths } = await readDocument(server[port]);
-    expect(openapi).toStartWith("3.");
+    expect(openapi).toBe("3.1.0");
     expect([info.title, info.version, info.description].every(Boolean)).toBe(true);
     const described = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
@@ -238,6 +239,30 @@ describe("a real browser", () => {
     expect(await status.first().innerText()).toContain("200");
     expect(await panel.locator(".live-responses-table").innerText()).toContain('"status": "brewing"');
     await shoot(page, "baristas");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("the example of a change of the shop, sent at a click, leaves it open", async () => {
+    const page = await open(server.baristas);
+    const panel = await tryOut(page, "patch", "/shop");
+    await panel.getByRole("button", { name: "Execute" }).click();
+    const status = panel.locator(".live-responses-table tbody .response-col_status");
+    await status.first().waitFor();
+    expect(await status.first().innerText()).toContain("200");
+    expect(await panel.locator(".live-responses-table").innerText()).toContain('"open": true');
+    await shoot(page, "shop");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("what an order is can be read on the page", async () => {
+    const page = await open(server.customers);
+    const title = page.locator(".json-schema-2020-12__title", { hasText: /^Order$/ });
+    const order = page.locator("article.json-schema-2020-12").filter({ has: title });
+    await order.locator("button.json-schema-2020-12-accordion").first().click();
+    await order.getByText("eta_seconds").waitFor();
+    await shoot(page, "schemas");
     expect(faults).toEqual([]);
     await page.close();
   });
