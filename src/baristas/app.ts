@@ -56,7 +56,8 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(
       swaggerRoutes({
         title: "Longpour: baristas",
-        description: "Start the oldest order, make it, finish it: its customer gets their 200.",
+        description:
+          "Start the oldest order, make it, finish it: its customer gets their 200. Every path may end with a slash.",
         tags: {
           Orders: "Take an order, and say what came of it.",
           Search: "Look at orders and at the queue: nothing here changes them.",

@@ -68,7 +68,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(
       swaggerRoutes({
         title: "Longpour: customers",
-        description: "Order, and wait for one answer: 200, when the coffee is ready.",
+        description: "Order, and wait for one answer: 200, when the coffee is ready. Every path may end with a slash.",
         tags: {
           Orders: "Order and wait, come back to an order, cancel it, listen to it.",
           Shop: "What there is, and whether it is open: to be looked at before ordering.",

@@ -5,6 +5,7 @@
  * - A schema that has a name (`$id`) stands once, under `components`: everything else refers to it.
  * - A name stands for one schema: two that differ have no document.
  * - A refusal that several routes give in the same words stands once too.
+ * - Paths have no last slash, as public linters want it: every route answers with and without.
  */
 import type { TSchema } from "@sinclair/typebox";
 import type { ProblemName } from "../problem.ts";
@@ -62,7 +63,7 @@ export function completeDocument({ paths }: Described, port: PortDescription): o
     servers: [{ url: "/", description: "The server that this document comes from" }],
     security: authorized ? [{ bearer: [] }] : [],
     tags: Object.entries(tags).map(([name, about]) => ({ name, description: about })),
-    paths: sharing,
+    paths: withoutLastSlash(sharing),
     components: { schemas, responses: refusals, ...(authorized ? { securitySchemes: { bearer: BEARER } } : undefined) },
   };
 }
@@ -155,6 +156,10 @@ function toPascalCase(name: string): string {
 
 function fromSorted(named: ReadonlyMap<string, unknown>): JsonObject {
   return Object.fromEntries([...named].toSorted(([one], [other]) => one.localeCompare(other)));
+}
+
+function withoutLastSlash<Operations>(paths: Readonly<Record<string, Operations>>): Record<string, Operations> {
+  return Object.fromEntries(Object.entries(paths).map(([path, operations]) => [path.replace(/\/$/, ""), operations]));
 }
 
 function mapOperations<Operation, Result>(

@@ -54,7 +54,7 @@ async function readDocument(base: string): Promise<OpenApi> {
 /** Every route, and the statuses that it is known to answer with. */
 const ROUTES: Readonly<Record<"customers" | "baristas", Readonly<Record<string, readonly number[]>>>> = {
   customers: {
-    "POST /order/": [200, 202, 303, 400, 403, 404, 409, 413, 415, 422, 429, 500, 503],
+    "POST /order": [200, 202, 303, 400, 403, 404, 409, 413, 415, 422, 429, 500, 503],
     "GET /order/{id}": [200, 303, 400, 404, 422, 429, 500, 503],
     "PATCH /order/{id}": [200, 400, 403, 404, 409, 413, 415, 422, 429, 500, 503],
     "PUT /order/{id}": [200, 400, 403, 404, 409, 413, 415, 422, 429, 500, 503],
@@ -66,13 +66,13 @@ const ROUTES: Readonly<Record<"customers" | "baristas", Readonly<Record<string, 
     "GET /readyz": [200, 400, 429, 503],
   },
   baristas: {
-    "GET /start/": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
-    "POST /finish/": [200, 400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503],
-    "POST /fail/": [200, 400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503],
-    "POST /release/": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
-    "POST /extend/": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
-    "POST /cancel/": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
-    "GET /order/": [200, 400, 401, 403, 422, 429, 500, 503],
+    "GET /start": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
+    "POST /finish": [200, 400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503],
+    "POST /fail": [200, 400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503],
+    "POST /release": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
+    "POST /extend": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
+    "POST /cancel": [200, 400, 401, 403, 404, 409, 422, 429, 500, 503],
+    "GET /order": [200, 400, 401, 403, 422, 429, 500, 503],
     "GET /order/{id}": [200, 400, 401, 403, 404, 422, 429, 500, 503],
     "GET /queue": [200, 400, 401, 403, 422, 429, 500, 503],
     "GET /damaged": [200, 400, 401, 403, 429, 500, 503],
@@ -215,7 +215,7 @@ describe("a real browser", () => {
 
   test("a customer orders from the page: 202, and nothing is asked of elsewhere", async () => {
     const page = await open(server.customers);
-    const panel = await tryOut(page, "post", "/order/");
+    const panel = await tryOut(page, "post", "/order");
     await panel.locator('tr[data-param-name="Prefer"] input').fill("respond-async");
     await panel.locator('tr[data-param-name="Idempotency-Key"] input').fill("");
     await panel.getByRole("button", { name: "Execute" }).click();
@@ -232,7 +232,7 @@ describe("a real browser", () => {
   test("a barista starts the oldest order from the page: 200", async () => {
     await place(server);
     const page = await open(server.baristas);
-    const panel = await tryOut(page, "get", "/start/");
+    const panel = await tryOut(page, "get", "/start");
     await panel.getByRole("button", { name: "Execute" }).click();
     const status = panel.locator(".live-responses-table tbody .response-col_status");
     await status.first().waitFor();
@@ -275,7 +275,7 @@ describe("a real browser", () => {
     await page.locator(".auth-container input").fill(TOKEN);
     await page.locator(".auth-btn-wrapper button.authorize").click();
     await page.locator(".auth-btn-wrapper button.btn-done").click();
-    const panel = await tryOut(page, "get", "/start/");
+    const panel = await tryOut(page, "get", "/start");
     await panel.getByRole("button", { name: "Execute" }).click();
     const status = panel.locator(".live-responses-table tbody .response-col_status");
     await status.first().waitFor();
