@@ -67,10 +67,11 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
   };
 
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
-    // Elysia waits for a hook whose text has a call behind its return, or its arrow: these have none.
+    // Elysia waits for a hook whose text has a call behind its return, or its arrow. So would it for `const x = …; return x`, of
+    // which Bun makes one statement.
     .onRequest(({ request }) => {
       const answer = answerEarly(request);
-      return answer;
+      if (answer) return answer;
     })
     .onError(({ error, code, request, path }) => {
       const isUnrouted = code === "NOT_FOUND" || error instanceof Unrouted;
