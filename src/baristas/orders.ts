@@ -2,7 +2,7 @@
  * Owns the baristas' routes of an order: start, finish, fail, release, extend, cancel.
  * Always holds: an order is given to one barista at a time, and only to one who is there to take it.
  */
-import { Type } from "@sinclair/typebox";
+import { Type, type Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
@@ -99,9 +99,18 @@ function claimOf(key: string | undefined, barista = ANONYMOUS): string | undefin
   return key === undefined ? undefined : scopeKey(key, `barista ${barista}`);
 }
 
+function answerStart(outcome: StartOutcome): Response {
+  if (outcome.kind === "started") return answerJson(outcome.order);
+  return outcome.kind === "empty" ? problem("queue_empty") : answerChanged(outcome, "started");
+}
+
+function answerFinished(outcome: ChangeOutcome): Response {
+  return answerChanged(outcome, "finished");
+}
+
 /** A finish that is refused is answered as without a start. */
 function answerHandover({ finished, started }: { finished: ChangeOutcome; started: StartOutcome }): Response {
-  if (finished.kind !== "changed") return answerChanged(finished, "finished");
+  if (finished.kind !== "changed") return answerFinished(finished);
   const next: OrderJson = started.kind === "started" ? started.order : "null";
   return answerJson(`{"finished":${finished.order},"started":${next}}`);
 }
@@ -124,10 +133,25 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
       return answerChanged(await verb({ orderId: asked.order_id.toLowerCase(), barista: asked.barista }), done);
     };
 
+  const finish = (
+    request: Request,
+    { order_id, barista, queue = DEFAULT_QUEUE, next }: Static<typeof FinishQuery>,
+    key: string | undefined,
+    result?: string,
+  ): Promise<Response> => {
+    const wanted = { orderId: order_id.toLowerCase(), barista, result };
+    if (next === undefined) return orders.finish(wanted).then(answerFinished);
+    const claim = claimOf(key, barista);
+    return room
+      .finishAndStart(wanted, { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal: request.signal })
+      .then(answerHandover);
+  };
+
   return new Elysia()
     .get(
       "/start/",
-      async ({ request }) => {
+      // No async functions here: each would be a promise more. Elysia waits for them, as a call stands behind a return.
+      ({ request }) => {
         if (request.method === "HEAD") return takesGetOnly();
         if (isClosing()) return answerClosing();
         const asked = readStart(request);
@@ -138,10 +162,7 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
         const claim = claimOf(key, barista);
         const orderId = asked.order_id?.toLowerCase();
         const { signal } = request;
-        const outcome = await room.start({ claim, barista, queue, orderId, seconds: wait, signal });
-        if (outcome.kind === "started") return answerJson(outcome.order);
-        if (outcome.kind !== "empty") return answerChanged(outcome, "started");
-        return problem("queue_empty");
+        return room.start({ claim, barista, queue, orderId, seconds: wait, signal }).then(answerStart);
       },
       documented({
         query: StartQuery,
@@ -163,20 +184,14 @@ export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
     )
     .post(
       "/finish/",
-      async ({ request }) => {
+      ({ request }) => {
         const asked = readFinish(request);
         if (asked instanceof Response) return asked;
         const key = readIdempotencyKey(request.headers);
         if (key instanceof Response) return key;
-        const result = hasNoBody(request) ? undefined : await readResult(request);
-        if (result instanceof Response) return result;
-        const { next, barista, queue = DEFAULT_QUEUE } = asked;
-        const wanted = { orderId: asked.order_id.toLowerCase(), barista, result };
-        if (next === undefined) return answerChanged(await orders.finish(wanted), "finished");
-        const { signal } = request;
-        const claim = claimOf(key, barista);
-        return answerHandover(
-          await room.finishAndStart(wanted, { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal }),
+        if (hasNoBody(request)) return finish(request, asked, key);
+        return readResult(request).then((result) =>
+          result instanceof Response ? result : finish(request, asked, key, result),
         );
       },
       documented({

@@ -12,7 +12,9 @@ import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts
 import { createBodyReader, createQueryReader, hasNoBody } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
 import { MOST_PER_ORDER, type HeldPlace } from "../limits/held.ts";
+import type { Verdict } from "../limits/limiter.ts";
 import { Tarpit } from "../limits/tarpit.ts";
+import type { PlaceOutcome, Placement } from "../orders/operations/place.ts";
 import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../orders/order.ts";
 import { DEFAULT_QUEUE } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
@@ -69,23 +71,25 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
-  /** Places the order. Nothing of the answer has begun: a refusal has its own status, however late it comes. */
-  const placeOrRefuse = async (
-    { wish, address }: Asked,
-    orderId: string,
-    holder?: string,
-  ): Promise<Placed | Response> => {
-    const { draft, idempotencyKey, preferences } = wish;
-    const bucket = limiter.bucketOf(address);
-    const placed = await orders.place({ orderId, queue: DEFAULT_QUEUE, draft, idempotencyKey, bucket, holder });
-    if (placed.kind === "damaged") return damagedOrder();
-    const limits = limiter.headers(limiter.note(address, placed.kind !== "denied", placed.tokens));
-    if (placed.kind === "denied") return tooManyOrders(limits);
-    if (placed.kind === "mismatch") return answerMismatch(limits);
-    if (placed.kind === "refused") return answerShopRefusal(placed, limits);
-    const applied = preferenceApplied(preferences);
+  const placementOf = ({ wish, address }: Asked, orderId: string, holder?: string): Placement => ({
+    orderId,
+    queue: DEFAULT_QUEUE,
+    draft: wish.draft,
+    idempotencyKey: wish.idempotencyKey,
+    bucket: limiter.bucketOf(address),
+    holder,
+  });
+
+  /** What a customer is told of the order's placing. Nothing of the answer has begun: a refusal has its own status, however late. */
+  const readPlacing = (placing: PlaceOutcome, { wish, address }: Asked): Placed | Response => {
+    if (placing.kind === "damaged") return damagedOrder();
+    const limits = limiter.headers(limiter.note(address, placing.kind !== "denied", placing.tokens));
+    if (placing.kind === "denied") return tooManyOrders(limits);
+    if (placing.kind === "mismatch") return answerMismatch(limits);
+    if (placing.kind === "refused") return answerShopRefusal(placing, limits);
+    const applied = preferenceApplied(wish.preferences);
     const headers = applied ? { ...limits, ...applied } : limits;
-    return { orderId: placed.orderId, isNew: placed.kind === "placed", headers };
+    return { orderId: placing.orderId, isNew: placing.kind === "placed", headers };
   };
 
   /** 202 with the order as it is now; joined by its key, it may be final already. */
@@ -101,39 +105,37 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
   /** Places the order, and answers at once. */
   const accept = async (asked: Asked, place: HeldPlace): Promise<Response> => {
     using _ = place;
-    const placed = await placeOrRefuse(asked, Bun.randomUUIDv7());
+    const placed = readPlacing(await orders.place(placementOf(asked, Bun.randomUUIDv7())), asked);
     return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
   };
 
   /** Takes a seat, places the order, and holds its customer. */
-  const placeAndHold = async (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
+  const placeAndHold = (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
     const { address, connection } = asked;
     const newId = Bun.randomUUIDv7();
-    const customer = takeSeat({
-      orderId: newId,
-      isNew: true,
-      seconds,
-      connection,
-      place,
-      answerTimeOver: answerAccepted,
-    });
-    let placed: Placed | Response;
-    try {
-      placed = await placeOrRefuse(asked, newId, orders.replica);
-    } catch (error) {
+    const visit = { orderId: newId, isNew: true, seconds, connection, place, answerTimeOver: answerAccepted };
+    const customer = takeSeat(visit);
+    const sitOrGo = (placing: PlaceOutcome): Promise<Response> | Response => {
+      const placed = readPlacing(placing, asked);
+      if (placed instanceof Response) {
+        customer.letGo();
+        place.leave();
+        return placed;
+      }
+      const { orderId, isNew, headers } = placed;
+      if (isNew) return customer.hold(headers);
+      customer.letGo();
+      return hold({ orderId, seconds, connection, place, answerTimeOver: answerAccepted }, address, headers);
+    };
+    const leave = (error: unknown): never => {
       customer.letGo();
       place.leave();
       throw error;
-    }
-    if (placed instanceof Response) {
-      customer.letGo();
-      place.leave();
-      return placed;
-    }
-    const { orderId, isNew, headers } = placed;
-    if (isNew) return customer.hold(headers);
-    customer.letGo();
-    return hold({ orderId, seconds, connection, place, answerTimeOver: answerAccepted }, address, headers);
+    };
+    return orders
+      .place(placementOf(asked, newId, orders.replica))
+      .then(sitOrGo)
+      .catch(leave);
   };
 
   /** Holds who comes back to an order. */
@@ -144,28 +146,35 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     return answerCrowd("too_many_for_order", headers);
   };
 
+  const refuseLater = async (verdict: Verdict): Promise<Response> => {
+    await tarpit.wait();
+    return tooManyOrders(limiter.headers(verdict));
+  };
+
+  const order = (wish: Wish | Response, address: string, request: Request): Promise<Response> | Response => {
+    if (wish instanceof Response) return wish;
+    const { waitSeconds, respondAsync } = wish.preferences;
+    const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
+    const asked = { wish, address, connection: { server: findServer(), request } };
+    // Who is not held is counted as well while their order is placed, but among themselves.
+    const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
+    if (entry.kind !== "entered") return answerCrowd(entry.kind);
+    return seconds === 0 ? accept(asked, entry.place) : placeAndHold(asked, entry.place, seconds);
+  };
+
   return new Elysia()
     .post(
       "/order/",
-      async ({ request }) => {
+      // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a return.
+      ({ request }) => {
         if (isClosing()) return answerClosing();
         const address = clientOf(request);
         const recalled = limiter.recall(address, () => request.headers.has("idempotency-key"));
-        if (recalled) {
-          await tarpit.wait();
-          return tooManyOrders(limiter.headers(recalled));
-        }
-        const reading = readWish(request, address);
-        const wish = reading instanceof Promise ? await reading : reading;
-        if (wish instanceof Response) return wish;
-
-        const { waitSeconds, respondAsync } = wish.preferences;
-        const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
-        const asked = { wish, address, connection: { server: findServer(), request } };
-        // Who is not held is counted as well while their order is placed, but among themselves.
-        const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
-        if (entry.kind !== "entered") return answerCrowd(entry.kind);
-        return seconds === 0 ? accept(asked, entry.place) : placeAndHold(asked, entry.place, seconds);
+        if (recalled) return refuseLater(recalled);
+        const wish = readWish(request, address);
+        return wish instanceof Promise
+          ? wish.then((read) => order(read, address, request))
+          : order(wish, address, request);
       },
       documented({
         tag: "Orders",

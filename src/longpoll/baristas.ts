@@ -51,37 +51,59 @@ export class BaristaRoom {
   }
 
   /** Starts an order for the barista, waiting up to `seconds` for one. Rejects when Redis does not answer. */
-  async start(wait: BaristaWait): Promise<StartOutcome> {
-    if (wait.seconds > 0) return await this.#startWaiting(wait);
-    const outcome = await this.#orders.start(wait);
-    return outcome.kind === "started" ? this.#give(outcome, wait) : outcome;
+  start(wait: BaristaWait): Promise<StartOutcome> {
+    if (wait.seconds === 0) return this.#orders.start(wait).then((outcome) => this.#give(outcome, wait));
+    const { queue } = wait;
+    const waitsMs = wait.seconds * 1000;
+    const deadline = performance.now() + waitsMs;
+    const waiter = this.#enter(queue);
+    return this.#orders.start({ ...wait, waitsMs }).then(
+      (outcome) => {
+        if (outcome.kind === "empty") return this.#startLater(waiter, wait, deadline);
+        this.#leave(waiter, queue);
+        return this.#give(outcome, wait);
+      },
+      (error: unknown) => {
+        this.#leave(waiter, queue);
+        throw error;
+      },
+    );
   }
 
-  async #startWaiting(claim: BaristaWait): Promise<StartOutcome> {
-    const { seconds, signal } = claim;
-    const deadline = performance.now() + seconds * 1000;
-    const waiter: Waiter = { woken: false, wake: doNothing };
-    const waiters = this.#waiters.get(claim.queue) ?? new Set();
-    this.#waiters.set(claim.queue, waiters.add(waiter));
+  /** Waits for an order: there was none. */
+  async #startLater(waiter: Waiter, wait: BaristaWait, deadline: number): Promise<StartOutcome> {
+    const { signal, queue } = wait;
     try {
       for (;;) {
-        waiter.woken = false;
-        const waitsMs = Math.max(0, deadline - performance.now());
-        const outcome = await this.#orders.start({ ...claim, waitsMs });
-        if (outcome.kind === "started") return await this.#give(outcome, claim);
         const leftMs = deadline - performance.now();
-        if (outcome.kind !== "empty" || leftMs <= 0) return outcome;
+        if (leftMs <= 0) return EMPTY;
         if (!waiter.woken && !signal.aborted && !this.#isClosed) {
           await untilWoken(waiter, signal, Math.min(leftMs, RELOOK_MS));
         }
-        if (signal.aborted || this.#isClosed) return outcome;
+        if (signal.aborted || this.#isClosed) return EMPTY;
+        waiter.woken = false;
+        const outcome = await this.#orders.start({ ...wait, waitsMs: Math.max(0, deadline - performance.now()) });
+        if (outcome.kind !== "empty") return await this.#give(outcome, wait);
       }
     } finally {
-      waiters.delete(waiter);
-      if (waiters.size === 0) this.#waiters.delete(claim.queue);
-      // A wake that came too late for this one is the next one's.
-      if (waiter.woken) this.#wake(claim.queue, 1);
+      this.#leave(waiter, queue);
     }
+  }
+
+  #enter(queue: string): Waiter {
+    const waiter: Waiter = { woken: false, wake: doNothing };
+    const waiters = this.#waiters.get(queue);
+    if (waiters) waiters.add(waiter);
+    else this.#waiters.set(queue, new Set([waiter]));
+    return waiter;
+  }
+
+  #leave(waiter: Waiter, queue: string): void {
+    const waiters = this.#waiters.get(queue);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#waiters.delete(queue);
+    // A wake that came too late for this one is the next one's.
+    if (waiter.woken) this.#wake(queue, 1);
   }
 
   /**
@@ -96,8 +118,9 @@ export class BaristaRoom {
       this.#isClosed ? EMPTY : this.#orders.start({ ...claim, after: wanted.orderId }),
     ]);
     if (finished.kind !== "changed") return { finished, started: EMPTY };
-    if (first.kind === "started") return { finished, started: await this.#give(first, claim) };
-    if (first.kind !== "empty" || !isWaiting || signal.aborted) return { finished, started: first };
+    if (first.kind !== "empty" || !isWaiting || signal.aborted) {
+      return { finished, started: await this.#give(first, claim) };
+    }
     return { finished, started: await this.start(claim) };
   }
 
@@ -107,9 +130,10 @@ export class BaristaRoom {
     for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();
   }
 
-  /** Gives the order out; where its barista has hung up, and can't come back to it by a claim, it goes back. */
-  #give(outcome: Started, wait: BaristaWait): StartOutcome | Promise<StartOutcome> {
-    return !wait.signal.aborted || wait.claim !== undefined ? outcome : this.#takeBack(outcome, wait);
+  /** Gives an order out; where its barista has hung up, and can't come back to it by a claim, it goes back. */
+  #give(outcome: StartOutcome, wait: BaristaWait): StartOutcome | Promise<StartOutcome> {
+    if (outcome.kind !== "started" || wait.claim !== undefined || !wait.signal.aborted) return outcome;
+    return this.#takeBack(outcome, wait);
   }
 
   async #takeBack(outcome: Started, { barista }: BaristaWait): Promise<StartOutcome> {
