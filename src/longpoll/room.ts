@@ -185,7 +185,12 @@ export class WaitingRoom<Value> {
   }
 
   #end(id: string, end: End<Value>): void {
-    for (const seat of inSeats(this.#seats.get(id))) seat.settle(end);
+    // Each is given up with its end.
+    for (let seat = this.#seats.get(id); seat;) {
+      const { before } = seat;
+      seat.settle(end);
+      seat = before;
+    }
   }
 
   /** Asks until Redis answers: then either all is over, or its bell rings for this server. */

@@ -151,9 +151,9 @@ export class GroupCommit {
   #take(): { calls: Call[]; args: Argument[] } {
     const calls: Call[] = [];
     const args: Argument[] = [];
-    for (const [index, waiting] of this.#waiting.entries()) {
+    this.#waiting.forEach((waiting, index) => {
       const count = Math.min(waiting.length, MAX_OPERATIONS_PER_RUN - calls.length);
-      if (count === 0) continue;
+      if (count === 0) return;
       const taken = waiting.splice(0, count);
       const width = taken.reduce((widest, call) => Math.max(widest, call.width), 0);
       args.push(OPERATIONS[index] ?? "", count, width);
@@ -161,7 +161,7 @@ export class GroupCommit {
         calls.push(call);
         call.pushTo(args, width);
       }
-    }
+    });
     this.#waitingCount -= calls.length;
     return { calls, args };
   }
@@ -172,7 +172,7 @@ export class GroupCommit {
       throw new Error(`commit answered ${lines.length} lines for ${calls.length} operations`);
     }
     this.#notifyFinals(lines);
-    for (const [index, call] of calls.entries()) call.settle(lines[index] ?? "");
+    calls.forEach((call, index) => call.settle(lines[index] ?? ""));
   }
 
   /** An order's JSON ends its line. A final order that no operation shows has a line of its own, after theirs. */

@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Redis } from "ioredis";
 import { ShopDamagedError } from "./damaged.ts";
+import { ScriptCall } from "./script-call.ts";
 import { readSuperseded } from "./superseded.ts";
 import { faultOf, isWrongType } from "./errors.ts";
 
@@ -62,7 +63,7 @@ function expand(path: string): string[] {
 export function scriptRunner(redis: Redis, prefix: string): RunScript {
   return async (script, args) => {
     try {
-      return await redis.evalsha(script.sha1, 1, prefix, ...args);
+      return await redis.sendCommand(new ScriptCall(script.sha1, prefix, args));
     } catch (error) {
       if (faultOf(error).kind !== "unknown_script") throw nameDamage(script, error);
       return await redis.eval(script.source, 1, prefix, ...args).catch((fault: unknown) => {
