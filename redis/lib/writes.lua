@@ -69,8 +69,19 @@ end
 
 -- Puts an order into what names it in its stage. `was` is false of a new one.
 local function gather_coming(id, order, was, stage, queue)
-  if queue and not FINAL[stage] and (not was or was == 'reserved') then
-    add_to_queue(id, order, queue)
+  local is_new = not was or was == 'reserved'
+  if FINAL[stage] then
+    if not is_new then
+      local list = queue.delete
+      list[#list + 1] = order.place
+    end
+    return
+  end
+  if is_new then
+    gather('ZADD', key.orders, now_text, id)
+    if queue then
+      add_to_queue(id, order, queue)
+    end
   end
   if stage == 'queued' then
     local list = queue.add_waiting
@@ -78,12 +89,6 @@ local function gather_coming(id, order, was, stage, queue)
     list[at + 1], list[at + 2] = order.place, id
   elseif stage == 'delayed' then
     gather('ZADD', key.delayed(order.queue), order.due, id)
-  elseif FINAL[stage] and was ~= 'reserved' then
-    local list = queue.delete
-    list[#list + 1] = order.place
-  end
-  if not was or was == 'reserved' and stage == 'queued' then
-    gather('ZADD', key.orders, now_text, id)
   end
 end
 
