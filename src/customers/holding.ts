@@ -72,7 +72,7 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
   }
 
   /** Holds them, once there is an order to wait for. `headers` are for the answer that ends it. */
-  hold(headers: AnswerHeaders): Promise<Response> {
+  hold(headers: AnswerHeaders): void {
     this.#headers = headers;
     this.#isHeld = true;
     this.#visit.place.wait();
@@ -81,14 +81,13 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
       this.keepAlive();
       if (this.#visit.isNew) this.#seat.listen();
     }
-    return this.answer;
   }
 
-  /** Lets them go without an answer: what they get instead is sent by who calls this. */
-  letGo(): void {
+  /** Turns them away before they are held: they get the answer that is made then, unless they have left. */
+  turnAway(make: () => Response | Promise<Response>): void {
     this.#isHeld = false;
     this.#seat.leave();
-    this.giveUp();
+    this.endWith(make);
   }
 
   settle(outcome: WaitOutcome<OrderJson>): void {

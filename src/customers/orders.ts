@@ -109,38 +109,37 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
   };
 
-  /** Takes a seat, places the order, and holds its customer. */
+  /** Takes a seat, places the order, and holds its customer. (A held order keeps one promise, and nothing of how it came.) */
   const placeAndHold = (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
     const { address, connection } = asked;
     const newId = Bun.randomUUIDv7();
     const visit = { orderId: newId, isNew: true, seconds, connection, place, answerTimeOver: answerAccepted };
     const customer = takeSeat(visit);
-    const sitOrGo = (placing: PlaceOutcome): Promise<Response> | Response => {
-      const placed = readPlacing(placing, asked);
-      if (placed instanceof Response) {
-        customer.letGo();
-        place.leave();
-        return placed;
-      }
-      const { orderId, isNew, headers } = placed;
-      if (isNew) return customer.hold(headers);
-      customer.letGo();
-      return hold({ orderId, seconds, connection, place, answerTimeOver: answerAccepted }, address, headers);
-    };
-    const leave = (error: unknown): never => {
-      customer.letGo();
+    const turnAway = (make: () => Response | Promise<Response>): void => {
       place.leave();
-      throw error;
+      customer.turnAway(make);
     };
-    return orders
+    orders
       .place(placementOf(asked, newId, orders.replica))
-      .then(sitOrGo)
-      .catch(leave);
+      .then((placing) => {
+        const placed = readPlacing(placing, asked);
+        if (placed instanceof Response) return turnAway(() => placed);
+        const { orderId, isNew, headers } = placed;
+        if (isNew) return customer.hold(headers);
+        const first = { orderId, seconds, connection, place, answerTimeOver: answerAccepted };
+        return customer.turnAway(() => hold(first, address, headers));
+      })
+      .catch((error: unknown) => turnAway(() => Promise.reject(error)));
+    return customer.answer;
   };
 
   /** Holds who comes back to an order. */
   const hold = (visit: Omit<Visit, "isNew">, address: string, headers: AnswerHeaders): Promise<Response> | Response => {
-    if (room.countFor(visit.orderId) < MOST_PER_ORDER) return takeSeat({ ...visit, isNew: false }).hold(headers);
+    if (room.countFor(visit.orderId) < MOST_PER_ORDER) {
+      const customer = takeSeat({ ...visit, isNew: false });
+      customer.hold(headers);
+      return customer.answer;
+    }
     visit.place.leave();
     held.noteRefusal("too_many_for_order", address);
     return answerCrowd("too_many_for_order", headers);

@@ -27,7 +27,7 @@ export abstract class HeldAnswer {
   readonly #server: Server | null;
   readonly request: Request;
   readonly answer: Promise<Response>;
-  #resolve: (response: Response) => void = notYet;
+  #resolve: (answer: Response | Promise<Response>) => void = notYet;
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Whether its status and first bytes are sent: then it can't become another status. */
   hasBegun = false;
@@ -52,20 +52,21 @@ export abstract class HeldAnswer {
     if (!this.#isOver) this.#heartbeat.add(this);
   }
 
-  /** Ends without an answer: another one is sent. */
-  protected giveUp(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#heartbeat.delete(this);
-    if (this.hasBegun) endGoingOn(this.request, this.#server);
-  }
-
   /** Answers, once. */
   protected end(response: Response): void {
     if (this.#isOver) return;
-    this.giveUp();
-    if (this.hasBegun) void this.#endBody(response);
-    else this.#resolve(response);
+    this.#isOver = true;
+    this.#heartbeat.delete(this);
+    if (!this.hasBegun) return this.#resolve(response);
+    endGoingOn(this.request, this.#server);
+    void this.#endBody(response);
+  }
+
+  /** Answers, once, with what another makes. To be called before `keepAlive`. */
+  protected endWith(make: () => Response | Promise<Response>): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#resolve(make());
   }
 
   /** The first time the answer begins. */

@@ -185,7 +185,7 @@ export class WaitingRoom<Value> {
   }
 
   #end(id: string, end: End<Value>): void {
-    // Each is given up with its end.
+    // (Settling a seat gives it up.)
     for (let seat = this.#seats.get(id); seat;) {
       const { before } = seat;
       seat.settle(end);

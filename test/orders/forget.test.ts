@@ -29,7 +29,7 @@ test("more than a call looks at is told, and the next call goes on behind the ke
   expect(await shop.client.zrange(shop.key("orders"), 0, "-1")).toEqual(ids.filter((id) => !gone.includes(id)));
 });
 
-test("servers whose baristas hold an order, or that came lately, stay", async () => {
+test("servers that gave an order out lately stay", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
   await shop.start("Grace");
