@@ -1,6 +1,8 @@
 /**
  * `bun run baristas`: a staff that takes the oldest order, brews and says that it is done.
- * Always holds: it ends with nothing in its hands: what is not finished is released.
+ *
+ * **Invariants**
+ * - It ends with nothing in its hands: what is not finished is released.
  */
 import { Quota, workShift } from "./sim/barista.ts";
 import { runCommand } from "./sim/command.ts";

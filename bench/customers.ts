@@ -1,6 +1,9 @@
 /**
  * `bun run customers`: groups of customers who order at once and wait for their coffee.
- * Always holds: groups arrive whether or not the last one was served; the run ends when everybody is.
+ *
+ * **Invariants**
+ * - Groups arrive whether or not the last one was served.
+ * - The run ends when everybody is.
  */
 import { runCommand } from "./sim/command.ts";
 import { visit } from "./sim/customer.ts";

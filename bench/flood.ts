@@ -1,6 +1,10 @@
 /**
- * `bun run flood`: the delusional customer orders thousands at once from one address, while regulars order one each from others.
- * Always holds: the flood is bounded in count and time, goes to this machine only, never asks twice, and ends with the last regular.
+ * `bun run flood`: the delusional customer orders thousands at once from one address, while regulars order one each
+ * from others.
+ *
+ * **Invariants**
+ * - The flood is bounded in count and time, goes to this machine only, never asks twice, and ends with the last
+ *   regular.
  */
 import { isOurs, loopbackAddresses } from "./sim/addresses.ts";
 import { Quota, workShift } from "./sim/barista.ts";

@@ -1,6 +1,8 @@
 /**
  * `bun run bench`: measures Longpour beside what a user would take instead, and writes tables, JSON and charts.
- * Always holds: all load stays on this machine, is bounded in count and time, and every run is checked for exact delivery.
+ *
+ * **Invariants**
+ * - All load stays on this machine, is bounded in count and time, and every run is checked for exact delivery.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";

@@ -1,11 +1,14 @@
 /**
  * Owns the customers' side of the protocol: a typed client on `fetch`, for browsers, Node and Bun.
  *
- * An order outlives every connection, so a wait is one or many tries: what another try may mend (a lost connection, half an
- * answer, silence, a busy or stopping server) is tried again; what none can mend rejects with OrderRefused.
+ * An order outlives every connection, so a wait is one or many tries: what another try may mend (a lost connection,
+ * half an answer, silence, a busy or stopping server) is tried again; what none can mend rejects with OrderRefused.
  *
- * Always holds: all tries of an order carry one Idempotency-Key, so it is one order; between two tries is a pause, random, so
- * that a crowd does not come back as one, and never shorter than Retry-After; no timer, listener or body outlives the call.
+ * **Invariants**
+ * - All tries of an order carry one Idempotency-Key, so it is one order.
+ * - Between two tries is a pause, random, so that a crowd does not come back as one, and never shorter than
+ *   Retry-After.
+ * - No timer, listener or body outlives the call.
  */
 // eslint-disable-next-line no-restricted-imports -- types only: nothing of the server runs here
 import type { Draft, Order } from "./orders/order.ts";
@@ -34,8 +37,8 @@ export interface ClientOptions {
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * A try on which nothing comes for so long is given up and made again: a half-open connection is silent for ever. Has to be
-   * above the server's HEARTBEAT_SECONDS; Node's fetch gives up after 300 anyway. Default 90.
+   * A try on which nothing comes for so long is given up and made again: a half-open connection is silent for ever. Has
+   * to be above the server's HEARTBEAT_SECONDS; Node's fetch gives up after 300 anyway. Default 90.
    */
   readonly silenceSeconds?: number;
   /** Told of every try that failed, before the pause. What it throws rejects the call: a way to give up. */
@@ -43,9 +46,9 @@ export interface ClientOptions {
 }
 
 /**
- * Why another try is needed. lost: no connection, or it broke. silent: nothing came for `silenceSeconds`. cut: the answer
- * ended before its JSON did. busy: the server said so, with `status`. unfinished: the answer came before the order was final,
- * as from a server that stops in the middle of it.
+ * Why another try is needed. lost: no connection, or it broke. silent: nothing came for `silenceSeconds`. cut: the
+ * answer ended before its JSON did. busy: the server said so, with `status`. unfinished: the answer came before the
+ * order was final, as from a server that stops in the middle of it.
  */
 export interface Retry {
   readonly reason: "lost" | "silent" | "cut" | "busy" | "unfinished";
@@ -56,12 +59,16 @@ export interface Retry {
 }
 
 export interface CallOptions {
-  /** Aborting rejects at once with the signal's reason. The order goes on: cancel it, or come back with the same key. */
+  /**
+   * Aborting rejects at once with the signal's reason. The order goes on: cancel it, or come back with the same key.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface OrderOptions extends CallOptions {
-  /** Best a UUID; the same key with the same draft joins the order first placed under it. A new UUID where it is absent. */
+  /**
+   * Best a UUID; the same key with the same draft joins the order first placed under it. A new UUID where it is absent.
+   */
   readonly idempotencyKey?: string;
 }
 
@@ -195,7 +202,9 @@ export function createClient({
   };
 }
 
-/** Bun's fetch ends a connection that is silent for five minutes unless told not to; elsewhere `timeout` means nothing. */
+/**
+ * Bun's fetch ends a connection that is silent for five minutes unless told not to; elsewhere `timeout` means nothing.
+ */
 type PatientInit = RequestInit & { readonly timeout: false };
 
 /** Asks once, under a watch for silence and for the caller's signal. */
@@ -227,7 +236,9 @@ async function tryOnce({ fetch, url, init, signal, silenceMs, untilFinal }: Try)
   }
 }
 
-/** The body without the spaces before it, which are heartbeats; of one that is too long, a little more than the bound. */
+/**
+ * The body without the spaces before it, which are heartbeats; of one that is too long, a little more than the bound.
+ */
 async function readText({ body }: Response, heard: () => void): Promise<string> {
   const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
   const decoder = new TextDecoder();
@@ -263,7 +274,10 @@ function judge({ ok, status: sentStatus, headers }: Response, text: string, unti
   throw new OrderRefused({ status, title: "The answer is no order" });
 }
 
-/** Retry-After (RFC 9110, 10.2.3) in milliseconds; 0 when there is none. A date counts from the server's own, where it is told. */
+/**
+ * Retry-After (RFC 9110, 10.2.3) in milliseconds; 0 when there is none. A date counts from the server's own, where it
+ * is told.
+ */
 function readRetryAfterMs(headers: Headers): number {
   const text = headers.get("Retry-After") ?? "";
   if (/^\d+$/.test(text)) return Number(text) * 1000;

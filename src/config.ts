@@ -1,6 +1,8 @@
 /**
  * Owns the settings: the environment, checked as a whole, becomes one frozen Config.
- * Always holds: every value is in range, every fault is told at once, and no secret is repeated in a message.
+ *
+ * **Invariants**
+ * - Every value is in range, every fault is told at once, and no secret is repeated in a message.
  */
 import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

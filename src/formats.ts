@@ -1,4 +1,9 @@
-/** Owns the string formats that schemas name. Always holds: a date is a day of the calendar, and a time is RFC 3339. */
+/**
+ * Owns the string formats that schemas name.
+ *
+ * **Invariants**
+ * - A date is a day of the calendar, and a time is RFC 3339.
+ */
 import { FormatRegistry } from "@sinclair/typebox";
 
 const TIME = /^(\d{4}-\d{2}-\d{2})[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;

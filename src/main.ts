@@ -1,6 +1,8 @@
 /**
  * Owns start-up and shutdown; the only file that touches the process, its environment and its exit.
- * Always holds: it either serves both ports, or ends with one clear line and an exit code (2: wrong settings, 1: anything else).
+ *
+ * **Invariants**
+ * - It either serves both ports, or ends with one clear line and an exit code (2: wrong settings, 1: anything else).
  */
 import { createBaristaApp } from "./baristas/app.ts";
 import { readConfig, type Config } from "./config.ts";
@@ -34,11 +36,16 @@ import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
 
-/** Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of Redis. */
+/**
+ * Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of
+ * Redis.
+ */
 const BARISTA_CONNECTIONS = 32;
 const REDIS_CONNECTIONS = 16;
 
-/** Opens everything; what was opened is registered in `lifecycle` at once, so that a failure half-way closes it again. */
+/**
+ * Opens everything; what was opened is registered in `lifecycle` at once, so that a failure half-way closes it again.
+ */
 async function open(config: Config, log: Log, lifecycle: Lifecycle, stop: (reason: string) => void): Promise<void> {
   let closing = false;
   const isClosing = (): boolean => closing;

@@ -1,6 +1,9 @@
 /**
  * Owns the reading of numbers from text: settings and query parameters come as text.
- * Always holds: only text that is wholly a number becomes one; anything else is left for the schema to refuse.
+ *
+ * **Invariants**
+ * - Only text that is wholly a number becomes one.
+ * - Anything else is left for the schema to refuse.
  */
 import type { TObject, TSchema } from "@sinclair/typebox";
 

@@ -1,6 +1,8 @@
 /**
  * Owns the errors of both ports: RFC 9457 problem details, one table from outcome to status.
- * Always holds: a problem says what to do, names the faulty field where there is one, and tells nothing internal.
+ *
+ * **Invariants**
+ * - A problem says what to do, names the faulty field where there is one, and tells nothing internal.
  */
 
 const kind = (status: number, title: string, detail: string) => ({ status, title, detail });

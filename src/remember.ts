@@ -8,7 +8,10 @@
 /** Longer texts are nothing that comes often. */
 const LONGEST = 256;
 
-/** Makes a function that answers as `read` does, and does not read the same text again. Beyond `most` texts it begins anew. */
+/**
+ * Makes a function that answers as `read` does, and does not read the same text again. Beyond `most` texts it begins
+ * anew.
+ */
 export function remember<Result>(read: (text: string) => Result, most: number): (text: string) => Result {
   const known = new Map<string, { readonly result: Result }>();
   return (text) => {

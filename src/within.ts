@@ -1,4 +1,9 @@
-/** Owns the bound on a wait. Always holds: no timer outlives it. */
+/**
+ * Owns the bound on a wait.
+ *
+ * **Invariants**
+ * - No timer outlives it.
+ */
 
 /** What `promise` resolves to, or undefined when that takes longer than `ms`; the promise itself goes on. */
 export async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | undefined> {

@@ -1,6 +1,6 @@
 /**
- * Compiles every Lua script without running it, as part of `bun run check`.
- * Prints one line a fault, and exits with 1 if there is any. Redis runs Lua 5.1, so that is the compiler looked for first.
+ * Compiles every Lua script without running it, as part of `bun run check`. Prints one line a fault, and exits with 1
+ * if there is any. Redis runs Lua 5.1, so that is the compiler looked for first.
  */
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Installs the programs that the tests need, one after the other and before any test runs: files that run side by side would
- * stand in each other's way, as package managers lock their lists.
+ * Installs the programs that the tests need, one after the other and before any test runs: files that run side by side
+ * would stand in each other's way, as package managers lock their lists.
  */
 import { StartError } from "../src/lifecycle.ts";
 import { createLog } from "../src/log.ts";

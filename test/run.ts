@@ -1,6 +1,6 @@
 /**
- * Runs the test files that the arguments name by a part of their path, or all: first side by side, as most of them mostly wait,
- * then one after the other those named `*.quiet.test.ts`, which need the machine to themselves.
+ * Runs the test files that the arguments name by a part of their path, or all: first side by side, as most of them
+ * mostly wait, then one after the other those named `*.quiet.test.ts`, which need the machine to themselves.
  *
  * **Invariants**
  * - The last line counts what ran: `N passed, N failed`, and `, N skipped` where any was.
@@ -18,7 +18,9 @@ interface Count {
 }
 
 const TIMEOUT_MS = 60_000;
-/** Twice the cores, within bounds: with fewer the tests wait one after the other, with more they outwait their limits. */
+/**
+ * Twice the cores, within bounds: with fewer the tests wait one after the other, with more they outwait their limits.
+ */
 const WORKERS = Math.min(8, Math.max(4, availableParallelism() * 2));
 
 const reports = mkdtempSync(join(tmpdir(), "longpour-tests-"));

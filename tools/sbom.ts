@@ -3,7 +3,8 @@
  * --omit=peer` puts into node_modules. `bun run sbom > sbom.json`
  *
  * **Invariants**
- * - Packages, versions, hashes and who needs whom come from bun.lock; only licences and links are read from node_modules.
+ * - Packages, versions, hashes and who needs whom come from bun.lock; only licences and links are read from
+ *   node_modules.
  * - The same lockfile gives the same bytes: there is no time in it, and no random number.
  */
 import { readFileSync } from "node:fs";
@@ -49,7 +50,10 @@ function need(component: Models.Component, name: string, place: string): void {
   for (const further of Object.keys({ ...dependencies, ...optionalDependencies })) need(needed, further, at);
 }
 
-/** What bun.lock says of the package at a place; `a/b` is the `b` that only `a` uses. All of ours come from the registry. */
+/**
+ * What bun.lock says of the package at a place; `a/b` is the `b` that only `a` uses. All of ours come from the
+ * registry.
+ */
 function lockedAt(place: string) {
   const locked = lockfile.packages[place];
   if (locked?.length !== 4) throw new Error(`${place} is not from the registry, so bun.lock has no hash of it`);

@@ -4,8 +4,8 @@
  *   REQUESTS_PER_SECOND=1000000 LIMIT_CAPACITY=1000000 LIMIT_REFILL_PER_SECOND=1000000 MAX_HELD_PER_ADDRESS=1000 bun run start
  *   bun bench/autocannon/closed-loop.ts --orders 20000
  *
- * Autocannon's requests are the customers'; the baristas are the harness's. It goes to this machine only, ends with the last of
- * its orders, and fails unless each was answered and made.
+ * Autocannon's requests are the customers'; the baristas are the harness's. It goes to this machine only, ends with the
+ * last of its orders, and fails unless each was answered and made.
  */
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";

@@ -1,6 +1,9 @@
 /**
  * Owns how the load reads HTTP/1.1 answers: by Content-Length, or chunked, as a held answer with heartbeats is.
- * Always holds: an answer is read only once it is whole. Bodies are ASCII here, so a character is a byte.
+ *
+ * **Invariants**
+ * - An answer is read only once it is whole.
+ * - Bodies are ASCII here, so a character is a byte.
  */
 
 export interface Answer {

@@ -1,10 +1,12 @@
 /**
  * Owns how many bytes a Redis has appended to its append-only file (multi-part, Redis 7.0 and newer).
  *
- * Each rewrite begins a new incremental file, and removes the old ones when it is over; so INFO's aof_current_size goes down.
- * What was appended is the sum of all incremental files that ever were, each at its greatest size. What a rewrite writes is a
- * base file, and not counted.
- * Always holds: it looks more often than a rewrite of a file worth rewriting takes.
+ * Each rewrite begins a new incremental file, and removes the old ones when it is over; so INFO's aof_current_size goes
+ * down. What was appended is the sum of all incremental files that ever were, each at its greatest size. What a rewrite
+ * writes is a base file, and not counted.
+ *
+ * **Invariants**
+ * - It looks more often than a rewrite of a file worth rewriting takes.
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";

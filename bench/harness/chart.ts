@@ -1,4 +1,7 @@
-/** Owns the charts: SVG without a browser (echarts' server-side rendering), with whiskers from the smallest round to the largest. */
+/**
+ * Owns the charts: SVG without a browser (echarts' server-side rendering), with whiskers from the smallest round to the
+ * largest.
+ */
 import { BarChart, CustomChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
 import { init, use, type EChartsCoreOption } from "echarts/core";

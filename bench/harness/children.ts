@@ -1,6 +1,9 @@
 /**
  * Owns the processes that the bench has started.
- * Always holds: none outlives the bench, however it ends; each is ended by its own id.
+ *
+ * **Invariants**
+ * - None outlives the bench, however it ends.
+ * - Each is ended by its own id.
  */
 
 const running = new Set<Bun.Subprocess>();

@@ -1,6 +1,9 @@
 /**
- * Owns comparisons: variants that are measured in turn, A B A B …, so that a machine that drifts drifts for all of them.
- * Always holds: goals are judged by ratios within a round, never between rounds.
+ * Owns comparisons: variants that are measured in turn, A B A B …, so that a machine that drifts drifts for all of
+ * them.
+ *
+ * **Invariants**
+ * - Goals are judged by ratios within a round, never between rounds.
  */
 import { median } from "./statistics.ts";
 

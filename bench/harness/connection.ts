@@ -1,9 +1,12 @@
 /**
  * Owns one keep-alive connection of the load: lean, so that the load is never what is measured.
- * Always holds: one request at a time, no pipelining; a lost connection fails the request that was under way.
  *
- * It is Bun.connect because fetch bounds how many requests run at once, can't choose the local address, and costs more than
- * the servers that are measured.
+ * **Invariants**
+ * - One request at a time, no pipelining.
+ * - A lost connection fails the request that was under way.
+ *
+ * It is Bun.connect because fetch bounds how many requests run at once, can't choose the local address, and costs more
+ * than the servers that are measured.
  */
 import { readAnswer, type Answer } from "./answer.ts";
 

@@ -1,4 +1,7 @@
-/** Owns the runs of the cycle: customers and baristas go round in a closed loop, as the scenarios cycle, long and replicas have it. */
+/**
+ * Owns the runs of the cycle: customers and baristas go round in a closed loop, as the scenarios cycle, long and
+ * replicas have it.
+ */
 import { clock } from "./clock.ts";
 import type { Goal, Sample, Settings } from "./comparison.ts";
 import { checkDelivery } from "./delivery.ts";

@@ -1,6 +1,6 @@
 /**
- * Owns the check of exact delivery, which every run has to pass: each accepted order is answered exactly once, with its own
- * order_id, none is lost, and none is started twice.
+ * Owns the check of exact delivery, which every run has to pass: each accepted order is answered exactly once, with its
+ * own order_id, none is lost, and none is started twice.
  */
 import type { Report, Timed } from "./report.ts";
 

@@ -1,6 +1,9 @@
 /**
  * Owns the processes of the load, as their parent: beside the servers, so that neither slows the other's event loop.
- * Always holds: no answer is waited for longer than a bound; closing ends the processes.
+ *
+ * **Invariants**
+ * - No answer is waited for longer than a bound.
+ * - Closing ends the processes.
  */
 import { join } from "node:path";
 import { endChild, watchChild } from "./children.ts";

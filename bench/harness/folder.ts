@@ -1,4 +1,9 @@
-/** Owns temporary folders. Always holds: none outlives the bench, also when it is interrupted. */
+/**
+ * Owns temporary folders.
+ *
+ * **Invariants**
+ * - None outlives the bench, also when it is interrupted.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

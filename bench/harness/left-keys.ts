@@ -1,7 +1,10 @@
 /** Owns the count of what orders that are over leave in Redis. */
 import type { BenchRedis } from "./redis.ts";
 
-/** Keys by what they are. Of an order's own record it is known whose it is; a key that names an order otherwise is left over. */
+/**
+ * Keys by what they are. Of an order's own record it is known whose it is; a key that names an order otherwise is left
+ * over.
+ */
 export interface LeftKeys {
   /** Keys that name one of the orders, and are not its record. */
   readonly ofOrders: number;

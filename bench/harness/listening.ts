@@ -1,4 +1,7 @@
-/** Owns the runs of the listeners scenario: they come, are measured at rest, then hear of orders that are placed by the clock. */
+/**
+ * Owns the runs of the listeners scenario: they come, are measured at rest, then hear of orders that are placed by the
+ * clock.
+ */
 import { clock } from "./clock.ts";
 import type { Sample, Settings } from "./comparison.ts";
 import { endpointOf } from "./connection.ts";

@@ -1,6 +1,8 @@
 /**
  * One process of the load: begins and ends parts of it as its parent says, over Bun's IPC.
- * Always holds: it ends with its parent.
+ *
+ * **Invariants**
+ * - It ends with its parent.
  */
 import { emptyReport, type Report } from "./report.ts";
 import { Baristas, type BaristasSpec } from "./roles/baristas.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns Nchan under load: nginx with one worker, messages in memory, long-poll subscribers.
- * Always holds: where the module is not installed, that is said, and nothing is started.
+ *
+ * **Invariants**
+ * - Where the module is not installed, that is said, and nothing is started.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

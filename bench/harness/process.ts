@@ -1,4 +1,7 @@
-/** Owns what the kernel says of a process: its memory and its time on the processor. Linux only; elsewhere it is not known (NaN). */
+/**
+ * Owns what the kernel says of a process: its memory and its time on the processor. Linux only; elsewhere it is not
+ * known (NaN).
+ */
 import { readFileSync } from "node:fs";
 
 /** Ticks a second of /proc/<pid>/stat: 100 on every Linux that Bun runs on. */
@@ -9,7 +12,10 @@ export function residentKib(pids: readonly number[]): number {
   return sum(pids.map((pid) => Number(/^Rss: +(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? NaN)));
 }
 
-/** Seconds of processor time, user and system, since the processes began, with that of their children who have ended (proc(5), stat). */
+/**
+ * Seconds of processor time, user and system, since the processes began, with that of their children who have ended
+ * (proc(5), stat).
+ */
 export function processorSeconds(pids: readonly number[]): number {
   return sum(
     pids.map((pid) => {

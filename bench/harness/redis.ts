@@ -1,6 +1,8 @@
 /**
  * Owns the Redis of one run: a fresh one on loopback, with the shipped redis.conf, in a temporary folder.
- * Always holds: closing it ends it and takes its folder away.
+ *
+ * **Invariants**
+ * - Closing it ends it and takes its folder away.
  */
 import { join } from "node:path";
 import { Redis } from "ioredis";
@@ -70,7 +72,10 @@ export class BenchRedis {
     return this.#file.appendedBytes;
   }
 
-  /** Rewrites of the append-only file that have begun so far, and whether one is under way (INFO, persistence and stats). */
+  /**
+   * Rewrites of the append-only file that have begun so far, and whether one is under way (INFO, persistence and
+   * stats).
+   */
   async readRewrites(): Promise<{ begun: number; isUnderWay: boolean }> {
     const told = await this.#client.info("persistence");
     return {

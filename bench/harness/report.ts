@@ -1,6 +1,9 @@
 /**
  * Owns what a part of the load saw, from where it stood: ids and times, nothing taken from a server's word.
- * Always holds: what was sent ends as answered, refused, left or a fault; whatever is missing was lost.
+ *
+ * **Invariants**
+ * - What was sent ends as answered, refused, left or a fault.
+ * - Whatever is missing was lost.
  */
 import { clock } from "./clock.ts";
 

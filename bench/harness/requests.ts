@@ -1,6 +1,8 @@
 /**
  * Owns the requests that the load sends, and what it reads of the answers: the same for every contender.
- * Always holds: a customer's note is theirs alone, so that somebody else's order is seen at once.
+ *
+ * **Invariants**
+ * - A customer's note is theirs alone, so that somebody else's order is seen at once.
  */
 import type { Endpoint } from "./connection.ts";
 

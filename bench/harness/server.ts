@@ -1,6 +1,8 @@
 /**
  * Owns a server under load: Longpour, or a peer that answers the same routes, as a process of its own on free ports.
- * Always holds: it is ready once it is returned.
+ *
+ * **Invariants**
+ * - It is ready once it is returned.
  */
 import { join } from "node:path";
 import { endChild, watchChild } from "./children.ts";

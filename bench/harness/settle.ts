@@ -1,4 +1,9 @@
-/** Owns waiting: for a condition, or for a process to come to rest. Always holds: both are bounded. */
+/**
+ * Owns waiting: for a condition, or for a process to come to rest.
+ *
+ * **Invariants**
+ * - Both are bounded.
+ */
 
 const LOOK_MS = 50;
 

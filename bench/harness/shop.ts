@@ -1,6 +1,8 @@
 /**
  * Owns what one run needs: a fresh Redis, one or more servers on it, and the load.
- * Always holds: all of it is closed when the run is over, whatever came of it.
+ *
+ * **Invariants**
+ * - All of it is closed when the run is over, whatever came of it.
  */
 import { Lifecycle } from "../../src/lifecycle.ts";
 import { Fleet } from "./fleet.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns the tables: Markdown, padded so that they read as well on a terminal.
- * Always holds: a figure is the median of the rounds, with (min … max) where there were several.
+ *
+ * **Invariants**
+ * - A figure is the median of the rounds, with (min … max) where there were several.
  */
 import { judge, type Comparison, type Finding } from "./comparison.ts";
 import { median } from "./statistics.ts";

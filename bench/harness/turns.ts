@@ -1,6 +1,9 @@
 /**
  * Owns floods in turns: calm, flood, calm, flood, …, each for a short stretch.
- * Always holds: both kinds are measured for as long; the flood is over, its last request answered, when calm begins.
+ *
+ * **Invariants**
+ * - Both kinds are measured for as long.
+ * - The flood is over, its last request answered, when calm begins.
  */
 import { clock } from "./clock.ts";
 import type { Settings } from "./comparison.ts";

@@ -1,6 +1,6 @@
 /**
- * Owns what an order costs: processor time, Redis commands and bytes of the append-only file. A busy machine changes these figures
- * less than rates and waits.
+ * Owns what an order costs: processor time, Redis commands and bytes of the append-only file. A busy machine changes
+ * these figures less than rates and waits.
  */
 
 /** Figures for one order, each in the unit of its name; `rewrites` were under way at some time, in all. */

@@ -1,10 +1,15 @@
 /**
  * Owns the cycle's runs with wrk as the load.
  *
- * Customers end first: they order until a moment, and are all answered before wrk's connections are closed. Then the baristas end,
- * who are held for an order by then, and hold none.
- * Always holds: what can be checked is checked. No answer and no connection was wrong; the shop finished as many orders as wrk's
- * customers had answers, with three events each; none is left. Whose answer went to whom wrk can't say.
+ * Customers end first: they order until a moment, and are all answered before wrk's connections are closed. Then the
+ * baristas end, who are held for an order by then, and hold none.
+ *
+ * **Invariants**
+ * - What can be checked is checked.
+ * - No answer and no connection was wrong.
+ * - The shop finished as many orders as wrk's customers had answers, with three events each.
+ * - None is left.
+ * - Whose answer went to whom wrk can't say.
  */
 import { clock } from "./clock.ts";
 import type { Sample, Settings } from "./comparison.ts";
@@ -61,7 +66,10 @@ interface Run {
   readonly shop: Shop;
 }
 
-/** Customers order for so many seconds and a bit more, `during` which something else is done. Resolves once all are answered. */
+/**
+ * Customers order for so many seconds and a bit more, `during` which something else is done. Resolves once all are
+ * answered.
+ */
 async function runCustomers(
   { program, contender, shop }: Run,
   seconds: number,

@@ -1,6 +1,9 @@
 /**
  * Owns wrk as a load generator: one process with one thread, and a script of bench/wrk.
- * Always holds: it runs until it is ended, and then says what it saw; it never outlives its run.
+ *
+ * **Invariants**
+ * - It runs until it is ended, and then says what it saw.
+ * - It never outlives its run.
  */
 import { join } from "node:path";
 import { watchChild } from "./children.ts";

@@ -1,6 +1,7 @@
 /**
- * The group and the flood, for k6 0.57 or newer: a group of 200 orders at once from one address and all of them are served, while the
- * delusional customer orders thousands from another and is cut off, and a regular now and then notices nothing.
+ * The group and the flood, for k6 0.57 or newer: a group of 200 orders at once from one address and all of them are
+ * served, while the delusional customer orders thousands from another and is cut off, and a regular now and then
+ * notices nothing.
  *
  *   TRUSTED_PROXIES=127.0.0.1 bun run start
  *   k6 run bench/k6/group-and-flood.ts

@@ -1,6 +1,6 @@
 /**
- * The naive twin: the same stream and keys with plain commands, and one Redis connection for each customer who waits, blocked on
- * their order's bell with BLPOP. Connections are kept and used again.
+ * The naive twin: the same stream and keys with plain commands, and one Redis connection for each customer who waits,
+ * blocked on their order's bell with BLPOP. Connections are kept and used again.
  */
 import { Redis } from "ioredis";
 import { redisUrl, servePeer, type PeerOrder, type PeerQueue } from "./serve.ts";

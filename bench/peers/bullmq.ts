@@ -1,10 +1,11 @@
 /**
- * The twin on BullMQ: a customer is a job and waits with `waitUntilFinished`; baristas take jobs by hand ("Manually processing
- * jobs" of its guide): getNextJob, then moveToCompleted.
+ * The twin on BullMQ: a customer is a job and waits with `waitUntilFinished`; baristas take jobs by hand ("Manually
+ * processing jobs" of its guide): getNextJob, then moveToCompleted.
  *
  * As its guide has it: the queue, the events and the worker have connections of their own; blocking ones never give up
- * (maxRetriesPerRequest: null); stalled jobs are looked for. One blocking read waits on an empty queue for all baristas, and
- * as many reads as there are baristas waiting run at once otherwise. Finished jobs are kept, as Longpour keeps its orders.
+ * (maxRetriesPerRequest: null); stalled jobs are looked for. One blocking read waits on an empty queue for all
+ * baristas, and as many reads as there are baristas waiting run at once otherwise. Finished jobs are kept, as Longpour
+ * keeps its orders.
  */
 import { Queue, QueueEvents, Worker, type Job } from "bullmq";
 import { redisUrl, servePeer, type PeerOrder, type PeerQueue } from "./serve.ts";

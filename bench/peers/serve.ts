@@ -1,6 +1,10 @@
 /**
- * Owns the HTTP side of a peer: Longpour's routes of the cycle, answered as plainly as can be, so that what differs is the queue.
- * Always holds: a held request has no time limit; whoever starts it is told both addresses in one line of JSON.
+ * Owns the HTTP side of a peer: Longpour's routes of the cycle, answered as plainly as can be, so that what differs is
+ * the queue.
+ *
+ * **Invariants**
+ * - A held request has no time limit.
+ * - Whoever starts it is told both addresses in one line of JSON.
  */
 import { Elysia } from "elysia";
 

@@ -1,12 +1,14 @@
 /**
  * Cycle: how fast orders go round, what one costs, and how long a customer waits.
  *
- * 200 customers in a closed loop: each orders, is held until the 200, and orders again. 20 or 100 baristas who brew in no time:
- * start (held up to 5 s), finish, again. "Longpour, next": they finish and start the next in one request, which the peers don't
- * offer. "HTTP alone" is the same over an array in memory: the floor. All contenders have the same routes, the same load and the
- * same Redis settings over TCP. With so many customers and no brewing, a wait is mostly the time in the queue.
+ * 200 customers in a closed loop: each orders, is held until the 200, and orders again. 20 or 100 baristas who brew in
+ * no time: start (held up to 5 s), finish, again. "Longpour, next": they finish and start the next in one request,
+ * which the peers don't offer. "HTTP alone" is the same over an array in memory: the floor. All contenders have the
+ * same routes, the same load and the same Redis settings over TCP. With so many customers and no brewing, a wait is
+ * mostly the time in the queue.
  *
- * "load by wrk": customers and baristas are wrk's, which costs the machine less than the bench's own load, and checks less.
+ * "load by wrk": customers and baristas are wrk's, which costs the machine less than the bench's own load, and checks
+ * less.
  */
 import { CUSTOMERS, CYCLE_METRICS, goalsBesideTwin, measureCycle, NEXT } from "../harness/cycling.ts";
 import {

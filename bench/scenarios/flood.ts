@@ -1,11 +1,11 @@
 /**
  * Flood: does the delusional customer, who asks without end from one address, slow the regulars down?
  *
- * 100 regulars, each from an address of their own, order now and then (200 a second together), and 20 baristas brew in no time;
- * the server's limits are its defaults. Calm and flood take turns in short stretches, so that a stall of the machine hits both
- * alike: in a flood 256 connections from 127.0.0.1 order as fast as they are answered, which is the most that this machine can
- * send. All stretches of a kind count together. Then, without the regulars, what a refusal costs Redis. In a shop of its own, the
- * same with floods of something else, each beside calm stretches of its own.
+ * 100 regulars, each from an address of their own, order now and then (200 a second together), and 20 baristas brew in
+ * no time; the server's limits are its defaults. Calm and flood take turns in short stretches, so that a stall of the
+ * machine hits both alike: in a flood 256 connections from 127.0.0.1 order as fast as they are answered, which is the
+ * most that this machine can send. All stretches of a kind count together. Then, without the regulars, what a refusal
+ * costs Redis. In a shop of its own, the same with floods of something else, each beside calm stretches of its own.
  * Load, servers and Redis share the machine's cores, so a part of what the regulars feel is the generator's own work.
  */
 import { clock } from "../harness/clock.ts";
@@ -45,7 +45,10 @@ const METRICS = [
 /** A key that an order was placed under: asking for it again takes no token. */
 const PAID_KEY = "4f9e8c52-6d0b-4e0a-9c35-71ab20d6f8e3";
 
-/** What else is asked for without end, and how who is let in is answered. `paidId` is the order under PAID_KEY, ready long ago. */
+/**
+ * What else is asked for without end, and how who is let in is answered. `paidId` is the order under PAID_KEY, ready
+ * long ago.
+ */
 const FLOODS: Readonly<Record<string, (paidId: string) => { request: FloodRequest; expected: readonly number[] }>> = {
   "GET /swagger/json": () => ({ request: { method: "GET", path: "/swagger/json" }, expected: [200] }),
   "GET /coffees": () => ({ request: { method: "GET", path: "/coffees" }, expected: [200] }),

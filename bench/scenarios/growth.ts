@@ -1,9 +1,10 @@
 /**
  * Growth: does a long queue make anything slower?
  *
- * 0, 10,000 and 100,000 orders are queued first. Then a closed loop of 100: place an order (`Prefer: respond-async`, so it joins the
- * end), start the oldest (from the head), finish it. Orders come and go at equal rates, so the queue keeps its length. Customers
- * are not held here: they would wait behind the backlog, and that wait would be all there is to see.
+ * 0, 10,000 and 100,000 orders are queued first. Then a closed loop of 100: place an order (`Prefer: respond-async`, so
+ * it joins the end), start the oldest (from the head), finish it. Orders come and go at equal rates, so the queue keeps
+ * its length. Customers are not held here: they would wait behind the backlog, and that wait would be all there is to
+ * see.
  */
 import { clock } from "../harness/clock.ts";
 import { measureInTurn, type Finding, type Sample, type Settings } from "../harness/comparison.ts";

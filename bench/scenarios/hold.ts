@@ -1,13 +1,14 @@
 /**
  * Hold: what a waiting customer costs, and how soon they have their answer once their order is finished.
  *
- * 1,000 to 16,000 customers are held, the server warm. Memory counts against the same server at rest before they came. Then 200 orders
- * a second are finished through the baristas' port, by the clock, and as many started; who is answered orders again, so as many
- * are held throughout. Latency: from the sending of a finish to the last byte at its customer.
+ * 1,000 to 16,000 customers are held, the server warm. Memory counts against the same server at rest before they came.
+ * Then 200 orders a second are finished through the baristas' port, by the clock, and as many started; who is answered
+ * orders again, so as many are held throughout. Latency: from the sending of a finish to the last byte at its customer.
  *
- * "heartbeats begun": after HEARTBEAT_SECONDS a held answer begins, with a space now and then, which costs a stream and a timer.
- * "another replica": the baristas finish at a second server on the same Redis; memory is that of the customers' server.
- * Nchan (nginx, long-poll, one worker, messages in memory only, nothing durable): publish to the subscriber's last byte.
+ * "heartbeats begun": after HEARTBEAT_SECONDS a held answer begins, with a space now and then, which costs a stream and
+ * a timer. "another replica": the baristas finish at a second server on the same Redis; memory is that of the
+ * customers' server. Nchan (nginx, long-poll, one worker, messages in memory only, nothing durable): publish to the
+ * subscriber's last byte.
  */
 import { measureInTurn, type Comparison, type Finding, type Goal, type Settings } from "../harness/comparison.ts";
 import { openFilesLimit } from "../harness/process.ts";

@@ -1,8 +1,9 @@
 /**
  * Leaks: does the server grow?
  *
- * 200 customers and 20 baristas go round, while others order and hang up after at most 100 ms. After a warm-up, and then five
- * times, the load rests, and the least memory seen over some seconds counts. One run, however many rounds: it is long.
+ * 200 customers and 20 baristas go round, while others order and hang up after at most 100 ms. After a warm-up, and
+ * then five times, the load rests, and the least memory seen over some seconds counts. One run, however many rounds: it
+ * is long.
  */
 import type { Finding, Series, Settings } from "../harness/comparison.ts";
 import { checkDelivery } from "../harness/delivery.ts";

@@ -1,10 +1,10 @@
 /**
  * Listeners: what somebody who listens to events costs, and how soon they hear.
  *
- * 1,000 and 5,000 listen to the whole shop at the baristas' port, the server warm. Memory counts against the same server at rest
- * before they came. Then 10 orders a second are placed by the clock, and everybody hears of each. Latency: from the sending of an
- * order to its event at a listener; the order's own answer (202) shows how much of it is placing it. As many customers, each of
- * whom listens to an order of their own, cost memory only.
+ * 1,000 and 5,000 listen to the whole shop at the baristas' port, the server warm. Memory counts against the same
+ * server at rest before they came. Then 10 orders a second are placed by the clock, and everybody hears of each.
+ * Latency: from the sending of an order to its event at a listener; the order's own answer (202) shows how much of it
+ * is placing it. As many customers, each of whom listens to an order of their own, cost memory only.
  */
 import { measureInTurn, type Finding, type Settings } from "../harness/comparison.ts";
 import { LISTEN_METRICS, measureCustomers, measureStaff } from "../harness/listening.ts";

@@ -1,10 +1,11 @@
 /**
- * Long: the cycle for six times as long as elsewhere (a minute by default), so that rewrites of the append-only file and keys that
- * lie about for a while are in the figures; then, after as long a rest, what is left in Redis.
+ * Long: the cycle for six times as long as elsewhere (a minute by default), so that rewrites of the append-only file
+ * and keys that lie about for a while are in the figures; then, after as long a rest, what is left in Redis.
  *
- * 200 customers, 100 baristas, fsync always. "rewrites" were under way at some time of the measured stretch; their processor time is
- * Redis's. "file B/order" is what Redis appended, without what rewrites wrote. "keys left/order" name an order and are not its
- * record; "other keys" name none: indexes, and the shop's own. At most three rounds, for it is long.
+ * 200 customers, 100 baristas, fsync always. "rewrites" were under way at some time of the measured stretch; their
+ * processor time is Redis's. "file B/order" is what Redis appended, without what rewrites wrote. "keys left/order" name
+ * an order and are not its record; "other keys" name none: indexes, and the shop's own. At most three rounds, for it is
+ * long.
  */
 import { CUSTOMERS, CYCLE_METRICS, goalsBesideTwin, measureCycle, NEXT } from "../harness/cycling.ts";
 import { measureInTurn, type Finding, type Settings } from "../harness/comparison.ts";

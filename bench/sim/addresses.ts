@@ -1,6 +1,9 @@
 /**
  * Owns the addresses of this machine that simulated customers call from.
- * Always holds: they are loopback addresses, each given once; that the machine has them is asked, not assumed.
+ *
+ * **Invariants**
+ * - They are loopback addresses, each given once.
+ * - That the machine has them is asked, not assumed.
  */
 import { createServer } from "node:net";
 

@@ -1,6 +1,10 @@
 /**
  * Owns one barista: takes the oldest order, brews, says that it is done, until the shift ends.
- * Always holds: an order that was taken is finished or released, also on Ctrl-C; no more are made than the quota allows; after a fault there is a pause.
+ *
+ * **Invariants**
+ * - An order that was taken is finished or released, also on Ctrl-C.
+ * - No more are made than the quota allows.
+ * - After a fault there is a pause.
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -56,7 +60,9 @@ type Taken =
   | { readonly kind: "sent home" };
 
 const LONGEST_WAIT_SECONDS = 20;
-/** How often a barista says that an order is done before giving it up, about ten minutes; at the end of a shift, less. */
+/**
+ * How often a barista says that an order is done before giving it up, about ten minutes; at the end of a shift, less.
+ */
 const MOST_TRIES = 60;
 const MOST_TRIES_AT_THE_END = 3;
 const ANSWER_WITHIN_MS = 10_000;

@@ -1,6 +1,8 @@
 /**
  * Owns one exchange of a barista with the server.
- * Always holds: there is no time limit but the caller's signal, and every way it can end is a value, never a rejection.
+ *
+ * **Invariants**
+ * - There is no time limit but the caller's signal, and every way it can end is a value, never a rejection.
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

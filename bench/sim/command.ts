@@ -1,6 +1,9 @@
 /**
  * Owns what a simulator does with its process: arguments in, Ctrl-C and the time limit, the exit code out.
- * Always holds: 0 = nothing was lost, 1 = something was, 2 = wrong arguments, told in one line on standard error. A server that never answers counts as lost.
+ *
+ * **Invariants**
+ * - 0 = nothing was lost, 1 = something was, 2 = wrong arguments, told in one line on standard error.
+ * - A server that never answers counts as lost.
  */
 import { setMaxListeners } from "node:events";
 import { answers } from "./contact.ts";

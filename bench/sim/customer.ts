@@ -1,6 +1,8 @@
 /**
  * Owns one customer: asks for a coffee and waits for it, for as long as it takes, with the package's own client.
- * Always holds: a customer ends in exactly one way, and a coffee counts only when it is the one that was ordered.
+ *
+ * **Invariants**
+ * - A customer ends in exactly one way, and a coffee counts only when it is the one that was ordered.
  */
 import { createClient, OrderRefused, type Draft, type Order, type Retry } from "../../src/client.ts";
 import { createFetch } from "./fetch.ts";

@@ -1,6 +1,9 @@
 /**
  * Owns how simulators speak HTTP: a `fetch` on node:http, a socket a request.
- * Always holds: there is no time limit but the caller's signal; an answer that breaks off is an error, never a short body.
+ *
+ * **Invariants**
+ * - There is no time limit but the caller's signal.
+ * - An answer that breaks off is an error, never a short body.
  *
  * It is node:http because Bun's fetch runs 256 requests at once unless the environment says otherwise, and can't choose
  * the local address. Sockets are bounded by this process's open files and, from one address, by its ephemeral ports.
@@ -14,7 +17,9 @@ const MOST_HOPS = 20;
 
 const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
 
-/** Makes a fetch that calls from `localAddress`, an address of this machine. It takes bodies of text, and follows 303. */
+/**
+ * Makes a fetch that calls from `localAddress`, an address of this machine. It takes bodies of text, and follows 303.
+ */
 export function createFetch(localAddress?: string): Fetch {
   return async (url, init) => {
     let target = url;

@@ -1,4 +1,9 @@
-/** Owns what customers choose from. Always holds: who asks a shop that is away or busy asks again, until the run is over. */
+/**
+ * Owns what customers choose from.
+ *
+ * **Invariants**
+ * - Who asks a shop that is away or busy asks again, until the run is over.
+ */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { call } from "./call.ts";
@@ -10,7 +15,9 @@ const CoffeeList = Type.Object({
 
 const AGAIN_MS = 1000;
 
-/** The ids of what can be ordered now. Empty where there is no menu, or nothing on it: then who orders names nothing. */
+/**
+ * The ids of what can be ordered now. Empty where there is no menu, or nothing on it: then who orders names nothing.
+ */
 export async function readMenu(url: URL, signal: AbortSignal): Promise<readonly string[]> {
   while (!signal.aborted) {
     const reply = await call({ method: "GET", url: new URL("/coffees", url), headers: {}, signal });

@@ -1,11 +1,17 @@
 /**
- * Owns the simulators' arguments: a table of options becomes typed values, a usage text, or one line that says what is wrong.
- * Always holds: values are in range, and neither a fault nor the usage text repeats a value that was given.
+ * Owns the simulators' arguments: a table of options becomes typed values, a usage text, or one line that says what is
+ * wrong.
+ *
+ * **Invariants**
+ * - Values are in range, and neither a fault nor the usage text repeats a value that was given.
  */
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 
-/** One option. `read` answers undefined for a text that it can't take; `fallback` is text too, so that the usage can show it. */
+/**
+ * One option. `read` answers undefined for a text that it can't take; `fallback` is text too, so that the usage can
+ * show it.
+ */
 export type Option<Value> = {
   readonly help: string;
   readonly fallback: string;

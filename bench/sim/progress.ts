@@ -1,6 +1,10 @@
 /**
- * Owns the live display: one line a group of counters, on standard error, so that standard output holds the summary alone.
- * Always holds: it only reads the counters, when it draws; without a terminal it writes plain lines every ten seconds.
+ * Owns the live display: one line a group of counters, on standard error, so that standard output holds the summary
+ * alone.
+ *
+ * **Invariants**
+ * - It only reads the counters, when it draws.
+ * - Without a terminal it writes plain lines every ten seconds.
  */
 import { MultiBar } from "cli-progress";
 

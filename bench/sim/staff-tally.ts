@@ -1,10 +1,15 @@
 /**
  * Owns what a staff of baristas did, counted from where they stand.
- * Always holds: an order that was started is being brewed, or ended in exactly one way.
+ *
+ * **Invariants**
+ * - An order that was started is being brewed, or ended in exactly one way.
  */
 import { formatSummary, formatWaits, type Row } from "./summary.ts";
 
-/** finished, released: as the server agreed. conflicts: the server said that it was no longer theirs. unsettled: it never answered. */
+/**
+ * finished, released: as the server agreed. conflicts: the server said that it was no longer theirs. unsettled: it
+ * never answered.
+ */
 export type Handover = "finished" | "released" | "conflicts" | "unsettled";
 
 export class StaffTally {

@@ -1,11 +1,16 @@
 /**
  * Owns the text at the end of a run.
- * Always holds: quantiles are exact, taken from the whole sample by nearest rank; waits are shown in seconds.
+ *
+ * **Invariants**
+ * - Quantiles are exact, taken from the whole sample by nearest rank.
+ * - Waits are shown in seconds.
  */
 
 export type Row = readonly [label: string, value: number | string];
 
-/** The smallest value that at least the share `q` (0 to 1) of `sample` does not exceed; undefined when there is none. */
+/**
+ * The smallest value that at least the share `q` (0 to 1) of `sample` does not exceed; undefined when there is none.
+ */
 export function quantile(sample: readonly number[], q: number): number | undefined {
   const sorted = sample.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];

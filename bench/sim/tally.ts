@@ -1,6 +1,9 @@
 /**
  * Owns how customers fared, counted from where they stand: nothing is taken from the server's word.
- * Always holds: a customer who arrived ends in exactly one way, or is still waiting; a second customer with the same order ends in `doubled`.
+ *
+ * **Invariants**
+ * - A customer who arrived ends in exactly one way, or is still waiting.
+ * - A second customer with the same order ends in `doubled`.
  */
 import { formatSummary, formatWaits, type Row } from "./summary.ts";
 

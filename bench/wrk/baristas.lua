@@ -2,7 +2,9 @@
 -- wrk: a closed loop of baristas, who start an order, held up to five seconds for one, and finish it; or, with `next`,
 -- finish it and start the next in one request.
 -- Argument  next, or none
--- Always holds: an order that was started is finished by the next request.
+--
+-- Invariants
+-- - An order that was started is finished by the next request.
 
 dofile 'report.lua'
 

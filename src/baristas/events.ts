@@ -1,4 +1,9 @@
-/** Owns the baristas' route to the events of the whole shop. Always holds: a filter that names something unknown is refused. */
+/**
+ * Owns the baristas' route to the events of the whole shop.
+ *
+ * **Invariants**
+ * - A filter that names something unknown is refused.
+ */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { EVENT_TYPES } from "../events/event.ts";

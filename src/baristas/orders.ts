@@ -1,6 +1,8 @@
 /**
  * Owns the baristas' routes of an order: start, finish, fail, release, extend, cancel.
- * Always holds: an order is given to one barista at a time, and only to one who is there to take it.
+ *
+ * **Invariants**
+ * - An order is given to one barista at a time, and only to one who is there to take it.
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";

@@ -1,4 +1,9 @@
-/** Owns the baristas' views: search, one order, the queue's length. Always holds: a page is bounded, and a search changes nothing. */
+/**
+ * Owns the baristas' views: search, one order, the queue's length.
+ *
+ * **Invariants**
+ * - A page is bounded, and a search changes nothing.
+ */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { DATE, DATE_TIME } from "../formats.ts";

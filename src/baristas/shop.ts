@@ -1,4 +1,9 @@
-/** Owns the baristas' routes of the shop: its settings, its menu, its code. Always holds: a faulty change changes nothing. */
+/**
+ * Owns the baristas' routes of the shop: its settings, its menu, its code.
+ *
+ * **Invariants**
+ * - A faulty change changes nothing.
+ */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { COFFEE_ID } from "../formats.ts";

@@ -13,8 +13,8 @@ import { problem } from "../problem.ts";
 import { remember } from "../remember.ts";
 
 /**
- * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. Wrong tokens from an address that sent too
- * many get 429 instead; staff behind the same address are none the worse for it.
+ * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. Wrong tokens from an address
+ * that sent too many get 429 instead; staff behind the same address are none the worse for it.
  */
 export function createTokenCheck(staffToken: string, addressOf: (request: Request) => string): Check {
   const wanted = digest(staffToken);
@@ -57,9 +57,10 @@ const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 const MOST_HOSTS = 1000;
 
 /**
- * Makes the check for a port without a token, which is open to this machine: also to pages of other sites in its browsers. What such
- * a page sends is refused. So is what asks by another name than this machine's: it may have been made to mean it, and then the pages
- * under it count as ours (DNS rebinding); and browsers take 0.0.0.0 and mapped addresses for sites of their own.
+ * Makes the check for a port without a token, which is open to this machine: also to pages of other sites in its
+ * browsers. What such a page sends is refused. So is what asks by another name than this machine's: it may have been
+ * made to mean it, and then the pages under it count as ours (DNS rebinding); and browsers take 0.0.0.0 and mapped
+ * addresses for sites of their own.
  */
 export function createSiteRefusal(): Check {
   const isLoopback = remember((host) => LOOPBACK_HOST.test(host), MOST_HOSTS);

@@ -1,4 +1,9 @@
-/** Owns the customers' port: everything a customer can ask for. Always holds: nothing here can start, finish or list orders. */
+/**
+ * Owns the customers' port: everything a customer can ask for.
+ *
+ * **Invariants**
+ * - Nothing here can start, finish or list orders.
+ */
 import type { EventFeed } from "../events/feed.ts";
 import type { HeldRequests } from "../limits/held.ts";
 import type { Limiter } from "../limits/limiter.ts";

@@ -1,6 +1,9 @@
 /**
  * Owns the customers' route to the events of an order.
- * Always holds: whoever listens is told the order's last event, and then nothing keeps them; nobody hears of another order.
+ *
+ * **Invariants**
+ * - Whoever listens is told the order's last event, and then nothing keeps them.
+ * - Nobody hears of another order.
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
@@ -30,7 +33,10 @@ export function eventRoutes(
 ) {
   const streamEvents = createEventStreams();
 
-  /** A listener's place, to be given back by disposing of it, or the refusal while the address or the server has too many. */
+  /**
+   * A listener's place, to be given back by disposing of it, or the refusal while the address or the server has too
+   * many.
+   */
   const enter = (address: string): DisposableStack | Response => {
     const entry = listeners.enter(address);
     if (entry.kind === "too_many_held") {

@@ -150,7 +150,9 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
     return encodeLostOrder(this.#visit.orderId);
   }
 
-  /** The order as it is now and where to go on. A fault is no reason to fail: the request that goes on meets it again. */
+  /**
+   * The order as it is now and where to go on. A fault is no reason to fail: the request that goes on meets it again.
+   */
   async #encodeNow(): Promise<string> {
     const { orderId } = this.#visit;
     const found = await within(LAST_LOOK_MS, this.#surroundings.orders.find(orderId)).catch(() => undefined);

@@ -2,7 +2,8 @@
  * Owns how the customers' port limits who asks: requests of any kind, then orders.
  *
  * **Invariants**
- * - An address that is known to be too fast costs Redis nothing, and is refused late, so that asking again at once is no use.
+ * - An address that is known to be too fast costs Redis nothing, and is refused late, so that asking again at once is
+ *   no use.
  * - Probes are never refused, only answered late.
  */
 import { scopeKey } from "../http/idempotency.ts";

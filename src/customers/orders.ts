@@ -1,6 +1,8 @@
 /**
  * Owns the customers' routes of an order: place and wait, look and wait, cancel.
- * Always holds: a request is refused before anything is queued, or its order is queued and the customer is told its end.
+ *
+ * **Invariants**
+ * - A request is refused before anything is queued, or its order is queued and the customer is told its end.
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
@@ -80,7 +82,10 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     holder,
   });
 
-  /** What a customer is told of the order's placing. Nothing of the answer has begun: a refusal has its own status, however late. */
+  /**
+   * What a customer is told of the order's placing. Nothing of the answer has begun: a refusal has its own status,
+   * however late.
+   */
   const readPlacing = (placing: PlaceOutcome, { wish, address }: Asked): Placed | Response => {
     if (placing.kind === "damaged") return damagedOrder();
     const limits = limiter.headers(limiter.note(address, placing.kind !== "denied", placing.tokens));
@@ -109,7 +114,10 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
     return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
   };
 
-  /** Takes a seat, places the order, and holds its customer. (A held order keeps one promise, and nothing of how it came.) */
+  /**
+   * Takes a seat, places the order, and holds its customer. (A held order keeps one promise, and nothing of how it
+   * came.)
+   */
   const placeAndHold = (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
     const { address, connection } = asked;
     const newId = Bun.randomUUIDv7();
@@ -164,7 +172,8 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
   return new Elysia()
     .post(
       "/order/",
-      // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a return.
+      // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a
+      // return.
       ({ request }) => {
         if (isClosing()) return answerClosing();
         const address = clientOf(request);

@@ -1,4 +1,9 @@
-/** Owns how the shop's no becomes an answer. Always holds: it names the faulty field where there is one, and says what to do. */
+/**
+ * Owns how the shop's no becomes an answer.
+ *
+ * **Invariants**
+ * - It names the faulty field where there is one, and says what to do.
+ */
 import type { ShopRefusal } from "../orders/admission.ts";
 import { MOST_PER_ORDER, type Crowd } from "../limits/held.ts";
 import { invalidInput, problem, type ProblemName } from "../problem.ts";

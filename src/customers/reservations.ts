@@ -1,6 +1,8 @@
 /**
  * Owns the customers' routes of a reservation: redeem a code, then choose.
- * Always holds: a code is spent only with an order to show for it.
+ *
+ * **Invariants**
+ * - A code is spent only with an order to show for it.
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";

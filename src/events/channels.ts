@@ -1,7 +1,9 @@
 /**
  * Owns the channels: those on this replica who want the same events, and are where the reader is.
- * Always holds: an event is encoded once however many want it, and what one read brought is one write for each of them; a crowd
- * of listeners keeps nobody else waiting for long.
+ *
+ * **Invariants**
+ * - An event is encoded once however many want it, and what one read brought is one write for each of them.
+ * - A crowd of listeners keeps nobody else waiting for long.
  */
 import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";
 import { concatBytes, type Encode } from "./frame.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns what is told of an order that is over: its last event, or what came after the last one that its customer has.
- * Always holds: it looks no further than where the last event must stand.
+ *
+ * **Invariants**
+ * - It looks no further than where the last event must stand.
  */
 import { FINAL_TYPES, isBefore, isFinalEvent, msOf, type EventId } from "./event.ts";
 import { concatBytes, type Encoders } from "./frame.ts";

@@ -79,7 +79,10 @@ export interface Change {
   readonly members: string;
 }
 
-/** Reads the events of a stream entry that come after an id, as `redis/lib/events.lua` writes them: type, then id, tab, members. */
+/**
+ * Reads the events of a stream entry that come after an id, as `redis/lib/events.lua` writes them: type, then id, tab,
+ * members.
+ */
 export function readEntry([entryId, fields]: readonly [string, readonly string[]], after: EventId): Change[] {
   const ms = entryId.slice(0, entryId.indexOf("-"));
   const first = sequenceOf(entryId) - fields.length / 2 + 1;

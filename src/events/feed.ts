@@ -1,11 +1,13 @@
 /**
  * Owns who listens to events on this replica.
  *
- * Whoever has a place may follow: from now on, or from behind an event that they name. Then they first *catch up*, page by page
- * from the stream, until they are where the reader is; from there on they are *live*, in a channel.
+ * Whoever has a place may follow: from now on, or from behind an event that they name. Then they first *catch up*, page
+ * by page from the stream, until they are where the reader is; from there on they are *live*, in a channel.
  *
- * Always holds: one Redis connection however many listen, and none while nobody does; whoever listens gets each event that they
- * want once and in order, or is told that some are lost, or is ended; how many may listen is bounded.
+ * **Invariants**
+ * - One Redis connection however many listen, and none while nobody does.
+ * - Whoever listens gets each event that they want once and in order, or is told that some are lost, or is ended.
+ * - How many may listen is bounded.
  */
 import type { ShopRedis } from "../redis/connections.ts";
 import { Channels } from "./channels.ts";
@@ -98,7 +100,9 @@ export class EventFeed {
     return { kind: "taken", place };
   }
 
-  /** The frames of what is left to tell of an order that is over; no bytes: nothing. Rejects when Redis does not answer. */
+  /**
+   * The frames of what is left to tell of an order that is over; no bytes: nothing. Rejects when Redis does not answer.
+   */
   readEnded(order: EndedOrder): Promise<Uint8Array> {
     return readEnded(this.#history, this.#encoders, order);
   }
@@ -161,7 +165,8 @@ export class EventFeed {
 
       cursor = upTo;
       if (!isBefore(upTo, newest)) {
-        // They named an event that is yet to come: from now on. Or the stream has lost its end: from where the reader was.
+        // They named an event that is yet to come: from now on. Or the stream has lost its end: from where the reader
+        // was.
         cursor = isBefore(newest, before) ? before : newest;
       }
       // What the reader brought meanwhile is one page more.

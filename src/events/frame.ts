@@ -1,7 +1,9 @@
 /**
  * Owns how events look to who listens: frames of server-sent events (HTML Standard, 9.2), each with a CloudEvent
  * (CloudEvents 1.0, JSON format) as its data.
- * Always holds: a frame's id is the event's id in the stream, so whoever comes back with it goes on right behind it.
+ *
+ * **Invariants**
+ * - A frame's id is the event's id in the stream, so whoever comes back with it goes on right behind it.
  */
 import { toOrderJson } from "../orders/order.ts";
 import { msOf, type EventId, type ShopEvent } from "./event.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns the reading of events that have been: in pages, one script each.
- * Always holds: a page is bounded, and what is not wanted never leaves Redis.
+ *
+ * **Invariants**
+ * - A page is bounded, and what is not wanted never leaves Redis.
  */
 import { asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";

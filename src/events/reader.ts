@@ -1,6 +1,9 @@
 /**
  * Owns the one Redis connection on which a replica hears of events, for all who listen.
- * Always holds: each event is told once and in order, whatever becomes of the connection; every block is bounded.
+ *
+ * **Invariants**
+ * - Each event is told once and in order, whatever becomes of the connection.
+ * - Every block is bounded.
  */
 import type { Redis } from "ioredis";
 import type { ShopRedis } from "../redis/connections.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns the turns of those who read far back: so many at once, first come first served.
- * Always holds: however many want to, Redis has time for everybody else.
+ *
+ * **Invariants**
+ * - However many want to, Redis has time for everybody else.
  */
 
 const MOST_AT_ONCE = 2;

@@ -1,4 +1,9 @@
-/** Owns how orders and their refusals become answers on either port. Always holds: an order is never cached on its way. */
+/**
+ * Owns how orders and their refusals become answers on either port.
+ *
+ * **Invariants**
+ * - An order is never cached on its way.
+ */
 import type { FindOutcome } from "../orders/lookups.ts";
 import type { OrderJson } from "../orders/order.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";

@@ -27,7 +27,10 @@ const NEWS_MS = 60_000;
 
 export type Server = NonNullable<Elysia["server"]>;
 
-/** The server of a port, once it listens. (Elysia's own `server` in a handler's context costs a getter defined per request.) */
+/**
+ * The server of a port, once it listens. (Elysia's own `server` in a handler's context costs a getter defined per
+ * request.)
+ */
 export type FindServer = () => Server | null;
 
 interface AppOptions {
@@ -67,8 +70,8 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
   };
 
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
-    // Elysia waits for a hook whose text has a call behind its return, or its arrow. So would it for `const x = …; return x`, of
-    // which Bun makes one statement.
+    // Elysia waits for a hook whose text has a call behind its return, or its arrow. So would it for `const x = …;
+    // return x`, of which Bun makes one statement.
     .onRequest(({ request }) => {
       const answer = answerEarly(request);
       if (answer) return answer;
@@ -206,8 +209,8 @@ function matches(route: string, path: string): boolean {
 const LAST_WORDS_MS = 2000;
 
 /**
- * Lets the requests under way end, for `seconds` at most; then `endHeld` ends what is held, with 2 s for its last words; what is
- * left then is cut off.
+ * Lets the requests under way end, for `seconds` at most; then `endHeld` ends what is held, with 2 s for its last
+ * words; what is left then is cut off.
  */
 export async function stopListening(server: Server, seconds: number, endHeld = (): void => {}): Promise<void> {
   const stopped = server.stop().then(() => true);

@@ -1,6 +1,8 @@
 /**
  * Owns how pages become files: a program of its own, `bun src/http/build-pages.ts customer`, that prints them as JSON.
- * Always holds: the same sources make the same files under the same names, so that replicas can serve one another's pages.
+ *
+ * **Invariants**
+ * - The same sources make the same files under the same names, so that replicas can serve one another's pages.
  *
  * It does not run in the server: compiler and bundler would stay in its memory.
  */

@@ -1,4 +1,9 @@
-/** Owns how routes are described in the OpenAPI document. Always holds: every status that a route can answer is there, with an example. */
+/**
+ * Owns how routes are described in the OpenAPI document.
+ *
+ * **Invariants**
+ * - Every status that a route can answer is there, with an example.
+ */
 import { Type, type TObject, type TSchema } from "@sinclair/typebox";
 import type { DocumentDecoration } from "elysia";
 import { exampleOf, type ProblemName } from "../problem.ts";

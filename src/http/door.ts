@@ -1,6 +1,6 @@
 /**
- * Owns a port as connections find it: open, paused, or closed for good.
- * Bun can't pause a listening socket: it is closed, and opened again under the same number. Connections between requests are closed with it.
+ * Owns a port as connections find it: open, paused, or closed for good. Bun can't pause a listening socket: it is
+ * closed, and opened again under the same number. Connections between requests are closed with it.
  *
  * **Invariants**
  * - A request that is under way goes on, whatever becomes of the listening socket.

@@ -1,13 +1,15 @@
 /**
  * Owns what happens when file descriptors run out: which port takes no more connections, and when it takes some again.
  *
- * Bun asks for the next connection again and again while it has no descriptor for it: all of a processor, and not a word. So each
- * port has descriptors in reserve. When no other is left, the port is closed to newcomers and its reserve freed, for connections
- * to Redis and for the ports behind it. It opens again once the reserve can be filled, with room to spare.
+ * Bun asks for the next connection again and again while it has no descriptor for it: all of a processor, and not a
+ * word. So each port has descriptors in reserve. When no other is left, the port is closed to newcomers and its reserve
+ * freed, for connections to Redis and for the ports behind it. It opens again once the reserve can be filled, with room
+ * to spare.
  *
  * **Invariants**
  * - Ports are closed in the order given, opened again in reverse: the baristas' port is the last to go.
- * - A shortage is one line in the log when it begins and one when it is over, however often ports open and close in between.
+ * - A shortage is one line in the log when it begins and one when it is over, however often ports open and close in
+ *   between.
  */
 import type { Log } from "../log.ts";
 import type { Door } from "./door.ts";

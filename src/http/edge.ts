@@ -16,8 +16,9 @@ const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 export type Check = (request: Request) => Response | undefined;
 
 /**
- * Makes the check of a request's target and Host. Bun builds a request's URL from both, and leaves the host out where Host is
- * missing or no host; it never lets a `#` begin a fragment. Of an absolute target it takes the path alone, and the host from Host.
+ * Makes the check of a request's target and Host. Bun builds a request's URL from both, and leaves the host out where
+ * Host is missing or no host; it never lets a `#` begin a fragment. Of an absolute target it takes the path alone, and
+ * the host from Host.
  */
 export function createTargetCheck(): Check {
   const startOf = remember(startOfUrls, MOST_HOSTS);

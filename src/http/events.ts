@@ -1,12 +1,15 @@
 /**
  * Owns how events go out: streams of server-sent events, each on a connection that has no idle timeout while it lasts.
  *
- * Bun takes what is written to a direct stream until the kernel takes no more; from then on `write` answers with a promise, which
- * resolves once the client has read on. Meanwhile frames wait here: so many bytes, and for so long, and then the connection is cut.
- * (A default stream would queue without end.) When the client hangs up, before the answer or after, Bun calls `cancel`.
+ * Bun takes what is written to a direct stream until the kernel takes no more; from then on `write` answers with a
+ * promise, which resolves once the client has read on. Meanwhile frames wait here: so many bytes, and for so long, and
+ * then the connection is cut. (A default stream would queue without end.) When the client hangs up, before the answer
+ * or after, Bun calls `cancel`.
  *
- * Always holds: a stream is ended once, by its client, by its feed or for being slow, and its place is given back then; nothing is
- * buffered without bound; all streams share one timer, which runs only while there are some.
+ * **Invariants**
+ * - A stream is ended once, by its client, by its feed or for being slow, and its place is given back then.
+ * - Nothing is buffered without bound.
+ * - All streams share one timer, which runs only while there are some.
  */
 import { isEventId, type EventId, type Wanted } from "../events/event.ts";
 import type { Listener, Place } from "../events/feed.ts";
@@ -169,7 +172,9 @@ class EventStream implements Listener {
     this.#options.onOver?.();
   }
 
-  /** Whoever reads so slowly gets no word: they would not read it. They may come back with the last id that they got. */
+  /**
+   * Whoever reads so slowly gets no word: they would not read it. They may come back with the last id that they got.
+   */
   #cut(): void {
     const controller = this.#controller;
     this.leave();

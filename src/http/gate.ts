@@ -38,7 +38,10 @@ export class Unrouted extends Error {
   }
 }
 
-/** Makes the gate of a port: throws a Refusal unless the route is open or the check passes. Routes are read once, when all are there. */
+/**
+ * Makes the gate of a port: throws a Refusal unless the route is open or the check passes. Routes are read once, when
+ * all are there.
+ */
 export function createGate(check: Check, routes: () => readonly Route[]): (request: Request, route: string) => void {
   let open: ReadonlySet<string> | undefined;
   return (request, route) => {

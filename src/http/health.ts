@@ -1,4 +1,10 @@
-/** Owns the probes. Always holds: `/livez` needs nothing but the process; `/readyz` needs Redis, and turns 503 before the server stops. */
+/**
+ * Owns the probes.
+ *
+ * **Invariants**
+ * - `/livez` needs nothing but the process.
+ * - `/readyz` needs Redis, and turns 503 before the server stops.
+ */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { problem } from "../problem.ts";

@@ -1,8 +1,9 @@
 /**
  * Owns the signs of life of a held request. (That its connection stays open is idle.ts' part.)
  *
- * Proxies cut connections that are silent (nginx and ALB after 60 s). So after `heartbeatSeconds` the answer begins: 200, and a
- * space every such interval, which JSON ignores; the body comes at its end. Before that, the answer is plain.
+ * Proxies cut connections that are silent (nginx and ALB after 60 s). So after `heartbeatSeconds` the answer begins:
+ * 200, and a space every such interval, which JSON ignores; the body comes at its end. Before that, the answer is
+ * plain.
  *
  * **Invariants**
  * - All heartbeats share one timer, which runs only while a request is held.
@@ -21,7 +22,10 @@ const SPACE = ENCODER.encode(" ");
 
 const notYet = (): void => {};
 
-/** An answer that is awaited, with signs of life from `keepAlive` on: plain when it comes soon enough, else begun, and ended later. */
+/**
+ * An answer that is awaited, with signs of life from `keepAlive` on: plain when it comes soon enough, else begun, and
+ * ended later.
+ */
 export abstract class HeldAnswer {
   readonly #heartbeat: Heartbeat;
   readonly #server: Server | null;
@@ -100,7 +104,10 @@ export abstract class HeldAnswer {
   }
 }
 
-/** Beats each answer every `everyMs` from when it was added. They wait in the order in which they are due: one timer is enough. */
+/**
+ * Beats each answer every `everyMs` from when it was added. They wait in the order in which they are due: one timer is
+ * enough.
+ */
 export class Heartbeat {
   readonly #everyMs: number;
   readonly #answers = new Set<HeldAnswer>();

@@ -1,8 +1,9 @@
 /**
  * Owns the exemption from the idle timeout: of requests that are being answered, however long that takes.
  *
- * Bun closes a connection on which nothing moves, also while its request is worked on. Most requests are answered long before, so
- * the timeout is switched off for those alone that last, and on again with their answer: it belongs to the connection.
+ * Bun closes a connection on which nothing moves, also while its request is worked on. Most requests are answered long
+ * before, so the timeout is switched off for those alone that last, and on again with their answer: it belongs to the
+ * connection.
  *
  * **Invariants**
  * - Exempt is a request whose body was read, until its handler has answered.

@@ -1,6 +1,8 @@
 /**
  * Owns the reading of input: bodies, and what is wrong with them, in words.
- * Always holds: nothing longer than the bound of its route is kept in memory, and every fault names its field and what is wanted.
+ *
+ * **Invariants**
+ * - Nothing longer than the bound of its route is kept in memory, and every fault names its field and what is wanted.
  */
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
@@ -11,7 +13,10 @@ import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
 const RESULT_LIMIT_BYTES = 256 * 1024;
-/** A body of up to so many times the bound is taken before it is refused: a proxy that can't pass it on would answer 502. */
+/**
+ * A body of up to so many times the bound is taken before it is refused: a proxy that can't pass it on would answer
+ * 502.
+ */
 const TAKEN_AND_DROPPED = 4;
 /** Parsers that many use go no deeper than 128. */
 const MOST_LEVELS = 100;
@@ -21,7 +26,10 @@ interface BodyOptions {
   readonly isFromCurl?: boolean;
 }
 
-/** Makes the reader of a JSON body of that schema: resolves to the body, undefined where there is none, or the problem to answer. */
+/**
+ * Makes the reader of a JSON body of that schema: resolves to the body, undefined where there is none, or the problem
+ * to answer.
+ */
 export function createBodyReader<Schema extends TSchema>(
   schema: Schema,
   { isFromCurl = false }: BodyOptions = {},

@@ -1,6 +1,6 @@
 /**
- * Owns what the server knows of its file descriptors: how many it may have, whether some are left, and a reserve of its own.
- * Bun raises the soft limit to the hard one when it starts: what is read here can't be raised any further.
+ * Owns what the server knows of its file descriptors: how many it may have, whether some are left, and a reserve of its
+ * own. Bun raises the soft limit to the hard one when it starts: what is read here can't be raised any further.
  *
  * **Invariants**
  * - Nothing here throws for want of a descriptor: that is an answer.

@@ -1,7 +1,9 @@
 /**
  * Owns how a port serves its pages (`src/web`) and what belongs to them.
- * Always holds: everything comes from this server, under a policy that runs and loads nothing else; a page is built once, when
- * it is first asked for, and never from what a request says.
+ *
+ * **Invariants**
+ * - Everything comes from this server, under a policy that runs and loads nothing else.
+ * - A page is built once, when it is first asked for, and never from what a request says.
  */
 import { join } from "node:path";
 import { Elysia } from "elysia";
@@ -53,8 +55,8 @@ export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
 }
 
 /**
- * Pages are for browsers: the OpenAPI document describes what programs use. They tell nothing of the shop: a page asks its reader
- * for the token, and sends it.
+ * Pages are for browsers: the OpenAPI document describes what programs use. They tell nothing of the shop: a page asks
+ * its reader for the token, and sends it.
  */
 const HIDDEN = { detail: { hide: true, ...OPEN } };
 

@@ -1,4 +1,9 @@
-/** Owns the reading of preferences (RFC 7240) and of waiting times. Always holds: a waiting time is a whole number of seconds. */
+/**
+ * Owns the reading of preferences (RFC 7240) and of waiting times.
+ *
+ * **Invariants**
+ * - A waiting time is a whole number of seconds.
+ */
 import { Type } from "@sinclair/typebox";
 import { invalidInput } from "../problem.ts";
 

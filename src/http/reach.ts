@@ -1,4 +1,9 @@
-/** Owns where customers find the shop: the address in the QR picture. Always holds: it has no slash at its end. */
+/**
+ * Owns where customers find the shop: the address in the QR picture.
+ *
+ * **Invariants**
+ * - It has no slash at its end.
+ */
 import { networkInterfaces } from "node:os";
 import { isLoopback } from "../config.ts";
 
@@ -9,8 +14,9 @@ export interface Reach {
 }
 
 /**
- * Makes the function that tells the customers' address to whoever sent `request` to the baristas' port. Without PUBLIC_URL it is
- * the host that the board was opened by; a telephone can't reach `localhost`, so then this machine's own address in its network.
+ * Makes the function that tells the customers' address to whoever sent `request` to the baristas' port. Without
+ * PUBLIC_URL it is the host that the board was opened by; a telephone can't reach `localhost`, so then this machine's
+ * own address in its network.
  */
 export function createCustomersUrl({ publicUrl, customerPort }: Reach): (request: Request) => string {
   return (request) => {

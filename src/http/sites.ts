@@ -1,6 +1,6 @@
 /**
- * Owns which pages in browsers may use a port, by what browsers say of them: Sec-Fetch-Site, and Origin where that is absent, as
- * from older browsers and over plain HTTP. Programs say nothing of a page, and are not asked.
+ * Owns which pages in browsers may use a port, by what browsers say of them: Sec-Fetch-Site, and Origin where that is
+ * absent, as from older browsers and over plain HTTP. Programs say nothing of a page, and are not asked.
  *
  * **Invariants**
  * - Only a page of this server's own origin, or its reader, is no other site: another port of the same host is one.

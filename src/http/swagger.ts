@@ -47,8 +47,8 @@ const ICON = ownFile("favicon-32x32.png", "image/png");
 /** `/swagger` and `/swagger/json`. To be used before the routes it describes. */
 export function swaggerRoutes(port: PortDescription) {
   const plugin = swagger({ path: "/swagger", exclude: [/^\/swagger/] });
-  // A route added after the plugin's, under the same path, wins: the plugin's page would load from a CDN, and its document is built
-  // anew for each request. None of them tells anything of the shop.
+  // A route added after the plugin's, under the same path, wins: the plugin's page would load from a CDN, and its
+  // document is built anew for each request. None of them tells anything of the shop.
   return new Elysia({ detail: { hide: true, ...OPEN } })
     .use(plugin)
     .get("/swagger", serving(page(PAGE, "text/html; charset=utf-8")))

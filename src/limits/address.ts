@@ -35,8 +35,8 @@ const MOST_HOPS = 32;
 const MOST_REMEMBERED = 10_000;
 
 /**
- * Makes the function that reads a request's address: an IPv4 address, or the /64 of an IPv6 one.
- * Behind trusted proxies it is the rightmost hop of their header (X-Forwarded-For, or Forwarded of RFC 7239) that is none of them.
+ * Makes the function that reads a request's address: an IPv4 address, or the /64 of an IPv6 one. Behind trusted proxies
+ * it is the rightmost hop of their header (X-Forwarded-For, or Forwarded of RFC 7239) that is none of them.
  */
 export function createAddressReader({ trustedProxies, proxyHeader }: Trust): (hops: Hops) => string {
   const read = createReader(trustedProxies.map(parseNetwork), proxyHeader);
@@ -76,7 +76,9 @@ function limitedBy(address: Address): string {
   return `${ipaddr.fromByteArray(network).toString()}/64`;
 }
 
-/** The network around an address as limits count it, given to one household or office: the /24 of IPv4, the /48 of IPv6. */
+/**
+ * The network around an address as limits count it, given to one household or office: the /24 of IPv4, the /48 of IPv6.
+ */
 export function blockOf(address: string): string {
   const parsed = parseAddress(address.replace(/\/\d+$/, ""));
   if (!parsed) return address;

@@ -1,7 +1,10 @@
 /**
  * Owns the rate limit: a token bucket an address, in Redis, shared by all replicas.
- * Always holds: an address known to be out of tokens is refused from this process's memory until its retry time, so a flood costs
- * Redis nothing; that memory is bounded.
+ *
+ * **Invariants**
+ * - An address known to be out of tokens is refused from this process's memory until its retry time, so a flood costs
+ *   Redis nothing.
+ * - That memory is bounded.
  */
 import type { Refusals } from "./refusals.ts";
 
@@ -52,8 +55,8 @@ export class Limiter {
   }
 
   /**
-   * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody.
-   * Some that bring a key are let through, so that a flood does not keep its neighbours from coming back for their coffee.
+   * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody. Some that
+   * bring a key are let through, so that a flood does not keep its neighbours from coming back for their coffee.
    */
   recall(address: string, hasKey: () => boolean = () => false): Verdict | undefined {
     const denied = this.#denied.get(address);

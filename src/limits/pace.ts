@@ -1,7 +1,8 @@
 /**
  * Owns how fast one address may send requests, whatever they are for: a token bucket an address, in this process.
  *
- * A bucket is one number: when it is full again ("generic cell rate algorithm"). Each request moves that time on by its share.
+ * A bucket is one number: when it is full again ("generic cell rate algorithm"). Each request moves that time on by its
+ * share.
  *
  * **Invariants**
  * - Nothing is asked of Redis: a look-up, an addition and a write a request.

@@ -1,4 +1,9 @@
-/** Owns the summary of refused requests. Always holds: a flood is one line a minute in the log, and its memory is bounded. */
+/**
+ * Owns the summary of refused requests.
+ *
+ * **Invariants**
+ * - A flood is one line a minute in the log, and its memory is bounded.
+ */
 import type { Log } from "../log.ts";
 
 export type RefusalReason =

@@ -1,7 +1,10 @@
 /**
  * Owns the baristas who wait on an empty queue for an order to start.
- * Always holds: a wake from any replica reaches as many of them as there are new orders, first come first served; every wait is
- * bounded, and looks at the queue again at the latest after RELOOK_MS; an order given to a barista who has hung up goes back.
+ *
+ * **Invariants**
+ * - A wake from any replica reaches as many of them as there are new orders, first come first served.
+ * - Every wait is bounded, and looks at the queue again at the latest after RELOOK_MS.
+ * - An order given to a barista who has hung up goes back.
  */
 import type { Finish } from "../orders/operations/finish.ts";
 import type { Claim, StartOutcome } from "../orders/operations/start.ts";
@@ -107,7 +110,8 @@ export class BaristaRoom {
   }
 
   /**
-   * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one. A refused finish starts nothing.
+   * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one. A refused finish starts
+   * nothing.
    */
   async finishAndStart(wanted: Finish, claim: BaristaWait): Promise<Handover> {
     const { seconds, signal } = claim;

@@ -1,9 +1,10 @@
 /**
  * Owns one lane: one Redis connection on which many wait for bells.
  *
- * A lane is *idle* while nothing is waited for: it sends nothing. It is *reading* while it reads stored state, and delivers what is
- * over. It is *blocked* while its BLPOP waits on the bells of all its ids. Ids may be added at any time: an idle lane begins, a
- * reading one sees them before it blocks, a blocked one is woken with CLIENT UNBLOCK and blocks again on the longer list.
+ * A lane is *idle* while nothing is waited for: it sends nothing. It is *reading* while it reads stored state, and
+ * delivers what is over. It is *blocked* while its BLPOP waits on the bells of all its ids. Ids may be added at any
+ * time: an idle lane begins, a reading one sees them before it blocks, a blocked one is woken with CLIENT UNBLOCK and
+ * blocks again on the longer list.
  *
  * **Invariants**
  * - A bell only wakes. What is delivered is read from stored state.
@@ -49,7 +50,9 @@ export class Lane {
   readonly #unread = new Set<string>();
   /** Whether ids were added since the block began: it does not listen to their bell. */
   #hasNewcomers = false;
-  /** Whether bells ring in company: then the one that was heard is no reason to block again before the others are taken. */
+  /**
+   * Whether bells ring in company: then the one that was heard is no reason to block again before the others are taken.
+   */
   #ringsTogether = false;
   #hasHeard = false;
   #state: State = "idle";
@@ -188,7 +191,10 @@ export class Lane {
     for (const id of this.#ids) this.#unread.add(id);
   }
 
-  /** Ends the BLPOP. One that was sent but has not reached Redis yet can't be ended: it is tried until the lane is awake. */
+  /**
+   * Ends the BLPOP. One that was sent but has not reached Redis yet can't be ended: it is tried until the lane is
+   * awake.
+   */
   async #unblock(): Promise<void> {
     if (this.#isWaking) return;
     this.#isWaking = true;

@@ -1,8 +1,9 @@
 /**
  * Owns a waiting room: who waits at this server, each for the end of something that is stored in Redis.
  *
- * A seat is taken by id before the thing is made, so that no end is missed. Once it is made, seats that last are *armed* after a few milliseconds:
- * a lane then listens to their bell. What ends at this server before is delivered without.
+ * A seat is taken by id before the thing is made, so that no end is missed. Once it is made, seats that last are
+ * *armed* after a few milliseconds: a lane then listens to their bell. What ends at this server before is delivered
+ * without.
  *
  * **Invariants**
  * - At most `maxLanes` Redis connections, however many wait.
@@ -45,7 +46,9 @@ export interface RoomRedis {
 
 export interface Wait {
   readonly id: string;
-  /** Whether it is yet to be made, with this server as its holder: until `listen`, only what is delivered ends the wait. */
+  /**
+   * Whether it is yet to be made, with this server as its holder: until `listen`, only what is delivered ends the wait.
+   */
   readonly isNew?: boolean;
   /** Aborted when the caller leaves. */
   readonly signal: AbortSignal;

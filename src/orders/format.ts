@@ -18,7 +18,10 @@ export interface FormatOptions {
   readonly log: Log;
 }
 
-/** Claims the data for this version's format, and upgrades it. Throws a StartError for data that this version can't read. */
+/**
+ * Claims the data for this version's format, and upgrades it. Throws a StartError for data that this version can't
+ * read.
+ */
 export async function openFormat({ run }: Pick<ShopRedis, "run">, { shop, log }: FormatOptions): Promise<void> {
   const [outcome, format, writer] = asList(await run(loadScript("claim-format"), [version])).map(asText);
   switch (outcome) {

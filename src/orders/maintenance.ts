@@ -84,7 +84,9 @@ export function createMaintenance(run: RunScript, options: MaintenanceOptions) {
   };
 }
 
-/** Waits for all of them, then throws what the first that failed threw: one order's fault keeps no other from its due. */
+/**
+ * Waits for all of them, then throws what the first that failed threw: one order's fault keeps no other from its due.
+ */
 async function settleAll(promises: readonly Promise<boolean>[]): Promise<boolean[]> {
   const outcomes = await Promise.allSettled(promises);
   const failed = outcomes.find((outcome) => outcome.status === "rejected");

@@ -9,7 +9,8 @@
  *                        │  └──── release ─────────┘ │   (or its lease ran out)
  *                        └───────── cancel ──────────┴───────────────▶ cancelled (reason)
  *
- * Always holds: `ready` and `cancelled` are final, and only scripts write an order.
+ * **Invariants**
+ * - `ready` and `cancelled` are final, and only scripts write an order.
  */
 import { Type, type SchemaOptions, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
 import { AT_MOST_200_CHARACTERS, COFFEE_ID, DATE_TIME } from "../formats.ts";
@@ -41,7 +42,9 @@ const CANCEL_REASONS = [
 export const CancelReason = oneOf(CANCEL_REASONS, { $id: "CancelReason" });
 export type CancelReason = Static<typeof CancelReason>;
 
-/** What a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is never stored. */
+/**
+ * What a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is never stored.
+ */
 const Reason = oneOf([...CANCEL_REASONS, "lost"]);
 
 /** What an order is for that names no item. */
@@ -172,7 +175,9 @@ export type Order = Static<typeof Order>;
 /** An order as JSON, as it goes over the wire: it is passed on as it is. */
 export type OrderJson = string;
 
-/** Puts together what scripts answer: the id, and the order as JSON without it (`encode_order` in `redis/order.lua`). */
+/**
+ * Puts together what scripts answer: the id, and the order as JSON without it (`encode_order` in `redis/order.lua`).
+ */
 export function toOrderJson(id: string, rest: string): OrderJson {
   return `{"order_id":"${id}",${rest.slice(1)}`;
 }

@@ -1,7 +1,7 @@
 /**
- * Owns the sweeper: one loop a replica that looks after what no request asks for.
- * It cancels orders whose last lease or whose reservation ran out, offers the others again, forgets what retention removed, has
- * queues mended, and logs what is damaged.
+ * Owns the sweeper: one loop a replica that looks after what no request asks for. It cancels orders whose last lease or
+ * whose reservation ran out, offers the others again, forgets what retention removed, has queues mended, and logs what
+ * is damaged.
  *
  * **Invariants**
  * - It sleeps until the next lease or reservation runs out, at most LONGEST_SLEEP_MS.

@@ -45,7 +45,9 @@ export interface OrderSettings {
 export interface Orders {
   /** This server, as orders name it that are held here. */
   readonly replica: string;
-  /** Queues a new order. One that its customer got no answer for, and can't come back to by a key, is cancelled later. */
+  /**
+   * Queues a new order. One that its customer got no answer for, and can't come back to by a key, is cancelled later.
+   */
   readonly place: (placement: Placement) => Promise<PlaceOutcome>;
   /** Redeems a code for an order whose drink is chosen later. */
   readonly reserve: (reservation: Reservation) => Promise<ReserveOutcome>;
@@ -73,7 +75,9 @@ export interface Orders {
   readonly measure: (queue: string) => Promise<QueueMeasure>;
   /** Looks after leases and reservations that ran out. */
   readonly expire: () => Promise<Due>;
-  /** Drops a batch of what retention removed from the indexes. `skip` entries were found still kept by earlier calls. */
+  /**
+   * Drops a batch of what retention removed from the indexes. `skip` entries were found still kept by earlier calls.
+   */
   readonly forget: (skip: number) => Promise<Forgotten>;
   /** What is damaged: at most `most` orders are looked at. Orders that were put right go back to their place. */
   readonly inspect: (most: number) => Promise<Inspection>;

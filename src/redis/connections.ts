@@ -1,5 +1,6 @@
 /**
- * Owns the connections to Redis of one server: one for commands, one that listens for wakes, and the lanes' blocking ones.
+ * Owns the connections to Redis of one server: one for commands, one that listens for wakes, and the lanes' blocking
+ * ones.
  *
  * **Invariants**
  * - Every command ends within a bound.
@@ -69,7 +70,8 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
     openBlocking: (name, longestBlockSeconds) =>
       line.openOther(name, {
         blockingTimeout: (longestBlockSeconds + 5) * 1000,
-        // Redis counts its bound from when the block reaches it: a block given up before would pop bells that none hears.
+        // Redis counts its bound from when the block reaches it: a block given up before would pop bells that none
+        // hears.
         blockingTimeoutGrace: 5000,
         socketTimeout: (longestBlockSeconds + 5) * 1000,
       }),

@@ -36,7 +36,10 @@ export const UNAVAILABLE = {
 
 const CODE = /^([A-Z]+)\b/;
 
-/** ioredis: a command under way or not sent yet when its connection was lost, and one on a connection that was closed for good. */
+/**
+ * ioredis: a command under way or not sent yet when its connection was lost, and one on a connection that was closed
+ * for good.
+ */
 const LOST = /^(Reached the max retries per request|Connection is closed)/;
 /** ioredis: `commandTimeout`. */
 const TIMED_OUT = /^Command timed out/;

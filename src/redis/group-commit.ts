@@ -2,9 +2,10 @@
  * Owns the changes of orders on their way to Redis: all operations of one turn of the event loop travel in one run of
  * `redis/commit.lua`, and are answered with one string.
  *
- * A run has a number that grows by slot, and Redis keeps the answer of each slot's last run. A run whose answer was lost is sent
- * again and gets the same answer. A run that was given up keeps its slot until Redis answers; then it is *recalled*: Redis answers
- * what came of it, or makes sure that it never runs, and what it did for callers who have gone is undone.
+ * A run has a number that grows by slot, and Redis keeps the answer of each slot's last run. A run whose answer was
+ * lost is sent again and gets the same answer. A run that was given up keeps its slot until Redis answers; then it is
+ * *recalled*: Redis answers what came of it, or makes sure that it never runs, and what it did for callers who have
+ * gone is undone.
  *
  * **Invariants**
  * - At most SLOTS runs are under way. What is asked for meanwhile makes the next one.

@@ -1,6 +1,8 @@
 /**
  * Owns the names of keys and channels that TypeScript uses; `redis/lib/keys.lua` owns the others.
- * Always holds: every key of a shop begins with its hash tag, so that a shop lives in one slot of a cluster.
+ *
+ * **Invariants**
+ * - Every key of a shop begins with its hash tag, so that a shop lives in one slot of a cluster.
  */
 
 export interface Keys {

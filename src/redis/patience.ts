@@ -1,9 +1,10 @@
 /**
- * Owns the waiting for a Redis that is away: calls wait until it serves, and are sent again when they were lost or refused.
- * Every script is idempotent by an id that its caller made, so sending again is safe.
+ * Owns the waiting for a Redis that is away: calls wait until it serves, and are sent again when they were lost or
+ * refused. Every script is idempotent by an id that its caller made, so sending again is safe.
  *
- * Redis *serves* until its connection is lost, it refuses a call, or it is silent. Then it is *away*: no call is sent, and one
- * harmless script is, with pauses that grow, until Redis runs that. So however many wait, Redis is asked little.
+ * Redis *serves* until its connection is lost, it refuses a call, or it is silent. Then it is *away*: no call is sent,
+ * and one harmless script is, with pauses that grow, until Redis runs that. So however many wait, Redis is asked
+ * little.
  *
  * **Invariants**
  * - A call waits for `outageMs` at most, twice that if Redis falls silent under it.
@@ -50,7 +51,9 @@ export class Patience {
   /** Calls that are not answered yet, and when one was last answered, or the first of them sent. */
   #unanswered = 0;
   #movedAtMs = 0;
-  /** What #movedAtMs was at the last look: only the second look finds Redis silent, as this process may have been busy. */
+  /**
+   * What #movedAtMs was at the last look: only the second look finds Redis silent, as this process may have been busy.
+   */
   #seenMs = 0;
 
   /** The connection is ready. */
@@ -94,7 +97,10 @@ export class Patience {
     }
   }
 
-  /** Runs a task once Redis serves (again). Of too many, those that come last are dropped, but not vital ones: these are few. */
+  /**
+   * Runs a task once Redis serves (again). Of too many, those that come last are dropped, but not vital ones: these are
+   * few.
+   */
   later(task: () => Promise<unknown>, isVital = false): void {
     if (this.#isClosed || (this.#tasks.size >= MOST_TASKS && !isVital)) return;
     this.#tasks.add(task);

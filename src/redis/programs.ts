@@ -1,13 +1,19 @@
 /**
- * Owns the programs that Longpour needs beside itself: finding them, and installing them where that may be done without asking.
- * Always holds: nothing is installed unannounced, nothing asks for a password, and who may not install is told the exact command.
+ * Owns the programs that Longpour needs beside itself: finding them, and installing them where that may be done without
+ * asking.
+ *
+ * **Invariants**
+ * - Nothing is installed unannounced, nothing asks for a password, and who may not install is told the exact command.
  */
 import { spawn } from "node:child_process";
 import { userInfo } from "node:os";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 
-/** The commands that install `name`, run in turn. In the order in which they are looked for: Homebrew last, as it may stand beside a system's own. */
+/**
+ * The commands that install `name`, run in turn. In the order in which they are looked for: Homebrew last, as it may
+ * stand beside a system's own.
+ */
 const MANAGERS = [
   {
     name: "apt-get",
@@ -135,7 +141,10 @@ async function rightToInstall({ manager }: Installer, machine: Machine): Promise
   return { kind: "granted", prefix: [sudo, "-n"] };
 }
 
-/** Runs each, also after one that failed: a dead source of packages makes `apt-get update` fail, and the install may still succeed. Resolves to what went wrong. */
+/**
+ * Runs each, also after one that failed: a dead source of packages makes `apt-get update` fail, and the install may
+ * still succeed. Resolves to what went wrong.
+ */
 async function runAll(commands: readonly (readonly string[])[]): Promise<string[]> {
   const deadline = performance.now() + INSTALL_BOUND_MS;
   const faults: string[] = [];

@@ -1,4 +1,9 @@
-/** Owns the reading of script replies. Always holds: a reply of another shape than the script's header says throws. */
+/**
+ * Owns the reading of script replies.
+ *
+ * **Invariants**
+ * - A reply of another shape than the script's header says throws.
+ */
 
 /** A list reply. */
 export function asList(reply: unknown): readonly unknown[] {

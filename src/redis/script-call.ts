@@ -1,5 +1,6 @@
 /**
- * Owns how a call of a script is written to Redis, in its protocol (https://redis.io/docs/latest/develop/reference/protocol-spec/).
+ * Owns how a call of a script is written to Redis, in its protocol
+ * (https://redis.io/docs/latest/develop/reference/protocol-spec/).
  *
  * A run has hundreds of arguments: ioredis would count the bytes of each, and put its text together from five.
  *

@@ -33,7 +33,10 @@ export function loadScript(name: string): Script {
   return { name, source, sha1: new Bun.CryptoHasher("sha1").update(source).digest("hex") };
 }
 
-/** The file's text, each `-- Needs` line replaced by the files that it names, without those that stand before it already. */
+/**
+ * The file's text, each `-- Needs` line replaced by the files that it names, without those that stand before it
+ * already.
+ */
 function include(path: string, included: Set<string>): string {
   included.add(path);
   const text = read(path).replace(/^ *-- Needs +(.+)$/gm, (_, paths: string) =>
@@ -95,8 +98,8 @@ interface Query<Outcome> {
 }
 
 /**
- * One function for one id, whose calls of the same turn of the event loop are one call of `ask`. It answers a line an id, in their
- * order; what can't be read of one rejects that call alone.
+ * One function for one id, whose calls of the same turn of the event loop are one call of `ask`. It answers a line an
+ * id, in their order; what can't be read of one rejects that call alone.
  */
 export function gathered<Outcome>(
   ask: (ids: readonly string[]) => Promise<readonly string[]>,

@@ -1,6 +1,8 @@
 /**
  * Owns the codes that let customers order only so often: one at a time, each good for some drinks.
- * Always holds: the current code is the same on every replica, and can't be guessed.
+ *
+ * **Invariants**
+ * - The current code is the same on every replica, and can't be guessed.
  */
 import { renderSVG } from "uqr";
 import type { ShopRedis } from "../redis/connections.ts";

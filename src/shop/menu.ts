@@ -1,6 +1,9 @@
 /**
  * Owns the menu: what can be ordered, how, and for how much.
- * Always holds: it is kept in Redis; scripts check each order against it and look its price up there, whatever a client says.
+ *
+ * **Invariants**
+ * - It is kept in Redis.
+ * - Scripts check each order against it and look its price up there, whatever a client says.
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { COFFEE_ID } from "../formats.ts";
@@ -83,7 +86,10 @@ export function createMenu({ run }: Pick<ShopRedis, "run">) {
     /** How often it was changed here: what was read before is of the past. Other replicas change it too. */
     changes: (): number => changes,
 
-    /** Everything on the menu, cheapest first. A shop whose menu was never changed offers what `redis/lib/menu.lua` says. */
+    /**
+     * Everything on the menu, cheapest first. A shop whose menu was never changed offers what `redis/lib/menu.lua`
+     * says.
+     */
     list: async (): Promise<Coffee[]> => {
       const coffees = asList(await run(readMenu, [])).map(readCoffee);
       return coffees.toSorted((a, b) => a.price - b.price || a.name.localeCompare(b.name));

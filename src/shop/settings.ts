@@ -1,6 +1,8 @@
 /**
  * Owns the shop's settings: open or closed, how many orders, codes, and times.
- * Always holds: they are kept in Redis and read by the scripts that let orders in, so a change is in force on all replicas at once.
+ *
+ * **Invariants**
+ * - They are kept in Redis and read by the scripts that let orders in, so a change is in force on all replicas at once.
  */
 import { Type, type Static, type TSchema } from "@sinclair/typebox";
 import type { ShopRedis } from "../redis/connections.ts";

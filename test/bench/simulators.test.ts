@@ -1,6 +1,8 @@
 /**
  * Owns the tests of the simulators' pure parts: what they say at the end has to be right before anyone believes it.
- * Always holds: nothing here needs a server.
+ *
+ * **Invariants**
+ * - Nothing here needs a server.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,7 +1,10 @@
 /**
- * Owns the bad network of the client's tests: a real TCP relay before real servers, which does what it is told to the first
- * requests, one act each, and relays the others.
- * Always holds: `await using` ends every connection; each request is noted when it comes.
+ * Owns the bad network of the client's tests: a real TCP relay before real servers, which does what it is told to the
+ * first requests, one act each, and relays the others.
+ *
+ * **Invariants**
+ * - `await using` ends every connection.
+ * - Each request is noted when it comes.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { until } from "../support/until.ts";
@@ -79,7 +82,10 @@ export class BadNetwork implements AsyncDisposable {
       this.seen.push({ head: text.split("\r\n\r\n", 1)[0] ?? "", atMs: performance.now() });
   }
 
-  /** To the first server that can be reached; the customer's connection breaks when none can, and when the server's does. */
+  /**
+   * To the first server that can be reached; the customer's connection breaks when none can, and when the server's
+   * does.
+   */
   #relay(request: Relayed, [server = "", ...others]: readonly string[]): void {
     const { customer, bytes, hear } = request;
     const { hostname, port } = new URL(server);

@@ -1,7 +1,7 @@
 /**
- * One customer as a process of their own, under any runtime: orders at the URL it is given, and says on standard output what
- * happens, a word a line: `asking`, `answered` (headers have come), `retry`, and last the status, or why it was rejected.
- * SIGUSR2 aborts. It never calls exit: it ends when nothing is left, which is what the tests look at.
+ * One customer as a process of their own, under any runtime: orders at the URL it is given, and says on standard output
+ * what happens, a word a line: `asking`, `answered` (headers have come), `retry`, and last the status, or why it was
+ * rejected. SIGUSR2 aborts. It never calls exit: it ends when nothing is left, which is what the tests look at.
  */
 import { createClient, OrderRefused } from "../../src/client.ts";
 

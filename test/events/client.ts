@@ -1,6 +1,9 @@
 /**
- * Owns clients of the event streams, over HTTP: each on a socket of its own, and each remembers the last event that it got.
- * Always holds: nothing is tried again behind a test's back, and a frame that breaks the wire format fails the test that got it.
+ * Owns clients of the event streams, over HTTP: each on a socket of its own, and each remembers the last event that it
+ * got.
+ *
+ * **Invariants**
+ * - Nothing is tried again behind a test's back, and a frame that breaks the wire format fails the test that got it.
  */
 import { Agent, request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { until } from "../support/until.ts";

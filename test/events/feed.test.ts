@@ -1,4 +1,7 @@
-/** Listeners on a real Redis: each hears every event once and in order, whatever becomes of Redis, the reader or the others. */
+/**
+ * Listeners on a real Redis: each hears every event once and in order, whatever becomes of Redis, the reader or the
+ * others.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";

@@ -1,6 +1,10 @@
 /**
- * Owns what the tests of events share: a shop's stream on a real Redis that a test writes to, feeds on it, and who listens to them.
- * Always holds: what a test opened here is closed when the test ends; a frame that breaks the wire format fails the test that got it.
+ * Owns what the tests of events share: a shop's stream on a real Redis that a test writes to, feeds on it, and who
+ * listens to them.
+ *
+ * **Invariants**
+ * - What a test opened here is closed when the test ends.
+ * - A frame that breaks the wire format fails the test that got it.
  */
 import { createParser } from "eventsource-parser";
 import type { Redis } from "ioredis";

@@ -1,4 +1,6 @@
-/** Streams of events on real sockets: what a client gets, and what becomes of one that reads too slowly, or not at all. */
+/**
+ * Streams of events on real sockets: what a client gets, and what becomes of one that reads too slowly, or not at all.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import type { Following, Place } from "../../src/events/feed.ts";

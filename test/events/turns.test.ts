@@ -50,7 +50,8 @@ test("after a long one, whoever is next waits twice as long as it took", async (
     nextAt.push(ended + 2 * Math.min(ended - began, 25));
   };
   await Promise.all(Array.from({ length: 4 }, () => turns.run(long, () => true)));
-  // The third and the fourth have the turns of the first two. A timer may be late, and is early by no more than a millisecond.
+  // The third and the fourth have the turns of the first two. A timer may be late, and is early by no more than a
+  // millisecond.
   const [first = NaN, second = NaN] = nextAt.slice(0, 2).toSorted((one, other) => one - other);
   expect(begunAt[2]).toBeGreaterThanOrEqual(first - 1);
   expect(begunAt[3]).toBeGreaterThanOrEqual(second - 1);

@@ -1,6 +1,6 @@
 /**
- * Owns the life of a feed and its streams, without the rest of a server: listened to in every way, closed as src/main.ts does.
- * Run as a program (Redis's URL, shop) it must end by itself: nothing it opened may keep it alive.
+ * Owns the life of a feed and its streams, without the rest of a server: listened to in every way, closed as
+ * src/main.ts does. Run as a program (Redis's URL, shop) it must end by itself: nothing it opened may keep it alive.
  */
 import { EventFeed } from "../../src/events/feed.ts";
 import { createEventStreams } from "../../src/http/events.ts";

@@ -1,5 +1,6 @@
 /**
- * Owns what a port says of itself: its OpenAPI document, read from the running server, with a validator for each schema.
+ * Owns what a port says of itself: its OpenAPI document, read from the running server, with a validator for each
+ * schema.
  *
  * **Invariants**
  * - Nothing about a route is written down here: all of it comes from `/swagger/json`.

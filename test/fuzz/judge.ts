@@ -36,7 +36,9 @@ export function faultIn(description: Description, sent: Sent, outcome: Outcome, 
   return route ? faultOfRoute(description, route, sent, outcome) : faultOfUnrouted(description, sent, outcome);
 }
 
-/** A broken request, or one to no route of the description: any refusal will do, if it is one of ours or of the parser. */
+/**
+ * A broken request, or one to no route of the description: any refusal will do, if it is one of ours or of the parser.
+ */
 function faultOfAny(description: Description, answer: Answer): string | undefined {
   const { status, body } = answer;
   if (status >= 500 && status !== 505 && !isHealthy503(answer)) return `status ${status}: ${body}`;

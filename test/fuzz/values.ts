@@ -20,7 +20,10 @@ const anyTime = fc
   .date({ min: new Date("2020-01-01"), max: new Date("2030-01-01"), noInvalidDate: true })
   .map((date) => date.toISOString());
 
-/** Values that the schema allows. What it can't know, such as the ids of the menu, comes from `known`, by the field's name. */
+/**
+ * Values that the schema allows. What it can't know, such as the ids of the menu, comes from `known`, by the field's
+ * name.
+ */
 export function valid(schema: Schema, name = ""): fc.Arbitrary<unknown> {
   const known = schema["type"] === "array" ? undefined : KNOWN[name];
   return known ? fc.oneof({ weight: 5, arbitrary: known }, { weight: 1, arbitrary: allowed(schema) }) : allowed(schema);

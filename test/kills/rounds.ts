@@ -1,5 +1,6 @@
 /**
- * Owns the rounds of kills: two replicas on one Redis under load, and in each round one of the three is killed and started again.
+ * Owns the rounds of kills: two replicas on one Redis under load, and in each round one of the three is killed and
+ * started again.
  *
  * **Invariants**
  * - A seed gives the victims and the moments. What the load is doing then is left to chance.

@@ -1,4 +1,9 @@
-/** Owns the tests of attempts.ts. Always holds: the clock is the test's own. */
+/**
+ * Owns the tests of attempts.ts.
+ *
+ * **Invariants**
+ * - The clock is the test's own.
+ */
 import { afterEach, beforeEach, expect, spyOn, test, type Mock } from "bun:test";
 import fc from "fast-check";
 import { Attempts } from "../../src/limits/attempts.ts";

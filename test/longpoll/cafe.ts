@@ -1,6 +1,9 @@
 /**
- * Owns what the tests of the waiting rooms share: replicas of one shop on a real Redis, customers in them, and a look from outside.
- * Always holds: what a test opened here is closed when the test ends, also when it fails.
+ * Owns what the tests of the waiting rooms share: replicas of one shop on a real Redis, customers in them, and a look
+ * from outside.
+ *
+ * **Invariants**
+ * - What a test opened here is closed when the test ends, also when it fails.
  */
 import { spyOn } from "bun:test";
 import type { Redis } from "ioredis";
@@ -64,7 +67,10 @@ export class Cafe implements AsyncDisposable {
     return replica;
   }
 
-  /** The replica where baristas finish orders that customers of other replicas wait for: those hear of it by bells alone. */
+  /**
+   * The replica where baristas finish orders that customers of other replicas wait for: those hear of it by bells
+   * alone.
+   */
   kitchen(): Promise<Replica> {
     this.#kitchen ??= this.replica();
     return this.#kitchen;

@@ -1,4 +1,7 @@
-/** The lanes on a real Redis: few connections for many customers, and no ring that is lost with one of them, or for good. */
+/**
+ * The lanes on a real Redis: few connections for many customers, and no ring that is lost with one of them, or for
+ * good.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import type { RunScript } from "../../src/redis/script.ts";
@@ -9,7 +12,10 @@ import { Line } from "./line.ts";
 
 setDefaultTimeout(60_000);
 
-/** Finishes an order, and in the same go of Redis runs `next`. `isAtomic`: before anybody who blocks on the bell is served. */
+/**
+ * Finishes an order, and in the same go of Redis runs `next`. `isAtomic`: before anybody who blocks on the bell is
+ * served.
+ */
 async function finishAnd(
   cafe: Cafe,
   orderId: string,
@@ -322,7 +328,8 @@ describe("a lane whose connection is lost", () => {
     const [orderId = "", another = ""] = await replica.brew(2);
     const visits = [replica.visit(orderId, undefined, isNew), replica.visit(another, undefined, isNew)];
     const [lane = ""] = await cafe.blockedLanes(1);
-    // Redis serves the lane after the script and writes to it after the pipeline: the popped bell dies with the connection.
+    // Redis serves the lane after the script and writes to it after the pipeline: the popped bell dies with the
+    // connection.
     await finishAnd(cafe, orderId, { isAtomic: false, next: ["CLIENT", "KILL", "ID", lane] });
     expect(await cafe.outside.llen(replica.redis.keys.bell(orderId))).toBe(1);
     expect(await endOf(visits[0] as Visit)).toBe("ready");

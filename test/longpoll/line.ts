@@ -1,6 +1,8 @@
 /**
  * Owns a line to Redis that the tests can slow down and cut: a TCP relay on loopback.
- * Always holds: bytes keep their order, and closing the line ends both its sides.
+ *
+ * **Invariants**
+ * - Bytes keep their order, and closing the line ends both its sides.
  */
 import type { Socket, TCPSocketListener } from "bun";
 

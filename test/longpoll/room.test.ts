@@ -1,4 +1,6 @@
-/** The waiting room on a real Redis: every customer gets one answer, whatever happens to them, to Redis or to the room. */
+/**
+ * The waiting room on a real Redis: every customer gets one answer, whatever happens to them, to Redis or to the room.
+ */
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { join } from "node:path";
 import type { WaitOutcome } from "../../src/longpoll/room.ts";

@@ -1,6 +1,6 @@
 /**
- * Owns the life of one server without its ports: opened, used in every way that holds somebody, closed as src/main.ts does.
- * Run as a program (Redis's URL, shop) it must end by itself: nothing it opened may keep it alive.
+ * Owns the life of one server without its ports: opened, used in every way that holds somebody, closed as src/main.ts
+ * does. Run as a program (Redis's URL, shop) it must end by itself: nothing it opened may keep it alive.
  */
 import { BaristaRoom } from "../../src/longpoll/baristas.ts";
 import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";

@@ -1,4 +1,7 @@
-/** Owns the tests of bells: when they ring (lib/writes.lua), and how lanes look (read-finals.lua) and find them (find-bells.lua). */
+/**
+ * Owns the tests of bells: when they ring (lib/writes.lua), and how lanes look (read-finals.lua) and find them
+ * (find-bells.lua).
+ */
 import { describe, expect, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { loadScript } from "../../src/redis/script.ts";
@@ -30,7 +33,10 @@ async function pop(shop: TestOrders, id: string): Promise<string | undefined> {
 }
 
 const SHARED = "*";
-/** A shop with one order of each state, each named by it, each waited for by customers of several servers; `forgotten` is none. */
+/**
+ * A shop with one order of each state, each named by it, each waited for by customers of several servers; `forgotten`
+ * is none.
+ */
 async function openShop(holder = SHARED): Promise<TestOrders> {
   const shop = await TestOrders.open();
   await shop.place(["ready", "brewing", "cancelled", "queued"], { holder });

@@ -1,4 +1,7 @@
-/** Owns the comparison of each operation's two halves: its descriptor (src/orders/operations) and its script (redis/operations). */
+/**
+ * Owns the comparison of each operation's two halves: its descriptor (src/orders/operations) and its script
+ * (redis/operations).
+ */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";

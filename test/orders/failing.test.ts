@@ -1,8 +1,8 @@
 /**
  * Owns the tests of operations that fail in a run that goes on: each leaves nothing behind, and the others are done.
  *
- * The commit script is loaded with an `enter` and an `add_order` that throw for one order: the last places at which an operation
- * can fail.
+ * The commit script is loaded with an `enter` and an `add_order` that throw for one order: the last places at which an
+ * operation can fail.
  */
 import { describe, expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";

@@ -1,6 +1,7 @@
 /**
- * Owns the tests of stored formats: a shop that an older version left behind is to this one as if it had made it itself.
- * Two shops that were made alike, one stored and one live, are asked for the same: the answers and the keys differ in times only.
+ * Owns the tests of stored formats: a shop that an older version left behind is to this one as if it had made it
+ * itself. Two shops that were made alike, one stored and one live, are asked for the same: the answers and the keys
+ * differ in times only.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHistory } from "../../src/events/history.ts";
@@ -126,8 +127,8 @@ test("the fixture has an order in each state, and each line of a record is used"
 });
 
 /**
- * A state without what the clock decides: how those of one millisecond stand in an index of times, and which of two sets
- * remembers a spent claim.
+ * A state without what the clock decides: how those of one millisecond stand in an index of times, and which of two
+ * sets remembers a spent claim.
  */
 function untied({ "spent:now": _spent, ...state }: State): State {
   const sort = (line: string): string => {

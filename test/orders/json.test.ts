@@ -1,4 +1,7 @@
-/** Owns the tests of what scripts write of orders (`encode_json` in redis/lib/order.lua): the JSON that goes over the wire. */
+/**
+ * Owns the tests of what scripts write of orders (`encode_json` in redis/lib/order.lua): the JSON that goes over the
+ * wire.
+ */
 import { describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

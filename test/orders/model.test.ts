@@ -1,5 +1,6 @@
 /**
- * Random histories of all operations against a model in memory: what each command answers, what it changes, and what it must not.
+ * Random histories of all operations against a model in memory: what each command answers, what it changes, and what it
+ * must not.
  *
  * **Invariants**
  * - No clock decides anything here. A lease runs out because the test sets its deadline into the past.

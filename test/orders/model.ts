@@ -1,5 +1,6 @@
 /**
- * Owns the model of a shop that random histories are compared with: its orders, queues and events in memory, without a clock.
+ * Owns the model of a shop that random histories are compared with: its orders, queues and events in memory, without a
+ * clock.
  *
  * **Invariants**
  * - One change, one event.

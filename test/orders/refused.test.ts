@@ -1,4 +1,7 @@
-/** Owns the tests of the door: whom operations/place.lua and operations/reserve.lua refuse, what that costs, and who hears of it. */
+/**
+ * Owns the tests of the door: whom operations/place.lua and operations/reserve.lua refuse, what that costs, and who
+ * hears of it.
+ */
 import { expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";
 import { createShop, type ShopPatch } from "../../src/shop/settings.ts";

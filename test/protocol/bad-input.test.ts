@@ -1,6 +1,8 @@
 /**
  * Wrong bodies, queries and headers: each is answered with one clear problem.
- * Always holds (looked at after every test): the order that was queued before is still there, and no other one is.
+ *
+ * **Invariants**, looked at after every test
+ * - The order that was queued before is still there, and no other one is.
  */
 import { afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectProblem, lookAtQueue, order, place, type WireOrder } from "../support/http.ts";

@@ -1,6 +1,6 @@
 /**
- * Which connections live long: those of held requests, and no others. The tests here run at the same time, for each takes
- * longer than the server's idle timeout (10 s).
+ * Which connections live long: those of held requests, and no others. The tests here run at the same time, for each
+ * takes longer than the server's idle timeout (10 s).
  */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, openWire, order, place, start, tell, untilHeld } from "../support/http.ts";

@@ -1,4 +1,7 @@
-/** What becomes of a shop whose keys hold values of another type: what needs a key fails while it is damaged, all else goes on. */
+/**
+ * What becomes of a shop whose keys hold values of another type: what needs a key fails while it is damaged, all else
+ * goes on.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { spoil } from "../support/damage.ts";

@@ -1,4 +1,7 @@
-/** What becomes of orders whose record is damaged or gone, and of queues that lost a key: one fault is one order's, and it heals. */
+/**
+ * What becomes of orders whose record is damaged or gone, and of queues that lost a key: one fault is one order's, and
+ * it heals.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { DAMAGES, garble } from "../support/damage.ts";

@@ -1,4 +1,7 @@
-/** Two replicas behind nginx, configured as compose.yaml ships it, that are stopped and started again, or killed, under load. */
+/**
+ * Two replicas behind nginx, configured as compose.yaml ships it, that are stopped and started again, or killed, under
+ * load.
+ */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createFetch } from "../../bench/sim/fetch.ts";
 import { createClient, type Retry } from "../../src/client.ts";
@@ -22,7 +25,10 @@ setDefaultTimeout(120_000);
 
 const GUESTS = 300;
 
-/** Bun's own runs 256 requests at once. This one bounds nothing; like any other, it follows redirects and tries nothing again. */
+/**
+ * Bun's own runs 256 requests at once. This one bounds nothing; like any other, it follows redirects and tries nothing
+ * again.
+ */
 const patientFetch = createFetch();
 
 /** A server that comes back on the ports it had. */

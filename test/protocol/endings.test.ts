@@ -1,4 +1,7 @@
-/** How an order ends other than ready, and what baristas may do with it before: release, extend, cancel, or nothing at all. */
+/**
+ * How an order ends other than ready, and what baristas may do with it before: release, extend, cancel, or nothing at
+ * all.
+ */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   ask,

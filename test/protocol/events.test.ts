@@ -1,4 +1,7 @@
-/** Live events of both ports, from real servers: what is told, to whom, and what outages, restarts and slow listeners change of it. */
+/**
+ * Live events of both ports, from real servers: what is told, to whom, and what outages, restarts and slow listeners
+ * change of it.
+ */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readEntry } from "../../src/events/event.ts";
 import {

@@ -1,4 +1,7 @@
-/** The format of a shop's data: claimed, upgraded under load by a rolling start, refused by a server that does not know it. */
+/**
+ * The format of a shop's data: claimed, upgraded under load by a rolling start, refused by a server that does not know
+ * it.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { ask, brew, expectOrder, order, place, type Answer, type WireOrder } from "../support/http.ts";

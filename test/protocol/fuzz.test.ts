@@ -1,6 +1,6 @@
 /**
- * A small part of what `bun run fuzz` sends: requests made from the servers' own descriptions, and answers as described.
- * And the judge itself: what is not as described is a fault.
+ * A small part of what `bun run fuzz` sends: requests made from the servers' own descriptions, and answers as
+ * described. And the judge itself: what is not as described is a fault.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readDescription } from "../fuzz/description.ts";

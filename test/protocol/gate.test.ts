@@ -1,6 +1,6 @@
 /**
- * The baristas' port with a staff token, asked without one: every route there is, in every spelling of a path that servers have
- * been fooled by, over raw sockets. And what both ports refuse to read at all.
+ * The baristas' port with a staff token, asked without one: every route there is, in every spelling of a path that
+ * servers have been fooled by, over raw sockets. And what both ports refuse to read at all.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
@@ -68,7 +68,10 @@ function wishFor(method: string, described: string): Wish {
   return { method, path, query, body };
 }
 
-/** Spellings of a path that mean it, nearly mean it, or try to hide it behind one that is open. `host` is the port's own. */
+/**
+ * Spellings of a path that mean it, nearly mean it, or try to hide it behind one that is open. `host` is the port's
+ * own.
+ */
 function spellings(path: string, host: string): string[] {
   const bare = path.replace(/\/$/, "");
   const encoded = bare.slice(1).replaceAll("/", "%2f");

@@ -1,4 +1,6 @@
-/** Idempotency-Keys: whose a key is, and when it counts alone. Strangers who choose the same short one share nothing. */
+/**
+ * Idempotency-Keys: whose a key is, and when it counts alone. Strangers who choose the same short one share nothing.
+ */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../../src/client.ts";
 import { ask, cancelByCustomer, expectOrder, order, place, tell, untilHeld, type WireOrder } from "../support/http.ts";

@@ -1,4 +1,7 @@
-/** Answers that have begun as 200 and can't end with their final order: they end as JSON that says what is so, or where to go on. */
+/**
+ * Answers that have begun as 200 and can't end with their final order: they end as JSON that says what is so, or where
+ * to go on.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../../src/client.ts";
 import {

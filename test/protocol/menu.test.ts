@@ -1,6 +1,8 @@
 /**
  * The menu over HTTP: what it starts with, what staff make of it, and what can be ordered from it.
- * Always holds (looked at after every test): the menu is the first one, nothing is queued, and the reservation is still open.
+ *
+ * **Invariants**, looked at after every test
+ * - The menu is the first one, nothing is queued, and the reservation is still open.
  */
 import { afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {

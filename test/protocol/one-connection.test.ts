@@ -1,4 +1,6 @@
-/** What becomes of a held request when its customer uses the connection on: a second request, or the end of their side. */
+/**
+ * What becomes of a held request when its customer uses the connection on: a second request, or the end of their side.
+ */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, brew, expectOrder, lookAtQueue, openWire, untilHeld } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";

@@ -1,4 +1,6 @@
-/** A real server that may open few files: what it says at start, and what it does when connections have taken them all. */
+/**
+ * A real server that may open few files: what it says at start, and what it does when connections have taken them all.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";

@@ -1,4 +1,7 @@
-/** A Redis that is killed, stopped, or throws everybody out, under load and at rest: nobody who waits gets to know of it. */
+/**
+ * A Redis that is killed, stopped, or throws everybody out, under load and at rest: nobody who waits gets to know of
+ * it.
+ */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";
 import {

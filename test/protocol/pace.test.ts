@@ -1,4 +1,6 @@
-/** How fast an address may ask, whatever for: every route of the customers' port is covered, and nobody else notices. */
+/**
+ * How fast an address may ask, whatever for: every route of the customers' port is covered, and nobody else notices.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, lookAtQueue, order, place, type Answer } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";

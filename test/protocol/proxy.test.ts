@@ -1,4 +1,7 @@
-/** Behind nginx, as compose.yaml ships it, but for how soon it cuts silent connections. The tests here run at the same time. */
+/**
+ * Behind nginx, as compose.yaml ships it, but for how soon it cuts silent connections. The tests here run at the same
+ * time.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { request, type IncomingMessage } from "node:http";
 import { ask, brew, expectOrder, expectProblem, order, place, start, tell, untilHeld } from "../support/http.ts";
@@ -137,7 +140,10 @@ test.concurrent("nginx follows servers that all send on for eight times, without
   ]);
 });
 
-/** A server that sends every order on to `location`, and so whoever follows; no server of ours misbehaves so. And an nginx before it. */
+/**
+ * A server that sends every order on to `location`, and so whoever follows; no server of ours misbehaves so. And an
+ * nginx before it.
+ */
 async function startSending(location: string): Promise<AsyncDisposable & { nginx: TestNginx; seen: string[] }> {
   const seen: string[] = [];
   const server = Bun.serve({

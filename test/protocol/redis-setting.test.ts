@@ -1,4 +1,7 @@
-/** REDIS_URL: a wrong one, or a Redis that can't serve, ends the server with one line, and no secret stands in any output. */
+/**
+ * REDIS_URL: a wrong one, or a Redis that can't serve, ends the server with one line, and no secret stands in any
+ * output.
+ */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * A Redis that answers but does not serve: everybody waits as through any outage, it is one line in the log, and it heals.
- * Quiet, as a machine that stands still for seconds is an outage of its own.
+ * A Redis that answers but does not serve: everybody waits as through any outage, it is one line in the log, and it
+ * heals. Quiet, as a machine that stands still for seconds is an outage of its own.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, rmdirSync, rmSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Pages of other sites, by what browsers say of them: what they may not do on either port, and who is let in. See also test/web/sites.test.ts. */
+/**
+ * Pages of other sites, by what browsers say of them: what they may not do on either port, and who is let in. See also
+ * test/web/sites.test.ts.
+ */
 import { afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, exchange, expectOrder, expectStatus, lookAtQueue, place, type Answer } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";

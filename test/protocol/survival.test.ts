@@ -39,7 +39,9 @@ const newShop = () => ({ SHOP: `survival-${crypto.randomUUID()}` });
 /** Resolves to "lost" when the connection is cut before the answer. */
 const orLost = (answer: Promise<Answer>) => answer.catch(() => "lost" as const);
 
-/** Waits again for an order that was lost with its server: half of the customers by their key, half by the order's id. */
+/**
+ * Waits again for an order that was lost with its server: half of the customers by their key, half by the order's id.
+ */
 const comeBack = (ports: Ports, index: number, { order_id }: WireOrder): Promise<Answer> =>
   index % 2 === 0
     ? order(ports, { customer_name: `guest ${index}` }, { headers: { "Idempotency-Key": `key ${index}` } })

@@ -1,7 +1,8 @@
 /**
- * A customer whose network vanishes without a word. Signs of life that are never acknowledged end the connection: the kernel gives
- * up after net.ipv4.tcp_retries2 retries. It is low here; docs/operations.md says what that means at other values.
- * Quiet: a network interface that comes or goes ends what browsers load (net::ERR_NETWORK_CHANGED), and so the pages' tests.
+ * A customer whose network vanishes without a word. Signs of life that are never acknowledged end the connection: the
+ * kernel gives up after net.ipv4.tcp_retries2 retries. It is low here; docs/operations.md says what that means at other
+ * values. Quiet: a network interface that comes or goes ends what browsers load (net::ERR_NETWORK_CHANGED), and so the
+ * pages' tests.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,7 +17,10 @@ setDefaultTimeout(180_000);
 
 /** To measure another value: VANISHED_RETRIES=8 bun test test/protocol/vanished.quiet.test.ts. */
 const RETRIES = Number(process.env["VANISHED_RETRIES"] ?? 3);
-/** The first retry comes after 0.2 s, each further one after twice as long, and after the last it is waited for once more. */
+/**
+ * The first retry comes after 0.2 s, each further one after twice as long, and after the last it is waited for once
+ * more.
+ */
 const GIVES_UP_SECONDS = 0.2 * (2 ** (RETRIES + 1) - 1);
 const HEARTBEAT_SECONDS = 1;
 const TOKEN = "hush-hush-42";

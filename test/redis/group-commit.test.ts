@@ -1,4 +1,7 @@
-/** Owns the tests of group-commit.ts and commit.lua: how operations travel, and what becomes of runs whose answer is lost. */
+/**
+ * Owns the tests of group-commit.ts and commit.lua: how operations travel, and what becomes of runs whose answer is
+ * lost.
+ */
 import { expect, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { createOrders } from "../../src/orders/verbs.ts";

@@ -1,6 +1,9 @@
 /**
- * Finding programs and installing them, with package managers and a sudo that are small scripts in a folder of the test.
- * Always holds: nothing is installed on the machine that runs the tests.
+ * Finding programs and installing them, with package managers and a sudo that are small scripts in a folder of the
+ * test.
+ *
+ * **Invariants**
+ * - Nothing is installed on the machine that runs the tests.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

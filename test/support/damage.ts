@@ -1,6 +1,8 @@
 /**
  * Owns how tests harm a shop in Redis: its keys and its orders' records, and how they put them right.
- * Always holds: what was there is kept aside, so that it can be put back as it was.
+ *
+ * **Invariants**
+ * - What was there is kept aside, so that it can be put back as it was.
  */
 import type { Redis } from "ioredis";
 import { parseRecord, type OrderRecord } from "./state.ts";

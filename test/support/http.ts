@@ -1,7 +1,9 @@
 /**
  * Owns how the protocol tests speak HTTP, and what they expect of every answer.
- * Always holds: nothing is followed or tried again behind a test's back, and an order or a problem that breaks the wire format
- * fails the test that got it.
+ *
+ * **Invariants**
+ * - Nothing is followed or tried again behind a test's back, and an order or a problem that breaks the wire format
+ *   fails the test that got it.
  *
  * It is node:http because fetch bounds how many requests run at once, and can't choose the local address.
  */
@@ -121,7 +123,9 @@ const ALWAYS = ["order_id", "status", "attempts", "placed_at"] as const;
 /** What is known once a drink was chosen. */
 const CHOSEN = ["number", "item", "price"] as const;
 
-/** The fields that only some states have, by state; `note` and what the customer said of themselves may stand in any. */
+/**
+ * The fields that only some states have, by state; `note` and what the customer said of themselves may stand in any.
+ */
 const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
   number: ["queued", "brewing", "ready", "cancelled"],
   item: ["queued", "brewing", "ready", "cancelled"],

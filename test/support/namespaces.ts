@@ -1,5 +1,6 @@
 /**
- * Owns the tests' networks: a server and its customer, each in a network namespace of its own, and a cable between them.
+ * Owns the tests' networks: a server and its customer, each in a network namespace of its own, and a cable between
+ * them.
  *
  * **Invariants**
  * - Nothing reaches the machine's own network but the cable to the test itself.

@@ -1,7 +1,9 @@
 /**
- * Owns the real nginx of the tests: on loopback, with the configuration and without rights as in compose.yaml, in front of the
- * test's servers.
- * Always holds: an nginx that a test started is gone when the test disposes of it, and so is its folder.
+ * Owns the real nginx of the tests: on loopback, with the configuration and without rights as in compose.yaml, in front
+ * of the test's servers.
+ *
+ * **Invariants**
+ * - An nginx that a test started is gone when the test disposes of it, and so is its folder.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,8 @@
 /**
  * Owns how tests read a port's OpenAPI document.
- * Always holds: in a resolved one, what a reference names stands in its place, the same object each time.
+ *
+ * **Invariants**
+ * - In a resolved one, what a reference names stands in its place, the same object each time.
  */
 
 /** The document with no reference left in it; one to what is not there throws. */

@@ -1,6 +1,8 @@
 /**
  * Owns a shop of one test's own: its verbs, a plain client to look and meddle with, and its whole state.
- * Always holds: `await using` closes what it opened.
+ *
+ * **Invariants**
+ * - `await using` closes what it opened.
  */
 import type { Redis } from "ioredis";
 import type { Placement } from "../../src/orders/operations/place.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns the real Redis servers of the tests: throwaway ones on loopback, with the shipped redis.conf.
- * Always holds: a server that a test started is gone when the tests end, and so is its folder.
+ *
+ * **Invariants**
+ * - A server that a test started is gone when the tests end, and so is its folder.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -98,7 +100,10 @@ export async function openTestShop(server?: TestRedis): Promise<{ redis: ShopRed
   return { redis, shop, prefix: redis.keys.prefix };
 }
 
-/** Below the ports that systems give to connections and to listeners on port 0, so that none of those takes it meanwhile. */
+/**
+ * Below the ports that systems give to connections and to listeners on port 0, so that none of those takes it
+ * meanwhile.
+ */
 const PORTS = { first: 10_000, count: 20_000 };
 
 /** A port that has no listener now, drawn at random: test files that run side by side draw from the same ones. */

@@ -1,6 +1,6 @@
 /**
- * Owns how tests run a program with the rights that compose.yaml leaves to its containers: no capability, and none to be had.
- * Where the tests do not run as root, they have none to give away.
+ * Owns how tests run a program with the rights that compose.yaml leaves to its containers: no capability, and none to
+ * be had. Where the tests do not run as root, they have none to give away.
  */
 import { chownSync } from "node:fs";
 import { userInfo } from "node:os";

@@ -1,6 +1,8 @@
 /**
  * Owns the servers of the tests: `src/main.ts` as a process of its own, on free ports.
- * Always holds: a server that a test started is gone when the tests end, and no words of customers or baristas stand in its output.
+ *
+ * **Invariants**
+ * - A server that a test started is gone when the tests end, and no words of customers or baristas stand in its output.
  */
 import { join } from "node:path";
 import { sharedRedis } from "./redis.ts";

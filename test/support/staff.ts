@@ -1,7 +1,10 @@
 /**
  * Owns the baristas of the load tests: over HTTP, through whatever goes wrong between.
- * Always holds: a barista whose connection was lost, or who was told to come back, asks again for the same order until it is
- * theirs and finished; each order that one got is noted once for each time it was given out.
+ *
+ * **Invariants**
+ * - A barista whose connection was lost, or who was told to come back, asks again for the same order until it is theirs
+ *   and finished.
+ * - Each order that one got is noted once for each time it was given out.
  */
 import { expect } from "bun:test";
 import { ask, expectOrder, tell, type Answer, type Ports, type WireOrder } from "./http.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns the whole state of one shop in Redis, as tests compare it: a flat object of short lines, one a key or field.
- * Always holds: what differs from run to run (times, stream ids, made-up ids) is normalised, everything else is told.
+ *
+ * **Invariants**
+ * - What differs from run to run (times, stream ids, made-up ids) is normalised, everything else is told.
  */
 import type { Redis } from "ioredis";
 import { readEntry } from "../../src/events/event.ts";
@@ -129,8 +131,8 @@ function readFixed(fixed: string): Record<string, string> {
 }
 
 /**
- * One line an event. Each tells an order as JSON; the last event of an order tells it as find does now, without what only a
- * look tells, and says so where it does not.
+ * One line an event. Each tells an order as JSON; the last event of an order tells it as find does now, without what
+ * only a look tells, and says so where it does not.
  */
 async function readEvents(redis: Redis, prefix: string): Promise<State> {
   const lines: Record<string, string> = {};
@@ -184,7 +186,10 @@ async function readPlain(redis: Redis, key: string, type: string): Promise<strin
   return scored.flatMap((member, at) => (at % 2 === 0 ? [`${member} ${normalise(scored[at + 1] ?? "")}`] : []));
 }
 
-/** Times (13 digits, seconds, or RFC 3339, with milliseconds) and made-up ids lose their value, a place in the queue (day and number: 14 digits) its day. */
+/**
+ * Times (13 digits, seconds, or RFC 3339, with milliseconds) and made-up ids lose their value, a place in the queue
+ * (day and number: 14 digits) its day.
+ */
 function normalise(value: string): string {
   if (/^(\d{13}|\d{10}\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/.test(value)) return "time";
   if (/^\d{14}$/.test(value)) return `place ${Number(value) % 1e9}`;

@@ -1,6 +1,8 @@
 /**
  * Owns how tests read what the verbs answer: orders come as JSON, tests compare them as objects.
- * Always holds: JSON that is no order, or another order than its outcome names, fails the test that got it.
+ *
+ * **Invariants**
+ * - JSON that is no order, or another order than its outcome names, fails the test that got it.
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

@@ -314,7 +314,9 @@ test("the focus stays at the counter, whatever card had it", async () => {
     await start(server, "barista=Ada");
     await hand(page, number).waitFor();
   }
-  /** Presses a button by keyboard, as who sees no pointer does; resolves to what has the focus once the card has gone. */
+  /**
+   * Presses a button by keyboard, as who sees no pointer does; resolves to what has the focus once the card has gone.
+   */
   const pressOn = async (card: Locator, name: string, gone: Locator): Promise<string> => {
     await card.getByRole("button", { name }).focus();
     await page.keyboard.press("Enter");

@@ -154,8 +154,8 @@ interface Numbers {
 }
 
 /**
- * The numbers that a column shows, and those of them that are not whole: cut off, covered, or out of their tile. A line as high as
- * its font holds every digit; how wide they are, the text itself says.
+ * The numbers that a column shows, and those of them that are not whole: cut off, covered, or out of their tile. A line
+ * as high as its font holds every digit; how wide they are, the text itself says.
  */
 async function numbersIn(page: Page, column: "Preparing" | "Ready"): Promise<Numbers> {
   return await page.evaluate<Numbers>(`(() => {

@@ -1,7 +1,10 @@
 /**
  * Owns the real browser of the page tests: headless Chromium, and in it devices that share nothing but the shop.
- * Always holds: an error or warning in a page's console, a request to another host and one that failed fail the test in which they
- * happened, unless it said that it expects them; a browser that a test started is gone when the tests end.
+ *
+ * **Invariants**
+ * - An error or warning in a page's console, a request to another host and one that failed fail the test in which they
+ *   happened, unless it said that it expects them.
+ * - A browser that a test started is gone when the tests end.
  */
 import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
@@ -126,8 +129,8 @@ export class Device {
 const NARROW = { width: 360, height: 740 };
 
 /**
- * Takes a picture of a page in every size, light and dark, for people to look at. Fails where it would have to be scrolled
- * sideways, and where axe-core finds a fault.
+ * Takes a picture of a page in every size, light and dark, for people to look at. Fails where it would have to be
+ * scrolled sideways, and where axe-core finds a fault.
  */
 export async function shoot(page: Page, name: string, sizes: readonly Size[] = ["phone", "desktop"]): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });

@@ -1,4 +1,7 @@
-/** The customer page in a real browser: from the menu to "ready", through reloads, lost connections and a shop that closes. */
+/**
+ * The customer page in a real browser: from the menu to "ready", through reloads, lost connections and a shop that
+ * closes.
+ */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { ask, brew, expectStatus, lookAtQueue, place, start, tell } from "../support/http.ts";

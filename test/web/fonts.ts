@@ -1,4 +1,7 @@
-/** Owns the fonts that pages are tried in, as a system's own font is one of these on most Linux machines. They come as packages. */
+/**
+ * Owns the fonts that pages are tried in, as a system's own font is one of these on most Linux machines. They come as
+ * packages.
+ */
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 

@@ -1,4 +1,7 @@
-/** The shop floor as a whole, in a real browser: a customer's page, a barista's page and the board, open at once on one shop. */
+/**
+ * The shop floor as a whole, in a real browser: a customer's page, a barista's page and the board, open at once on one
+ * shop.
+ */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { ask, expectProblem, expectStatus, type WireOrder } from "../support/http.ts";

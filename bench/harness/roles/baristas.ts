@@ -1,7 +1,10 @@
 /**
- * Owns baristas in a closed loop, who brew in no time: start, held up to five seconds for an order, then finish; or, with `next`,
- * finish and start the next in one request, and start only where none came.
- * Always holds: an order that was started is finished; at their end nothing is left in the queue.
+ * Owns baristas in a closed loop, who brew in no time: start, held up to five seconds for an order, then finish; or,
+ * with `next`, finish and start the next in one request, and start only where none came.
+ *
+ * **Invariants**
+ * - An order that was started is finished.
+ * - At their end nothing is left in the queue.
  */
 import { clock } from "../clock.ts";
 import { Connection, endpointOf, type Endpoint } from "../connection.ts";

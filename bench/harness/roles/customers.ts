@@ -1,6 +1,8 @@
 /**
  * Owns customers in a closed loop: each orders, is held until the answer, and orders again.
- * Always holds: a customer has one order at a time, under a note of their own, and looks whether the answer is to it.
+ *
+ * **Invariants**
+ * - A customer has one order at a time, under a note of their own, and looks whether the answer is to it.
  */
 import type { Answer } from "../answer.ts";
 import { clock } from "../clock.ts";

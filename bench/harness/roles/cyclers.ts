@@ -1,6 +1,9 @@
 /**
- * Owns a closed loop of place (202 at once), start the oldest, finish it: orders come and go at equal rates, so a backlog keeps its length.
- * Always holds: an order that was started is finished.
+ * Owns a closed loop of place (202 at once), start the oldest, finish it: orders come and go at equal rates, so a
+ * backlog keeps its length.
+ *
+ * **Invariants**
+ * - An order that was started is finished.
  */
 import { clock } from "../clock.ts";
 import { Connection, endpointOf } from "../connection.ts";

@@ -1,6 +1,9 @@
 /**
  * Owns a staff that finishes so many orders a second, by the clock, and starts as many.
- * Always holds: it finishes from a stock of started orders, so that the time of a finish is its own; the stock is finished in the end.
+ *
+ * **Invariants**
+ * - It finishes from a stock of started orders, so that the time of a finish is its own.
+ * - The stock is finished in the end.
  */
 import { clock } from "../clock.ts";
 import { endpointOf } from "../connection.ts";

@@ -1,6 +1,9 @@
 /**
  * Owns a flood of one request: each of many connections from one address sends it again as soon as it is answered.
- * Always holds: 429 counts as refused; any other status that this flood does not expect is a fault.
+ *
+ * **Invariants**
+ * - 429 counts as refused.
+ * - Any other status that this flood does not expect is a fault.
  */
 import { Connection, endpointOf } from "../connection.ts";
 import { emptyReport, noteFault } from "../report.ts";

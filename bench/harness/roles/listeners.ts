@@ -1,6 +1,8 @@
 /**
  * Owns those who listen to events, each on a connection of their own.
- * Always holds: each looks whether it heard every event that was numbered for it, once and in order.
+ *
+ * **Invariants**
+ * - Each looks whether it heard every event that was numbered for it, once and in order.
  *
  * What is told carries, as an order's note, its number (from 0) and when it was sent (`clock`): see `noteOf`.
  */

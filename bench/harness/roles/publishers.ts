@@ -1,6 +1,8 @@
 /**
  * Owns who publishes on Nchan's channels so many answers a second, by the clock: one to each subscriber in turn.
- * Always holds: every channel that a subscriber waits on gets one message, in the end too.
+ *
+ * **Invariants**
+ * - Every channel that a subscriber waits on gets one message, in the end too.
  */
 import { clock } from "../clock.ts";
 import { endpointOf } from "../connection.ts";

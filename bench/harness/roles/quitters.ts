@@ -1,6 +1,9 @@
 /**
- * Owns customers who lose patience: each orders on a connection of their own, hangs up after a random time, and comes again.
- * Always holds: one who was answered first counts as answered.
+ * Owns customers who lose patience: each orders on a connection of their own, hangs up after a random time, and comes
+ * again.
+ *
+ * **Invariants**
+ * - One who was answered first counts as answered.
  */
 import { clock } from "../clock.ts";
 import { Connection, endpointOf } from "../connection.ts";

@@ -1,6 +1,9 @@
 /**
  * Owns what the parts of the load have in common: how they begin, end and are asked how far they are.
- * Always holds: every wait at an end is bounded; who does not come to an end is reported as lost.
+ *
+ * **Invariants**
+ * - Every wait at an end is bounded.
+ * - Who does not come to an end is reported as lost.
  */
 import type { Report } from "../report.ts";
 

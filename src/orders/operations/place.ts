@@ -18,8 +18,8 @@ export interface Placement {
 }
 
 /**
- * `placed`: the order is queued. `joined`: the key was used with the same body; the id is the first order's. `mismatch`: with
- * another. `denied`: the bucket is empty. `damaged`: the key's first order is.
+ * `placed`: the order is queued. `joined`: the key was used with the same body; the id is the first order's.
+ * `mismatch`: with another. `denied`: the bucket is empty. `damaged`: the key's first order is.
  */
 export type PlaceOutcome =
   | { readonly kind: "placed" | "joined"; readonly orderId: string; readonly tokens: Tokens }

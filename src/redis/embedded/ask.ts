@@ -1,10 +1,15 @@
 /**
  * Owns one question to a Redis behind a unix socket, when it is not known whether anybody answers.
- * Always holds: every question has a connection of its own, ends within its bound and leaves nothing open.
+ *
+ * **Invariants**
+ * - Every question has a connection of its own, ends within its bound and leaves nothing open.
  */
 import { Redis } from "ioredis";
 
-/** What came of a question. `nobody`: no one listens there. `closed`: the other side hung up, as it does on SHUTDOWN. `silent`: no answer within the bound. */
+/**
+ * What came of a question. `nobody`: no one listens there. `closed`: the other side hung up, as it does on SHUTDOWN.
+ * `silent`: no answer within the bound.
+ */
 export type Answer =
   | { readonly kind: "reply"; readonly reply: unknown }
   | { readonly kind: "error"; readonly message: string }

@@ -1,6 +1,8 @@
 /**
  * Owns one process of Redis: how it is started, how its end is learned, when it answers.
- * Always holds: starting never throws, so that whoever keeps it running meets every failure in one place, as an end.
+ *
+ * **Invariants**
+ * - Starting never throws, so that whoever keeps it running meets every failure in one place, as an end.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, statSync } from "node:fs";

@@ -1,6 +1,9 @@
 /**
  * Owns the one Redis that is kept running, in one loop: it dies, there is a pause, it is started again.
- * Always holds: it is a running child, a pause, or stopped; and once stopped, no process is left.
+ *
+ * **Invariants**
+ * - It is a running child, a pause, or stopped.
+ * - Once stopped, no process is left.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../../lifecycle.ts";
@@ -33,7 +36,10 @@ export class Keeper {
     this.#stopBoundMs = stopBoundMs;
   }
 
-  /** Resolves once Redis answers. `silenceBoundMs` is how long it may say nothing until then. Throws StartError, and leaves no process, if it does not come to that. */
+  /**
+   * Resolves once Redis answers. `silenceBoundMs` is how long it may say nothing until then. Throws StartError, and
+   * leaves no process, if it does not come to that.
+   */
   async start(silenceBoundMs: number): Promise<void> {
     const child = this.#startChild();
     const outcome = await untilAnswers({ child, home: this.#home, log: this.#log, silenceBoundMs });

@@ -1,6 +1,8 @@
 /**
  * Owns the Redis that a killed server left behind, and the record by which it is found.
- * Always holds: no Redis is started on a folder before the one that may still write there is gone, as Redis itself has no lock.
+ *
+ * **Invariants**
+ * - No Redis is started on a folder before the one that may still write there is gone, as Redis itself has no lock.
  */
 import { execFile } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -17,7 +19,10 @@ const POLL_MS = 20;
 /** A Redis of ours: its process, when that is known, and where it listens. */
 type LeftOver = { readonly pid: number | undefined; readonly socketPath: string };
 
-/** Writes down which Redis runs on the folder. Synchronous, so that a kill finds as small a gap as possible between the start and the record. */
+/**
+ * Writes down which Redis runs on the folder. Synchronous, so that a kill finds as small a gap as possible between the
+ * start and the record.
+ */
 export function recordRedis(recordPath: string, { pid, socketPath }: { pid: number; socketPath: string }): void {
   try {
     writeFileSync(recordPath, `${pid} ${socketPath}\n`, { mode: 0o600 });
@@ -26,7 +31,10 @@ export function recordRedis(recordPath: string, { pid, socketPath }: { pid: numb
   }
 }
 
-/** Looks for a Redis left on the folder and stops it. Throws StartError with its process id if it has not gone within `boundMs`. The caller holds the folder's lock. */
+/**
+ * Looks for a Redis left on the folder and stops it. Throws StartError with its process id if it has not gone within
+ * `boundMs`. The caller holds the folder's lock.
+ */
 export async function stopLeftOver(search: {
   socketPath: string;
   recordPath: string;
@@ -84,7 +92,10 @@ async function isGone({ pid, socketPath }: LeftOver): Promise<boolean> {
   return (await ask({ socketPath, command: ["PING"], boundMs: POLL_MS })).kind === "nobody";
 }
 
-/** Whether that process is the Redis of that socket. A process id alone is not enough: it may be another's by now, or a dead one's that nobody has reaped. */
+/**
+ * Whether that process is the Redis of that socket. A process id alone is not enough: it may be another's by now, or a
+ * dead one's that nobody has reaped.
+ */
 async function runs({ pid, socketPath }: { pid: number; socketPath: string }): Promise<boolean> {
   return (await commandLine(pid)).includes(socketPath);
 }

@@ -1,7 +1,10 @@
 /**
  * Owns the lock on a data folder.
- * Always holds: at most one server of this machine has a folder, and the kernel frees it when that server dies, however it dies.
- * Bun has no file lock of its own, SQLite has: an fcntl lock, which a child does not inherit, so a Redis that outlives its server does not keep it.
+ *
+ * **Invariants**
+ * - At most one server of this machine has a folder, and the kernel frees it when that server dies, however it dies.
+ * - Bun has no file lock of its own, SQLite has: an fcntl lock, which a child does not inherit, so a Redis that
+ *   outlives its server does not keep it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +17,10 @@ export type FolderLock = { release(): void };
 /** Keeps the garbage collector from closing, and so freeing, a lock that is held. */
 const held = new Set<Database>();
 
-/** Makes `folder` (absolute) where it is missing, readable by its owner only, and locks it. Throws StartError, which names the holder, if another server has it. */
+/**
+ * Makes `folder` (absolute) where it is missing, readable by its owner only, and locks it. Throws StartError, which
+ * names the holder, if another server has it.
+ */
 export function lockFolder(folder: string): FolderLock {
   const pidPath = join(folder, "server.pid");
   const database = open(folder);
@@ -32,7 +38,8 @@ export function lockFolder(folder: string): FolderLock {
   return {
     release() {
       if (!held.delete(database)) return;
-      // The pid goes first: once the lock is free, the file may be another server's. The lock's own file stays, as two servers could each lock another one of that name.
+      // The pid goes first: once the lock is free, the file may be another server's. The lock's own file stays, as two
+      // servers could each lock another one of that name.
       rmSync(pidPath, { force: true });
       database.close();
     },

@@ -1,6 +1,9 @@
 /**
- * Owns the Redis that the server runs for itself when it is given none: which program, on which folder, behind which socket.
- * Always holds: one Redis at most writes in the folder, and after `stop` neither a process nor the lock is left.
+ * Owns the Redis that the server runs for itself when it is given none: which program, on which folder, behind which
+ * socket.
+ *
+ * **Invariants**
+ * - One Redis at most writes in the folder, and after `stop` neither a process nor the lock is left.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -45,15 +48,18 @@ export type EmbeddedRedis = {
 type Settings = {
   readonly dataDir: string;
   readonly log: Log;
-  /** How long Redis may say nothing while it starts. Loading its data counts as saying something, however long it takes. */
+  /**
+   * How long Redis may say nothing while it starts. Loading its data counts as saying something, however long it takes.
+   */
   readonly startBoundMs?: number;
   /** How long a Redis, ours or one left over, may take to stop. */
   readonly stopBoundMs?: number;
 };
 
 /**
- * Locks the data folder, stops a Redis that a killed server left there, starts one and keeps it running.
- * Throws StartError if the folder is taken, if there is no Redis to run, if it does not start, or if the old one does not stop.
+ * Locks the data folder, stops a Redis that a killed server left there, starts one and keeps it running. Throws
+ * StartError if the folder is taken, if there is no Redis to run, if it does not start, or if the old one does not
+ * stop.
  */
 export async function startEmbeddedRedis({
   dataDir,
@@ -110,7 +116,10 @@ function homeOf(folder: string): Home {
   };
 }
 
-/** In the folder; or, where that path is too long for a socket, among the temporary files, in a folder named after the data folder. */
+/**
+ * In the folder; or, where that path is too long for a socket, among the temporary files, in a folder named after the
+ * data folder.
+ */
 function socketPathFor(folder: string): string {
   const inside = join(folder, "redis.sock");
   if (Buffer.byteLength(inside) <= SOCKET_PATH_BYTES) return inside;
@@ -122,7 +131,10 @@ function socketPathFor(folder: string): string {
   );
 }
 
-/** Makes the folder if it is missing. Anyone may write among the temporary files: one that somebody else made first is not to be trusted. */
+/**
+ * Makes the folder if it is missing. Anyone may write among the temporary files: one that somebody else made first is
+ * not to be trusted.
+ */
 function isPrivateFolder(path: string): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });

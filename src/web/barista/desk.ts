@@ -1,7 +1,9 @@
 /**
  * Owns what a barista does with orders, and what they are told of it.
- * Always holds: an order is asked for once at a time, a refusal is explained by how the order is now, and a "next" that got no
- * answer is asked again under the same claim, so that nobody is given two orders for one press.
+ *
+ * **Invariants**
+ * - An order is asked for once at a time, a refusal is explained by how the order is now, and a "next" that got no
+ *   answer is asked again under the same claim, so that nobody is given two orders for one press.
  */
 import { get, writable } from "svelte/store";
 import type { Order } from "../../orders/order.ts";
@@ -108,7 +110,10 @@ export class Desk {
     return this.#change(order, cancel, "is cancelled");
   }
 
-  /** To be called with the orders in this barista's hands, at every change: says who has what left them without a press here. */
+  /**
+   * To be called with the orders in this barista's hands, at every change: says who has what left them without a press
+   * here.
+   */
   watch(mine: readonly Order[]): void {
     const name = this.#readName();
     const now = new Map(mine.map((order) => [order.order_id, order]));
@@ -185,7 +190,9 @@ export function sayProblem({ title, detail, errors }: Problem): string {
   return `${faults.join("; ")}.`;
 }
 
-/** What became of an order that left a barista's hands without their doing; undefined: nothing that they need to know. */
+/**
+ * What became of an order that left a barista's hands without their doing; undefined: nothing that they need to know.
+ */
 function sayWhoTook(order: Order, me: string): string | undefined {
   if (order.status === "brewing" && order.barista !== me) {
     return `${order.barista} has number ${order.number} now: your time for it was up.`;

@@ -1,4 +1,9 @@
-/** Owns the keyboard. Always holds: a key pressed while somebody types, chooses or holds it down does nothing. */
+/**
+ * Owns the keyboard.
+ *
+ * **Invariants**
+ * - A key pressed while somebody types, chooses or holds it down does nothing.
+ */
 
 const KEYS = {
   n: "next",

@@ -1,6 +1,8 @@
 /**
  * Owns how long an order is still its barista's.
- * Always holds: a page that was loaded again counts from the order's start, so it warns too early rather than too late.
+ *
+ * **Invariants**
+ * - A page that was loaded again counts from the order's start, so it warns too early rather than too late.
  */
 import type { FloorOrder } from "../shared/staff/floor.ts";
 

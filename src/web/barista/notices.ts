@@ -1,4 +1,10 @@
-/** Owns what the page says of what it did. Always holds: a notice goes away by itself; faults stand until they were read, beside the last thing that went well. */
+/**
+ * Owns what the page says of what it did.
+ *
+ * **Invariants**
+ * - A notice goes away by itself.
+ * - Faults stand until they were read, beside the last thing that went well.
+ */
 import { writable, type Readable } from "svelte/store";
 
 export interface Notice {

@@ -1,4 +1,9 @@
-/** Owns the form of the shop's numbers. Always holds: only what was changed is sent, and an empty field means "no limit" or is kept back. */
+/**
+ * Owns the form of the shop's numbers.
+ *
+ * **Invariants**
+ * - Only what was changed is sent, and an empty field means "no limit" or is kept back.
+ */
 import type { Settings, SettingsChange } from "../shared/staff/api.ts";
 
 type NumberName =

@@ -1,4 +1,9 @@
-/** Owns keeping the screen on. Always holds: where the browser does not allow it, the board works all the same. */
+/**
+ * Owns keeping the screen on.
+ *
+ * **Invariants**
+ * - Where the browser does not allow it, the board works all the same.
+ */
 
 interface Sentinel {
   release(): Promise<void>;

@@ -1,6 +1,9 @@
 /**
  * Owns having the current code: asked for when something may have changed it, and when its time is over.
- * Always holds: one question at a time; what came up during one is asked after it.
+ *
+ * **Invariants**
+ * - One question at a time.
+ * - What came up during one is asked after it.
  */
 import { writable } from "svelte/store";
 import type { Answer, Code } from "../shared/staff/api.ts";

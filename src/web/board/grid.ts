@@ -1,5 +1,6 @@
 /**
- * Owns how much room each order of a column gets: in how many tiles, how big its number is, and whether facts stand beside it.
+ * Owns how much room each order of a column gets: in how many tiles, how big its number is, and whether facts stand
+ * beside it.
  *
  * **Invariants**
  * - Every tile lies in the column, and every number in its tile, whatever font the screen has.
@@ -103,7 +104,9 @@ function biggest(grids: readonly Grid[]): Grid | undefined {
   return grids.reduce<Grid | undefined>((best, grid) => (best && best.number >= grid.number ? best : grid), undefined);
 }
 
-/** How big a number may be beside the height of its place: with all that its font keeps above and below, it lies in it. */
+/**
+ * How big a number may be beside the height of its place: with all that its font keeps above and below, it lies in it.
+ */
 function shareOfHeight(lineHeight: number): number {
   return Math.min(MOST_OF_HEIGHT, EXACT / lineHeight);
 }

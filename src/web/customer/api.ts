@@ -1,6 +1,9 @@
 /**
  * Owns how the customer page speaks to the customers' port.
- * Always holds: every call answers with a value: done, refused with a problem, or away (no answer, or one of no use). None throws.
+ *
+ * **Invariants**
+ * - Every call answers with a value: done, refused with a problem, or away (no answer, or one of no use).
+ * - None throws.
  */
 import type { Draft, Completion, Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";

@@ -1,6 +1,8 @@
 /**
  * Owns how a phone in a pocket says that a coffee is ready: sound and vibration, where the browser allows them.
- * Always holds: nothing is tried before the customer has touched the page, so that no browser complains.
+ *
+ * **Invariants**
+ * - Nothing is tried before the customer has touched the page, so that no browser complains.
  */
 
 /** Hz and seconds: three notes that go up. */

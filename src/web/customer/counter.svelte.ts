@@ -1,12 +1,13 @@
 /**
  * Owns what the customer page knows and does: the shop and its menu, the orders of this device, and what is on its way.
  *
- * A wish is written to the device, under a key of its own, before it is sent, and stays there until its answer is here: a lost
- * answer, a reload or a second tap never orders twice. A code from the board is redeemed once, as soon as the page is seen, so that
- * whoever opened it has a drink and the time to choose it.
+ * A wish is written to the device, under a key of its own, before it is sent, and stays there until its answer is here:
+ * a lost answer, a reload or a second tap never orders twice. A code from the board is redeemed once, as soon as the
+ * page is seen, so that whoever opened it has a drink and the time to choose it.
  *
- * Always holds: an order that is ready or cancelled never changes again; nothing is asked for while nobody looks at the page,
- * but the open orders.
+ * **Invariants**
+ * - An order that is ready or cancelled never changes again.
+ * - Nothing is asked for while nobody looks at the page, but the open orders.
  */
 import type { Draft, Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";

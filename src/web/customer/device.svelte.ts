@@ -1,7 +1,10 @@
 /**
- * Owns what the page keeps on its device: the customer's name, their orders, and an order that may not have arrived yet.
- * Always holds: every change is written before anything is sent because of it, and is built on what another tab wrote meanwhile;
- * where the browser keeps nothing (a private window), the page works for as long as it is open.
+ * Owns what the page keeps on its device: the customer's name, their orders, and an order that may not have arrived
+ * yet.
+ *
+ * **Invariants**
+ * - Every change is written before anything is sent because of it, and is built on what another tab wrote meanwhile.
+ * - Where the browser keeps nothing (a private window), the page works for as long as it is open.
  */
 import type { Draft, Order } from "../../orders/order.ts";
 

@@ -1,4 +1,9 @@
-/** Owns how a customer's wish gets through a bad connection. Always holds: between two tries is a pause, random, and never shorter than the shop asked for. */
+/**
+ * Owns how a customer's wish gets through a bad connection.
+ *
+ * **Invariants**
+ * - Between two tries is a pause, random, and never shorter than the shop asked for.
+ */
 import { problemName } from "../shared/problem.ts";
 import type { Answer } from "./api.ts";
 
@@ -13,7 +18,10 @@ export interface Insisting {
   readonly onRetry: () => void;
 }
 
-/** Asks until there is an answer that counts; `away` only once the signal is aborted. To be used where asking twice is safe. */
+/**
+ * Asks until there is an answer that counts; `away` only once the signal is aborted. To be used where asking twice is
+ * safe.
+ */
 export async function insist<Value>(
   ask: () => Promise<Answer<Value>>,
   { signal, onRetry }: Insisting,
@@ -29,7 +37,9 @@ export async function insist<Value>(
   }
 }
 
-/** Whether another try may be answered otherwise: no connection, a server that is busy, stopping or without its storage. */
+/**
+ * Whether another try may be answered otherwise: no connection, a server that is busy, stopping or without its storage.
+ */
 function isPassing<Value>(answer: Answer<Value>): boolean {
   if (answer.kind !== "refused") return answer.kind === "away";
   const { problem, retryAfterSeconds = 0 } = answer;

@@ -1,4 +1,10 @@
-/** Owns how prices are told. Always holds: cents in, two decimals out, as this device writes numbers; the shop names no currency. */
+/**
+ * Owns how prices are told.
+ *
+ * **Invariants**
+ * - Cents in, two decimals out, as this device writes numbers.
+ * - The shop names no currency.
+ */
 const format = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export function formatPrice(cents: number): string {

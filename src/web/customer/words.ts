@@ -1,4 +1,9 @@
-/** Owns what the page says: of waits, of orders that ended, and of what the shop refused. Always holds: it says what to do next. */
+/**
+ * Owns what the page says: of waits, of orders that ended, and of what the shop refused.
+ *
+ * **Invariants**
+ * - It says what to do next.
+ */
 import type { Order } from "../../orders/order.ts";
 import { problemName, type Problem } from "../shared/problem.ts";
 

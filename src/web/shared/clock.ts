@@ -1,6 +1,8 @@
 /**
  * Owns the shop's time on a device whose own clock may be wrong, and how spans of it are told.
- * Always holds: an age is that of the shop's clock, never less than zero.
+ *
+ * **Invariants**
+ * - An age is that of the shop's clock, never less than zero.
  */
 
 /** A Date header is cut to the second, and may be a second old: less than this is no difference. */

@@ -6,7 +6,10 @@
  * - It goes to something that does nothing when the same key is pressed again: a card or a heading, not its buttons.
  */
 
-/** Keeps the focus in the page's content; returns how to stop. Places to rest have a `data-rest`, and `tabindex="-1"` at least. */
+/**
+ * Keeps the focus in the page's content; returns how to stop. Places to rest have a `data-rest`, and `tabindex="-1"` at
+ * least.
+ */
 export function keepFocus(): () => void {
   let last: Element | null = null;
   /** From the inside out, what the focus was in; and where a card stood among its like. */

@@ -75,7 +75,10 @@ export class Guard {
     this.#isHeld.set(this.#held.size > 0);
   }
 
-  /** A click without a pointer comes from a key, which was heard before, or from a screen reader: there the button counts. */
+  /**
+   * A click without a pointer comes from a key, which was heard before, or from a screen reader: there the button
+   * counts.
+   */
   #pressOf({ detail, type, clientX: x, clientY: y, target, timeStamp: ms }: MouseEvent): Press | undefined {
     if (detail > 0 || type === "pointerdown") return { kind: "spot", x, y, ms };
     if (this.#last?.kind === "key" && ["enter", " "].includes(this.#last.key)) return undefined;

@@ -1,7 +1,10 @@
 /**
  * Owns the connection on which a page hears of events, of the shop or of one order, for as long as it wants them.
- * Always holds: one connection at a time; a lost or silent one is opened again after a pause that grows to `LONGEST_PAUSE_MS`,
- * at once when the device comes back, and goes on after the last event that was heard.
+ *
+ * **Invariants**
+ * - One connection at a time.
+ * - A lost or silent one is opened again after a pause that grows to `LONGEST_PAUSE_MS`, at once when the device comes
+ *   back, and goes on after the last event that was heard.
  */
 import { readShopEvents, type ShopEvent } from "./sse.ts";
 
@@ -15,7 +18,9 @@ export type Opened =
 
 export interface LiveOptions {
   readonly open: (lastEventId: string | undefined, signal: AbortSignal) => Promise<Opened>;
-  /** Loads what the events build on, once they are flowing. False: it can't be had now, so the connection is no good. */
+  /**
+   * Loads what the events build on, once they are flowing. False: it can't be had now, so the connection is no good.
+   */
   readonly load: () => Promise<boolean>;
   readonly onEvent: (event: ShopEvent) => void;
   readonly onConnection: (connection: Connection) => void;

@@ -1,4 +1,9 @@
-/** Owns how a page reads the server's refusals. Always holds: what is no problem document (a proxy's page, say) is none. */
+/**
+ * Owns how a page reads the server's refusals.
+ *
+ * **Invariants**
+ * - What is no problem document (a proxy's page, say) is none.
+ */
 
 /** RFC 9457, as the server says it. */
 export interface Problem {

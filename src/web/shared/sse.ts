@@ -1,6 +1,8 @@
 /**
  * Owns how events are read off a fetch: EventSource can't send an Authorization header.
- * Always holds: an event is told once it is whole, whatever pieces it came in.
+ *
+ * **Invariants**
+ * - An event is told once it is whole, whatever pieces it came in.
  */
 import { createParser } from "eventsource-parser";
 

@@ -1,4 +1,9 @@
-/** Owns how pages name drinks and orders. Always holds: what the menu no longer knows is still named, after its id. */
+/**
+ * Owns how pages name drinks and orders.
+ *
+ * **Invariants**
+ * - What the menu no longer knows is still named, after its id.
+ */
 import type { Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";
 

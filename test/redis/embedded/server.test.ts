@@ -1,6 +1,8 @@
 /**
  * The embedded Redis, with a real redis-server: what it keeps, whom it refuses, what it cleans up.
- * Always holds: each test has a folder of its own, and no Redis outlives its test.
+ *
+ * **Invariants**
+ * - Each test has a folder of its own, and no Redis outlives its test.
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
@@ -323,7 +325,10 @@ async function start(
   return redis;
 }
 
-/** A server of its own, which can be killed. Resolves once its Redis answers. `then` is what it does next; with nothing to do, it is kept alive by its Redis. */
+/**
+ * A server of its own, which can be killed. Resolves once its Redis answers. `then` is what it does next; with nothing
+ * to do, it is kept alive by its Redis.
+ */
 async function startInChild(dataDir: string, then = ""): Promise<Server> {
   const program = `
     import { startEmbeddedRedis } from ${JSON.stringify(SOURCE)};

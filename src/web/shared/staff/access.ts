@@ -1,6 +1,8 @@
 /**
  * Owns what a staff page keeps on its device: the staff token, and the barista's name.
- * Always holds: a token that the server refused is asked for again, and nothing else of the shop is kept.
+ *
+ * **Invariants**
+ * - A token that the server refused is asked for again, and nothing else of the shop is kept.
  */
 import { writable, type Readable } from "svelte/store";
 

@@ -1,6 +1,9 @@
 /**
  * Owns how a staff page speaks to the baristas' port.
- * Always holds: every call answers with a value: done, refused with a problem, locked (a token is wanted), or away. None throws.
+ *
+ * **Invariants**
+ * - Every call answers with a value: done, refused with a problem, locked (a token is wanted), or away.
+ * - None throws.
  */
 import type { Order, Status } from "../../../orders/order.ts";
 import type { Coffee } from "../../../shop/menu.ts";

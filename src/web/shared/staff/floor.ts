@@ -1,7 +1,9 @@
 /**
  * Owns the orders that a staff page shows: a snapshot, and every event since.
- * Always holds: what events tell while an answer is on its way, of one order or of all, is newer than the answer, and an order that was ready or
- * cancelled is never open again, however late an older event or answer comes.
+ *
+ * **Invariants**
+ * - What events tell while an answer is on its way, of one order or of all, is newer than the answer, and an order that
+ *   was ready or cancelled is never open again, however late an older event or answer comes.
  */
 import { writable, type Readable } from "svelte/store";
 import type { Order, Status } from "../../../orders/order.ts";
@@ -49,7 +51,10 @@ export class Floor {
     this.#tell();
   }
 
-  /** To be called before anything is asked for: `end` takes it once it is whole, with all that was placed since `fromMs`. */
+  /**
+   * To be called before anything is asked for: `end` takes it once it is whole, with all that was placed since
+   * `fromMs`.
+   */
   beginSync(): Sync {
     const touched = new Set<string>();
     this.#touched.add(touched);

@@ -1,7 +1,9 @@
 /**
  * Owns what a staff page knows of the shop, and what it can do there: one connection, one floor, one way to each verb.
- * Always holds: state is a snapshot and the events since; after every reconnection, and once a minute, a new snapshot mends
- * whatever was missed.
+ *
+ * **Invariants**
+ * - State is a snapshot and the events since.
+ * - After every reconnection, and once a minute, a new snapshot mends whatever was missed.
  */
 import { writable, type Readable } from "svelte/store";
 import type { Order, Status } from "../../../orders/order.ts";
@@ -14,7 +16,10 @@ import { Floor, READY_SHOWN_SECONDS } from "./floor.ts";
 
 const RESYNC_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** Orders that are open longer before the oldest queued one are found by the first snapshot and by events, not by later ones. */
+/**
+ * Orders that are open longer before the oldest queued one are found by the first snapshot and by events, not by later
+ * ones.
+ */
 const FIRST_LOOK_BACK_MS = 24 * HOUR_MS;
 const LOOK_BACK_MS = 2 * HOUR_MS;
 /** Of ready ones there may be any number; 200 a page. */
@@ -70,7 +75,10 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
     onEvent?.(event);
   }
 
-  /** Takes a snapshot of the orders in these states, and of the rest of the shop. False: there was no answer to one of them. */
+  /**
+   * Takes a snapshot of the orders in these states, and of the rest of the shop. False: there was no answer to one of
+   * them.
+   */
   async function load(wanted: readonly Status[], lookBackMs: number): Promise<boolean> {
     const sync = floor.beginSync();
     const [queue] = await Promise.all([counts.refresh(), settings.refresh(), coffees.refresh()]);
@@ -98,8 +106,9 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
   }
 
   /**
-   * The server searches by when orders were placed, oldest first; those that count were finished a few minutes ago. Most were placed
-   * about when the oldest queued one was; a few waited for long, so the hours before are looked through as well.
+   * The server searches by when orders were placed, oldest first; those that count were finished a few minutes ago.
+   * Most were placed about when the oldest queued one was; a few waited for long, so the hours before are looked
+   * through as well.
    */
   function searchReady(oldestMs: number): Promise<Answer<readonly Order[]>>[] {
     const lateMs = oldestMs - LOOK_BACK_MS;
