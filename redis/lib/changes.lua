@@ -104,7 +104,7 @@ local function enter(id, order, status, queue)
     check_queue(queue or order.queue, queue and 'placed' or status)
   end
   if order.was == nil then
-    local stage = order.is_unusual and stage_of(order) or order.status
+    local stage = stage_of(order)
     order.was = stage
     changed[#changed + 1] = id
     changed_of[stage] = changed_of[stage] + 1

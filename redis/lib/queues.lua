@@ -29,7 +29,7 @@ end
 -- Throws where an order that comes into this state needs a key of a wrong type. A `placed` order was in no queue
 -- before.
 local function check_queue(name, state)
-  local queue = queues[name] or open_queue(name)
+  local queue = open_queue(name)
   if queue.is_sound[state] then
     return
   end

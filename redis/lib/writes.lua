@@ -145,8 +145,8 @@ local function write_orders(replica, retention_ms)
   for i = 1, #changed do
     local id = changed[i]
     local order = orders[id]
-    local was, stage = order.was, order.is_unusual and stage_of(order) or order.status
-    local queue = order.queue ~= '' and (queues[order.queue] or open_queue(order.queue))
+    local was, stage = order.was, stage_of(order)
+    local queue = order.queue ~= '' and open_queue(order.queue)
     if stage ~= was then
       if was then
         gather_leaving(id, order, was, queue)

@@ -207,16 +207,16 @@ operation('start', function(barista, queue, waits, claim, chosen, after)
   local was_expired = order.status == 'brewing'
   enter(id, order, 'brewing')
   set_claim(id, order, claim)
-  if order.is_unusual or was_expired then
-    set_field(order, 'expiries', was_expired and order.expiries + 1 .. '' or order.expiries)
-    set_field(order, 'due', '')
+  if was_expired then
+    set_field(order, 'expiries', order.expiries + 1 .. '')
   end
+  set_field(order, 'due', '')
   order.barista, order.started_at = barista, now
   order.attempts = NEXT_ATTEMPT[order.attempts] or order.attempts + 1 .. ''
   order.deadline = new_deadline
   if order.attempts == '1' then
-    local given_by = queues[order.queue]
-    given_by.given = given_by.given + 1
+    local keys = open_queue(order.queue)
+    keys.given = keys.given + 1
   end
   note_event('order.started', id, order)
   return 'started', id

@@ -83,8 +83,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
   });
 
   /**
-   * What a customer is told of the order's placing. Nothing of the answer has begun: a refusal has its own status,
-   * however late.
+   * Reads what came of the placing. Nothing of the answer has begun: a refusal has its own status, however late.
    */
   const readPlacing = (placing: PlaceOutcome, { wish, address }: Asked): Placed | Response => {
     if (placing.kind === "damaged") return damagedOrder();

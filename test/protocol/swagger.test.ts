@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { ask, lookAtQueue, place } from "../support/http.ts";
 import { resolveReferences } from "../support/openapi.ts";
@@ -213,16 +213,25 @@ describe("a real browser", () => {
     return panel;
   }
 
+  /** Sends the form; the status of the answer, and all that the panel shows of it. */
+  async function execute(panel: Locator) {
+    await panel.getByRole("button", { name: "Execute" }).click();
+    const status = panel.locator(".live-responses-table tbody .response-col_status").first();
+    await status.waitFor();
+    return {
+      status: await status.innerText(),
+      table: await panel.locator(".live-responses-table").innerText(),
+    };
+  }
+
   test("a customer orders from the page: 202, and nothing is asked of elsewhere", async () => {
     const page = await open(server.customers);
     const panel = await tryOut(page, "post", "/order");
     await panel.locator('tr[data-param-name="Prefer"] input').fill("respond-async");
     await panel.locator('tr[data-param-name="Idempotency-Key"] input').fill("");
-    await panel.getByRole("button", { name: "Execute" }).click();
-    const status = panel.locator(".live-responses-table tbody .response-col_status");
-    await status.first().waitFor();
-    expect(await status.first().innerText()).toContain("202");
-    expect(await panel.locator(".live-responses-table").innerText()).toContain('"status": "queued"');
+    const answer = await execute(panel);
+    expect(answer.status).toContain("202");
+    expect(answer.table).toContain('"status": "queued"');
     await shoot(page, "customers");
     expect(faults).toEqual([]);
     expect((await lookAtQueue(server)).depth).toBe(1);
@@ -233,11 +242,9 @@ describe("a real browser", () => {
     await place(server);
     const page = await open(server.baristas);
     const panel = await tryOut(page, "get", "/start");
-    await panel.getByRole("button", { name: "Execute" }).click();
-    const status = panel.locator(".live-responses-table tbody .response-col_status");
-    await status.first().waitFor();
-    expect(await status.first().innerText()).toContain("200");
-    expect(await panel.locator(".live-responses-table").innerText()).toContain('"status": "brewing"');
+    const answer = await execute(panel);
+    expect(answer.status).toContain("200");
+    expect(answer.table).toContain('"status": "brewing"');
     await shoot(page, "baristas");
     expect(faults).toEqual([]);
     await page.close();
@@ -246,11 +253,9 @@ describe("a real browser", () => {
   test("the example of a change of the shop, sent at a click, leaves it open", async () => {
     const page = await open(server.baristas);
     const panel = await tryOut(page, "patch", "/shop");
-    await panel.getByRole("button", { name: "Execute" }).click();
-    const status = panel.locator(".live-responses-table tbody .response-col_status");
-    await status.first().waitFor();
-    expect(await status.first().innerText()).toContain("200");
-    expect(await panel.locator(".live-responses-table").innerText()).toContain('"open": true');
+    const answer = await execute(panel);
+    expect(answer.status).toContain("200");
+    expect(answer.table).toContain('"open": true');
     await shoot(page, "shop");
     expect(faults).toEqual([]);
     await page.close();
