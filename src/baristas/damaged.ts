@@ -78,7 +78,7 @@ export function damagedRoutes({ orders }: BaristaDependencies) {
         "Orders whose record in Redis can't be read, and keys that hold a value of another type. Each is set aside: it fails alone. " +
         "Put right in Redis, it goes back to its place within a second; deleted there, it leaves the list.",
       answers: { 200: { description: "What is damaged now.", schema: DamagedView } },
-      problems: ["unauthorized", "redis_away"],
+      problems: ["unauthorized", "redis_away", "closing"],
     }),
   );
 }

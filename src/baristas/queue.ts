@@ -97,7 +97,7 @@ export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
             example: { orders: [READY_EXAMPLE], cursor: null },
           },
         },
-        problems: ["unauthorized", "invalid_input", "redis_away"],
+        problems: ["unauthorized", "invalid_input", "redis_away", "closing"],
       }),
     )
     .get("/order/:id", async ({ params: { id } }) => answerFound(await orders.find(id.toLowerCase())), {

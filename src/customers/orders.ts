@@ -52,6 +52,11 @@ const PREFER = {
     "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
 };
 
+const PREFER_OF_A_LOOK = {
+  name: "Prefer",
+  description: "`wait=N`: the same as `?wait=N`, which counts where both are there (RFC 7240).",
+};
+
 const IDEMPOTENCY_KEY = idempotencyKeyHeader({
   effect: "The same key with the same body joins the order first placed under it.",
   owner: KEY_OWNER,
@@ -255,7 +260,7 @@ export function orderRoutes(dependencies: CustomerDependencies, findServer: Find
           summary: "Look at an order, or wait for it",
           description:
             "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
-          headers: [PREFER],
+          headers: [PREFER_OF_A_LOOK],
           answers: {
             200: { description: "The order as it is now.", schema: OrderOrContinuation },
             303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },

@@ -41,6 +41,9 @@ export interface Documentation {
 
 export const PROBLEM_TYPE = "application/problem+json";
 
+/** The tag of the probes: they answer whatever else the port refuses. */
+export const HEALTH_TAG = "Health";
+
 /** What any route answers to a request that does not say plainly where it goes. */
 const EDGE_PROBLEMS = ["malformed_host", "malformed_target"] as const satisfies readonly ProblemName[];
 
@@ -68,7 +71,7 @@ export function documented({
     ...(isOpen ? OPEN : undefined),
     responses: {
       ...mapValues(answers, toResponse),
-      ...problemResponses([...EDGE_PROBLEMS, ...(tag === "Health" ? problems : problems.flatMap(withCompany))]),
+      ...problemResponses([...EDGE_PROBLEMS, ...(tag === HEALTH_TAG ? problems : problems.flatMap(withCompany))]),
     },
   };
   return { detail };
@@ -106,11 +109,14 @@ function toResponse({ description, schema, example, headers }: Answer) {
   };
 }
 
-/** Problems that come with others: a route that can miss an order or Redis can find its record damaged too. */
+/**
+ * Problems that come with others: a route that can miss an order or Redis can find its record damaged too. One that reads
+ * orders may find that they belong to a newer version: then the server stops.
+ */
 const COMPANY: Readonly<Partial<Record<ProblemName, readonly ProblemName[]>>> = {
   // A port that asks for a token refuses guesses too; one that does not, other sites.
   unauthorized: ["too_many_tokens", "cross_site"],
-  order_unknown: ["order_damaged"],
+  order_unknown: ["order_damaged", "closing"],
   redis_away: ["shop_damaged"],
 };
 

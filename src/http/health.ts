@@ -8,7 +8,7 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { problem } from "../problem.ts";
-import { documented } from "./documented.ts";
+import { documented, HEALTH_TAG } from "./documented.ts";
 
 /** Why the server is not ready; undefined when it is. */
 export type Readiness = () => Promise<"redis_away" | "closing" | undefined>;
@@ -36,7 +36,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
         return Response.json({ status: "live" });
       },
       documented({
-        tag: "Health",
+        tag: HEALTH_TAG,
         isOpen: true,
         operationId: "checkLiveness",
         summary: "Does the process live?",
@@ -51,7 +51,7 @@ export function healthRoutes(readiness: Readiness, beforeProbe: BeforeProbe = ()
         return reason ? problem(reason, NOT_READY[reason]) : Response.json({ status: "ready" });
       },
       documented({
-        tag: "Health",
+        tag: HEALTH_TAG,
         isOpen: true,
         operationId: "checkReadiness",
         summary: "Can it take requests?",

@@ -9,7 +9,7 @@
  */
 import type { TSchema } from "@sinclair/typebox";
 import type { ProblemName } from "../problem.ts";
-import { mapValues, PROBLEM_TYPE, problemResponses, problemSchema } from "./documented.ts";
+import { HEALTH_TAG, mapValues, PROBLEM_TYPE, problemResponses, problemSchema } from "./documented.ts";
 
 interface DescribedResponse {
   readonly description: string;
@@ -24,7 +24,7 @@ type DescribedResponses = Readonly<Record<string, DescribedResponse>>;
 /** An operation by path and method, as far as it is looked at here. */
 type Paths<Operation> = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 
-type DescribedPaths = Paths<{ readonly responses: DescribedResponses }>;
+type DescribedPaths = Paths<{ readonly tags?: readonly string[]; readonly responses: DescribedResponses }>;
 
 /** The document of a port as its routes alone make it. */
 export interface Described {
@@ -39,7 +39,7 @@ export interface PortDescription {
   readonly tags: Readonly<Record<string, string>>;
   /** Whether the port asks for a bearer token. */
   readonly authorized: boolean;
-  /** What each route of the port may answer beside what it says itself. */
+  /** What each route of the port but the probes may answer beside what it says itself. */
   readonly everywhere?: readonly ProblemName[];
 }
 
@@ -68,16 +68,20 @@ export function completeDocument({ paths }: Described, port: PortDescription): o
   };
 }
 
-/** The paths with these problems among those of every route. */
+/** The paths with these problems among those of every route. Probes say all themselves. */
 function describeEverywhere(paths: DescribedPaths, names: readonly ProblemName[]): DescribedPaths {
   const added: DescribedResponses = problemResponses(names);
-  return mapOperations(paths, ({ responses, ...operation }) => ({
-    ...operation,
-    responses: {
-      ...responses,
-      ...mapValues(added, (more, status) => mergeResponses(Number(status), responses[status], more)),
-    },
-  }));
+  return mapOperations(paths, (operation) => {
+    if (operation.tags?.includes(HEALTH_TAG)) return operation;
+    const { responses } = operation;
+    return {
+      ...operation,
+      responses: {
+        ...responses,
+        ...mapValues(added, (more, status) => mergeResponses(Number(status), responses[status], more)),
+      },
+    };
+  });
 }
 
 /** Problems of one status share a response here too. */

@@ -121,6 +121,26 @@ describe.each(NAMES)("the document of the %s' port", (name) => {
     expect(text).not.toContain('"nullable"');
   });
 
+  test("lists what a route answers while Redis can't serve it, and nothing that a probe never answers", () => {
+    const problemsOf = ({ responses }: Operation): string[] =>
+      Object.values(responses).flatMap(({ content }) =>
+        Object.keys(content?.["application/problem+json"]?.examples ?? {}),
+      );
+    const operations = operationsOf(resolveReferences(documents[name]) as Document);
+    const isProbe = ({ tags }: Operation): boolean => tags?.includes("Health") ?? false;
+    for (const operation of operations.filter((each) => !isProbe(each))) {
+      const problems = problemsOf(operation);
+      expect(problems).toContain("redis_away");
+      expect(problems).toContain("shop_damaged");
+      expect(problems.includes("too_many_requests")).toBe(name === "customers");
+      // The orders may be in a newer version's format by now.
+      const readsOrders = !operation.tags?.includes("Shop") && operation.operationId !== "measureQueue";
+      expect([operation.operationId, problems.includes("closing")]).toEqual([operation.operationId, readsOrders]);
+    }
+    const edge = ["malformed_host", "malformed_target"];
+    expect(operations.filter(isProbe).map(problemsOf)).toEqual([edge, [...edge, "closing", "redis_away"]]);
+  });
+
   test("has examples that fit their schemas", () => {
     const ajv = new Ajv2020({ strict: false });
     addFormats(ajv);
@@ -181,6 +201,17 @@ describe("an example, sent as it is", () => {
     const after = await readMenu();
     expect(before.map(({ name }) => name)).not.toContain(json.name);
     expect(after.filter(({ name }) => name !== json.name)).toEqual(before);
+  });
+
+  test("names no preference that a route does not obey", () => {
+    const preferenceOf = (path: string, method: string): string => {
+      const operation = documents.customers.paths[path]?.[method] as {
+        parameters?: { name: string; description: string }[];
+      };
+      return operation.parameters?.find((parameter) => parameter.name === "Prefer")?.description ?? "";
+    };
+    expect(preferenceOf("/order", "post")).toContain("202");
+    expect(preferenceOf("/order/{id}", "get")).not.toMatch(/202|respond-async/);
   });
 
   test("names no order and no coffee: Swagger UI would send it unasked", () => {
