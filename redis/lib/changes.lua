@@ -15,14 +15,23 @@ local DAMAGED = { err = 'DAMAGED the order can not be read' }
 -- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`,
 -- the stage that it was in (false of a new one); `event`, the index of its last event; `members`, what that event
 -- holds.
-local orders = {}
+local orders
 -- Ids that this run has changed, in their order; and how many of a stage.
-local changed = {}
-local changed_of = { queued = 0, delayed = 0, brewing = 0, reserved = 0 }
+local changed, changed_of
 -- Ids of orders that this run has made final.
-local ended = {}
+local ended
 -- Ids of damaged orders that this run has met.
-local damaged = {}
+local damaged
+-- How many orders more are open than were stored; by customer too.
+local opened, opened_by
+-- Ids that this run has put into a queue, in their order.
+local queued_now
+
+each_run(function()
+  orders, changed, ended, damaged, opened_by, queued_now = {}, {}, {}, {}, {}, {}
+  changed_of = { queued = 0, delayed = 0, brewing = 0, reserved = 0 }
+  opened = 0
+end)
 
 -- Keeps what was read of an order that this run has not met. Where there is nothing, or a value of another type, it is
 -- still to be looked at.
@@ -79,9 +88,6 @@ local function find_order(id)
   return order
 end
 
--- How many orders more are open than were stored; by customer too.
-local opened = 0
-local opened_by = {}
 local function count_opened(customer, step)
   opened = opened + step
   if customer ~= '' then
@@ -90,8 +96,6 @@ local function count_opened(customer, step)
   end
 end
 
--- Ids that this run has put into a queue, in their order.
-local queued_now = {}
 local function offer(id)
   queued_now[#queued_now + 1] = id
 end

@@ -6,8 +6,6 @@
 -- - Days are UTC.
 
 local DAY_MS = 86400000
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- Days since 1970 as YYYY-MM-DD (Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
 local function date_of(days)
@@ -25,11 +23,22 @@ local function date_of(days)
   return string.format('%04d-%02d-%02d', year, month, day)
 end
 
-local today = math.floor(now_ms / DAY_MS)
-local date = date_of(today)
-local now_text = string.format('%d', now_ms)
+local now_ms, now_text
+-- Days since 1970, and as a date.
+local today, date
 -- The clock as RFC 3339 with milliseconds, as orders tell it.
-local now = string.format(
-  '%sT%02d:%02d:%02d.%03dZ',
-  date, now_ms / 3600000 % 24, now_ms / 60000 % 60, now_ms / 1000 % 60, now_ms % 1000
-)
+local now
+
+each_run(function()
+  local time = redis.call('TIME')
+  now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  now_text = string.format('%d', now_ms)
+  if math.floor(now_ms / DAY_MS) ~= today then
+    today = math.floor(now_ms / DAY_MS)
+    date = date_of(today)
+  end
+  now = string.format(
+    '%sT%02d:%02d:%02d.%03dZ',
+    date, now_ms / 3600000 % 24, now_ms / 60000 % 60, now_ms / 1000 % 60, now_ms % 1000
+  )
+end)

@@ -5,11 +5,31 @@
 -- Invariants
 -- - Nothing is spent by looking. What an order costs is taken when it is let in, and written at the end of the run.
 
-local LIMIT_CAPACITY, LIMIT_REFILL_PER_SECOND = tonumber(ARGV[6]), tonumber(ARGV[7])
-
+-- What a bucket holds, tokens, and how many it gets a second.
+local limit_capacity, limit_refill_per_second
 -- Buckets by name, as they are now. A bucket starts full and refills steadily.
-local buckets = {}
-local clock_seconds = now_ms / 1000
+local buckets
+local clock_seconds
+-- Open orders as stored; nil until the door needs to know.
+local open_before, open_of_before
+local refusals
+-- The settings that decide who is let in, read once a run.
+local rules
+-- The current code; nil before it is read, false where there is none. `spent` counts the drinks of this run.
+local code
+-- The number of the day's last order, as it was before this run and as it is now; nil until one is needed.
+local first_number, number
+-- How places begin of this day's numbers of as many digits as the last one.
+local place_start, digits
+-- Idempotency-Keys that this run keeps for the first time.
+local new_onces
+
+each_run(function()
+  limit_capacity, limit_refill_per_second = tonumber(ARGV[6]), tonumber(ARGV[7])
+  clock_seconds = now_ms / 1000
+  buckets, open_of_before, refusals, new_onces = {}, {}, {}, {}
+  open_before, rules, code, first_number, number, digits = nil, nil, nil, nil, nil, nil
+end)
 
 -- Under no name there is no limit.
 local function find_bucket(name)
@@ -18,7 +38,7 @@ local function find_bucket(name)
     local tokens, at = unpack(redis.call('HMGET', key.bucket(name), 'tokens', 'at'))
     -- A clock that was set back must not empty the bucket.
     local elapsed = tonumber(at) and math.max(0, clock_seconds - at) or 0
-    tokens = math.min(LIMIT_CAPACITY, (tonumber(tokens) or LIMIT_CAPACITY) + elapsed * LIMIT_REFILL_PER_SECOND)
+    tokens = math.min(limit_capacity, (tonumber(tokens) or limit_capacity) + elapsed * limit_refill_per_second)
     bucket = { tokens = tokens, is_taken = false }
     buckets[name] = bucket
   end
@@ -26,7 +46,7 @@ local function find_bucket(name)
 end
 
 local function full_ms(bucket)
-  return math.ceil((LIMIT_CAPACITY - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000)
+  return math.ceil((limit_capacity - bucket.tokens) / limit_refill_per_second * 1000)
 end
 
 -- What the address may know of its bucket: whole tokens left, ms until there is one, ms until it is full.
@@ -38,7 +58,7 @@ local function describe_bucket(name)
   if bucket.tokens >= 1 then
     return string.format('%d\t0\t%d', bucket.tokens, full_ms(bucket))
   end
-  return string.format('0\t%d\t%d', math.ceil((1 - bucket.tokens) / LIMIT_REFILL_PER_SECOND * 1000), full_ms(bucket))
+  return string.format('0\t%d\t%d', math.ceil((1 - bucket.tokens) / limit_refill_per_second * 1000), full_ms(bucket))
 end
 
 local function has_token(name)
@@ -64,11 +84,6 @@ local function write_buckets()
   end
 end
 
--- Open orders as stored; nil until the door needs to know.
-local open_before
-local open_of_before = {}
-local refusals = {}
-
 local function open_of(customer_id)
   open_of_before[customer_id] = open_of_before[customer_id] or redis.call('SCARD', key.open_of(customer_id))
   return open_of_before[customer_id] + (opened_by[customer_id] or 0)
@@ -88,8 +103,6 @@ local function drop_closed(customer_id)
   end
 end
 
--- The settings that decide who is let in, read once a run.
-local rules
 local function find_rules()
   rules = rules or {
     is_open = setting('open') == 'true',
@@ -135,8 +148,6 @@ local function add_refusals()
   end
 end
 
--- The current code; nil where there is none. `spent` counts the drinks of this run.
-local code
 local function find_code()
   if code == nil then
     local text, remaining, ends_at = unpack(redis.call('HMGET', key.code, 'code', 'remaining', 'ends_at'))
@@ -173,9 +184,6 @@ local function write_code()
 end
 
 local DAY_PLACES = 1000000000 -- numbers start anew each day, places in the queue do not
-local first_number, number
--- How places begin of this day's numbers of as many digits as the last one.
-local place_start, digits
 
 -- The day's next number, and its place in the queue. It is taken by `take_number`.
 local function next_number()
@@ -222,8 +230,6 @@ local function find_once(once, body_hash)
   return first_hash == body_hash and first_id or 'mismatch'
 end
 
--- Keys that this run keeps for the first time.
-local new_onces = {}
 local function keep_once(id, once, body_hash)
   if once ~= '' then
     local name = key.once(once)

@@ -11,8 +11,12 @@
 
 local EVENTS_KEPT = 100000 -- about 30 MB
 local MARK_EVERY = 1000
-local events = {}
-local event_count = 0
+-- The events of this run.
+local events, event_count
+
+each_run(function()
+  events, event_count = {}, 0
+end)
 
 -- Adds an event to those of this script. Returns its index among them.
 local function add_event(type, id, members)

@@ -5,7 +5,9 @@
 -- Invariants
 -- - A script of a server that writes another format ends here, before it has done anything.
 
-local claimed_format, claimed_version = string.match(try('GET', key.format) or '', '^(%d+) (%S+)')
-if claimed_format and claimed_format ~= FORMAT then
-  error({ err = 'SUPERSEDED ' .. claimed_version })
-end
+each_run(function()
+  local claimed_format, claimed_version = string.match(try('GET', key.format) or '', '^(%d+) (%S+)')
+  if claimed_format and claimed_format ~= FORMAT then
+    error({ err = 'SUPERSEDED ' .. claimed_version })
+  end
+end)

@@ -9,7 +9,13 @@
 
 -- What is known of claims: the id of its order, SPENT, or false.
 local SPENT = 'spent'
-local claims = {}
+local claims
+-- The claims that orders had before this run, by id; of orders whose claim has changed.
+local claims_before
+
+each_run(function()
+  claims, claims_before = {}, {}
+end)
 
 local function find_claim(claim)
   if claims[claim] == nil then
@@ -27,9 +33,6 @@ local function check_claims()
   check_type(spent_claims(0), 'set')
 end
 
--- The claims that orders had before this run, by id; of orders whose claim has changed.
-local claims_before = {}
-
 -- Gives the order to a claim ('' is none). The one that it had is free again, or spent if the order is final.
 local function set_claim(id, order, claim)
   if order.claim == claim then
@@ -45,10 +48,7 @@ local function set_claim(id, order, claim)
   order.claim = claim
 end
 
--- (A claim that moves to another order is dropped first.)
-local dropped, made, spent = { 'HDEL', key.claims }, { 'HSET', key.claims }, { 'SADD', '' }
-
-local function gather_claim(id, claim, before)
+local function gather_claim(id, claim, before, dropped, made, spent)
   if claim == before then
     return
   end
@@ -65,8 +65,13 @@ local function gather_claim(id, claim, before)
 end
 
 local function write_claims()
+  if not next(claims_before) then
+    return
+  end
+  -- (A claim that moves to another order is dropped first.)
+  local dropped, made, spent = { 'HDEL', key.claims }, { 'HSET', key.claims }, { 'SADD', '' }
   for id, before in pairs(claims_before) do
-    gather_claim(id, orders[id].claim, before)
+    gather_claim(id, orders[id].claim, before, dropped, made, spent)
   end
   if #spent > 2 then
     spent[2] = spent_claims(0)

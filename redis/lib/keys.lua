@@ -5,24 +5,10 @@
 -- - KEYS[1] is the shop's prefix, `{main}:`. Its hash tag puts the script into the shop's slot.
 -- - Every key of the shop is built here, and nowhere else in Lua.
 
-local shop = KEYS[1]
+local shop
 local key = {
-  claims = shop .. 'claims',
-  code = shop .. 'code',
-  events = shop .. 'events',
-  event_count = shop .. 'events:count',
-  event_marks = shop .. 'events:marks',
-  format = shop .. 'format',
-  menu = shop .. 'menu',
-  orders = shop .. 'orders',
-  queues = shop .. 'queues',
-  reserved = shop .. 'reserved',
-  settings = shop .. 'settings',
-  upgrading = shop .. 'upgrading',
-  wake = shop .. 'wake',
   bell = function(id) return shop .. 'bell:' .. id end,
   bucket = function(name) return shop .. 'bucket:' .. name end,
-  damaged = shop .. 'damaged',
   delayed = function(queue) return shop .. 'delayed:' .. queue end,
   idle = function(queue) return shop .. 'idle:' .. queue end,
   leases = function(queue) return shop .. 'leases:' .. queue end,
@@ -37,3 +23,27 @@ local key = {
   waiting = function(queue) return shop .. 'waiting:' .. queue end,
   waits = function(queue) return shop .. 'waits:' .. queue end,
 }
+
+local function name_keys()
+  key.claims = shop .. 'claims'
+  key.code = shop .. 'code'
+  key.damaged = shop .. 'damaged'
+  key.events = shop .. 'events'
+  key.event_count = shop .. 'events:count'
+  key.event_marks = shop .. 'events:marks'
+  key.format = shop .. 'format'
+  key.menu = shop .. 'menu'
+  key.orders = shop .. 'orders'
+  key.queues = shop .. 'queues'
+  key.reserved = shop .. 'reserved'
+  key.settings = shop .. 'settings'
+  key.upgrading = shop .. 'upgrading'
+  key.wake = shop .. 'wake'
+end
+
+each_run(function()
+  if KEYS[1] ~= shop then
+    shop = KEYS[1]
+    name_keys()
+  end
+end)

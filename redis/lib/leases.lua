@@ -2,13 +2,22 @@
 -- Owns the times that orders are given: leases of baristas, and the recent waits that finishing notes.
 -- Needs lib/changes.lua lib/waits.lua
 
-local LEASE_MS, MAX_ATTEMPTS = tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_attempts
+-- When a lease of this run ends, ms since 1970.
+local new_deadline
+-- Waits of this run, by queue: the first of a run stands for all of it.
+local waits
 
-local new_deadline = string.format('%d', now_ms + LEASE_MS)
+each_run(function()
+  local lease_ms = tonumber(ARGV[3])
+  max_attempts = tonumber(ARGV[4])
+  new_deadline = string.format('%d', now_ms + lease_ms)
+  waits = {}
+end)
 
 -- Whether the order's lease, if it runs out, was its last.
 local function is_last_lease(order)
-  return order.expiries + 1 >= MAX_ATTEMPTS
+  return order.expiries + 1 >= max_attempts
 end
 
 -- Whether the time of an order is over, by this index of deadlines. A new deadline of this run counts.
@@ -18,8 +27,6 @@ local function has_run_out(index, id)
   return deadline_ms and tonumber(deadline_ms) <= now_ms or false
 end
 
--- Waits of this run, by queue: the first of a run stands for all of it.
-local waits = {}
 local function read_wait(queue, id)
   local placed_at_ms = not waits[queue] and placed_ms(id)
   return placed_at_ms and now_ms - placed_at_ms or nil

@@ -55,7 +55,11 @@ end
 local check_choice
 do
 
-local coffees = {}
+local coffees
+each_run(function()
+  coffees = {}
+end)
+
 local function find_coffee(item)
   if coffees[item] == nil then
     local json

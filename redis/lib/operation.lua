@@ -5,28 +5,24 @@
 -- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor
 --   lists the same.
 -- - Fields behind a bar travel in a run where one of its operations has one of them; else they are nil.
--- - An operation's file runs when a run has one of it, and what it names is its own.
 -- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for
 --   its position.
 
 local operations = {}
--- Functions that run the operations' files, by name.
-local load_operation = {}
+-- How many operations of a kind this run has.
+local item_counts
+-- Orders that this run finished, or found finished by the same barista.
+local finished_now
+
+each_run(function()
+  item_counts, finished_now = {}, {}
+end)
 
 -- `once_at` is which of its fields is an Idempotency-Key. The first one is the order's id, if it has one.
 local function operation(name, run, once_at)
   operations[name] = { run, once_at }
 end
 
-local function find_operation(name)
-  if not operations[name] then
-    load_operation[name]()
-  end
-  return operations[name]
-end
-
--- How many operations of a kind this run has.
-local item_counts = {}
 local function note_items(name, count)
   item_counts[name] = count
 end
@@ -44,6 +40,3 @@ end
 local function holds(order, barista)
   return order and order.status == 'brewing' and (barista == '' or barista == order.barista)
 end
-
--- Orders that this run finished, or found finished by the same barista.
-local finished_now = {}

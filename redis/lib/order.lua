@@ -27,7 +27,11 @@ local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
 local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
 
 -- Whether a line is a JSON string. (Most hold nothing that needs a parser, and are the same in many orders.)
-local texts = {}
+local texts
+each_run(function()
+  texts = {}
+end)
+
 local function is_text(line)
   if texts[line] == nil then
     local is_plain = string.find(line, '^"[^"\\]*"$') ~= nil

@@ -6,7 +6,14 @@
 -- - `waiting` decides which order is next, and `leases` who has which. The consumer group shows how far the stream is
 --   given out.
 
-local queues = {}
+local queues
+-- Queues that a barista waits at, and for how long they may be woken, ms.
+local idle_ms
+
+each_run(function()
+  queues, idle_ms = {}, {}
+end)
+
 local function open_queue(name)
   local queue = queues[name]
   if not queue then
@@ -44,8 +51,6 @@ local function check_queue(name, state)
   queue.is_sound[state] = true
 end
 
--- Queues that a barista waits at, and for how long they may be woken, ms.
-local idle_ms = {}
 local IDLE_SLACK_MS = 5000
 local LONGEST_IDLE_MS = 30000
 

@@ -3,16 +3,23 @@
 -- Needs lib/keys.lua
 
 -- The names of orders' keys, by id. (Each is made once: that costs more than to look it up.)
-local order_keys = setmetatable({}, {
+local order_keys
+local MAKE_KEY = {
   __index = function(names, id)
     local name = key.order(id)
     names[id] = name
     return name
   end,
-})
+}
 
 -- Strings by key, as stored; false where there is none, or a value of another type.
-local strings = {}
+local strings
+-- Types by key.
+local types
+
+each_run(function()
+  order_keys, strings, types = setmetatable({}, MAKE_KEY), {}, {}
+end)
 
 local function read_strings(names)
   if #names > 0 then
@@ -33,7 +40,6 @@ local function read_string(name)
 end
 
 -- Throws unless the key is free or holds this type.
-local types = {}
 local function check_type(name, wanted)
   local found = types[name]
   if not found then

@@ -7,7 +7,11 @@
 -- - A run that has run is answered from what was kept of it, and changes nothing again.
 
 local RUN_KEPT_MS = 3600000
-local slot, run_number, retention_ms, replica, mode = ARGV[1], tonumber(ARGV[2]), ARGV[5], ARGV[8], ARGV[9]
+local slot, run_number, retention_ms, replica, mode
+
+each_run(function()
+  slot, run_number, retention_ms, replica, mode = ARGV[1], tonumber(ARGV[2]), ARGV[5], ARGV[8], ARGV[9]
+end)
 
 -- The answer of a run that has run: kept is its entry of events, and a line an operation. A line that showed an order
 -- ends with its id and the index of its event.
@@ -57,7 +61,7 @@ local function read_items()
   local at = FIRST
   while ARGV[at] do
     local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    local once_at, has_id = find_operation(ARGV[at])[2], ARGV[at] ~= 'start'
+    local once_at, has_id = operations[ARGV[at]][2], ARGV[at] ~= 'start'
     once_at = once_at and once_at <= width and once_at
     note_items(ARGV[at], count)
     at = at + 3
@@ -92,7 +96,7 @@ local function run_items()
   local lines, kept, shown, waiting = {}, {}, {}, {}
   local i, at = 0, FIRST
   while ARGV[at] do
-    local run_item = find_operation(ARGV[at])[1]
+    local run_item = operations[ARGV[at]][1]
     local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
     at = at + 3
     for _ = 1, count do

@@ -26,6 +26,10 @@ local function read_hash(name)
 end
 
 local kept_settings
+each_run(function()
+  kept_settings = nil
+end)
+
 local function setting(name)
   kept_settings = kept_settings or setmetatable(read_hash(key.settings), { __index = DEFAULTS })
   return kept_settings[name]

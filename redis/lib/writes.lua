@@ -7,8 +7,12 @@
 -- - A key gets one command a run, or one for each order that is added to it or ends.
 
 -- What is written to other keys: arguments by command and key, in the order in which they came.
-local batches = {}
-local batch_of = {}
+local batches, batch_of
+
+each_run(function()
+  batches, batch_of = {}, {}
+end)
+
 local function gather(command, name, value, more)
   local by_name = batch_of[command]
   if not by_name then

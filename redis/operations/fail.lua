@@ -9,7 +9,7 @@ operation('fail', function(id, barista, failure, retry, delay)
   if not holds(order, barista) then
     return refuse(order)
   end
-  if retry ~= '1' or order.attempts + 0 >= MAX_ATTEMPTS then
+  if retry ~= '1' or order.attempts + 0 >= max_attempts then
     close_order(id, order, 'cancelled', 'machine_error', nil, failure)
     return 'cancelled', id
   end

@@ -9,7 +9,10 @@
 -- What an index names wrongly is passed over: so many more entries are read at once, and so many in all.
 local MOST_MORE, MOST_READ = 500, 4000
 -- By queue: the orders that can be started now: those whose lease ran out, then those that wait, in their order.
-local lines = {}
+local lines
+each_run(function()
+  lines = {}
+end)
 
 -- Whether an order of an index belongs there, as it was stored. One that is gone, damaged or elsewhere leaves it:
 -- others are served.

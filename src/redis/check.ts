@@ -117,7 +117,7 @@ function metOrThrow(error: unknown, { user, database, keys }: Shop): string {
   }
   const fault = faultOf(error);
   if (fault.kind === "denied") throw deniedError(fault.said, user, keys);
-  if (fault.kind === "other" || fault.kind === "unknown_script") {
+  if (fault.kind === "other" || fault.kind === "unknown_script" || fault.kind === "known_library") {
     throw new StartError(`Redis can't be used (${withoutWords(error.message)}). Check REDIS_URL`);
   }
   return error.message;

@@ -15,7 +15,8 @@ import { isDemoted } from "./errors.ts";
 import { keysOf, type Keys } from "./keys.ts";
 import { Outage } from "./outage.ts";
 import { Patience } from "./patience.ts";
-import { scriptProbe, scriptRunner, type RunScript } from "./script.ts";
+import type { RunScript } from "./script.ts";
+import { scriptProbe, scriptRunner } from "./script-runner.ts";
 
 const READY_MS = 1000;
 

@@ -13,9 +13,10 @@
  * - `unavailable`: the server can't serve now, and has not run it.
  * - `denied`: the server's user may not do it, or may not log in.
  * - `unknown_script`: the script has to be sent in full.
+ * - `known_library`: the library is there already.
  */
 export type Fault =
-  | { readonly kind: "lost" | "timed_out" | "unknown_script" | "other" }
+  | { readonly kind: "lost" | "timed_out" | "unknown_script" | "known_library" | "other" }
   | { readonly kind: "unavailable"; readonly code: UnavailableCode; readonly said: string }
   | { readonly kind: "denied"; readonly said: string };
 
@@ -47,6 +48,10 @@ const TIMED_OUT = /^Command timed out/;
 const DENIED = /^(NOPERM|NOAUTH|WRONGPASS|ERR The user executing the script can't|ERR AUTH )/;
 /** Redis: SELECT of a database that it does not have, or of any but the first one in a cluster. */
 const NO_DATABASE = /^ERR (DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode)/;
+/** Redis: FCALL. */
+const NO_FUNCTION = /^ERR Function not found/;
+/** Redis: FUNCTION LOAD. */
+const LIBRARY_EXISTS = /^ERR Library '.*' already exists/;
 
 export function faultOf(error: unknown): Fault {
   const said = error instanceof Error ? error.message : "";
@@ -54,7 +59,8 @@ export function faultOf(error: unknown): Fault {
   if (TIMED_OUT.test(said)) return { kind: "timed_out" };
   if (DENIED.test(said)) return { kind: "denied", said };
   const code = CODE.exec(said)?.[1] ?? "";
-  if (code === "NOSCRIPT") return { kind: "unknown_script" };
+  if (code === "NOSCRIPT" || NO_FUNCTION.test(said)) return { kind: "unknown_script" };
+  if (LIBRARY_EXISTS.test(said)) return { kind: "known_library" };
   return isUnavailable(code) ? { kind: "unavailable", code, said } : { kind: "other" };
 }
 
@@ -65,7 +71,7 @@ export function isDemoted(error: Error): boolean {
 
 /** Whether a key holds a value of another type than the command, or the script, takes. */
 export function isWrongType(error: unknown): error is Error {
-  return error instanceof Error && /^(user_script:\d+: )?WRONGTYPE\b/.test(error.message);
+  return error instanceof Error && /^(user_(?:script|function):\d+: )?WRONGTYPE\b/.test(error.message);
 }
 
 export function isMissingDatabase(error: unknown): boolean {

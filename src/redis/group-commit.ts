@@ -18,7 +18,7 @@ import { isRedisAway, RedisAwayError } from "./away.ts";
 import { ShopDamagedError } from "./damaged.ts";
 import { isWrongType } from "./errors.ts";
 import { asText } from "./reply.ts";
-import { loadScript, type Argument, type RunScript } from "./script.ts";
+import { loadFunction, type Argument, type RunScript } from "./script.ts";
 
 /** The operations, in the order in which a run does them. */
 const OPERATIONS = [
@@ -89,7 +89,7 @@ interface Slot {
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
-  readonly #script = loadScript("commit");
+  readonly #script = loadFunction("commit");
   /** What waits for a run, by operation, in the order of `OPERATIONS`. */
   readonly #waiting: readonly Call[][] = OPERATIONS.map(() => []);
   readonly #free: Slot[];

@@ -136,6 +136,7 @@ export class Patience {
         // A script that is denied one of its steps has done those before it.
         throw new RedisAwayError(true, error);
       case "unknown_script":
+      case "known_library":
       case "other":
         throw error;
     }

@@ -8,15 +8,15 @@
  * - Before each argument stands its length in bytes, whatever its characters.
  */
 import { Command } from "ioredis";
-import type { Argument } from "./script.ts";
+import type { Argument, Script } from "./script.ts";
 
-/** EVALSHA with one key, which is the prefix of all that a script touches. */
+/** EVALSHA or FCALL with one key, which is the prefix of all that a script touches. */
 export class ScriptCall extends Command {
   readonly #text: string;
 
-  constructor(sha1: string, prefix: string, args: readonly Argument[]) {
-    super("evalsha", [], { replyEncoding: "utf8" });
-    const words = ["evalsha", sha1, "1", prefix, ...args.map(String)];
+  constructor({ command, id }: Script, prefix: string, args: readonly Argument[]) {
+    super(command, [], { replyEncoding: "utf8" });
+    const words = [command, id, "1", prefix, ...args.map(String)];
     const text = write(words, ({ length }) => length);
     // Where they differ some character has several bytes.
     this.#text = Buffer.byteLength(text) === text.length ? text : write(words, (word) => Buffer.byteLength(word));

@@ -1,36 +1,57 @@
 /**
- * Owns the Lua scripts: reads them with what they include, runs them, and gathers the queries of one turn into one.
+ * Owns the Lua scripts: reads them with what they include, and gathers the queries of one turn into one.
  *
  * **Invariants**
- * - A script is sent by its hash, and in full only to a Redis that does not know it (a new or restarted one).
  * - A file's `-- Needs` lines name all that it uses of other files. Each is included once, where it is first needed.
  */
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import type { Redis } from "ioredis";
-import { ShopDamagedError } from "./damaged.ts";
-import { ScriptCall } from "./script-call.ts";
-import { readSuperseded } from "./superseded.ts";
-import { faultOf, isWrongType } from "./errors.ts";
+import { join } from "node:path";
 
 const folder = join(import.meta.dir, "../../redis");
 const read = (path: string): string => readFileSync(join(folder, path), "utf8");
+
+/** How the names of libraries begin. */
+export const LIBRARY_PREFIX = "longpour_";
 
 export type Argument = string | number;
 
 /** Runs a script of the shop. Rejects when Redis refuses it or does not answer in time. */
 export type RunScript = (script: Script, args: readonly Argument[]) => Promise<unknown>;
 
+/**
+ * A script of `redis/`. Redis runs most by the hash of their text (`EVALSHA`). Where one has to be fast it is a function
+ * of a library instead (`FCALL`): what it defines, Redis keeps.
+ */
 export interface Script {
   readonly name: string;
   readonly source: string;
-  readonly sha1: string;
+  readonly command: "evalsha" | "fcall";
+  /** What Redis knows it by: its hash, or the name of the library and its one function. */
+  readonly id: string;
 }
 
-/** Reads `redis/<name>.lua`, and what it needs. `#!lua` makes Redis refuse the whole script when memory is short. */
+/** `#!lua` makes Redis refuse the whole script when memory is short. What belongs to a run is set as it is defined. */
+export const SCRIPT_HEAD = "#!lua\nlocal function each_run(start)\n  start()\nend\n";
+
+/** Reads `redis/<name>.lua`, and what it needs. */
 export function loadScript(name: string): Script {
-  const source = `#!lua\n${include(`${name}.lua`, new Set())}`;
-  return { name, source, sha1: new Bun.CryptoHasher("sha1").update(source).digest("hex") };
+  const source = SCRIPT_HEAD + include(`${name}.lua`, new Set());
+  return { name, source, command: "evalsha", id: sha1Of(source) };
+}
+
+/** Reads `redis/<name>.lua`, which registers a function `$NAME`. Of other content it has another name. */
+export function loadFunction(name: string): Script {
+  return asFunction(name, include(`${name}.lua`, new Set()));
+}
+
+/** The function that a text registers. */
+export function asFunction(name: string, text: string): Script {
+  const id = `${LIBRARY_PREFIX}${name}_${sha1Of(text).slice(0, 16)}`;
+  return { name, source: `#!lua name=${id}\n${text.replace("$NAME", id)}`, command: "fcall", id };
+}
+
+function sha1Of(text: string): string {
+  return new Bun.CryptoHasher("sha1").update(text).digest("hex");
 }
 
 /**
@@ -39,7 +60,7 @@ export function loadScript(name: string): Script {
  */
 function include(path: string, included: Set<string>): string {
   included.add(path);
-  const text = read(path).replace(/^ *-- Needs +(.+)$/gm, (_, paths: string) =>
+  return read(path).replace(/^ *-- Needs +(.+)$/gm, (_, paths: string) =>
     paths
       .trim()
       .split(/ +/)
@@ -47,45 +68,12 @@ function include(path: string, included: Set<string>): string {
       .flatMap((needed) => (included.has(needed) ? [] : [include(needed, included)]))
       .join("\n"),
   );
-  return path.startsWith("operations/") ? defer(path, text) : text;
-}
-
-/** An operation's file is run by the first run that has one of it: most runs have few. */
-function defer(path: string, text: string): string {
-  const name = basename(path, ".lua");
-  return `function load_operation.${name}()\n${text}\nend`;
 }
 
 /** `operations/*.lua` is all files of that folder. */
 function expand(path: string): string[] {
   if (!path.includes("*")) return [path];
   return [...new Bun.Glob(path).scanSync(folder)].toSorted();
-}
-
-/** Runs scripts on one connection, for the shop whose keys begin with `prefix`. */
-export function scriptRunner(redis: Redis, prefix: string): RunScript {
-  return async (script, args) => {
-    try {
-      return await redis.sendCommand(new ScriptCall(script.sha1, prefix, args));
-    } catch (error) {
-      if (faultOf(error).kind !== "unknown_script") throw nameDamage(script, error);
-      return await redis.eval(script.source, 1, prefix, ...args).catch((fault: unknown) => {
-        throw nameDamage(script, fault);
-      });
-    }
-  };
-}
-
-/** Says which script needs a key of a wrong type, or that the data belongs to a newer version. */
-function nameDamage({ name }: Script, error: unknown): unknown {
-  const superseded = readSuperseded(error);
-  if (superseded) return superseded;
-  return isWrongType(error) ? new ShopDamagedError(name, error.message) : error;
-}
-
-/** Asks for nothing, in a way that Redis refuses whenever it would refuse a script that writes. */
-export function scriptProbe(redis: Redis, prefix: string): () => Promise<unknown> {
-  return async () => await redis.eval("#!lua\nreturn 1", 1, prefix);
 }
 
 /** Redis serves no other server while it looks at them. */

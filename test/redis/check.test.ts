@@ -108,6 +108,9 @@ test("a user with the rights that are advised is taken", async () => {
 test.each([
   ["INFO", "-info"],
   ["EVALSHA", "-evalsha"],
+  ["FCALL", "-fcall"],
+  ["FUNCTION", "-function|load"],
+  ["SCRIPT", "-script"],
   ["eval", "-eval"],
   ["BLPOP", "-blpop"],
   ["XREAD", "-xread"],
@@ -136,7 +139,7 @@ test("what is checked is what the scripts call, and what the server reads by its
   const called = sources.flatMap((name) => read(name).match(/(?<=[\w\]]\(\s*(?:queue, )?)'[A-Z]{3,}'/g) ?? []);
   expect(called.length).toBeGreaterThan(50);
   expect([...new Set(called)].filter((command) => !checked.has(command))).toEqual([]);
-  for (const command of ["BLPOP", "XREAD", "SUBSCRIBE", "CLIENT", "INFO", "EVALSHA"]) {
+  for (const command of ["BLPOP", "XREAD", "SUBSCRIBE", "CLIENT", "INFO", "EVALSHA", "FCALL", "FUNCTION", "SCRIPT"]) {
     expect(checked).toContain(`'${command}'`);
   }
 });

@@ -4,12 +4,13 @@ import fc from "fast-check";
 import type { Redis } from "ioredis";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SCRIPT_HEAD } from "../../src/redis/script.ts";
 import { sharedRedis } from "../support/redis.ts";
 
 const CLOCK = "redis.call('TIME')";
 const clock = readFileSync(join(import.meta.dir, "../../redis/lib/clock.lua"), "utf8");
 /** The library by another clock, and what scripts make of it. */
-const source = `${clock.replace(CLOCK, "{ ARGV[1], ARGV[2] }")}\nreturn { now, date, string.format('%.0f', now_ms) }`;
+const source = `${SCRIPT_HEAD}${clock.replace(CLOCK, "{ ARGV[1], ARGV[2] }")}\nreturn { now, date, string.format('%.0f', now_ms) }`;
 
 let client: Redis;
 beforeAll(async () => {

@@ -154,6 +154,10 @@ test("what a user may not do is denied: commands, keys, channels, also in script
 test("a script that is not known, a database that is not there", async () => {
   const { server, admin } = await startRedis();
   expect(faultOf(await errorOf(admin.evalsha("0".repeat(40), 1, "key"))).kind).toBe("unknown_script");
+  expect(faultOf(await errorOf(admin.fcall("longpour_none", 1, "key"))).kind).toBe("unknown_script");
+  const library = "#!lua name=longpour_some\nredis.register_function('some', function() end)";
+  await admin.function("LOAD", library);
+  expect(faultOf(await errorOf(admin.function("LOAD", library))).kind).toBe("known_library");
   const missing = await errorOf(admin.select(99));
   expect(isMissingDatabase(missing)).toBe(true);
   const met = Promise.withResolvers<unknown>();

@@ -4,13 +4,14 @@ import type { Redis } from "ioredis";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readEntry } from "../../src/events/event.ts";
+import { SCRIPT_HEAD } from "../../src/redis/script.ts";
 import { TestRedis } from "../support/redis.ts";
 
 const library = (name: string): string => readFileSync(join(import.meta.dir, "../../redis/lib", `${name}.lua`), "utf8");
 const KEPT = 20;
 const MARK_EVERY = 5;
 /** Appends ARGV[1] events in one go; keeps few, so that a test can fill the stream. */
-const source = [library("keys"), library("try"), library("clock"), library("events")]
+const source = [SCRIPT_HEAD, library("keys"), library("try"), library("clock"), library("events")]
   .join("\n")
   .replace("local EVENTS_KEPT = 100000", `local EVENTS_KEPT = ${KEPT}`)
   .replace("local MARK_EVERY = 1000", `local MARK_EVERY = ${MARK_EVERY}`)

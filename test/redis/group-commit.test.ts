@@ -7,7 +7,7 @@ import type { Redis } from "ioredis";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { RedisAwayError } from "../../src/redis/away.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
-import { loadScript, type Argument, type RunScript } from "../../src/redis/script.ts";
+import { loadFunction, type Argument, type RunScript } from "../../src/redis/script.ts";
 import { createCodes } from "../../src/shop/codes.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis } from "../support/redis.ts";
@@ -16,7 +16,7 @@ import { endings } from "../support/settled.ts";
 import { until } from "../support/until.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
 
-const commit = loadScript("commit");
+const commit = loadFunction("commit");
 /** What follows the number of a run in its arguments, before its operations. */
 const FIRST_OPERATION = 9;
 

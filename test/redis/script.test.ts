@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createOrders } from "../../src/orders/verbs.ts";
 import { RedisAwayError } from "../../src/redis/away.ts";
-import { gathered, loadScript, type RunScript } from "../../src/redis/script.ts";
+import { gathered, loadFunction, loadScript, type RunScript } from "../../src/redis/script.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis, TestRedis } from "../support/redis.ts";
 import { endings } from "../support/settled.ts";
@@ -82,14 +82,49 @@ test("a Redis that has forgotten the scripts is sent them again", async () => {
   await client.script("FLUSH");
   const found = await Promise.all([shop.orders.find("A"), shop.orders.find("B")]);
   expect(found).toMatchObject([{ kind: "found", order: { order_id: "A" } }, { kind: "unknown" }]);
-  expect(await client.script("EXISTS", loadScript("find-orders").sha1)).toEqual([1]);
+  expect(await client.script("EXISTS", loadScript("find-orders").id)).toEqual([1]);
   client.disconnect();
+});
+
+test("a Redis that has lost its functions is given them again, by several servers at once", async () => {
+  const server = await TestRedis.start();
+  const client = server.connect();
+  using shop = await CountedShop.open(server);
+  using other = await CountedShop.open(server);
+  const placeAt = ({ orders }: CountedShop, orderId: string) => orders.place({ orderId, queue: "default", draft: {} });
+  for (const round of ["1", "2", "3"]) {
+    await client.function("FLUSH");
+    const placed = await Promise.all([placeAt(shop, `A${round}`), placeAt(other, `B${round}`)]);
+    expect(placed).toMatchObject([{ kind: "placed" }, { kind: "placed" }]);
+  }
+  client.disconnect();
+  await server.stop();
+});
+
+test("libraries of other versions are dropped where they have become many, and others' libraries never", async () => {
+  const server = await TestRedis.start();
+  const client = server.connect();
+  using shop = await CountedShop.open(server);
+  const register = (name: string) =>
+    client.function("LOAD", `#!lua name=${name}\nredis.register_function('${name}', function() end)`);
+  const libraries = async () => JSON.stringify(await client.function("LIST")).match(/(?<="library_name",")\w+/g) ?? [];
+  const own = loadFunction("commit").id;
+  await register("guest");
+  for (const version of [1, 2, 3, 4, 5, 6, 7]) await register(`longpour_commit_${version}`);
+  await shop.orders.place({ orderId: "A", queue: "default", draft: {} });
+  expect(await libraries()).toHaveLength(9);
+  await client.function("DELETE", own);
+  await register("longpour_commit_8");
+  await shop.orders.place({ orderId: "B", queue: "default", draft: {} });
+  expect((await libraries()).toSorted()).toEqual(["guest", own]);
+  client.disconnect();
+  await server.stop();
 });
 
 test("the hash of a script is the one Redis gives it", async () => {
   const client = (await sharedRedis()).connect();
-  const { sha1, source } = loadScript("commit");
-  expect(await client.script("LOAD", source)).toBe(sha1);
+  const { id, source } = loadScript("find-orders");
+  expect(await client.script("LOAD", source)).toBe(id);
   client.disconnect();
 });
 
@@ -128,7 +163,7 @@ test("queries that can't be asked all reject, and the next ones are asked anew",
 });
 
 test("a script holds each file that it needs once, before whatever needs it", () => {
-  const { source } = loadScript("commit");
+  const { source } = loadFunction("commit");
   const names = [...source.matchAll(/^-- ([a-z-]+)$/gm)].map(([, name]) => name);
   expect(new Set(names).size).toBe(names.length);
   expect(names[0]).toBe("commit");

@@ -6,7 +6,8 @@
  */
 import type { Redis } from "ioredis";
 import { readEntry } from "../../src/events/event.ts";
-import { loadScript, scriptRunner } from "../../src/redis/script.ts";
+import { loadScript } from "../../src/redis/script.ts";
+import { scriptRunner } from "../../src/redis/script-runner.ts";
 
 const find = loadScript("find-orders");
 
