@@ -37,7 +37,12 @@ local function define()
       -- Needs operations/*.lua
     end
 
+    local function define_usual()
+      -- Needs usual/*.lua
+    end
+
     define_operations()
+    define_usual()
     return run
   end
 

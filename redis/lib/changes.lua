@@ -12,7 +12,10 @@
 local SHARED = '*' -- the holder of an order that several replicas' customers wait for
 local DAMAGED = { err = 'DAMAGED the order can not be read' }
 
--- Orders by id, as they are now. False where there is none. One that this run has changed has three more fields: `was`,
+-- Records by id: as stored, or as an operation has made them the usual way (usual.lua). False where there is none, or a
+-- value of another type.
+local records
+-- Orders by id, as they are now: those that were looked at. False where there is none. One that this run has changed has three more fields: `was`,
 -- the stage that it was in (false of a new one); `event`, the index of its last event; `members`, what that event
 -- holds.
 local orders
@@ -28,23 +31,10 @@ local opened, opened_by
 local queued_now
 
 each_run(function()
-  orders, changed, ended, damaged, opened_by, queued_now = {}, {}, {}, {}, {}, {}
+  records, orders, changed, ended, damaged, opened_by, queued_now = {}, {}, {}, {}, {}, {}, {}
   changed_of = { queued = 0, delayed = 0, brewing = 0, reserved = 0 }
   opened = 0
 end)
-
--- Keeps what was read of an order that this run has not met. Where there is nothing, or a value of another type, it is
--- still to be looked at.
-local function keep_record(id, record)
-  if record and orders[id] == nil then
-    local order = decode_order(record)
-    if not order then
-      order = DAMAGED
-      damaged[#damaged + 1] = id
-    end
-    orders[id] = order
-  end
-end
 
 -- Reads orders ahead.
 local function load_orders(ids)
@@ -53,11 +43,12 @@ local function load_orders(ids)
   end
   local names = {}
   for i = 1, #ids do
-    names[i] = order_keys[ids[i]]
+    names[i] = order_key(ids[i])
   end
-  local records = redis.call('MGET', unpack(names))
+  local found = redis.call('MGET', unpack(names))
   for i = 1, #ids do
-    keep_record(ids[i], records[i])
+    local id = ids[i]
+    records[id] = records[id] or found[i]
   end
 end
 
@@ -65,12 +56,18 @@ end
 local function look_at(id)
   local order = orders[id]
   if order == nil then
-    load_orders({ id })
-    order = orders[id]
-    if order == nil then
-      order = redis.call('EXISTS', order_keys[id]) == 1 and DAMAGED
-      damaged[#damaged + 1] = order and id or nil
-      orders[id] = order
+    if records[id] == nil then
+      load_orders({ id })
+    end
+    local record = records[id]
+    if record then
+      order = decode_order(record) or DAMAGED
+    else
+      order = redis.call('EXISTS', order_key(id)) == 1 and DAMAGED
+    end
+    orders[id] = order
+    if order == DAMAGED then
+      damaged[#damaged + 1] = id
     end
   end
   return order

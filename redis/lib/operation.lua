@@ -20,7 +20,31 @@ end)
 
 -- `once_at` is which of its fields is an Idempotency-Key. The first one is the order's id, if it has one.
 local function operation(name, run, once_at)
-  operations[name] = { run, once_at }
+  operations[name] = { run = run, once_at = once_at }
+end
+
+-- The usual case of an operation, in fewer steps: `run` gets where its fields stand in ARGV, and how many there are. It
+-- does the same as the operation, answers it and returns true; or it does nothing and returns false.
+local function usual(name, run)
+  operations[name].usual = run
+end
+
+-- A line an operation: what is answered, and what is kept of it.
+local lines, kept
+
+each_run(function()
+  lines, kept = {}, {}
+end)
+
+local function answer(line, to_keep)
+  local at = #lines + 1
+  lines[at], kept[at] = line, to_keep or line
+end
+
+-- Adds an order's event, and answers with the order as it is then.
+local function answer_event(outcome, verb, id, fixed, members)
+  local index = add_event(verb, id, members)
+  answer(outcome .. '\t{"order_id":"' .. id .. '",' .. fixed .. ',' .. members .. '}', outcome .. '\t=' .. id .. ' ' .. index)
 end
 
 local function note_items(name, count)

@@ -16,7 +16,7 @@ local function give_out(queue, replica)
 end
 
 local function write_queue(queue, replica)
-  for _, list in ipairs({ queue.remove_waiting, queue.add_waiting, queue.remove_leases, queue.add_leases, queue.delete }) do
+  for _, list in ipairs({ queue.add_waiting, queue.remove_waiting, queue.remove_leases, queue.add_leases, queue.delete }) do
     if #list > 2 then
       try(unpack(list))
     end

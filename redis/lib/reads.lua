@@ -4,13 +4,14 @@
 
 -- The names of orders' keys, by id. (Each is made once: that costs more than to look it up.)
 local order_keys
-local MAKE_KEY = {
-  __index = function(names, id)
-    local name = key.order(id)
-    names[id] = name
-    return name
-  end,
-}
+local function order_key(id)
+  local name = order_keys[id]
+  if not name then
+    name = key.order(id)
+    order_keys[id] = name
+  end
+  return name
+end
 
 -- Strings by key, as stored; false where there is none, or a value of another type.
 local strings
@@ -18,7 +19,7 @@ local strings
 local types
 
 each_run(function()
-  order_keys, strings, types = setmetatable({}, MAKE_KEY), {}, {}
+  order_keys, strings, types = {}, {}, {}
 end)
 
 local function read_strings(names)

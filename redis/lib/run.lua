@@ -61,7 +61,7 @@ local function read_items()
   local at = FIRST
   while ARGV[at] do
     local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    local once_at, has_id = operations[ARGV[at]][2], ARGV[at] ~= 'start'
+    local once_at, has_id = operations[ARGV[at]].once_at, ARGV[at] ~= 'start'
     once_at = once_at and once_at <= width and once_at
     note_items(ARGV[at], count)
     at = at + 3
@@ -89,46 +89,54 @@ local function explain(fault)
   return 'failed\t' .. string.gsub(text, '%c', ' ')
 end
 
--- A line an operation: what is answered, and what is kept of it. Third: the final orders that they show, by id. Fourth:
--- the indexes of lines that wait until all is written.
+-- The final orders that lines show, by id; and the indexes of lines that wait until all is written.
+local shown, waiting
+
+each_run(function()
+  shown, waiting = {}, {}
+end)
+
+local function run_item(run, at, width)
+  local events_before = event_count
+  local ok, line, id, how = pcall(run, unpack(ARGV, at, at + width - 1))
+  if not ok then
+    answer(explain(line))
+  elseif how == 'describe' then
+    -- (An order has its position once all is written.)
+    shown[id] = true
+    answer({ line, id })
+    waiting[#waiting + 1] = #lines
+  elseif id then
+    local order = orders[id]
+    shown[id] = FINAL[order.status]
+    -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked for.)
+    local to_keep = event_count > events_before and line .. '\t=' .. id .. ' ' .. order.event
+    answer(encode_line(line, id, order), to_keep)
+  else
+    answer(line)
+  end
+end
+
 local function run_items()
   read_items()
-  local lines, kept, shown, waiting = {}, {}, {}, {}
-  local i, at = 0, FIRST
+  local at = FIRST
   while ARGV[at] do
-    local run_item = operations[ARGV[at]][1]
+    local operation = operations[ARGV[at]]
     local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
     at = at + 3
-    for _ = 1, count do
-      i = i + 1
-      local events_before = event_count
-      local ok, line, id, how = pcall(run_item, unpack(ARGV, at, at + width - 1))
-      at = at + width
-      local to_keep
-      if not ok then
-        line = explain(line)
-      elseif how == 'describe' then
-        -- (An order has its position once all is written.)
-        shown[id] = true
-        waiting[#waiting + 1] = i
-        line = { line, id }
-      elseif id then
-        local order = orders[id]
-        shown[id] = FINAL[order.status]
-        -- (Without an event of its own, the line itself is kept: the order may have changed by the time it is asked
-        -- for.)
-        to_keep = event_count > events_before and line .. '\t=' .. id .. ' ' .. order.event
-        line = encode_line(line, id, order)
+    local run_usual = operation.usual
+    for first = at, at + (count - 1) * width, width do
+      if not run_usual or not run_usual(first, width) then
+        run_item(operation.run, first, width)
       end
-      lines[i], kept[i] = line, to_keep or line
     end
+    at = at + count * width
   end
-  return lines, kept, shown, waiting
 end
 
 -- Adds the final orders that no line shows, for customers whom this replica holds; then describes what is to be
 -- described.
-local function complete_lines(lines, kept, shown, waiting)
+local function complete_lines()
   for i = 1, #ended do
     local id = ended[i]
     local order = orders[id]
@@ -149,12 +157,12 @@ local function run()
   if answer then
     return answer
   end
-  local lines, kept, shown, waiting = run_items()
+  run_items()
   add_refusals()
   write_door(retention_ms)
   write_waits()
   local entry = write_changes(replica, retention_ms)
-  complete_lines(lines, kept, shown, waiting)
+  complete_lines()
   redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n'), 'PX', RUN_KEPT_MS)
   return table.concat(lines, '\n')
 end

@@ -13,7 +13,7 @@ each_run(function()
   batches, batch_of = {}, {}
 end)
 
-local function gather(command, name, value, more)
+local function gather_list(command, name)
   local by_name = batch_of[command]
   if not by_name then
     by_name = {}
@@ -25,8 +25,31 @@ local function gather(command, name, value, more)
     by_name[name] = values
     batches[#batches + 1] = values
   end
+  return values
+end
+
+local function gather(command, name, value, more)
+  local values = gather_list(command, name)
   values[#values + 1] = value
   values[#values + 1] = more
+end
+
+-- The records that are written at once: names and texts in turn; and where that of an order stands.
+local sets, set_at
+
+each_run(function()
+  sets, set_at = { 'MSET' }, {}
+end)
+
+local function set_record(id, record)
+  local at = set_at[id]
+  if at then
+    sets[at] = record
+    return
+  end
+  at = #sets + 2
+  set_at[id] = at
+  sets[at - 1], sets[at] = order_key(id), record
 end
 
 local MOST_PLACE = 2 ^ 53 - 1
@@ -48,12 +71,16 @@ local function append_to_queue(id, order, stream)
   end
 end
 
-local function add_to_queue(id, order, queue)
-  append_to_queue(id, order, queue.stream)
+local function name_queue(queue)
   if not queue.is_named then
     queue.is_named = true
-    gather('SADD', key.queues, order.queue)
+    gather('SADD', key.queues, queue.name)
   end
+end
+
+local function add_to_queue(id, order, queue)
+  append_to_queue(id, order, queue.stream)
+  name_queue(queue)
 end
 
 -- Takes an order out of what names it in the stage that it was in.
@@ -133,19 +160,53 @@ local function gather_for_customer(id, order, is_new, retention_ms)
   end
 end
 
--- A final order is kept for a while. Whoever may wait for it elsewhere is rung.
-local function write_final(id, order, replica, retention_ms)
-  redis.call('SET', order_keys[id], encode_order(order), 'PX', retention_ms)
-  if order.once ~= '' then
-    redis.call('PEXPIRE', key.once(order.once), retention_ms)
+-- A final order is kept for a while. Its bell rings where a customer may wait for it at another replica.
+local function write_final(id, record, once, holder, replica, retention_ms)
+  redis.call('SET', order_key(id), record, 'PX', retention_ms)
+  if once ~= '' then
+    redis.call('PEXPIRE', key.once(once), retention_ms)
   end
-  if order.holder ~= '' and order.holder ~= replica then
+  if holder ~= '' and holder ~= replica then
     ring_bell(id)
   end
 end
 
+-- What operations have done the usual way: final orders, four values each: id, record, Idempotency-Key, holder; and new
+-- ones, three: id, place, queue.
+local finals, news
+
+each_run(function()
+  finals, news = {}, {}
+end)
+
+-- A stream that is past the order's place gives it another.
+local function move_on(id, queue, list, name)
+  local order = look_at(id)
+  for i = 3, #list, 2 do
+    if list[i + 1] == id then
+      append_to_queue(id, order, queue.stream)
+      list[i] = order.place
+    end
+  end
+  records[id] = encode_order(order)
+  set_record(id, records[id])
+end
+
+local function write_usual(replica, retention_ms)
+  for i = 1, #finals, 4 do
+    write_final(finals[i], finals[i + 1], finals[i + 2], finals[i + 3], replica, retention_ms)
+  end
+  for i = 1, #news, 3 do
+    local id, queue = news[i], queues[news[i + 2]]
+    local reply = redis.pcall('XADD', queue.stream, news[i + 1], 'order_id', id)
+    if type(reply) == 'table' then
+      move_on(id, queue, queue.add_waiting)
+    end
+    name_queue(queue)
+  end
+end
+
 local function write_orders(replica, retention_ms)
-  local records = { 'MSET' }
   for i = 1, #changed do
     local id = changed[i]
     local order = orders[id]
@@ -165,27 +226,27 @@ local function write_orders(replica, retention_ms)
     end
     -- (Its place may have changed just now.)
     if FINAL[stage] then
-      write_final(id, order, replica, retention_ms)
+      write_final(id, encode_order(order), order.once, order.holder, replica, retention_ms)
     else
-      local at = #records
-      records[at + 1], records[at + 2] = order_keys[id], encode_order(order)
+      set_record(id, encode_order(order))
     end
-  end
-  if #records > 1 then
-    redis.call(unpack(records))
   end
 end
 
 -- Wakes as many baristas as there are orders more to start, by queue.
 local function wake_for_changes()
   for name, queue in pairs(queues) do
-    wake_baristas(name, (#queue.add_waiting - 2) / 2)
+    wake_baristas(name, (#queue.add_waiting - 2) / 2 - queue.started_now)
   end
 end
 
 -- Writes all that has changed. Returns the id of the events' entry, '' where there is none.
 local function write_changes(replica, retention_ms)
+  write_usual(replica, retention_ms)
   write_orders(replica, retention_ms)
+  if #sets > 1 then
+    redis.call(unpack(sets))
+  end
   for _, values in ipairs(batches) do
     try(unpack(values))
   end

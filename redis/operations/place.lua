@@ -22,7 +22,7 @@ operation('place', function(
   if first_id and first_id ~= id then
     return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
   end
-  if orders[id] then
+  if orders[id] or records[id] then
     return 'placed\t' .. describe_bucket(bucket)
   end
   if not has_token(bucket) then

@@ -54,7 +54,7 @@ local function add_queued(line, queue)
   local is_sorted = true
   for i = 1, #queued_now do
     local id = queued_now[i]
-    local order = orders[id]
+    local order = look_at(id)
     if order.queue == queue and stage_of(order) == 'queued' then
       local place = tonumber(order.place)
       is_sorted = is_sorted and place > last
@@ -176,9 +176,6 @@ local function has_finished(id, barista)
   return order and order.status == 'ready' and order.barista == barista
 end
 
--- (Making a text of a number costs more than all else that a start does to its order.)
-local NEXT_ATTEMPT = { ['0'] = '1', ['1'] = '2', ['2'] = '3' }
-
 operation('start', function(barista, queue, waits, claim, chosen, after)
   claim, chosen, after = claim or '', chosen or '', after or ''
   if after ~= '' and not has_finished(after, barista) then
@@ -215,7 +212,7 @@ operation('start', function(barista, queue, waits, claim, chosen, after)
   end
   set_field(order, 'due', '')
   order.barista, order.started_at = barista, now
-  order.attempts = NEXT_ATTEMPT[order.attempts] or order.attempts + 1 .. ''
+  order.attempts = next_attempt(order.attempts)
   order.deadline = new_deadline
   if order.attempts == '1' then
     local keys = open_queue(order.queue)

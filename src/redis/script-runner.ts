@@ -19,20 +19,21 @@ export function scriptRunner(redis: Redis, prefix: string): RunScript {
   const call = (script: Script, args: readonly Argument[]): Promise<unknown> =>
     redis.sendCommand(new ScriptCall(script, prefix, args)) as Promise<unknown>;
 
+  /** Both are sent at once: calls stay in the order in which they were asked for. */
   const loadAndCall = async (script: Script, args: readonly Argument[]): Promise<unknown> => {
-    try {
-      await loadInto(redis, script);
-      return await call(script, args);
-    } catch (error) {
-      throw nameDamage(script, error);
-    }
+    const [loaded, called] = await Promise.allSettled([loadInto(redis, script), call(script, args)]);
+    if (called.status === "rejected") throw loaded.status === "rejected" ? loaded.reason : called.reason;
+    if (script.command === "fcall") dropOthers(redis, script.id).catch(() => {});
+    return called.value;
   };
 
   return async (script, args) => {
     try {
-      return await call(script, args);
+      return await call(script, args).catch((error: unknown) => {
+        if (faultOf(error).kind !== "unknown_script") throw error;
+        return loadAndCall(script, args);
+      });
     } catch (error) {
-      if (faultOf(error).kind === "unknown_script") return await loadAndCall(script, args);
       throw nameDamage(script, error);
     }
   };
@@ -54,7 +55,7 @@ export function scriptProbe(redis: Redis, prefix: string): () => Promise<unknown
 const MAX_LIBRARIES = 8;
 
 /** Makes a script known to Redis. */
-async function loadInto(redis: Redis, { command, source, id }: Script): Promise<void> {
+async function loadInto(redis: Redis, { command, source }: Script): Promise<void> {
   if (command === "evalsha") {
     await redis.script("LOAD", source);
     return;
@@ -65,7 +66,6 @@ async function loadInto(redis: Redis, { command, source, id }: Script): Promise<
     // Another server was faster.
     if (faultOf(error).kind !== "known_library") throw error;
   }
-  await dropOthers(redis, id);
 }
 
 /** Nothing says which libraries are in use: where they have become many, all but this one go. */

@@ -25,7 +25,7 @@ async function finishAnd(
   const run: RunScript = async (script, scriptArgs) => {
     const batch = isAtomic ? cafe.outside.multi() : cafe.outside.pipeline();
     const replies = await batch
-      .eval(script.source, 1, `{${cafe.shop}}:`, ...scriptArgs)
+      .call(script.command, script.id, 1, `{${cafe.shop}}:`, ...scriptArgs)
       .call(command, ...args)
       .exec();
     return replies?.[0]?.[1];

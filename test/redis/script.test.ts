@@ -6,6 +6,7 @@ import { gathered, loadFunction, loadScript, type RunScript } from "../../src/re
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis, TestRedis } from "../support/redis.ts";
 import { endings } from "../support/settled.ts";
+import { until } from "../support/until.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
 
 /** The verbs of a shop of its own, and how many arguments each run of a script had. */
@@ -116,6 +117,8 @@ test("libraries of other versions are dropped where they have become many, and o
   await client.function("DELETE", own);
   await register("longpour_commit_8");
   await shop.orders.place({ orderId: "B", queue: "default", draft: {} });
+  await until(async () => (await libraries()).length < 9, "they are dropped");
+  await until(async () => (await libraries()).length === 2, "all of them are");
   expect((await libraries()).toSorted()).toEqual(["guest", own]);
   client.disconnect();
   await server.stop();

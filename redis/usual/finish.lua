@@ -1,0 +1,33 @@
+-- The usual finish: of a brewing order without claim and customer's id, and without a result.
+usual('finish', function(at, width)
+  local id, barista = ARGV[at], ARGV[at + 1]
+  local record = records[id]
+  if not record or orders[id] or width > 2 and ARGV[at + 2] ~= '' then
+    return false
+  end
+  local attempts, queue_name, place, holder, by, started_at, once, fixed = string.match(record, BREWING_PLAIN)
+  if not fixed or (barista ~= '' and barista ~= by) or string.find(fixed, '\n', 1, true) then
+    return false
+  end
+
+  if not waits[queue_name] then
+    note_wait(queue_name, read_wait(queue_name, id))
+  end
+  local queue = queues[queue_name] or open_queue(queue_name)
+  local list = queue.remove_leases
+  list[#list + 1] = id
+  list = queue.delete
+  list[#list + 1] = place
+  record = '1\nready\n\n' .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. by .. '\n'
+    .. started_at .. '\n' .. now .. '\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
+  records[id] = record
+  local n = #finals
+  finals[n + 1], finals[n + 2], finals[n + 3], finals[n + 4] = id, record, once, holder
+  opened = opened - 1
+  finished_now[id] = true
+
+  local members = '"status":"ready","attempts":' .. attempts .. ',"barista":' .. by .. ',"started_at":"' .. started_at
+    .. '","finished_at":"' .. now .. '"'
+  answer_event('finished', 'order.finished', id, fixed, members)
+  return true
+end)
