@@ -43,7 +43,9 @@ local function load_orders(ids)
   end
   local names = {}
   for i = 1, #ids do
-    names[i] = order_key(ids[i])
+    local id = ids[i]
+    local name = order_prefix .. id
+    names[i], order_keys[id] = name, name
   end
   local found = redis.call('MGET', unpack(names))
   for i = 1, #ids do

@@ -50,15 +50,17 @@ local function full_ms(bucket)
 end
 
 -- What the address may know of its bucket: whole tokens left, ms until there is one, ms until it is full.
+local function describe(bucket)
+  local tokens = bucket.tokens
+  local full = math.ceil((limit_capacity - tokens) / limit_refill_per_second * 1000)
+  if tokens >= 1 then
+    return string.format('%d\t0\t%d', tokens, full)
+  end
+  return string.format('0\t%d\t%d', math.ceil((1 - tokens) / limit_refill_per_second * 1000), full)
+end
+
 local function describe_bucket(name)
-  if name == '' then
-    return '0\t0\t0'
-  end
-  local bucket = find_bucket(name)
-  if bucket.tokens >= 1 then
-    return string.format('%d\t0\t%d', bucket.tokens, full_ms(bucket))
-  end
-  return string.format('0\t%d\t%d', math.ceil((1 - bucket.tokens) / limit_refill_per_second * 1000), full_ms(bucket))
+  return name == '' and '0\t0\t0' or describe(find_bucket(name))
 end
 
 local function has_token(name)

@@ -5,7 +5,7 @@
 -- - KEYS[1] is the shop's prefix, `{main}:`. Its hash tag puts the script into the shop's slot.
 -- - Every key of the shop is built here, and nowhere else in Lua.
 
-local shop
+local shop, order_prefix
 local key = {
   bell = function(id) return shop .. 'bell:' .. id end,
   bucket = function(name) return shop .. 'bucket:' .. name end,
@@ -15,7 +15,7 @@ local key = {
   numbers = function(date) return shop .. 'numbers:' .. date end,
   open_of = function(customer_id) return shop .. 'open:of:' .. customer_id end,
   once = function(idempotency_key) return shop .. 'once:' .. idempotency_key end,
-  order = function(id) return shop .. 'order:' .. id end,
+  order = function(id) return order_prefix .. id end,
   orders_of = function(customer_id) return shop .. 'orders:of:' .. customer_id end,
   queue = function(queue) return shop .. 'queue:' .. queue end,
   run = function(slot) return shop .. 'run:' .. slot end,
@@ -25,6 +25,7 @@ local key = {
 }
 
 local function name_keys()
+  order_prefix = shop .. 'order:'
   key.claims = shop .. 'claims'
   key.code = shop .. 'code'
   key.damaged = shop .. 'damaged'

@@ -44,7 +44,9 @@ end
 -- Adds an order's event, and answers with the order as it is then.
 local function answer_event(outcome, verb, id, fixed, members)
   local index = add_event(verb, id, members)
-  answer(outcome .. '\t{"order_id":"' .. id .. '",' .. fixed .. ',' .. members .. '}', outcome .. '\t=' .. id .. ' ' .. index)
+  local at = #lines + 1
+  lines[at] = outcome .. '\t{"order_id":"' .. id .. '",' .. fixed .. ',' .. members .. '}'
+  kept[at] = outcome .. '\t=' .. id .. ' ' .. index
 end
 
 local function note_items(name, count)

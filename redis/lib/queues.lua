@@ -23,8 +23,6 @@ local function open_queue(name)
       add_waiting = { 'ZADD', waiting }, remove_waiting = { 'ZREM', waiting },
       add_leases = { 'ZADD', leases }, remove_leases = { 'ZREM', leases },
       delete = { 'XDEL', stream },
-      -- How many orders were placed and started in this run.
-      started_now = 0,
       -- How many entries are given out.
       given = 0,
       -- States that an order may come into: the keys that this needs were looked at.

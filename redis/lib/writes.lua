@@ -236,7 +236,7 @@ end
 -- Wakes as many baristas as there are orders more to start, by queue.
 local function wake_for_changes()
   for name, queue in pairs(queues) do
-    wake_baristas(name, (#queue.add_waiting - 2) / 2 - queue.started_now)
+    wake_baristas(name, (#queue.add_waiting - 2) / 2)
   end
 end
 

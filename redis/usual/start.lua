@@ -26,7 +26,18 @@ local function find_line(name)
   return ok and line
 end
 
--- The next order: its id, and what its record says; false where the usual way does not do, nil where there is none.
+-- What this run has placed and started, it does not put among those that wait. (The oldest come first.)
+local function take_back(list, id)
+  local at = 4
+  while list[at] ~= id do
+    at = at + 2
+  end
+  local last = #list
+  list[at - 1], list[at] = list[last - 1], list[last]
+  list[last - 1], list[last] = nil, nil
+end
+
+-- The next order: its id, whether this run has placed it, and what its record says; false where the usual way does not do, nil where there is none.
 local function take_next(name, line)
   local id = line.ids[line.at]
   while id do
@@ -39,7 +50,7 @@ local function take_next(name, line)
       return false
     end
     line.at = line.at + 1
-    return id, attempts, place, holder, once, fixed
+    return id, false, attempts, place, holder, once, fixed
   end
   if line.may_be_more then
     return false
@@ -52,8 +63,8 @@ local function take_next(name, line)
     line.new_at = line.new_at + 1
     local attempts, queue_name, place, holder, once, fixed = string.match(records[id], QUEUED_PLAIN)
     if queue_name == name then
-      queues[name].started_now = queues[name].started_now + 1
-      return id, attempts, place, holder, once, fixed
+      take_back(queues[name].add_waiting, id)
+      return id, true, attempts, place, holder, once, fixed
     end
     id = queued_now[line.new_at]
   end
@@ -77,7 +88,7 @@ usual('start', function(at, width)
       return false
     end
   end
-  local id, attempts, place, holder, once, fixed = take_next(queue_name, line)
+  local id, is_new, attempts, place, holder, once, fixed = take_next(queue_name, line)
   if not id then
     if id == nil then
       local waits_ms = tonumber(ARGV[at + 2])
@@ -100,9 +111,11 @@ usual('start', function(at, width)
     .. '\n' .. now .. '\n\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
   records[id] = record
   set_record(id, record)
-  local list = queue.remove_waiting
-  list[#list + 1] = id
-  list = queue.add_leases
+  if not is_new then
+    local list = queue.remove_waiting
+    list[#list + 1] = id
+  end
+  local list = queue.add_leases
   local n = #list
   list[n + 1], list[n + 2] = new_deadline, id
 
