@@ -1,22 +1,60 @@
 -- The usual start: of the oldest queued order, under no claim, where no lease ran out.
 
--- By queue: the ids of the oldest orders, as the index names them, `at` the next one; `new_at` that of those that this
--- run has placed; `may_be_more`: the index may name more. False where the usual way does not do.
+-- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, what never
+-- changes, and whether this run has placed it. `at` is where the next one begins. False where the usual way does not do.
+local SIZE = 7
 local usual_lines
 
 each_run(function()
   usual_lines = {}
 end)
 
-local function read_line(queue)
-  check_queue(queue.name, 'brewing')
-  if #queued_now * 3 ~= #news or #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', 0, 1) > 0 then
+-- Adds an order to a line; false where it is no usual one.
+local function add_to_line(line, name, id, is_new)
+  local record = records[id]
+  if not record or orders[id] then
     return false
   end
-  local most = count_items('start') + changed_of.queued
+  local attempts, queue_name, place, holder, once, fixed = string.match(record, QUEUED_PLAIN)
+  if queue_name ~= name then
+    return is_new and fixed
+  end
+  if string.find(fixed, '\n', 1, true) then
+    return false
+  end
+  local n = #line
+  line[n + 1], line[n + 2], line[n + 3], line[n + 4] = id, attempts, place, holder
+  line[n + 5], line[n + 6], line[n + 7] = once, fixed, is_new
+  return true
+end
+
+-- Reads as many as this run can start, of those that are stored and those that it has placed itself.
+local function read_line(queue)
+  check_queue(queue.name, 'brewing')
+  if changed_of.queued > 0 or #queued_now * 3 ~= #news then
+    return false
+  end
+  if #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', 0, 1) > 0 then
+    return false
+  end
+  local most = count_items('start')
   local ids = redis.call('ZRANGE', queue.waiting, 0, most - 1)
   load_orders(ids)
-  return { ids = ids, at = 1, new_at = 1, may_be_more = #ids == most }
+  local line = { at = 1 }
+  for i = 1, #ids do
+    if not add_to_line(line, queue.name, ids[i], false) then
+      return false
+    end
+  end
+  for i = 1, #queued_now do
+    if #line == most * SIZE then
+      break
+    end
+    if not add_to_line(line, queue.name, queued_now[i], true) then
+      return false
+    end
+  end
+  return line
 end
 
 local function find_line(name)
@@ -37,39 +75,6 @@ local function take_back(list, id)
   list[last - 1], list[last] = nil, nil
 end
 
--- The next order: its id, whether this run has placed it, and what its record says; false where the usual way does not do, nil where there is none.
-local function take_next(name, line)
-  local id = line.ids[line.at]
-  while id do
-    local record = records[id]
-    if not record or orders[id] then
-      return false
-    end
-    local attempts, queue_name, place, holder, once, fixed = string.match(record, QUEUED_PLAIN)
-    if not fixed or queue_name ~= name or string.find(fixed, '\n', 1, true) then
-      return false
-    end
-    line.at = line.at + 1
-    return id, false, attempts, place, holder, once, fixed
-  end
-  if line.may_be_more then
-    return false
-  end
-  id = queued_now[line.new_at]
-  while id do
-    if orders[id] then
-      return false
-    end
-    line.new_at = line.new_at + 1
-    local attempts, queue_name, place, holder, once, fixed = string.match(records[id], QUEUED_PLAIN)
-    if queue_name == name then
-      take_back(queues[name].add_waiting, id)
-      return id, true, attempts, place, holder, once, fixed
-    end
-    id = queued_now[line.new_at]
-  end
-end
-
 local function is_usual_start(at, width)
   local after = width > 5 and ARGV[at + 5] or ''
   return width <= 3
@@ -88,20 +93,23 @@ usual('start', function(at, width)
       return false
     end
   end
-  local id, is_new, attempts, place, holder, once, fixed = take_next(queue_name, line)
+  local next_at = line.at
+  local id, attempts, place, holder = line[next_at], line[next_at + 1], line[next_at + 2], line[next_at + 3]
   if not id then
-    if id == nil then
-      local waits_ms = tonumber(ARGV[at + 2])
-      if waits_ms > 0 then
-        note_idle(queue_name, waits_ms)
-      end
-      answer('empty')
-      return true
+    local waits_ms = tonumber(ARGV[at + 2])
+    if waits_ms > 0 then
+      note_idle(queue_name, waits_ms)
     end
+    answer('empty')
+    return true
+  end
+  if orders[id] then
     usual_lines[queue_name] = false
     return false
   end
+  line.at = next_at + SIZE
 
+  local once, fixed = line[next_at + 4], line[next_at + 5]
   local queue = queues[queue_name]
   if attempts == '0' then
     queue.given = queue.given + 1
@@ -111,7 +119,9 @@ usual('start', function(at, width)
     .. '\n' .. now .. '\n\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
   records[id] = record
   set_record(id, record)
-  if not is_new then
+  if line[next_at + 6] then
+    take_back(queue.add_waiting, id)
+  else
     local list = queue.remove_waiting
     list[#list + 1] = id
   end
