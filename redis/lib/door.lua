@@ -67,13 +67,16 @@ local function has_token(name)
   return name == '' or find_bucket(name).tokens >= 1
 end
 
+local function take_from(bucket)
+  bucket.tokens = bucket.tokens - 1
+  bucket.is_taken = true
+end
+
 local function take_token(name)
   if name == '' then
     return
   end
-  local bucket = find_bucket(name)
-  bucket.tokens = bucket.tokens - 1
-  bucket.is_taken = true
+  take_from(find_bucket(name))
 end
 
 local function write_buckets()

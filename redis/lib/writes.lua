@@ -160,9 +160,9 @@ local function gather_for_customer(id, order, is_new, retention_ms)
   end
 end
 
--- A final order is kept for a while. Its bell rings where a customer may wait for it at another replica.
-local function write_final(id, record, once, holder, replica, retention_ms)
-  redis.call('SET', order_key(id), record, 'PX', retention_ms)
+-- A final order is kept for a while, and with it its Idempotency-Key. Its bell rings where a customer may wait for it at
+-- another replica.
+local function note_end(id, once, holder, replica, retention_ms)
   if once ~= '' then
     redis.call('PEXPIRE', key.once(once), retention_ms)
   end
@@ -172,7 +172,7 @@ local function write_final(id, record, once, holder, replica, retention_ms)
 end
 
 -- What operations have done the usual way: final orders, four values each: id, record, Idempotency-Key, holder; and new
--- ones, three: id, place, queue.
+-- ones, three: id, place, its queue.
 local finals, news
 
 each_run(function()
@@ -193,11 +193,16 @@ local function move_on(id, queue, list, name)
 end
 
 local function write_usual(replica, retention_ms)
+  local call = redis.call
   for i = 1, #finals, 4 do
-    write_final(finals[i], finals[i + 1], finals[i + 2], finals[i + 3], replica, retention_ms)
+    local id, once, holder = finals[i], finals[i + 2], finals[i + 3]
+    call('SET', order_key(id), finals[i + 1], 'PX', retention_ms)
+    if once ~= '' or holder ~= replica then
+      note_end(id, once, holder, replica, retention_ms)
+    end
   end
   for i = 1, #news, 3 do
-    local id, queue = news[i], queues[news[i + 2]]
+    local id, queue = news[i], news[i + 2]
     local reply = redis.pcall('XADD', queue.stream, news[i + 1], 'order_id', id)
     if type(reply) == 'table' then
       move_on(id, queue, queue.add_waiting)
@@ -226,7 +231,8 @@ local function write_orders(replica, retention_ms)
     end
     -- (Its place may have changed just now.)
     if FINAL[stage] then
-      write_final(id, encode_order(order), order.once, order.holder, replica, retention_ms)
+      redis.call('SET', order_key(id), encode_order(order), 'PX', retention_ms)
+      note_end(id, order.once, order.holder, replica, retention_ms)
     else
       set_record(id, encode_order(order))
     end
