@@ -15,7 +15,7 @@
 -- Returns  a line an operation, in the order given: outcome, and what its file says, separated by tabs;
 --          failed, why; damaged: the order can't be read. For a recalled run that has not run: 'none'. For an old run: 'stale'
 --
--- Redis keeps this function, and all that it has defined, from run to run: defining it costs as much as ten operations.
+-- Redis keeps this function, and all that it has defined, from run to run: defining it costs as much as four operations.
 -- So what belongs to one run is set by `each_run`, and by nothing else.
 -- (Lua searches for each name that a function takes of the chunk that it stands in, and a function takes 60 at most. So
 -- there are three levels.)

@@ -180,16 +180,16 @@ each_run(function()
 end)
 
 -- A stream that is past the order's place gives it another.
-local function move_on(id, queue, list, name)
+local function move_on(id, queue)
   local order = look_at(id)
+  append_to_queue(id, order, queue.stream)
+  local list = queue.add_waiting
   for i = 3, #list, 2 do
     if list[i + 1] == id then
-      append_to_queue(id, order, queue.stream)
       list[i] = order.place
     end
   end
-  records[id] = encode_order(order)
-  set_record(id, records[id])
+  set_record(id, encode_order(order))
 end
 
 local function write_usual(replica, retention_ms)
@@ -205,7 +205,7 @@ local function write_usual(replica, retention_ms)
     local id, queue = news[i], news[i + 2]
     local reply = redis.pcall('XADD', queue.stream, news[i + 1], 'order_id', id)
     if type(reply) == 'table' then
-      move_on(id, queue, queue.add_waiting)
+      move_on(id, queue)
     end
     name_queue(queue)
   end

@@ -1,4 +1,8 @@
--- The usual finish: of a brewing order without claim and customer's id, and without a result.
+-- usual-finish
+-- Owns the usual finish: of a brewing order without claim and customer's id, and without a result.
+
+local READY_START = FORMAT .. '\nready\n\n'
+
 usual('finish', function(at, width)
   local id, barista = ARGV[at], ARGV[at + 1]
   local record = records[id]
@@ -18,7 +22,7 @@ usual('finish', function(at, width)
   list[#list + 1] = id
   list = queue.delete
   list[#list + 1] = place
-  record = '1\nready\n\n' .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. by .. '\n'
+  record = READY_START .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. by .. '\n'
     .. started_at .. '\n' .. now .. '\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
   records[id] = record
   local n = #finals

@@ -1,5 +1,7 @@
--- The usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that lets everybody in.
+-- usual-place
+-- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that lets everybody in.
 
+local QUEUED_START, QUEUED_END = FORMAT .. '\nqueued\n\n0\n0\n', string.rep('\n', 12)
 -- By name: the queues that new orders can be put into; false where the usual way does not do.
 local open_queues
 -- By item: its price, as text; false where it can't be had.
@@ -58,7 +60,7 @@ usual('place', function(at, width)
     take_from(bucket)
   end
   local fixed = fixed_members(number_text, item, price, ARGV[at + 3])
-  local record = '1\nqueued\n\n0\n0\n' .. queue_name .. '\n' .. place .. '\n' .. ARGV[at + 5] .. '\n\n\n\n\n\n\n\n\n\n\n\n' .. fixed
+  local record = QUEUED_START .. queue_name .. '\n' .. place .. '\n' .. ARGV[at + 5] .. QUEUED_END .. fixed
   -- (An operation before may have found that it is not there.)
   records[id], orders[id] = record, nil
   set_record(id, record)

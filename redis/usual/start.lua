@@ -1,5 +1,7 @@
--- The usual start: of the oldest queued order, under no claim, where no lease ran out.
+-- usual-start
+-- Owns the usual start: of the oldest queued order, under no claim, where no lease ran out.
 
+local BREWING_START = FORMAT .. '\nbrewing\n\n'
 -- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, what never
 -- changes, and whether this run has placed it. `at` is where the next one begins. False where the usual way does not do.
 local SIZE = 7
@@ -115,7 +117,7 @@ usual('start', function(at, width)
     queue.given = queue.given + 1
   end
   attempts = next_attempt(attempts)
-  local record = '1\nbrewing\n\n' .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. barista
+  local record = BREWING_START .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. barista
     .. '\n' .. now .. '\n\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
   records[id] = record
   set_record(id, record)

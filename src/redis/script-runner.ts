@@ -51,7 +51,7 @@ export function scriptProbe(redis: Redis, prefix: string): () => Promise<unknown
   return async () => await redis.eval("#!lua\nreturn 1", 1, prefix);
 }
 
-/** More versions than are ever in use at once. Each takes about 300 KB of Redis. */
+/** More versions than are ever in use at once. Each takes about 400 KB of Redis. */
 const MAX_LIBRARIES = 8;
 
 /** Makes a script known to Redis. */

@@ -127,8 +127,8 @@ class Known {
   }
 
   hear(answer: string): void {
-    for (const [, outcome, id = "", barista] of answer.matchAll(SHOWN)) {
-      if (outcome === "started") this.#brewing.set(id, `"${barista}"`);
+    for (const [, outcome, id = "", brewer] of answer.matchAll(SHOWN)) {
+      if (outcome === "started") this.#brewing.set(id, `"${brewer}"`);
       else this.#brewing.delete(id);
     }
   }
