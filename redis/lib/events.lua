@@ -11,11 +11,12 @@
 
 local EVENTS_KEPT = 100000 -- about 30 MB
 local MARK_EVERY = 1000
--- The events of this run.
-local events, event_count
+-- The events of this run: the first `event_count` pairs. (The table stays, so it need not grow again.)
+local events = {}
+local event_count
 
 each_run(function()
-  events, event_count = {}, 0
+  event_count = 0
 end)
 
 -- Adds an event to those of this script. Returns its index among them.
@@ -52,7 +53,7 @@ local function append_events()
     return ''
   end
   local entry = now_text .. '-' .. string.format('%.0f', last)
-  local reply = redis.pcall('XADD', key.events, entry, unpack(events))
+  local reply = redis.pcall('XADD', key.events, entry, unpack(events, 1, 2 * count))
   if type(reply) == 'table' and reply.err then
     -- The clock was set back, or the count is lost: on from the newest.
     if redis.call('TYPE', key.events).ok ~= 'stream' then
@@ -62,7 +63,7 @@ local function append_events()
     last = math.max(last, number + count)
     redis.call('SET', key.event_count, string.format('%.0f', last))
     entry = string.format('%.0f-%.0f', math.max(ms, now_ms), last)
-    redis.call('XADD', key.events, entry, unpack(events))
+    redis.call('XADD', key.events, entry, unpack(events, 1, 2 * count))
   end
   if math.floor(last / MARK_EVERY) > math.floor((last - count) / MARK_EVERY) then
     trim_events(entry)

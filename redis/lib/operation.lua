@@ -29,22 +29,29 @@ local function usual(name, run)
   operations[name].usual = run
 end
 
--- A line an operation: what is answered, and what is kept of it.
-local lines, kept
+-- A line an operation: what is answered, and what is kept of it. (These tables stay, so they need not grow again: their
+-- first `line_count` places belong to this run.)
+local lines, kept = {}, {}
+local line_count
 
 each_run(function()
-  lines, kept = {}, {}
+  line_count = 0
 end)
 
+local function drop_lines()
+  lines, kept = {}, {}
+end
+
 local function answer(line, to_keep)
-  local at = #lines + 1
-  lines[at], kept[at] = line, to_keep or line
+  line_count = line_count + 1
+  lines[line_count], kept[line_count] = line, to_keep or line
 end
 
 -- Adds an order's event, and answers with the order as it is then.
 local function answer_event(outcome, verb, id, fixed, members)
   local index = add_event(verb, id, members)
-  local at = #lines + 1
+  local at = line_count + 1
+  line_count = at
   lines[at] = outcome .. '\t{"order_id":"' .. id .. '",' .. fixed .. ',' .. members .. '}'
   kept[at] = outcome .. '\t=' .. id .. ' ' .. index
 end

@@ -7,6 +7,7 @@
 -- - A run that has run is answered from what was kept of it, and changes nothing again.
 
 local RUN_KEPT_MS = 3600000
+local LARGE_REPLY = 262144 -- results are in it: they are not held until the next run
 local slot, run_number, retention_ms, replica, mode
 
 each_run(function()
@@ -105,7 +106,7 @@ local function run_item(run, at, width)
     -- (An order has its position once all is written.)
     shown[id] = true
     answer({ line, id })
-    waiting[#waiting + 1] = #lines
+    waiting[#waiting + 1] = line_count
   elseif id then
     local order = orders[id]
     shown[id] = FINAL[order.status]
@@ -141,8 +142,7 @@ local function complete_lines()
     local id = ended[i]
     local order = orders[id]
     if not shown[id] and order.holder ~= '' then
-      lines[#lines + 1] = 'final\t' .. encode_json(id, order)
-      kept[#lines] = 'final\t=' .. id .. ' ' .. order.event
+      answer('final\t' .. encode_json(id, order), 'final\t=' .. id .. ' ' .. order.event)
     end
   end
   for _, i in ipairs(waiting) do
@@ -163,6 +163,10 @@ local function run()
   write_waits()
   local entry = write_changes(replica, retention_ms)
   complete_lines()
-  redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n'), 'PX', RUN_KEPT_MS)
-  return table.concat(lines, '\n')
+  redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n', 1, line_count), 'PX', RUN_KEPT_MS)
+  local reply = table.concat(lines, '\n', 1, line_count)
+  if #reply > LARGE_REPLY then
+    drop_lines()
+  end
+  return reply
 end

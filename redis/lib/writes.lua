@@ -35,10 +35,12 @@ local function gather(command, name, value, more)
 end
 
 -- The records that are written at once: names and texts in turn; and where that of an order stands.
-local sets, set_at
+-- (The table stays, so it need not grow again: its first `set_count` values belong to this run.)
+local sets = { 'MSET' }
+local set_count, set_at
 
 each_run(function()
-  sets, set_at = { 'MSET' }, {}
+  set_count, set_at = 1, {}
 end)
 
 local function set_record(id, record)
@@ -47,8 +49,8 @@ local function set_record(id, record)
     sets[at] = record
     return
   end
-  at = #sets + 2
-  set_at[id] = at
+  at = set_count + 2
+  set_count, set_at[id] = at, at
   sets[at - 1], sets[at] = order_key(id), record
 end
 
@@ -250,8 +252,8 @@ end
 local function write_changes(replica, retention_ms)
   write_usual(replica, retention_ms)
   write_orders(replica, retention_ms)
-  if #sets > 1 then
-    redis.call(unpack(sets))
+  if set_count > 1 then
+    redis.call(unpack(sets, 1, set_count))
   end
   for _, values in ipairs(batches) do
     try(unpack(values))
