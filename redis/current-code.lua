@@ -1,5 +1,5 @@
 -- current-code
--- Tells the current code, and makes a new one when its period is over.
+-- Answers the current code, and makes a new one when its period is over.
 -- Needs lib/keys.lua lib/clock.lua lib/settings.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the code to take if there is none (unguessable, made by the caller)

@@ -23,7 +23,7 @@ for _, id in ipairs(ids) do
 end
 
 for _, queue in ipairs(known_queues()) do
-  -- Before the first start there is no group: nobody to forget.
+  -- Before the first start there is no group, so no consumer to forget.
   for _, consumer in ipairs(try('XINFO', 'CONSUMERS', key.queue(queue), 'baristas') or {}) do
     -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
     local name, idle_ms = consumer[2], consumer[6]

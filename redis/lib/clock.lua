@@ -26,7 +26,7 @@ end
 local now_ms, now_text
 -- Days since 1970, and as a date.
 local today, date
--- The clock as RFC 3339 with milliseconds, as orders tell it.
+-- The clock as RFC 3339 with milliseconds, as orders show it.
 local now
 
 each_run(function()

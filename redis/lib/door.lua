@@ -127,7 +127,7 @@ local function has_too_many(customer_id)
   return open_of(customer_id) >= most
 end
 
--- Why nobody, or not this customer, is let in now; nil where they are.
+-- Why the shop is closed to all, or to this customer; nil where they are let in.
 local function why_refused(customer_id)
   local capacity = find_rules().capacity
   if not rules.is_open then

@@ -1,5 +1,5 @@
 -- usual-place
--- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that lets everybody in.
+-- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that is open to all.
 
 local QUEUED_START, QUEUED_END = FORMAT .. '\nqueued\n\n0\n0\n', string.rep('\n', 12)
 -- By name: the queues that new orders can be put into; false where the usual way does not do.

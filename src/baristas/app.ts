@@ -5,45 +5,31 @@
  * - With a staff token set, nothing answers without it but the routes that are marked open.
  * - Open are probes, the API's description and the pages' own files: they tell nothing of the shop.
  */
-import type { EventFeed } from "../events/feed.ts";
-import { createApp, type FindServer } from "../http/app.ts";
+import { createApp } from "../http/app.ts";
+import type { FindServer } from "../http/server.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
-import type { Orders } from "../orders/verbs.ts";
-import type { CurrentCode } from "../shop/codes.ts";
-import type { Menu } from "../shop/menu.ts";
-import type { Shop } from "../shop/settings.ts";
-import type { BaristaRoom } from "../longpoll/baristas.ts";
-import { damagedRoutes } from "./damaged.ts";
-import { eventRoutes } from "./events.ts";
-import { orderRoutes } from "./orders.ts";
-import { queueRoutes } from "./queue.ts";
-import { shopRoutes } from "./shop.ts";
+import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
+import { eventRoutes, type EventDependencies } from "./events.ts";
+import { orderRoutes, type OrderDependencies } from "./orders.ts";
+import { queueRoutes, type QueueDependencies } from "./queue.ts";
+import { shopRoutes, type ShopDependencies } from "./shop.ts";
 import { createSiteRefusal, createTokenCheck } from "./token.ts";
 
-export interface BaristaDependencies {
-  readonly orders: Orders;
-  readonly room: BaristaRoom;
-  readonly feed: EventFeed;
-  readonly shop: Shop;
-  readonly menu: Menu;
-  readonly readCode: () => Promise<CurrentCode>;
-  /** Where customers reach their port, for whoever sent this request. */
-  readonly customersUrl: (request: Request) => string;
-  readonly leaseSeconds: number;
-  /** Tells a request's address, as wrong tokens are counted. */
-  readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
-  /** How many customers this server holds. */
-  readonly countHeld: () => number;
-  /** Absent: everybody who reaches the port is staff. */
-  readonly staffToken: string | undefined;
-  readonly readiness: Readiness;
-  /** Whether the server is stopping: nothing new begins. */
-  readonly isClosing: () => boolean;
-  readonly log: Log;
-}
+export type BaristaDependencies = OrderDependencies &
+  QueueDependencies &
+  DamagedDependencies &
+  EventDependencies &
+  ShopDependencies & {
+    /** Finds a request's address, as wrong tokens are counted. */
+    readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
+    /** Absent: all who reach the port are staff. */
+    readonly staffToken: string | undefined;
+    readonly readiness: Readiness;
+    readonly log: Log;
+  };
 
 export function createBaristaApp(dependencies: BaristaDependencies) {
   const { staffToken, log } = dependencies;

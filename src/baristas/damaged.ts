@@ -9,7 +9,7 @@ import { Elysia } from "elysia";
 import { DATE_TIME } from "../formats.ts";
 import { answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
-import type { BaristaDependencies } from "./app.ts";
+import type { Orders } from "../orders/verbs.ts";
 
 /** As many as the shop's list names. */
 const MOST_ORDERS = 1000;
@@ -53,7 +53,11 @@ const DamagedView = Type.Object(
   },
 );
 
-export function damagedRoutes({ orders }: BaristaDependencies) {
+export interface DamagedDependencies {
+  readonly orders: Pick<Orders, "inspect">;
+}
+
+export function damagedRoutes({ orders }: DamagedDependencies) {
   return new Elysia().get(
     "/damaged",
     async () => {

@@ -7,11 +7,11 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { EVENT_TYPES } from "../events/event.ts";
+import type { EventFeed } from "../events/feed.ts";
 import { answerClosing } from "../http/answers.ts";
-import type { FindServer } from "../http/app.ts";
+import type { FindServer } from "../http/server.ts";
 import { answerHead, createEventStreams, documentedEvents, readLastEventId, tooManyListeners } from "../http/events.ts";
 import { createQueryReader } from "../http/input.ts";
-import type { BaristaDependencies } from "./app.ts";
 
 const oneType = `(${EVENT_TYPES.join("|").replaceAll(".", "\\.")})`;
 
@@ -25,7 +25,13 @@ const EventsQuery = Type.Object({
   order_id: Type.Optional(Type.String({ format: "uuid", description: "the order's UUID" })),
 });
 
-export function eventRoutes({ feed, isClosing }: BaristaDependencies, findServer: FindServer) {
+export interface EventDependencies {
+  readonly feed: EventFeed;
+  /** Whether the server is stopping: nothing new begins. */
+  readonly isClosing: () => boolean;
+}
+
+export function eventRoutes({ feed, isClosing }: EventDependencies, findServer: FindServer) {
   const readEvents = createQueryReader(EventsQuery);
   const streamEvents = createEventStreams();
 

@@ -12,6 +12,7 @@ import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../http/idem
 import { createBodyReader, createQueryReader, hasNoBody, readResult } from "../http/input.ts";
 import { FROM_1_TO_500_CHARACTERS } from "../formats.ts";
 import { WaitSeconds } from "../http/prefer.ts";
+import type { BaristaRoom } from "../longpoll/baristas.ts";
 import {
   BREWING_EXAMPLE,
   CANCELLED_EXAMPLE,
@@ -23,9 +24,8 @@ import {
 } from "../orders/order.ts";
 import type { StartOutcome } from "../orders/operations/start.ts";
 import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
-import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
-import type { BaristaDependencies } from "./app.ts";
 
 /** A barista who gives no name: who holds orders as it can be taken over by any other without a name. */
 const ANONYMOUS = "anonymous";
@@ -119,7 +119,14 @@ function answerHandover({ finished, started }: { finished: ChangeOutcome; starte
 
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 
-export function orderRoutes({ orders, room, isClosing }: BaristaDependencies) {
+export interface OrderDependencies {
+  readonly orders: Orders;
+  readonly room: BaristaRoom;
+  /** Whether the server is stopping: nothing new begins. */
+  readonly isClosing: () => boolean;
+}
+
+export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
   const readStart = createQueryReader(StartQuery);
   const readChange = createQueryReader(ChangeQuery);
   const readFinish = createQueryReader(FinishQuery);

@@ -11,9 +11,8 @@ import { answerFound, answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { createQueryReader } from "../http/input.ts";
 import { Order, READY_EXAMPLE, Status } from "../orders/order.ts";
-import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
-import type { BaristaDependencies } from "./app.ts";
 import { QueueName } from "./orders.ts";
 
 const DAY_MS = 86_400_000;
@@ -57,7 +56,13 @@ const QueueView = Type.Object(
   },
 );
 
-export function queueRoutes({ orders, countHeld }: BaristaDependencies) {
+export interface QueueDependencies {
+  readonly orders: Pick<Orders, "find" | "search" | "measure">;
+  /** How many customers this server holds. */
+  readonly countHeld: () => number;
+}
+
+export function queueRoutes({ orders, countHeld }: QueueDependencies) {
   const readSearch = createQueryReader(SearchQuery);
   const readQueue = createQueryReader(QueueQuery);
 

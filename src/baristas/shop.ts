@@ -11,10 +11,9 @@ import { answerJson } from "../http/answers.ts";
 import { documented } from "../http/documented.ts";
 import { createBodyReader } from "../http/input.ts";
 import { invalidInput, problem } from "../problem.ts";
-import { drawQr } from "../shop/codes.ts";
-import { Coffee, CoffeeDraft, CoffeeList } from "../shop/menu.ts";
-import { ShopPatch, ShopSettings } from "../shop/settings.ts";
-import type { BaristaDependencies } from "./app.ts";
+import { drawQr, type CurrentCode } from "../shop/codes.ts";
+import { Coffee, CoffeeDraft, CoffeeList, type Menu } from "../shop/menu.ts";
+import { ShopPatch, ShopSettings, type Shop } from "../shop/settings.ts";
 
 const CoffeeParams = Type.Object({
   id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),
@@ -70,7 +69,16 @@ const CodeView = Type.Object(
 
 const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
 
-export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }: BaristaDependencies) {
+export interface ShopDependencies {
+  readonly shop: Shop;
+  readonly menu: Menu;
+  readonly readCode: () => Promise<CurrentCode>;
+  /** Where customers reach their port, for the sender of this request. */
+  readonly customersUrl: (request: Request) => string;
+  readonly leaseSeconds: number;
+}
+
+export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }: ShopDependencies) {
   const readPatch = createBodyReader(ShopPatch);
   const readCoffee = createBodyReader(CoffeeDraft);
 

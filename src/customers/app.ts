@@ -4,58 +4,33 @@
  * **Invariants**
  * - Nothing here can start, finish or list orders.
  */
-import type { EventFeed } from "../events/feed.ts";
-import type { HeldRequests } from "../limits/held.ts";
-import type { Limiter } from "../limits/limiter.ts";
-import type { Pace } from "../limits/pace.ts";
-import type { Refusals } from "../limits/refusals.ts";
 import { createApp } from "../http/app.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
 import { createSharing, createSiteCheck } from "../http/sites.ts";
 import { swaggerRoutes } from "../http/swagger.ts";
 import type { Log } from "../log.ts";
-import type { OrderJson } from "../orders/order.ts";
-import type { Orders } from "../orders/verbs.ts";
-import type { Menu } from "../shop/menu.ts";
-import type { Shop } from "../shop/settings.ts";
-import type { WaitingRoom } from "../longpoll/room.ts";
 import { shareReads } from "../shared-reads.ts";
-import { eventRoutes } from "./events.ts";
-import { keepPace, rememberLast } from "./limited.ts";
-import type { LostOrders } from "./lost.ts";
-import { orderRoutes } from "./orders.ts";
-import { reservationRoutes } from "./reservations.ts";
-import { shopRoutes } from "./shop.ts";
+import { eventRoutes, type EventDependencies } from "./events.ts";
+import { keepPace, rememberLast, type PaceDependencies } from "./limited.ts";
+import { orderRoutes, type OrderDependencies } from "./orders.ts";
+import { reservationRoutes, type ReservationDependencies } from "./reservations.ts";
+import { shopRoutes, type ShopDependencies } from "./shop.ts";
 
-export interface CustomerDependencies {
-  readonly orders: Pick<Orders, "replica" | "place" | "reserve" | "complete" | "find" | "cancel">;
-  readonly shop: Shop;
-  readonly menu: Menu;
-  readonly room: WaitingRoom<OrderJson>;
-  readonly limiter: Limiter;
-  readonly held: HeldRequests;
-  /** Customers whose order is being placed, and who are not held. */
-  readonly passing: HeldRequests;
-  readonly lostOrders: LostOrders;
-  /** How fast an address may send requests of any kind. */
-  readonly pace: Pace;
-  readonly refusals: Pick<Refusals, "count">;
-  readonly feed: EventFeed;
-  /** Customers who listen to events, counted apart from those who are held. */
-  readonly listeners: HeldRequests;
-  /** Tells a request's address, as limits count it. */
-  readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
-  readonly readiness: Readiness;
-  /** Whether the server is stopping: nothing new begins. */
-  readonly isClosing: () => boolean;
-  readonly heartbeatSeconds: number;
-  /** Other origins whose pages may order here. */
-  readonly allowedOrigins: readonly string[];
-  /** PUBLIC_URL: this port's own origin, as customers see it. */
-  readonly publicUrl: string | undefined;
-  readonly log: Log;
-}
+export type CustomerDependencies = OrderDependencies &
+  EventDependencies &
+  ReservationDependencies &
+  ShopDependencies &
+  PaceDependencies & {
+    /** Finds a request's address, as limits count it. */
+    readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
+    readonly readiness: Readiness;
+    /** Other origins whose pages may order here. */
+    readonly allowedOrigins: readonly string[];
+    /** PUBLIC_URL: this port's own origin, as customers see it. */
+    readonly publicUrl: string | undefined;
+    readonly log: Log;
+  };
 
 export function createCustomerApp(dependencies: CustomerDependencies) {
   const { allowedOrigins, publicUrl } = dependencies;

@@ -8,9 +8,9 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { EventId } from "../events/event.ts";
-import type { Place } from "../events/feed.ts";
+import type { EventFeed, Place } from "../events/feed.ts";
 import { answerClosing, answerFound } from "../http/answers.ts";
-import type { FindServer } from "../http/app.ts";
+import type { FindServer } from "../http/server.ts";
 import {
   answerFrames,
   answerHead,
@@ -19,15 +19,25 @@ import {
   readLastEventId,
   tooManyListeners,
 } from "../http/events.ts";
+import type { HeldRequests } from "../limits/held.ts";
 import { isFinal, type Order, type OrderJson } from "../orders/order.ts";
+import type { Orders } from "../orders/verbs.ts";
 import { problem } from "../problem.ts";
-import type { CustomerDependencies } from "./app.ts";
 import type { ClientOf } from "./limited.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
 
+export interface EventDependencies {
+  readonly orders: Pick<Orders, "find">;
+  readonly feed: EventFeed;
+  /** Customers who listen to events, counted apart from those who are held. */
+  readonly listeners: HeldRequests;
+  /** Whether the server is stopping: nothing new begins. */
+  readonly isClosing: () => boolean;
+}
+
 export function eventRoutes(
-  { orders, feed, listeners, isClosing }: CustomerDependencies,
+  { orders, feed, listeners, isClosing }: EventDependencies,
   findServer: FindServer,
   clientOf: ClientOf,
 ) {

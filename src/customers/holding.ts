@@ -11,11 +11,13 @@ import { answerJson, damagedOrder, unknownOrder } from "../http/answers.ts";
 import { createErrorAnswer } from "../http/app.ts";
 import { HeldAnswer, Heartbeat, type HeldRequest } from "../http/hold.ts";
 import type { HeldPlace } from "../limits/held.ts";
-import type { Guest, Seat, WaitOutcome } from "../longpoll/room.ts";
+import type { Log } from "../log.ts";
+import type { Guest, Seat, WaitingRoom, WaitOutcome } from "../longpoll/room.ts";
 import { isFinal, type OrderJson } from "../orders/order.ts";
+import type { Orders } from "../orders/verbs.ts";
 import { within } from "../within.ts";
-import type { CustomerDependencies } from "./app.ts";
 import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
+import type { LostOrders } from "./lost.ts";
 
 /** A stopping server reads an order for so long: it is about to end the connection. */
 const LAST_LOOK_MS = 1000;
@@ -35,15 +37,21 @@ export interface Visit {
   readonly answerTimeOver: (orderId: string, headers: AnswerHeaders) => Promise<Response>;
 }
 
-type Dependencies = Pick<CustomerDependencies, "orders" | "lostOrders" | "heartbeatSeconds" | "log" | "room">;
+export interface HoldingDependencies {
+  readonly orders: Pick<Orders, "find" | "cancel">;
+  readonly room: WaitingRoom<OrderJson>;
+  readonly lostOrders: LostOrders;
+  readonly heartbeatSeconds: number;
+  readonly log: Log;
+}
 
-interface Surroundings extends Dependencies {
+interface Surroundings extends HoldingDependencies {
   readonly heartbeat: Heartbeat;
   readonly answerError: (error: unknown, request: Request) => Response;
 }
 
 /** Makes the function that gives a customer their seat: before an order is placed, so that no end of it is missed. */
-export function createHolding(dependencies: Dependencies): (visit: Visit) => HeldCustomer {
+export function createHolding(dependencies: HoldingDependencies): (visit: Visit) => HeldCustomer {
   const heartbeat = new Heartbeat(dependencies.heartbeatSeconds);
   const surroundings = { ...dependencies, heartbeat, answerError: createErrorAnswer(dependencies.log) };
   return (visit) => new HeldCustomer(visit, surroundings);

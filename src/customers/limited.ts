@@ -25,7 +25,8 @@ export function rememberLast(find: ClientOf): ClientOf {
   };
 }
 
-interface PaceDependencies {
+export interface PaceDependencies {
+  /** How fast an address may send requests of any kind. */
   readonly pace: Pace;
   readonly refusals: Pick<Refusals, "count">;
 }

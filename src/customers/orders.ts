@@ -7,22 +7,21 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../http/answers.ts";
-import type { FindServer } from "../http/app.ts";
+import type { FindServer } from "../http/server.ts";
 import { documented } from "../http/documented.ts";
 import type { HeldRequest } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader, createQueryReader, hasNoBody } from "../http/input.ts";
 import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
-import { MOST_PER_ORDER, type HeldPlace } from "../limits/held.ts";
-import type { Verdict } from "../limits/limiter.ts";
+import { MOST_PER_ORDER, type HeldPlace, type HeldRequests } from "../limits/held.ts";
+import type { Limiter, Verdict } from "../limits/limiter.ts";
 import { Tarpit } from "../limits/tarpit.ts";
 import type { PlaceOutcome, Placement } from "../orders/operations/place.ts";
 import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../orders/order.ts";
-import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
-import type { CustomerDependencies } from "./app.ts";
 import { Continuation } from "./endings.ts";
-import { createHolding, type AnswerHeaders, type Visit } from "./holding.ts";
+import { createHolding, type AnswerHeaders, type HoldingDependencies, type Visit } from "./holding.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerCrowd, answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
@@ -70,7 +69,17 @@ const LIMIT_HEADERS = {
   "RateLimit-Policy": "how many, and how they come back",
 };
 
-export function orderRoutes(dependencies: CustomerDependencies, findServer: FindServer, clientOf: ClientOf) {
+export interface OrderDependencies extends HoldingDependencies {
+  readonly orders: HoldingDependencies["orders"] & Pick<Orders, "replica" | "place" | "find" | "cancel">;
+  readonly limiter: Limiter;
+  readonly held: HeldRequests;
+  /** Customers whose order is being placed, and who are not held. */
+  readonly passing: HeldRequests;
+  /** Whether the server is stopping: nothing new begins. */
+  readonly isClosing: () => boolean;
+}
+
+export function orderRoutes(dependencies: OrderDependencies, findServer: FindServer, clientOf: ClientOf) {
   const { orders, room, limiter, held, passing, isClosing } = dependencies;
   const tarpit = new Tarpit();
   const readDraft = createBodyReader(Draft);

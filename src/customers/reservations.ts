@@ -10,10 +10,10 @@ import { answerChanged, answerClosing, answerJson, damagedOrder } from "../http/
 import { documented } from "../http/documented.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
 import { createBodyReader } from "../http/input.ts";
+import type { Limiter } from "../limits/limiter.ts";
 import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../orders/order.ts";
-import { DEFAULT_QUEUE } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
-import type { CustomerDependencies } from "./app.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
@@ -21,7 +21,14 @@ const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description:
 
 const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
 
-export function reservationRoutes({ orders, limiter, isClosing }: CustomerDependencies, clientOf: ClientOf) {
+export interface ReservationDependencies {
+  readonly orders: Pick<Orders, "reserve" | "complete">;
+  readonly limiter: Limiter;
+  /** Whether the server is stopping: nothing new begins. */
+  readonly isClosing: () => boolean;
+}
+
+export function reservationRoutes({ orders, limiter, isClosing }: ReservationDependencies, clientOf: ClientOf) {
   const readReservation = createBodyReader(ReservationDraft);
   const readCompletion = createBodyReader(Completion);
 

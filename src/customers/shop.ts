@@ -13,7 +13,7 @@ import { documented } from "../http/documented.ts";
 import { answerReady, makeReady, type ReadyFile } from "../http/ready-file.ts";
 import { keepReads, shareReads } from "../shared-reads.ts";
 import { CoffeeList, type Menu } from "../shop/menu.ts";
-import type { CustomerDependencies } from "./app.ts";
+import type { Shop } from "../shop/settings.ts";
 
 /** The shop, on the wire. */
 const ShopView = Type.Object(
@@ -56,7 +56,12 @@ function createMenuReader({ list, changes }: Menu): () => Promise<ReadyFile> {
   return keepReads(read, { keptMs: MENU_KEPT_MS, changes });
 }
 
-export function shopRoutes({ shop, menu }: CustomerDependencies) {
+export interface ShopDependencies {
+  readonly shop: Shop;
+  readonly menu: Menu;
+}
+
+export function shopRoutes({ shop, menu }: ShopDependencies) {
   const readShop = shareReads(shop.read);
   const readMenu = createMenuReader(menu);
   return new Elysia()

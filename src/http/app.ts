@@ -19,19 +19,12 @@ import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { beginAnswering, endAnswering, IDLE_SECONDS } from "./idle.ts";
 import { faultsOf } from "./input.ts";
+import type { Server } from "./server.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
 
 /** The same damage is logged once in this time. */
 const NEWS_MS = 60_000;
-
-export type Server = NonNullable<Elysia["server"]>;
-
-/**
- * The server of a port, once it listens. (Elysia's own `server` in a handler's context costs a getter defined per
- * request.)
- */
-export type FindServer = () => Server | null;
 
 interface AppOptions {
   /** Asked before everything else, for each request: resolves to its refusal; undefined lets it go on. */

@@ -6,7 +6,8 @@
  * - A request that is under way goes on, whatever becomes of the listening socket.
  * - Stopping waits for the requests of every listening socket that there was.
  */
-import { listen, stopListening, urlOf, type App, type Endpoint, type Server } from "./app.ts";
+import { listen, stopListening, urlOf, type App, type Endpoint } from "./app.ts";
+import type { Server } from "./server.ts";
 
 export class Door {
   readonly #app: App;
