@@ -7,18 +7,16 @@
 -- - A price is the menu's, whatever a client says.
 
 -- Each coffee by its id: name, price, description, modifiers, icon.
-local function first_menu()
-  local milk = '[{"name":"milk","options":["whole","skimmed","oat","soy"]}]'
-  return {
-    americano = { 'Americano', 300, 'Espresso with hot water', '[]', '☕' },
-    espresso = { 'Espresso', 250, 'Short and strong', '[]', '⚡' },
-    double_espresso = { 'Double espresso', 320, 'Twice as awake', '[]', '⚡' },
-    flat_white = { 'Flat white', 380, 'Two shots, silky milk', milk, '☕' },
-    cappuccino = { 'Cappuccino', 370, 'One third foam', milk, '☕' },
-    latte = { 'Latte', 400, 'Much milk, gentle coffee', milk, '☕' },
-    mocha = { 'Mocha', 450, 'Coffee meets chocolate', milk, '☕' },
-  }
-end
+local MILK = '[{"name":"milk","options":["whole","skimmed","oat","soy"]}]'
+local FIRST_MENU = {
+  americano = { 'Americano', 300, 'Espresso with hot water', '[]', '☕' },
+  espresso = { 'Espresso', 250, 'Short and strong', '[]', '⚡' },
+  double_espresso = { 'Double espresso', 320, 'Twice as awake', '[]', '⚡' },
+  flat_white = { 'Flat white', 380, 'Two shots, silky milk', MILK, '☕' },
+  cappuccino = { 'Cappuccino', 370, 'One third foam', MILK, '☕' },
+  latte = { 'Latte', 400, 'Much milk, gentle coffee', MILK, '☕' },
+  mocha = { 'Mocha', 450, 'Coffee meets chocolate', MILK, '☕' },
+}
 
 local function encode_first(coffee)
   return '{"name":"' .. coffee[1] .. '","description":"' .. coffee[3] .. '","price":' .. coffee[2]
@@ -35,7 +33,7 @@ local function read_menu()
     return read_hash(key.menu)
   end
   local coffees = {}
-  for id, coffee in pairs(first_menu()) do
+  for id, coffee in pairs(FIRST_MENU) do
     coffees[id] = encode_first(coffee)
   end
   return coffees
@@ -55,27 +53,42 @@ end
 local check_choice
 do
 
+local function read_coffee(json)
+  local coffee = json and cjson.decode(json) or false
+  if coffee then
+    coffee.price_text = string.format('%.0f', coffee.price)
+  end
+  return coffee
+end
+
+-- The coffees of the first menu: they never change.
+local first_coffees = {}
+local function find_first(item)
+  local coffee = first_coffees[item]
+  if not coffee and FIRST_MENU[item] then
+    coffee = read_coffee(encode_first(FIRST_MENU[item]))
+    first_coffees[item] = coffee
+  end
+  return coffee or false
+end
+
+-- The coffees of this run.
 local coffees
 each_run(function()
   coffees = {}
 end)
 
 local function find_coffee(item)
-  if coffees[item] == nil then
-    local json
+  local coffee = coffees[item]
+  if coffee == nil then
     if has_menu() then
-      json = redis.call('HGET', key.menu, item)
+      coffee = read_coffee(redis.call('HGET', key.menu, item))
     else
-      local coffee = first_menu()[item]
-      json = coffee and encode_first(coffee)
-    end
-    local coffee = json and cjson.decode(json) or false
-    if coffee then
-      coffee.price_text = string.format('%.0f', coffee.price)
+      coffee = find_first(item)
     end
     coffees[item] = coffee
   end
-  return coffees[item]
+  return coffee
 end
 
 local function find_modifier(coffee, name)

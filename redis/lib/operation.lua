@@ -47,13 +47,21 @@ local function answer(line, to_keep)
   lines[line_count], kept[line_count] = line, to_keep or line
 end
 
+-- Texts of indexes of events. (To make one costs as much as ten steps; a run has few hundreds.)
+local index_texts = setmetatable({}, {
+  __index = function(texts, index)
+    texts[index] = string.format('%d', index)
+    return texts[index]
+  end,
+})
+
 -- Adds an order's event, and answers with the order as it is then.
 local function answer_event(outcome, verb, id, fixed, members)
   local index = add_event(verb, id, members)
   local at = line_count + 1
   line_count = at
   lines[at] = outcome .. '\t{"order_id":"' .. id .. '",' .. fixed .. ',' .. members .. '}'
-  kept[at] = outcome .. '\t=' .. id .. ' ' .. index
+  kept[at] = outcome .. '\t=' .. id .. ' ' .. index_texts[index]
 end
 
 local function note_items(name, count)
