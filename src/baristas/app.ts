@@ -6,7 +6,7 @@
  * - Open are probes, the API's description and the pages' own files: they tell nothing of the shop.
  */
 import { createApp } from "../http/app.ts";
-import type { FindServer } from "../http/server.ts";
+import type { FindServer } from "../http/listening.ts";
 import { healthRoutes, type Readiness } from "../http/health.ts";
 import { pageRoutes } from "../http/pages.ts";
 import { swaggerRoutes } from "../http/swagger.ts";

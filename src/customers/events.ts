@@ -10,7 +10,7 @@ import { Elysia } from "elysia";
 import type { EventId } from "../events/event.ts";
 import type { EventFeed, Place } from "../events/feed.ts";
 import { answerClosing, answerFound } from "../http/answers.ts";
-import type { FindServer } from "../http/server.ts";
+import type { FindServer } from "../http/listening.ts";
 import {
   answerFrames,
   answerHead,

@@ -7,7 +7,7 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../http/answers.ts";
-import type { FindServer } from "../http/server.ts";
+import type { FindServer } from "../http/listening.ts";
 import { documented } from "../http/documented.ts";
 import type { HeldRequest } from "../http/hold.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";

@@ -7,7 +7,7 @@
  * - Stopping waits for the requests of every listening socket that there was.
  */
 import { listen, stopListening, urlOf, type App, type Endpoint } from "./app.ts";
-import type { Server } from "./server.ts";
+import type { Server } from "./listening.ts";
 
 export class Door {
   readonly #app: App;

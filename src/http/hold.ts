@@ -9,7 +9,7 @@
  * - All heartbeats share one timer, which runs only while a request is held.
  * - An answer that has begun as 200 never ends with the body of another status.
  */
-import type { Server } from "./server.ts";
+import type { Server } from "./listening.ts";
 import { beginGoingOn, endGoingOn } from "./idle.ts";
 
 export interface HeldRequest {

@@ -10,7 +10,7 @@
  * - An answer that goes on after its handler has its own exemption, and ends it.
  * - All share one timer, which runs only while requests are being answered.
  */
-import type { Server } from "./server.ts";
+import type { Server } from "./listening.ts";
 
 /** A connection on which nothing moves is closed after this. */
 export const IDLE_SECONDS = 10;
