@@ -18,10 +18,14 @@ export type ClientOf = (request: Request) => string;
 
 /** The same as `find`, and free for the request that was last asked about: the limits and its route both ask. */
 export function rememberLast(find: ClientOf): ClientOf {
-  let last: { readonly request: Request; readonly address: string } | undefined;
+  let last: Request | undefined;
+  let address = "";
   return (request) => {
-    if (last?.request !== request) last = { request, address: find(request) };
-    return last.address;
+    if (last !== request) {
+      address = find(request);
+      last = request;
+    }
+    return address;
   };
 }
 

@@ -14,13 +14,15 @@ interface AnswerOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-const JSON_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
-const PLAIN = { headers: new Headers(JSON_HEADERS) };
+const HEADERS = new Headers({ "Content-Type": "application/json", "Cache-Control": "no-store" });
+const PLAIN = { headers: HEADERS };
 
 /** An order, or anything else that is JSON already. */
 export function answerJson(json: OrderJson, { status, headers }: AnswerOptions = {}): Response {
-  if (status === undefined && headers === undefined) return new Response(json, PLAIN);
-  return new Response(json, { status: status ?? 200, headers: { ...JSON_HEADERS, ...headers } });
+  // Bun copies headers that it has made at a third of what it takes to make them of an object.
+  const answer = new Response(json, status === undefined ? PLAIN : { status, headers: HEADERS });
+  for (const name in headers) answer.headers.set(name, headers[name] ?? "");
+  return answer;
 }
 
 /** The order; 404, or 500 when its record is damaged. */

@@ -23,7 +23,8 @@ type Requests = Map<Request, Server>;
 let young: Requests = new Map();
 let old: Requests = new Map();
 const exempt: Requests = new Map();
-const reading = new WeakSet<Request>();
+/** Whose body is being read: while that takes, they are not exempt. */
+const reading = new Set<Request>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Notes that a request is being answered. */
@@ -55,14 +56,13 @@ export function endGoingOn(request: Request, server: Server | null): void {
   server?.timeout(request, IDLE_SECONDS);
 }
 
-/** Reads a request's body: while that takes, the request is not exempt. */
-export async function whileReading<Result>(request: Request, read: () => Promise<Result>): Promise<Result> {
+/** Notes that a request's body is being read, until `endReading`. */
+export function beginReading(request: Request): void {
   reading.add(request);
-  try {
-    return await read();
-  } finally {
-    reading.delete(request);
-  }
+}
+
+export function endReading(request: Request): void {
+  reading.delete(request);
 }
 
 function look(): void {

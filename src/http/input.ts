@@ -7,7 +7,7 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
-import { whileReading } from "./idle.ts";
+import { beginReading, endReading } from "./idle.ts";
 import { numbersIn, toNumber } from "../numeric.ts";
 import { invalidInput, problem, type FieldFault } from "../problem.ts";
 
@@ -102,36 +102,59 @@ export function createQueryReader<Schema extends TObject>(
   schema: Schema,
 ): (request: Request) => Static<Schema> | Response {
   const validator = TypeCompiler.Compile(schema);
-  const names = new Set(Object.keys(schema.properties));
   const numbers = numbersIn(schema);
+  const parameters = new Map(
+    Object.keys(schema.properties).map((name): [string, Parameter] => [name, { name, isNumber: numbers.has(name) }]),
+  );
   return ({ url }) => {
     const at = url.indexOf("?");
-    const query = at < 0 ? "" : url.slice(at + 1);
-    const values: Record<string, number | string> = {};
-    let repeated: string[] | undefined;
-    const take = (name: string, text: string): void => {
-      if (!names.has(name)) return;
-      if (name in values) (repeated ??= []).push(name);
-      values[name] = numbers.has(name) ? toNumber(text) : text;
-    };
-    if (PLAIN.test(query)) takePlain(query, take);
-    else for (const [name, text] of new URLSearchParams(query)) take(name, text);
+    const read = new ReadQuery(parameters);
+    if (at >= 0) read.take(url.slice(at + 1));
+    const { values, repeated } = read;
     if (repeated) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
     return validator.Check(values) ? values : invalidInput(faultsOf(validator.Errors(values)));
   };
 }
 
+interface Parameter {
+  readonly name: string;
+  readonly isNumber: boolean;
+}
+
 /** A query in which nothing is encoded: most are. */
 const PLAIN = /^[\w.~&=-]*$/;
 
-function takePlain(query: string, take: (name: string, text: string) => void): void {
-  for (let start = 0; start < query.length;) {
-    const next = query.indexOf("&", start);
-    const end = next < 0 ? query.length : next;
-    const at = query.indexOf("=", start);
-    if (at < 0 || at > end) take(query.slice(start, end), "");
-    else take(query.slice(start, at), query.slice(at + 1, end));
-    start = end + 1;
+/** What a query says of the parameters that are known. */
+class ReadQuery {
+  readonly #parameters: ReadonlyMap<string, Parameter>;
+  readonly values: Record<string, number | string> = {};
+  repeated: string[] | undefined;
+
+  constructor(parameters: ReadonlyMap<string, Parameter>) {
+    this.#parameters = parameters;
+  }
+
+  take(query: string): void {
+    if (PLAIN.test(query)) this.#takePlain(query);
+    else for (const [name, text] of new URLSearchParams(query)) this.#put(name, text);
+  }
+
+  #takePlain(query: string): void {
+    for (let start = 0; start < query.length;) {
+      const next = query.indexOf("&", start);
+      const end = next < 0 ? query.length : next;
+      const at = query.indexOf("=", start);
+      if (at < 0 || at > end) this.#put(query.slice(start, end), "");
+      else this.#put(query.slice(start, at), query.slice(at + 1, end));
+      start = end + 1;
+    }
+  }
+
+  #put(name: string, text: string): void {
+    const parameter = this.#parameters.get(name);
+    if (!parameter) return;
+    if (parameter.name in this.values) (this.repeated ??= []).push(parameter.name);
+    this.values[parameter.name] = parameter.isNumber ? toNumber(text) : text;
   }
 }
 
@@ -170,24 +193,19 @@ async function readText(request: Request, limitBytes: number): Promise<string | 
   if (hasNoBody(request)) return "";
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > limitBytes * TAKEN_AND_DROPPED) return tooLarge(limitBytes);
-  if (!request.body) return "";
+  beginReading(request);
   try {
-    return await whileReading(request, () => readWhole(request, announced, limitBytes));
+    // Of an announced length no more can come. (`request.body` would make a stream of it.)
+    if (announced === 0) return request.body ? await readBody(request.body, limitBytes) : "";
+    const bytes = await request.bytes();
+    return announced > limitBytes ? tooLarge(limitBytes) : decodeUtf8(bytes);
   } catch (error) {
     // Nobody reads the answer.
     if (request.signal.aborted) return new Response(null, { status: 499 });
     throw error;
+  } finally {
+    endReading(request);
   }
-}
-
-async function readWhole(request: Request, announced: number, limitBytes: number): Promise<string | Response> {
-  if (announced > limitBytes) {
-    await request.bytes();
-    return tooLarge(limitBytes);
-  }
-  // Of an announced length no more can come.
-  if (announced > 0) return decodeUtf8(await request.bytes());
-  return await readBody(request.body as ReadableStream<Uint8Array>, limitBytes);
 }
 
 async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<string | Response> {
@@ -201,9 +219,11 @@ async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): P
   return decodeUtf8(Buffer.concat(chunks));
 }
 
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 function decodeUtf8(bytes: Uint8Array): string | Response {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF_8.decode(bytes);
   } catch {
     return problem("malformed_json", { detail: "The body is not UTF-8: send JSON in UTF-8." });
   }
