@@ -149,11 +149,10 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
     result?: string,
   ): Promise<Response> => {
     const wanted = { orderId: order_id.toLowerCase(), barista, result };
-    if (next === undefined) return orders.finish(wanted).then(answerFinished);
+    if (next === undefined) return orders.finish.into(wanted, answerFinished);
     const claim = claimOf(key, barista);
-    return room
-      .finishAndStart(wanted, { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal: request.signal })
-      .then(answerHandover);
+    const wait = { claim, barista: barista ?? ANONYMOUS, queue, seconds: next, signal: request.signal };
+    return room.finishAndStart(wanted, wait, answerHandover);
   };
 
   return new Elysia()
@@ -171,7 +170,7 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
         const claim = claimOf(key, barista);
         const orderId = asked.order_id?.toLowerCase();
         const { signal } = request;
-        return room.start({ claim, barista, queue, orderId, seconds: wait, signal }).then(answerStart);
+        return room.start({ claim, barista, queue, orderId, seconds: wait, signal }, answerStart);
       },
       documented({
         query: StartQuery,

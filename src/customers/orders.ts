@@ -140,17 +140,15 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
       place.leave();
       customer.turnAway(make);
     };
-    orders
-      .place(placementOf(asked, newId, orders.replica))
-      .then((placing) => {
-        const placed = readPlacing(placing, asked);
-        if (placed instanceof Response) return turnAway(() => placed);
-        const { orderId, isNew, headers } = placed;
-        if (isNew) return customer.hold(headers);
-        const first = { orderId, seconds, connection, place, answerTimeOver: answerAccepted };
-        return customer.turnAway(() => hold(first, address, headers));
-      })
-      .catch((error: unknown) => turnAway(() => Promise.reject(error)));
+    const placing = orders.place.into(placementOf(asked, newId, orders.replica), (outcome) => {
+      const placed = readPlacing(outcome, asked);
+      if (placed instanceof Response) return turnAway(() => placed);
+      const { orderId, isNew, headers } = placed;
+      if (isNew) return customer.hold(headers);
+      const first = { orderId, seconds, connection, place, answerTimeOver: answerAccepted };
+      return customer.turnAway(() => hold(first, address, headers));
+    });
+    placing.catch((error: unknown) => turnAway(() => Promise.reject(error)));
     return customer.answer;
   };
 

@@ -10,12 +10,12 @@ import type { Finish } from "../orders/operations/finish.ts";
 import type { Claim, StartOutcome } from "../orders/operations/start.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
 import type { Orders } from "../orders/verbs.ts";
+import { asItIs, type Read } from "../redis/group-commit.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 
 /** A wake may be lost with a connection. */
 const RELOOK_MS = 30_000;
 const EMPTY: StartOutcome = { kind: "empty" };
-type Started = StartOutcome & { readonly kind: "started" };
 const doNothing = (): void => {};
 
 export interface BaristaWait extends Claim {
@@ -31,7 +31,9 @@ export interface Handover {
   readonly started: StartOutcome;
 }
 
-type Verbs = Pick<Orders, "start" | "finish" | "release">;
+interface Verbs extends Pick<Orders, "finish" | "release"> {
+  readonly start: Pick<Orders["start"], "into">;
+}
 
 interface Waiter {
   /** Woken since it last began to ask. */
@@ -53,24 +55,24 @@ export class BaristaRoom {
     });
   }
 
-  /** Starts an order for the barista, waiting up to `seconds` for one. Rejects when Redis does not answer. */
-  start(wait: BaristaWait): Promise<StartOutcome> {
-    if (wait.seconds === 0) return this.#orders.start(wait).then((outcome) => this.#give(outcome, wait));
+  /**
+   * Starts an order for the barista, waiting up to `seconds` for one, and answers. Rejects when Redis does not answer.
+   */
+  start<Answer>(wait: BaristaWait, answer: Read<StartOutcome, Answer>): Promise<Answer> {
+    if (wait.seconds === 0) return this.#orders.start.into(wait, (outcome) => this.#give(outcome, wait, answer));
     const { queue } = wait;
     const waitsMs = wait.seconds * 1000;
     const deadline = performance.now() + waitsMs;
     const waiter = this.#enter(queue);
-    return this.#orders.start({ ...wait, waitsMs }).then(
-      (outcome) => {
-        if (outcome.kind === "empty") return this.#startLater(waiter, wait, deadline);
-        this.#leave(waiter, queue);
-        return this.#give(outcome, wait);
-      },
-      (error: unknown) => {
-        this.#leave(waiter, queue);
-        throw error;
-      },
-    );
+    const started = this.#orders.start.into({ ...wait, waitsMs }, (outcome) => {
+      if (outcome.kind === "empty") return this.#startLater(waiter, wait, deadline).then(answer);
+      this.#leave(waiter, queue);
+      return this.#give(outcome, wait, answer);
+    });
+    return started.catch((error: unknown) => {
+      this.#leave(waiter, queue);
+      throw error;
+    });
   }
 
   /** Waits for an order: there was none. */
@@ -85,8 +87,9 @@ export class BaristaRoom {
         }
         if (signal.aborted || this.#isClosed) return EMPTY;
         waiter.woken = false;
-        const outcome = await this.#orders.start({ ...wait, waitsMs: Math.max(0, deadline - performance.now()) });
-        if (outcome.kind !== "empty") return await this.#give(outcome, wait);
+        const again = { ...wait, waitsMs: Math.max(0, deadline - performance.now()) };
+        const outcome = await this.#orders.start.into(again, asItIs);
+        if (outcome.kind !== "empty") return await this.#give(outcome, wait, asItIs);
       }
     } finally {
       this.#leave(waiter, queue);
@@ -103,29 +106,32 @@ export class BaristaRoom {
 
   #leave(waiter: Waiter, queue: string): void {
     const waiters = this.#waiters.get(queue);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#waiters.delete(queue);
+    if (!waiters?.delete(waiter)) return;
+    if (waiters.size === 0) this.#waiters.delete(queue);
     // A wake that came too late for this one is the next one's.
     if (waiter.woken) this.#wake(queue, 1);
   }
 
   /**
-   * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one. A refused finish starts
-   * nothing.
+   * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one, and answers. A refused
+   * finish starts nothing.
    */
-  async finishAndStart(wanted: Finish, claim: BaristaWait): Promise<Handover> {
+  async finishAndStart<Answer>(
+    wanted: Finish,
+    claim: BaristaWait,
+    answer: (handover: Handover) => Answer,
+  ): Promise<Answer> {
     const { seconds, signal } = claim;
     const isWaiting = seconds > 0 && !this.#isClosed;
     // Both are asked for in this turn: a run does finishes first.
     const [finished, first] = await Promise.all([
       this.#orders.finish(wanted),
-      this.#isClosed ? EMPTY : this.#orders.start({ ...claim, after: wanted.orderId }),
+      this.#isClosed ? EMPTY : this.#orders.start.into({ ...claim, after: wanted.orderId }, asItIs),
     ]);
-    if (finished.kind !== "changed") return { finished, started: EMPTY };
-    if (first.kind !== "empty" || !isWaiting || signal.aborted) {
-      return { finished, started: await this.#give(first, claim) };
-    }
-    return { finished, started: await this.start(claim) };
+    if (finished.kind !== "changed") return answer({ finished, started: EMPTY });
+    const answerWith = (started: StartOutcome): Answer => answer({ finished, started });
+    if (first.kind !== "empty" || !isWaiting || signal.aborted) return await this.#give(first, claim, answerWith);
+    return await this.start(claim, answerWith);
   }
 
   /** Sends all waiting baristas away without an order. */
@@ -135,14 +141,14 @@ export class BaristaRoom {
   }
 
   /** Gives an order out; where its barista has hung up, and can't come back to it by a claim, it goes back. */
-  #give(outcome: StartOutcome, wait: BaristaWait): StartOutcome | Promise<StartOutcome> {
-    if (outcome.kind !== "started" || wait.claim !== undefined || !wait.signal.aborted) return outcome;
-    return this.#takeBack(outcome, wait);
-  }
-
-  async #takeBack(outcome: Started, { barista }: BaristaWait): Promise<StartOutcome> {
-    await this.#orders.release({ orderId: outcome.orderId, barista });
-    return EMPTY;
+  #give<Answer>(
+    outcome: StartOutcome,
+    wait: BaristaWait,
+    answer: Read<StartOutcome, Answer>,
+  ): Answer | PromiseLike<Answer> {
+    if (outcome.kind !== "started" || wait.claim !== undefined || !wait.signal.aborted) return answer(outcome);
+    const { orderId } = outcome;
+    return this.#orders.release({ orderId, barista: wait.barista }).then(() => answer(EMPTY));
   }
 
   #wake(queue: string, count: number): void {

@@ -6,7 +6,7 @@
  * - Every change is one operation of a group commit.
  */
 import type { ShopRedis } from "../redis/connections.ts";
-import { GroupCommit } from "../redis/group-commit.ts";
+import { GroupCommit, type Ask } from "../redis/group-commit.ts";
 import type { RunScript } from "../redis/script.ts";
 import { SupersededError } from "../redis/superseded.ts";
 import { createLookups, type FindOutcome, type QueueMeasure, type Search, type SearchOutcome } from "./lookups.ts";
@@ -48,15 +48,15 @@ export interface Orders {
   /**
    * Queues a new order. One that its customer got no answer for, and can't come back to by a key, is cancelled later.
    */
-  readonly place: (placement: Placement) => Promise<PlaceOutcome>;
+  readonly place: Ask<Placement, PlaceOutcome>;
   /** Redeems a code for an order whose drink is chosen later. */
   readonly reserve: (reservation: Reservation) => Promise<ReserveOutcome>;
   /** Queues a reserved order, its drink chosen. The same choice again answers the same. */
   readonly complete: (choice: Choice) => Promise<CompleteOutcome>;
   /** Gives the barista the order whose lease ran out first, else the oldest queued one. */
-  readonly start: (claim: Claim) => Promise<StartOutcome>;
+  readonly start: Ask<Claim, StartOutcome>;
   /** Makes a brewing order ready. */
-  readonly finish: (wanted: Finish) => Promise<ChangeOutcome>;
+  readonly finish: Ask<Finish, ChangeOutcome>;
   /** Notes that a brewing order can't be made: queued again while attempts are left, else cancelled. */
   readonly fail: (wanted: Failure) => Promise<ChangeOutcome>;
   /** Puts a brewing order back to its place in the queue. */

@@ -70,11 +70,23 @@ export interface GroupCommitOptions {
   readonly notifyFinal: (orderId: string, json: string) => void;
 }
 
+/** Asks for an operation. Rejects when Redis does not answer in time. */
+export interface Ask<Item, Outcome> {
+  (item: Item): Promise<Outcome>;
+  /** The same, and makes something of the outcome at once: a `then` would be a promise and a turn of its queue more. */
+  readonly into: <Result>(item: Item, read: Read<Outcome, Result>) => Promise<Result>;
+}
+
+/** What is made of an outcome. */
+export type Read<Outcome, Result> = (outcome: Outcome) => Result | PromiseLike<Result>;
+
+export const asItIs = <Outcome>(outcome: Outcome): Outcome => outcome;
+
 /** One call of an operation. */
 interface Call {
   readonly askedAtMs: number;
   /** How many of its fields have to travel. */
-  readonly width: number;
+  width(): number;
   /** Appends its first fields, in the order in which its Lua file lists them. */
   pushTo(args: Argument[], width: number): void;
   settle(line: string): void;
@@ -103,17 +115,18 @@ export class GroupCommit {
     this.#free = Array.from({ length: SLOTS }, (_, slot) => ({ name: `${options.replica}:${slot}`, number: 0 }));
   }
 
-  /** Makes the function that asks for one operation. It rejects when Redis does not answer in time. */
-  operation<Item, Outcome, Field extends string>(
-    operation: Operation<Item, Outcome, Field>,
-  ): (item: Item) => Promise<Outcome> {
+  /** Makes the function that asks for one operation. */
+  operation<Item, Outcome, Field extends string>(operation: Operation<Item, Outcome, Field>): Ask<Item, Outcome> {
     const waiting = this.#waiting[OPERATIONS.indexOf(operation.name)] ?? [];
-    return (item) =>
-      new Promise((resolve, reject) => {
-        waiting.push(new OperationCall(operation, item, resolve, reject));
-        this.#waitingCount += 1;
-        this.#arm();
-      });
+    const add = (call: Call): void => {
+      waiting.push(call);
+      this.#waitingCount += 1;
+      this.#arm();
+    };
+    const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
+      // What can't be sent rejects this call alone.
+      new Promise((resolve, reject) => add(new OperationCall(operation, item, { read, resolve, reject })));
+    return Object.assign((item: Item) => into(item, asItIs), { into });
   }
 
   close(): void {
@@ -152,17 +165,17 @@ export class GroupCommit {
   #take(): { calls: Call[]; args: Argument[] } {
     const calls: Call[] = [];
     const args: Argument[] = [];
-    this.#waiting.forEach((waiting, index) => {
-      const count = Math.min(waiting.length, MAX_OPERATIONS_PER_RUN - calls.length);
-      if (count === 0) return;
-      const taken = waiting.splice(0, count);
-      const width = taken.reduce((widest, call) => Math.max(widest, call.width), 0);
-      args.push(OPERATIONS[index] ?? "", count, width);
+    for (let index = 0; index < OPERATIONS.length; index++) {
+      const taken = this.#waiting[index]?.splice(0, MAX_OPERATIONS_PER_RUN - calls.length) ?? [];
+      if (taken.length === 0) continue;
+      let width = 0;
+      for (const call of taken) width = Math.max(width, call.width());
+      args.push(OPERATIONS[index] ?? "", taken.length, width);
       for (const call of taken) {
         calls.push(call);
         call.pushTo(args, width);
       }
-    });
+    }
     this.#waitingCount -= calls.length;
     return { calls, args };
   }
@@ -173,7 +186,7 @@ export class GroupCommit {
       throw new Error(`commit answered ${lines.length} lines for ${calls.length} operations`);
     }
     this.#notifyFinals(lines);
-    calls.forEach((call, index) => call.settle(lines[index] ?? ""));
+    for (let index = 0; index < calls.length; index++) calls[index]?.settle(lines[index] ?? "");
   }
 
   /** An order's JSON ends its line. A final order that no operation shows has a line of its own, after theirs. */
@@ -245,28 +258,32 @@ function failure(name: OperationName, said: string): Error {
   return new Error(`${name}: ${withoutWords(said)}`);
 }
 
-class OperationCall<Item, Outcome, Field extends string> implements Call {
+/** Who made a call: `read` makes of its outcome what they get. */
+interface Caller<Outcome, Result> {
+  readonly read: Read<Outcome, Result>;
+  readonly resolve: (result: Result | PromiseLike<Result>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class OperationCall<Item, Outcome, Field extends string, Result> implements Call {
   readonly #operation: Operation<Item, Outcome, Field>;
   readonly #item: Item;
   readonly #values: Readonly<Record<Field, Argument>>;
-  readonly #resolve: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
+  readonly #caller: Caller<Outcome, Result>;
   readonly askedAtMs = performance.now();
-  readonly width: number;
 
-  constructor(
-    operation: Operation<Item, Outcome, Field>,
-    item: Item,
-    resolve: (outcome: Outcome) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(operation: Operation<Item, Outcome, Field>, item: Item, caller: Caller<Outcome, Result>) {
     this.#operation = operation;
     this.#item = item;
-    this.#resolve = resolve;
-    this.reject = reject;
-    // What can't be sent rejects this call alone.
     this.#values = operation.encode(item);
-    this.width = this.#measure(operation);
+    this.#caller = caller;
+  }
+
+  width(): number {
+    const { fields, optional = 0 } = this.#operation;
+    let width = fields.length;
+    while (width > fields.length - optional && this.#values[fields[width - 1] as Field] === "") width -= 1;
+    return width;
   }
 
   pushTo(args: Argument[], width: number): void {
@@ -274,29 +291,30 @@ class OperationCall<Item, Outcome, Field extends string> implements Call {
     for (let index = 0; index < width; index++) args.push(this.#values[fields[index] as Field]);
   }
 
-  #measure({ fields, optional = 0 }: Operation<Item, Outcome, Field>): number {
-    let width = fields.length;
-    while (width > fields.length - optional && this.#values[fields[width - 1] as Field] === "") width -= 1;
-    return width;
+  settle(line: string): void {
+    const { read, resolve, reject } = this.#caller;
+    try {
+      resolve(read(this.#decode(line)));
+    } catch (error) {
+      reject(error);
+    }
   }
 
-  settle(line: string): void {
-    try {
-      this.#resolve(this.#read(line));
-    } catch (error) {
-      this.reject(error);
-    }
+  reject(error: unknown): void {
+    this.#caller.reject(error);
   }
 
   undo(line: string): void {
     // What failed has changed nothing.
-    if (this.#operation.undo && !line.startsWith("failed\t")) this.#operation.undo(this.#read(line), this.#item);
+    if (this.#operation.undo && !line.startsWith("failed\t")) this.#operation.undo(this.#decode(line), this.#item);
   }
 
-  #read(line: string): Outcome {
+  #decode(line: string): Outcome {
     const { name, decode } = this.#operation;
-    const rest = line.split("\t");
-    const outcome = rest.shift() ?? "";
+    const end = line.indexOf("\t");
+    if (end < 0) return decode(line, [], this.#item);
+    const outcome = line.slice(0, end);
+    const rest = line.slice(end + 1).split("\t");
     if (outcome === "failed") throw failure(name, rest.join(" "));
     return decode(outcome, rest, this.#item);
   }

@@ -20,7 +20,7 @@ interface Shift {
 function ask({ baristas }: Replica, { seconds = 3600, queue = DEFAULT_QUEUE, barista = "Grace" } = {}): Shift {
   const { signal, hangUp } = phone();
   const wait = { barista, queue, seconds, signal };
-  return { outcome: baristas.start(wait).then(parsed), hangUp };
+  return { outcome: baristas.start(wait, parsed), hangUp };
 }
 
 /** The order that the barista got, or `empty`. */
@@ -249,10 +249,10 @@ describe("a barista who hangs up", () => {
     const claim = crypto.randomUUID();
     const { signal, hangUp } = phone();
     const wait = { claim, barista: "Ada", queue: DEFAULT_QUEUE, seconds: 3600 };
-    const lost = here.baristas.start({ ...wait, signal });
+    const lost = here.baristas.start({ ...wait, signal }, parsed);
     hangUp();
     await soon(lost, "the first try ends");
-    const again = there.baristas.start({ ...wait, signal: phone().signal }).then(parsed);
+    const again = there.baristas.start({ ...wait, signal: phone().signal }, parsed);
     expect(await soon(again, "the second try ends")).toMatchObject({
       kind: "started",
       order: { order_id: orderId, attempts: 1 },

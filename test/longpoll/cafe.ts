@@ -11,9 +11,11 @@ import type { Log } from "../../src/log.ts";
 import { BaristaRoom } from "../../src/longpoll/baristas.ts";
 import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";
 import { LANE_TARGET_SIZE, WaitingRoom, type WaitOutcome } from "../../src/longpoll/room.ts";
+import type { Claim, StartOutcome } from "../../src/orders/operations/start.ts";
 import type { Order, OrderJson } from "../../src/orders/order.ts";
 import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
+import type { Read } from "../../src/redis/group-commit.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
@@ -167,11 +169,14 @@ export class Replica {
     const unblock = (clientId: number): Promise<boolean> => redis.unblock(clientId);
     const ends = createOrderEnds(this.redis, { watch, replica: orders.replica }, log);
     this.room = new WaitingRoom(ends, { openBlocking, unblock }, lanes);
-    const start: Orders["start"] = async (claim) => {
+    const into = <Result>(claim: Claim, read: Read<StartOutcome, Result>): Promise<Result> => {
       this.starts += 1;
-      return await orders.start(claim).finally(() => (this.answeredStarts += 1));
+      return orders.start.into(claim, (outcome) => {
+        this.answeredStarts += 1;
+        return read(outcome);
+      });
     };
-    this.baristas = new BaristaRoom(this.redis, { ...orders, start });
+    this.baristas = new BaristaRoom(this.redis, { ...orders, start: { into } });
   }
 
   #openLane(): Redis {

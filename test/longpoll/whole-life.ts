@@ -8,6 +8,7 @@ import { WaitingRoom } from "../../src/longpoll/room.ts";
 import type { OrderJson } from "../../src/orders/order.ts";
 import { startSweeper } from "../../src/orders/sweeper.ts";
 import { createOrders, DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { asItIs } from "../../src/redis/group-commit.ts";
 import { openRedis } from "../../src/redis/connections.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
@@ -27,7 +28,7 @@ export async function wholeLife(url: string, shop: string): Promise<void> {
   );
   const baristas = new BaristaRoom(redis, orders);
   const { signal } = new AbortController();
-  const barista = (queue: string) => baristas.start({ barista: "Grace", queue, seconds: 3600, signal });
+  const barista = (queue: string) => baristas.start({ barista: "Grace", queue, seconds: 3600, signal }, asItIs);
 
   const [drunk, given, neverMade] = [Bun.randomUUIDv7(), Bun.randomUUIDv7(), Bun.randomUUIDv7()];
   const idle = barista("nobody-orders-here");
