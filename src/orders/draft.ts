@@ -8,13 +8,17 @@
 import { DEFAULT_ITEM, type Draft } from "./order.ts";
 
 export function encodeModifiers(modifiers: Draft["modifiers"]): string {
-  return modifiers && Object.keys(modifiers).length > 0 ? JSON.stringify(modifiers) : "";
+  return hasOptions(modifiers) ? JSON.stringify(modifiers) : "";
 }
 
 /** What is kept of the order beside what scripts know: a JSON object. */
-export function encodeDetails({ note, modifiers, ...others }: Omit<Draft, "item" | "code">): string {
-  const options = encodeModifiers(modifiers) ? modifiers : undefined;
+export function encodeDetails({ item: _item, code: _code, note, modifiers, ...others }: Draft): string {
+  const options = hasOptions(modifiers) ? modifiers : undefined;
   return JSON.stringify({ ...others, note: note || undefined, modifiers: options });
+}
+
+function hasOptions(modifiers: Draft["modifiers"]): boolean {
+  return modifiers !== undefined && Object.keys(modifiers).length > 0;
 }
 
 /** A hash of the body: defaults filled in, fields in a fixed order. */

@@ -16,7 +16,7 @@ export class ScriptCall extends Command {
 
   constructor({ command, id }: Script, prefix: string, args: readonly Argument[]) {
     super(command, [], { replyEncoding: "utf8" });
-    const words = [command, id, "1", prefix, ...args.map(String)];
+    const words = [command, id, "1", prefix, ...args];
     const text = write(words, ({ length }) => length);
     // Where they differ some character has several bytes.
     this.#text = Buffer.byteLength(text) === text.length ? text : write(words, (word) => Buffer.byteLength(word));
@@ -27,9 +27,12 @@ export class ScriptCall extends Command {
   }
 }
 
-function write(words: readonly string[], bytesOf: (word: string) => number): string {
+function write(words: readonly Argument[], bytesOf: (word: string) => number): string {
   const parts = [`*${words.length}`];
-  for (const word of words) parts.push(`$${bytesOf(word)}`, word);
+  for (const word of words) {
+    const text = String(word);
+    parts.push(`$${bytesOf(text)}`, text);
+  }
   parts.push("");
   return parts.join("\r\n");
 }

@@ -58,16 +58,16 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
   ],
   optional: 5,
   encode: ({ orderId, queue, draft, idempotencyKey = "", bucket = "", holder = "" }) => {
-    const { item = DEFAULT_ITEM, modifiers, code = "", ...details } = draft;
+    const { item = DEFAULT_ITEM, modifiers, customer_id = "", code = "" } = draft;
     return {
       order_id: orderId,
       queue,
       item,
-      details: encodeDetails({ ...details, modifiers }),
+      details: encodeDetails(draft),
       bucket,
       holder,
       modifiers: encodeModifiers(modifiers),
-      customer_id: details.customer_id ?? "",
+      customer_id,
       code,
       once: idempotencyKey,
       body_hash: idempotencyKey && hashOf(draft),
