@@ -91,8 +91,25 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
     }
   }
 
-  /** Turns them away before they are held: they get the answer that is made then, unless they have left. */
-  turnAway(make: () => Response | Promise<Response>): void {
+  /** Turns them away before they are held. */
+  refuse(answer: Response): void {
+    this.#visit.place.leave();
+    this.#turnAway(() => answer);
+  }
+
+  /** The same, for what nobody expected. */
+  fail(reason: unknown): void {
+    this.#visit.place.leave();
+    this.#turnAway(() => Promise.reject(reason));
+  }
+
+  /** Has another visit take their place and answer them, before they are held. */
+  moveOn(visitAgain: (visit: Visit) => Response | Promise<Response>): void {
+    this.#turnAway(() => visitAgain(this.#visit));
+  }
+
+  /** They get the answer that is made then, unless they have left. */
+  #turnAway(make: () => Response | Promise<Response>): void {
     this.#isHeld = false;
     this.#seat.leave();
     this.endWith(make);

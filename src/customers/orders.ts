@@ -21,7 +21,13 @@ import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE
 import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { invalidInput } from "../problem.ts";
 import { Continuation } from "./endings.ts";
-import { createHolding, type AnswerHeaders, type HoldingDependencies, type Visit } from "./holding.ts";
+import {
+  createHolding,
+  type AnswerHeaders,
+  type HeldCustomer,
+  type HoldingDependencies,
+  type Visit,
+} from "./holding.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerCrowd, answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 
@@ -87,11 +93,11 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
   const readWait = createQueryReader(WaitQuery);
   const readCancellation = createBodyReader(Cancellation);
 
-  const placementOf = ({ wish, address }: Asked, orderId: string, holder?: string): Placement => ({
+  const placementOf = ({ key, address }: Asked, draft: Draft, orderId: string, holder?: string): Placement => ({
     orderId,
     queue: DEFAULT_QUEUE,
-    draft: wish.draft,
-    idempotencyKey: wish.idempotencyKey,
+    draft,
+    idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
     bucket: limiter.bucketOf(address),
     holder,
   });
@@ -99,13 +105,13 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
   /**
    * Reads what came of the placing. Nothing of the answer has begun: a refusal has its own status, however late.
    */
-  const readPlacing = (placing: PlaceOutcome, { wish, address }: Asked): Placed | Response => {
+  const readPlacing = (placing: PlaceOutcome, { preferences, address }: Asked): Placed | Response => {
     if (placing.kind === "damaged") return damagedOrder();
     const limits = limiter.headers(limiter.note(address, placing.kind !== "denied", placing.tokens));
     if (placing.kind === "denied") return tooManyOrders(limits);
     if (placing.kind === "mismatch") return answerMismatch(limits);
     if (placing.kind === "refused") return answerShopRefusal(placing, limits);
-    const applied = preferenceApplied(wish.preferences);
+    const applied = preferenceApplied(preferences);
     const headers = applied ? { ...limits, ...applied } : limits;
     return { orderId: placing.orderId, isNew: placing.kind === "placed", headers };
   };
@@ -121,9 +127,9 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
     answerFound(await orders.find(orderId), { headers });
 
   /** Places the order, and answers at once. */
-  const accept = async (asked: Asked, place: HeldPlace): Promise<Response> => {
+  const accept = async (asked: Asked, draft: Draft, place: HeldPlace): Promise<Response> => {
     using _ = place;
-    const placed = readPlacing(await orders.place(placementOf(asked, Bun.randomUUIDv7())), asked);
+    const placed = readPlacing(await orders.place(placementOf(asked, draft, Bun.randomUUIDv7())), asked);
     return placed instanceof Response ? placed : await answerAccepted(placed.orderId, placed.headers);
   };
 
@@ -131,26 +137,27 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
    * Takes a seat, places the order, and holds its customer. (A held order keeps one promise, and nothing of how it
    * came.)
    */
-  const placeAndHold = (asked: Asked, place: HeldPlace, seconds: number | undefined): Promise<Response> => {
-    const { address, connection } = asked;
-    const newId = Bun.randomUUIDv7();
-    const visit = { orderId: newId, isNew: true, seconds, connection, place, answerTimeOver: answerAccepted };
-    const customer = takeSeat(visit);
-    const turnAway = (make: () => Response | Promise<Response>): void => {
-      place.leave();
-      customer.turnAway(make);
-    };
-    const placing = orders.place.into(placementOf(asked, newId, orders.replica), (outcome) => {
+  const placeAndHold = (
+    asked: Asked,
+    draft: Draft,
+    { place, seconds }: Pick<Visit, "place" | "seconds">,
+  ): Promise<Response> => {
+    const orderId = Bun.randomUUIDv7();
+    const { connection } = asked;
+    const customer = takeSeat({ orderId, isNew: true, seconds, connection, place, answerTimeOver: answerAccepted });
+    const placing = orders.place.into(placementOf(asked, draft, orderId, orders.replica), (outcome) => {
       const placed = readPlacing(outcome, asked);
-      if (placed instanceof Response) return turnAway(() => placed);
-      const { orderId, isNew, headers } = placed;
-      if (isNew) return customer.hold(headers);
-      const first = { orderId, seconds, connection, place, answerTimeOver: answerAccepted };
-      return customer.turnAway(() => hold(first, address, headers));
+      if (placed instanceof Response) customer.refuse(placed);
+      else if (placed.isNew) customer.hold(placed.headers);
+      else joinFirst(customer, placed, asked);
     });
-    placing.catch((error: unknown) => turnAway(() => Promise.reject(error)));
+    placing.catch((error: unknown) => customer.fail(error));
     return customer.answer;
   };
+
+  /** Holds who used their key again for the order first placed under it. */
+  const joinFirst = (customer: HeldCustomer, { orderId, headers }: Placed, { address }: Asked): void =>
+    customer.moveOn((visit) => hold({ ...visit, orderId }, address, headers));
 
   /** Holds who comes back to an order. */
   const hold = (visit: Omit<Visit, "isNew">, address: string, headers: AnswerHeaders): Promise<Response> | Response => {
@@ -169,15 +176,14 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
     return tooManyOrders(limiter.headers(verdict));
   };
 
-  const order = (wish: Wish | Response, address: string, request: Request): Promise<Response> | Response => {
-    if (wish instanceof Response) return wish;
-    const { waitSeconds, respondAsync } = wish.preferences;
-    const seconds = waitSeconds ?? (respondAsync ? 0 : undefined);
-    const asked = { wish, address, connection: { server: findServer(), request } };
+  const order = (asked: Asked, draft: Draft): Promise<Response> | Response => {
+    const { address, preferences } = asked;
+    const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
     // Who is not held is counted as well while their order is placed, but among themselves.
     const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
     if (entry.kind !== "entered") return answerCrowd(entry.kind);
-    return seconds === 0 ? accept(asked, entry.place) : placeAndHold(asked, entry.place, seconds);
+    const { place } = entry;
+    return seconds === 0 ? accept(asked, draft, place) : placeAndHold(asked, draft, { place, seconds });
   };
 
   return new Elysia()
@@ -188,12 +194,16 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
       ({ request }) => {
         if (isClosing()) return answerClosing();
         const address = clientOf(request);
-        const recalled = limiter.recall(address, () => request.headers.has("idempotency-key"));
+        const { headers } = request;
+        const recalled = limiter.recall(address, headers.has("idempotency-key"));
         if (recalled) return refuseLater(recalled);
-        const wish = readWish(request, address);
-        return wish instanceof Promise
-          ? wish.then((read) => order(read, address, request))
-          : order(wish, address, request);
+        const preferences = readPreferences(headers);
+        if (preferences instanceof Response) return preferences;
+        const key = readIdempotencyKey(headers);
+        if (key instanceof Response) return key;
+        const asked = { preferences, key, address, connection: { server: findServer(), request } };
+        if (hasNoBody(request)) return order(asked, {});
+        return readDraft(request).then((draft) => (draft instanceof Response ? draft : order(asked, draft ?? {})));
       },
       documented({
         tag: "Orders",
@@ -314,35 +324,15 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
         }),
       },
     );
-
-  /** All that a request to order says, or the problem with it. */
-  function readWish(request: Request, address: string): Wish | Response | Promise<Wish | Response> {
-    const preferences = readPreferences(request.headers);
-    if (preferences instanceof Response) return preferences;
-    const key = readIdempotencyKey(request.headers);
-    if (key instanceof Response) return key;
-    const withDraft = (draft: Draft): Wish => ({
-      preferences,
-      idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
-      draft,
-    });
-    if (hasNoBody(request)) return withDraft({});
-    return readDraft(request).then((draft) => (draft instanceof Response ? draft : withDraft(draft ?? {})));
-  }
 }
 
 type Headers = Record<string, string>;
 
-/** What a customer asks for. */
-interface Wish {
-  readonly draft: Draft;
-  readonly idempotencyKey: string | undefined;
-  readonly preferences: Preferences;
-}
-
-/** A wish, and who has it. */
+/** What a request to order says beside its body, and whose it is. */
 interface Asked {
-  readonly wish: Wish;
+  readonly preferences: Preferences;
+  /** The Idempotency-Key as it was sent. */
+  readonly key: string | undefined;
   readonly address: string;
   readonly connection: HeldRequest;
 }

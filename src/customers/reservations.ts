@@ -44,7 +44,7 @@ export function reservationRoutes({ orders, limiter, isClosing }: ReservationDep
         if (key instanceof Response) return key;
         const address = clientOf(request);
         const idempotencyKey = scopeToCustomer(key, { customerId: draft.customer_id, address });
-        const recalled = limiter.recall(address, () => idempotencyKey !== undefined);
+        const recalled = limiter.recall(address, idempotencyKey !== undefined);
         if (recalled) return tooManyOrders(limiter.headers(recalled));
         const bucket = limiter.bucketOf(address);
         const outcome = await orders.reserve({ orderId: Bun.randomUUIDv7(), draft, idempotencyKey, bucket });

@@ -58,7 +58,7 @@ export class Limiter {
    * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody. Some that
    * bring a key are let through, so that a flood does not keep its neighbours from coming back for their coffee.
    */
-  recall(address: string, hasKey: () => boolean = () => false): Verdict | undefined {
+  recall(address: string, hasKey = false): Verdict | undefined {
     const denied = this.#denied.get(address);
     if (!denied) return undefined;
     const now = performance.now();
@@ -68,7 +68,7 @@ export class Limiter {
       denied.keysAsked = 0;
       return undefined;
     }
-    if (denied.keysAsked < MOST_KEYS_ASKED && hasKey()) {
+    if (denied.keysAsked < MOST_KEYS_ASKED && hasKey) {
       denied.keysAsked += 1;
       return undefined;
     }
