@@ -144,6 +144,28 @@ test("operations of one turn travel in one run, which frees work first, whatever
   ]);
 });
 
+test("what a caller makes of an outcome is what they get; where that throws, it rejects their call alone", async () => {
+  const { redis } = await openTestShop();
+  const orders = createOrders(redis, ORDER_SETTINGS);
+  const place = { queue: "default", draft: {} };
+  const results = await Promise.allSettled([
+    orders.place.into({ ...place, orderId: "A" }, ({ kind }) => kind),
+    orders.place.into({ ...place, orderId: "B" }, () => {
+      throw new Error("no answer");
+    }),
+    orders.place.into({ ...place, orderId: "C" }, async ({ kind }) => `${kind} later`),
+    orders.place({ ...place, orderId: "D" }),
+  ]);
+  expect(results).toMatchObject([
+    { value: "placed" },
+    { reason: new Error("no answer") },
+    { value: "placed later" },
+    { value: { kind: "placed", orderId: "D" } },
+  ]);
+  orders.close();
+  redis.close();
+});
+
 test("fields that few operations have travel where one of the run has them, and are each operation's own", async () => {
   await using line = await Line.open();
   const width = (): unknown => line.runs.at(-1)?.[FIRST_OPERATION + 2];
