@@ -121,14 +121,12 @@ export class OrderRefused extends Error {
 }
 
 /** One request, to be made as often as needed. */
-interface Ask {
+export interface Ask {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
   readonly signal?: AbortSignal | undefined;
-  /** Whether only a final order is an answer. */
-  readonly untilFinal?: boolean;
 }
 
 /** One try of it. */
@@ -138,12 +136,18 @@ interface Try {
   readonly init: RequestInit;
   readonly signal: AbortSignal | undefined;
   readonly silenceMs: number;
-  readonly untilFinal: boolean;
+}
+
+/** A whole answer. One that began with heartbeats has begun with 200 (`ok`), whatever `status` its end tells. */
+export interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly json: unknown;
 }
 
 /** What a try came to, if not to a refusal. */
-type Outcome =
-  | { readonly kind: "order"; readonly order: Order }
+export type Outcome<Value> =
+  | { readonly kind: "done"; readonly value: Value }
   | {
       readonly kind: "again";
       readonly reason: Retry["reason"];
@@ -153,18 +157,24 @@ type Outcome =
       readonly continueAt?: string | undefined;
     };
 
-/** Makes a client. It holds nothing between calls. A wrong `url` or header rejects with a TypeError. */
-export function createClient({
+/** What an answer that may be the one asked for comes to; undefined when it is not. */
+export type Accept<Value> = (answer: Answer) => Outcome<Value> | undefined;
+
+/** Asks until an answer is accepted, or none can be. */
+export type Asking = <Value>(ask: Ask, accept: Accept<Value>) => Promise<Value>;
+
+/** Makes what every call is made of: a request that is tried again for as long as that may help. */
+export function createAsking({
   url,
   fetch = globalThis.fetch,
   headers,
   silenceSeconds = 90,
   onRetry,
-}: ClientOptions): Client {
+}: ClientOptions): Asking {
   const base = String(url).replace(/\/+$/, "");
   const silenceMs = Math.min(silenceSeconds * 1000, LONGEST_TIMER_MS);
 
-  const ask = async ({ path, method = "GET", json, signal, untilFinal = false, ...own }: Ask): Promise<Order> => {
+  return async <Value>({ path, method = "GET", json, signal, ...own }: Ask, accept: Accept<Value>): Promise<Value> => {
     const content = json === undefined ? undefined : { "Content-Type": "application/json" };
     const init: RequestInit = { method, headers: { ...headers, ...content, ...own.headers } };
     if (json !== undefined) init.body = JSON.stringify(json);
@@ -175,8 +185,8 @@ export function createClient({
     for (let attempt = 1, failures = 1; ; attempt++, failures++) {
       signal?.throwIfAborted();
       const beganMs = performance.now();
-      const outcome = await tryOnce({ fetch, url: target, init: sent, signal, silenceMs, untilFinal });
-      if (outcome.kind === "order") return outcome.order;
+      const outcome = await tryOnce({ fetch, url: target, init: sent, signal, silenceMs }, accept);
+      if (outcome.kind === "done") return outcome.value;
       // A connection that held for long says that the server was well.
       if (performance.now() - beganMs > LONGEST_BACK_OFF_MS) failures = 1;
       const { reason, status, retryAfterMs = 0, continueAt } = outcome;
@@ -189,17 +199,33 @@ export function createClient({
       await pause(delayMs, signal);
     }
   };
+}
 
+/** Makes a client. It holds nothing between calls. A wrong `url` or header rejects with a TypeError. */
+export function createClient(options: ClientOptions): Client {
+  const ask = createAsking(options);
   return {
     order: (draft = {}, { signal, idempotencyKey = createKey() } = {}) => {
-      const own = { "Idempotency-Key": idempotencyKey };
-      return ask({ path: "/order/", method: "POST", headers: own, json: draft, signal, untilFinal: true });
+      const headers = { "Idempotency-Key": idempotencyKey };
+      return ask({ path: "/order/", method: "POST", headers, json: draft, signal }, acceptFinal);
     },
-    find: (orderId, { signal } = {}) => ask({ path: pathOf(orderId), signal }),
-    wait: (orderId, { signal } = {}) => ask({ path: `${pathOf(orderId)}?wait`, signal, untilFinal: true }),
+    find: (orderId, { signal } = {}) => ask({ path: pathOf(orderId), signal }, acceptOrder),
+    wait: (orderId, { signal } = {}) => ask({ path: `${pathOf(orderId)}?wait`, signal }, acceptFinal),
     cancel: (orderId, { signal } = {}) =>
-      ask({ path: pathOf(orderId), method: "PATCH", json: { status: "cancelled" }, signal }),
+      ask({ path: pathOf(orderId), method: "PATCH", json: { status: "cancelled" }, signal }, acceptOrder),
   };
+}
+
+function acceptOrder({ ok, json }: Answer): Outcome<Order> | undefined {
+  return ok && isOrder(json) ? { kind: "done", value: json } : undefined;
+}
+
+/** Only a final order is an answer. */
+function acceptFinal(answer: Answer): Outcome<Order> | undefined {
+  const continueAt = answer.ok ? readContinuation(answer.json) : undefined;
+  if (continueAt !== undefined) return { kind: "again", reason: "unfinished", continueAt };
+  const outcome = acceptOrder(answer);
+  return outcome?.kind === "done" && !isFinal(outcome.value) ? { kind: "again", reason: "unfinished" } : outcome;
 }
 
 /**
@@ -208,7 +234,10 @@ export function createClient({
 type PatientInit = RequestInit & { readonly timeout: false };
 
 /** Asks once, under a watch for silence and for the caller's signal. */
-async function tryOnce({ fetch, url, init, signal, silenceMs, untilFinal }: Try): Promise<Outcome> {
+async function tryOnce<Value>(
+  { fetch, url, init, signal, silenceMs }: Try,
+  accept: Accept<Value>,
+): Promise<Outcome<Value>> {
   const connection = new AbortController();
   const hangUp = (): void => connection.abort(signal?.reason);
   const giveUp = (): void => connection.abort();
@@ -223,7 +252,7 @@ async function tryOnce({ fetch, url, init, signal, silenceMs, untilFinal }: Try)
     const patient: PatientInit = { ...init, signal: connection.signal, timeout: false };
     const response = await fetch(url, patient);
     heard();
-    return judge(response, await readText(response, heard), untilFinal);
+    return judge(response, await readText(response, heard), accept);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof OrderRefused) throw error;
@@ -253,24 +282,23 @@ async function readText({ body }: Response, heard: () => void): Promise<string> 
 }
 
 /** What an answer means. Throws OrderRefused when another try would bring no other. */
-function judge({ ok, status: sentStatus, headers }: Response, text: string, untilFinal: boolean): Outcome {
-  const value = parseJson(text);
-  const continueAt = ok && untilFinal ? readContinuation(value) : undefined;
-  if (continueAt !== undefined) return { kind: "again", reason: "unfinished", continueAt };
-  if (ok && isOrder(value)) {
-    const isAnswer = isFinal(value) || !untilFinal;
-    return isAnswer ? { kind: "order", order: value } : { kind: "again", reason: "unfinished" };
-  }
-  const problem = readProblem(value);
-  // An answer that began with heartbeats has begun with 200, whatever comes at its end.
+function judge<Value>(
+  { ok, status: sentStatus, headers }: Response,
+  text: string,
+  accept: Accept<Value>,
+): Outcome<Value> {
+  const json = parseJson(text);
+  const problem = readProblem(json);
   const status = ok ? (problem.status ?? sentStatus) : sentStatus;
+  const outcome = accept({ ok, status, json });
+  if (outcome) return outcome;
   const retryAfterMs = readRetryAfterMs(headers);
   if (PASSING.has(status) && retryAfterMs <= LONGEST_RETRY_AFTER_MS) {
     return { kind: "again", reason: "busy", status, retryAfterMs };
   }
   if (status < 200 || status > 299) throw new OrderRefused({ ...problem, status });
   const isJson = /json|^$/i.test(headers.get("Content-Type") ?? "");
-  if (isJson && value === undefined && text.length <= LONGEST_ANSWER) return { kind: "again", reason: "cut" };
+  if (isJson && json === undefined && text.length <= LONGEST_ANSWER) return { kind: "again", reason: "cut" };
   throw new OrderRefused({ status, title: "The answer is no order" });
 }
 
