@@ -3,7 +3,7 @@
  * load.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { createFetch } from "../../bench/sim/fetch.ts";
+import { createFetch } from "../../src/cli/fetch.ts";
 import { createClient, type Retry } from "../../src/client.ts";
 import {
   ask,

@@ -6,15 +6,15 @@
  * - The flood is bounded in count and time, goes to this machine only, never asks twice, and ends with the last
  *   regular.
  */
-import { isOurs, loopbackAddresses } from "./sim/addresses.ts";
-import { Quota, workShift } from "./sim/barista.ts";
-import { createStop, runCommand } from "./sim/command.ts";
-import { visit } from "./sim/customer.ts";
-import { address, seconds, server, staffToken, whole, type Values } from "./sim/options.ts";
-import { between, pause } from "./sim/pause.ts";
-import { showProgress } from "./sim/progress.ts";
-import { StaffTally } from "./sim/staff-tally.ts";
-import { CustomerTally } from "./sim/tally.ts";
+import { isOurs, loopbackAddresses } from "./addresses.ts";
+import { Quota, workShift } from "./barista.ts";
+import { createStop, runCommand } from "./command.ts";
+import { visit } from "./customer.ts";
+import { address, seconds, server, staffToken, whole, type Values } from "./options.ts";
+import { between, pause } from "./pause.ts";
+import { showProgress } from "./progress.ts";
+import { StaffTally } from "./staff-tally.ts";
+import { CustomerTally } from "./tally.ts";
 
 /** The regulars come in over this long, once the flood is on its way. */
 const ARRIVE_WITHIN_MS = 1000;

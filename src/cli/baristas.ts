@@ -4,11 +4,11 @@
  * **Invariants**
  * - It ends with nothing in its hands: what is not finished is released.
  */
-import { Quota, workShift } from "./sim/barista.ts";
-import { runCommand } from "./sim/command.ts";
-import { amount, seconds, server, staffToken, whole, type Values } from "./sim/options.ts";
-import { showProgress } from "./sim/progress.ts";
-import { StaffTally } from "./sim/staff-tally.ts";
+import { Quota, workShift } from "./barista.ts";
+import { runCommand } from "./command.ts";
+import { amount, seconds, server, staffToken, whole, type Values } from "./options.ts";
+import { showProgress } from "./progress.ts";
+import { StaffTally } from "./staff-tally.ts";
 
 const spec = {
   url: server("http://127.0.0.1:8001", "where baristas work"),

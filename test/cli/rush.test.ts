@@ -16,7 +16,7 @@ interface Run {
 
 async function run(name: string, options: Readonly<Record<string, string | number>>): Promise<Run> {
   const argv = Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]);
-  const script = join(import.meta.dir, `../../bench/${name}.ts`);
+  const script = join(import.meta.dir, `../../src/cli/${name}.ts`);
   const child = Bun.spawn([process.execPath, script, ...argv], { stdout: "pipe", stderr: "ignore" });
   const [stdout, exitCode] = await Promise.all([child.stdout.text(), child.exited]);
   return { exitCode, stdout };

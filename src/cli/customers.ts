@@ -5,13 +5,13 @@
  * - Groups arrive whether or not the last one was served.
  * - The run ends when everybody is.
  */
-import { runCommand } from "./sim/command.ts";
-import { visit } from "./sim/customer.ts";
-import { readMenu } from "./sim/menu.ts";
-import { amount, seconds, server, whole, type Values } from "./sim/options.ts";
-import { between, pause } from "./sim/pause.ts";
-import { showProgress } from "./sim/progress.ts";
-import { CustomerTally } from "./sim/tally.ts";
+import { runCommand } from "./command.ts";
+import { visit } from "./customer.ts";
+import { readMenu } from "./menu.ts";
+import { amount, seconds, server, whole, type Values } from "./options.ts";
+import { between, pause } from "./pause.ts";
+import { showProgress } from "./progress.ts";
+import { CustomerTally } from "./tally.ts";
 
 const spec = {
   url: server("http://127.0.0.1:8000", "where customers order"),

@@ -6,7 +6,8 @@
  * - A server that never answers counts as lost.
  */
 import { setMaxListeners } from "node:events";
-import { answers } from "./contact.ts";
+import { createAsking } from "../client.ts";
+import { createFetch } from "./fetch.ts";
 import { readOptions, usage, type Option, type Spec, type Values } from "./options.ts";
 
 /** Why a run's signal was aborted. Who is still waiting when the time is up was let down; after Ctrl-C nobody was. */
@@ -22,11 +23,14 @@ type Command<S extends Spec> = {
   readonly run: (values: Values<S>, signal: AbortSignal) => Promise<boolean>;
 };
 
+/** A server that is still starting is waited for, for so long. */
+const START_BOUND_MS = 5000;
+
 /** Runs one simulator from the command line to its exit code. */
 export async function runCommand<const S extends Spec & { readonly seconds: Option<number> }>(
   command: Command<S>,
 ): Promise<void> {
-  const parsed = readOptions(command.spec, process.argv.slice(2));
+  const parsed = readOptions(command.spec, process.argv.slice(2), process.env);
   if (parsed.kind === "help") return printHelp(command);
   const fault = parsed.kind === "fault" ? parsed.message : await command.check(parsed.values);
   if (fault !== undefined || parsed.kind === "fault") {
@@ -37,13 +41,20 @@ export async function runCommand<const S extends Spec & { readonly seconds: Opti
   const { seconds }: { readonly seconds: unknown } = parsed.values;
   const stop = listenForStop(Number(seconds));
   const url: unknown = parsed.values["url"];
-  if (url instanceof URL && !(await answers(url, stop.signal)) && !stop.signal.aborted) {
+  if (url instanceof URL && !(await isAnswering(url, stop.signal)) && !stop.signal.aborted) {
     process.stderr.write(
       `${command.name}: nothing answers at ${url.origin}: is the server running? --url names another\n`,
     );
     process.exitCode = 1;
   } else process.exitCode = (await command.run(parsed.values, stop.signal)) ? 0 : 1;
   stop.forget();
+}
+
+/** Whether there is a server at all. Any answer counts, whatever its status: what it says is for the run to judge. */
+async function isAnswering(url: URL, signal: AbortSignal): Promise<boolean> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(START_BOUND_MS)]);
+  const ask = createAsking({ url: url.origin, fetch: createFetch() });
+  return await ask({ path: "/livez", signal: patience }, () => ({ kind: "done", value: true })).catch(() => false);
 }
 
 /** A signal that may have thousands of listeners: one a customer. */

@@ -14,6 +14,8 @@ import { parseArgs } from "node:util";
  */
 export type Option<Value> = {
   readonly help: string;
+  /** The variable of the environment that counts where the option is not given. */
+  readonly variable?: string;
   readonly fallback: string;
   readonly expects: string;
   readonly read: (text: string) => Value | undefined;
@@ -58,12 +60,12 @@ export function address(fallback: string, help: string): Option<string> {
 
 /** The baristas' token, or else `STAFF_TOKEN` of the environment; empty means none. */
 export function staffToken(): Option<string> {
-  const read = (text: string) => /^[\x21-\x7e]*$/.exec(text || (process.env["STAFF_TOKEN"] ?? ""))?.[0];
   return {
+    variable: "STAFF_TOKEN",
     help: "token for the baristas' port; else the environment's STAFF_TOKEN",
     fallback: "",
     expects: "visible ASCII characters",
-    read,
+    read: (text) => /^[\x21-\x7e]*$/.exec(text)?.[0],
   };
 }
 
@@ -72,14 +74,21 @@ export function seconds(fallback: number): Option<number> {
   return amount({ fallback, min: 0, max: 86_400, help: "end after so long; 0 = no limit" });
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Reads `argv` (without program and script) by `spec`. */
-export function readOptions<const S extends Spec>(spec: S, argv: readonly string[]): Parsed<S> {
+export function readOptions<const S extends Spec>(
+  spec: S,
+  argv: readonly string[],
+  environment: Environment = {},
+): Parsed<S> {
   const given = parse(spec, argv);
   if (typeof given === "string") return { kind: "fault", message: given };
   if (given["help"]) return { kind: "help" };
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(spec)) {
-    const value = option.read(String(given[flag(name)] ?? option.fallback));
+    const text = String(given[flag(name)] ?? option.fallback);
+    const value = option.read(option.variable ? text || (environment[option.variable] ?? "") : text);
     if (value === undefined) return { kind: "fault", message: `--${flag(name)} must be ${option.expects}` };
     values[name] = value;
   }

@@ -7,12 +7,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { join } from "node:path";
-import { loopbackAddresses } from "../../bench/sim/addresses.ts";
-import { Quota } from "../../bench/sim/barista.ts";
-import { readOptions, server, staffToken, usage, whole } from "../../bench/sim/options.ts";
-import { backOffMs } from "../../bench/sim/pause.ts";
-import { formatSummary, formatWaits, quantile } from "../../bench/sim/summary.ts";
-import { CustomerTally } from "../../bench/sim/tally.ts";
+import { loopbackAddresses } from "../../src/cli/addresses.ts";
+import { Quota } from "../../src/cli/barista.ts";
+import { readOptions, server, staffToken, usage, whole } from "../../src/cli/options.ts";
+import { formatSummary, formatWaits, quantile } from "../../src/cli/summary.ts";
+import { CustomerTally } from "../../src/cli/tally.ts";
 
 describe("quantiles", () => {
   test("are values of the sample, by nearest rank", () => {
@@ -72,16 +71,6 @@ describe("a customer tally", () => {
   });
 });
 
-test("a back-off never ends before Retry-After, and never lasts ten seconds more", () => {
-  fc.assert(
-    fc.property(fc.nat(2000), fc.nat(3600), (attempt, retryAfterSeconds) => {
-      const extraMs = backOffMs(attempt, retryAfterSeconds) - retryAfterSeconds * 1000;
-      expect(extraMs).toBeGreaterThan(0);
-      expect(extraMs).toBeLessThanOrEqual(10_000);
-    }),
-  );
-});
-
 test("regulars have an address each, none of them the delusional customer's", () => {
   const addresses = loopbackAddresses(1000, "127.0.0.3");
   expect(new Set(addresses).size).toBe(1000);
@@ -121,6 +110,13 @@ describe("options", () => {
     expect(JSON.stringify(readOptions(withToken, ["--token", "a secret"]))).not.toContain("a secret");
     expect(usage(withToken)).not.toContain(process.env["STAFF_TOKEN"] ?? "a secret");
   });
+
+  test("take the token of the environment where none is given", () => {
+    const environment = { STAFF_TOKEN: "theirs" };
+    const read = (argv: readonly string[]) => readOptions({ token: staffToken() }, argv, environment);
+    expect(read([])).toEqual({ kind: "values", values: { token: "theirs" } });
+    expect(read(["--token", "mine"])).toEqual({ kind: "values", values: { token: "mine" } });
+  });
 });
 
 describe("each command", () => {
@@ -158,7 +154,7 @@ describe("each command", () => {
 });
 
 async function run(name: string, argv: readonly string[]) {
-  const script = join(import.meta.dir, `../../bench/${name}.ts`);
+  const script = join(import.meta.dir, `../../src/cli/${name}.ts`);
   const child = Bun.spawn([process.execPath, script, ...argv], { stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   return { stdout, stderr, exitCode };
