@@ -6,28 +6,29 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { SingleBar } from "cli-progress";
 import type { Finding, Settings } from "./harness/comparison.ts";
-import { showProgress } from "./harness/progress.ts";
-import { describeMachine, writeResults, type Result } from "./harness/results.ts";
-import { describeFinding } from "./harness/table.ts";
-import { cycle } from "./scenarios/cycle.ts";
+import { messageOf } from "./harness/crew.ts";
+import { describeFinding, describeMachine, writeResults } from "./harness/results.ts";
+import { cycle, long, replicas } from "./scenarios/cycle.ts";
 import { flood } from "./scenarios/flood.ts";
 import { growth } from "./scenarios/growth.ts";
 import { hold } from "./scenarios/hold.ts";
 import { leaks } from "./scenarios/leaks.ts";
-import { listeners } from "./scenarios/listeners.ts";
-import { long } from "./scenarios/long.ts";
-import { replicas } from "./scenarios/replicas.ts";
+import { listening } from "./scenarios/listeners.ts";
 
 type Scenario = (settings: Settings) => Promise<Finding>;
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { cycle, long, hold, listeners, growth, flood, replicas, leaks };
+const SCENARIOS = new Map<string, Scenario>(
+  Object.entries({ cycle, long, hold, listeners: listening, growth, flood, replicas, leaks }),
+);
+const NAMES = [...SCENARIOS.keys()];
 
 const USAGE = `bun run bench [options]
 
 Measures Longpour beside its peers, in turn, and writes tables, JSON and SVG charts.
 
-  --only cycle,hold   only these of ${Object.keys(SCENARIOS).join(", ")}
+  --only cycle,hold   only these of ${NAMES.join(", ")}
   --rounds 5          how often each variant is measured
   --seconds 10        how long
   --quick             everything small and short, only to see that it works
@@ -36,19 +37,16 @@ Measures Longpour beside its peers, in turn, and writes tables, JSON and SVG cha
 Exit codes: 0 all runs delivered exactly, 1 one did not or failed, 2 wrong arguments.
 `;
 
-interface Options {
+interface Options extends Omit<Settings, "onRun"> {
   readonly names: readonly string[];
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly isQuick: boolean;
   readonly folder: string;
 }
 
-/** Undefined for --help; a text says what is wrong. */
-function readOptions(): Options | string | undefined {
+/** Undefined for --help. Throws what is wrong. */
+function readOptions(): Options | undefined {
   const { values } = parseArgs({
     options: {
-      only: { type: "string", default: Object.keys(SCENARIOS).join(",") },
+      only: { type: "string", default: NAMES.join(",") },
       rounds: { type: "string" },
       seconds: { type: "string" },
       quick: { type: "boolean", default: false },
@@ -58,55 +56,49 @@ function readOptions(): Options | string | undefined {
   });
   if (values.help) return undefined;
   const names = values.only.split(",").filter(Boolean);
-  const unknown = names.filter((name) => !(name in SCENARIOS));
-  if (unknown.length > 0) return `there is no scenario ${unknown.join(", ")}`;
+  const unknown = names.filter((name) => !SCENARIOS.has(name));
+  if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(", ")}`);
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 10));
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) return "--rounds must be a whole number from 1 to 100";
-  if (!(seconds > 0 && seconds <= 600)) return "--seconds must be a number up to 600";
+  const isCount = Number.isInteger(rounds) && rounds >= 1 && rounds <= 100;
+  if (!isCount) throw new Error("--rounds must be a whole number from 1 to 100");
+  if (!(seconds > 0 && seconds <= 600)) throw new Error("--seconds must be a number up to 600");
   return { names, rounds, seconds, isQuick: values.quick, folder: values.out };
 }
 
-async function runScenario(name: string, { rounds, seconds, isQuick }: Options): Promise<Result> {
-  const scenario = SCENARIOS[name];
-  if (!scenario) throw new Error(`there is no scenario ${name}`);
-  const progress = showProgress(name);
-  try {
-    const finding = await scenario({ rounds, seconds, isQuick, onRun: progress.onRun });
-    const settings = { rounds, seconds, isQuick };
-    return { name, at: new Date().toISOString(), settings, machine: describeMachine(), finding };
-  } finally {
-    progress.stop();
-  }
+async function runScenario(name: string, { folder, rounds, seconds, isQuick }: Options): Promise<void> {
+  const settings = { rounds, seconds, isQuick };
+  const format = `${name}  [{bar}] {value}/{total}  {duration_formatted}  {text}`;
+  const plain = { noTTYOutput: true, notTTYSchedule: 10_000 };
+  const bar = new SingleBar({ format, barsize: 20, gracefulExit: false, hideCursor: true, ...plain });
+  bar.start(1, 0, { text: "" });
+  const onRun: Settings["onRun"] = ({ text, index, total }) => {
+    bar.setTotal(total);
+    bar.update(index, { text });
+  };
+  const finding = await SCENARIOS.get(name)?.({ ...settings, onRun }).finally(() => bar.stop());
+  if (!finding) return;
+  await writeResults(folder, [{ name, at: new Date().toISOString(), settings, machine: describeMachine(), finding }]);
+  console.log(`\n${describeFinding(name, finding)}\n`);
 }
 
-/** Runs the scenarios; one that fails keeps none of the others from running. */
+/** Runs the scenarios; one that fails keeps none of the others from running. Resolves to whether none did. */
 async function bench(options: Options): Promise<boolean> {
   let isClean = true;
   for (const name of options.names) {
-    try {
-      const result = await runScenario(name, options);
-      await writeResults(options.folder, [result]);
-      console.log(`\n${describeFinding(name, result.finding)}\n`);
-    } catch (error) {
+    await runScenario(name, options).catch((error: unknown) => {
       isClean = false;
-      console.error(`\n${name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
-    }
+      console.error(`\n${name} failed: ${messageOf(error)}\n`);
+    });
   }
   return isClean;
 }
 
-function readOptionsOrFault(): Options | string | undefined {
-  try {
-    return readOptions();
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-const options = readOptionsOrFault();
-if (options === undefined) process.stdout.write(USAGE);
-else if (typeof options === "string") {
-  process.stderr.write(`bench: ${options}; --help lists the options\n`);
+try {
+  const options = readOptions();
+  if (options) process.exit((await bench(options)) ? 0 : 1);
+  process.stdout.write(USAGE);
+} catch (error) {
+  process.stderr.write(`bench: ${messageOf(error)}; --help lists the options\n`);
   process.exitCode = 2;
-} else process.exit((await bench(options)) ? 0 : 1);
+}

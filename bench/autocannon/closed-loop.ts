@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { Fleet } from "../harness/fleet.ts";
+import { baristas } from "../harness/people.ts";
 
 const TIMEOUT_SECONDS = 120;
 
@@ -28,7 +29,7 @@ for (const url of [values.customers, values.baristas]) {
 }
 
 const fleet = new Fleet();
-const staff = await fleet.begin({ role: "baristas", url: values.baristas, count: Number(values.staff) });
+const staff = await fleet.begin(baristas, { url: values.baristas, count: Number(values.staff) });
 const orders = Number(values.orders);
 const result = await autocannon({
   url: `${values.customers}/order/`,

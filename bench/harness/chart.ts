@@ -6,8 +6,7 @@ import { BarChart, CustomChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
 import { init, use, type EChartsCoreOption } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
-import { valuesOf, type ChartSpec, type Comparison } from "./comparison.ts";
-import { median } from "./statistics.ts";
+import { median, valuesOf, type ChartSpec, type Comparison } from "./comparison.ts";
 
 use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 

@@ -5,7 +5,6 @@
  * **Invariants**
  * - Goals are judged by ratios within a round, never between rounds.
  */
-import { median } from "./statistics.ts";
 
 /** The figures of one run, by metric. */
 export type Sample = Readonly<Record<string, number>>;
@@ -25,14 +24,14 @@ export interface Series extends Place {
   readonly samples: readonly Sample[];
 }
 
-interface Metric {
+export interface Metric {
   readonly key: string;
   readonly label: string;
   /** Digits after the point. */
   readonly digits: number;
 }
 
-/** A bound on a metric of `of`, or, with `to`, on its ratio to that of `to` (of the same metric, or of `toMetric`). */
+/** A bound on a metric of `of`, or, with `to`, on its ratio to that of `to`. */
 export interface Goal {
   readonly what: string;
   readonly metric: string;
@@ -42,7 +41,7 @@ export interface Goal {
   readonly atMost?: number;
 }
 
-export interface Verdict {
+interface Verdict {
   readonly what: string;
   readonly bound: string;
   /** One a round. */
@@ -86,22 +85,31 @@ export interface Settings {
   readonly onRun: (run: { readonly text: string; readonly index: number; readonly total: number }) => void;
 }
 
+export function barChart(file: string, title: string, metric: Metric): ChartSpec {
+  return { file, title, metric, kind: "bar" };
+}
+
+/** How a size is shown. */
+export function sizeLabel(size: number): string {
+  return size.toLocaleString("en");
+}
+
 /** Measures every variant once a round, in turn. */
 export async function measureInTurn(variants: readonly Variant[], settings: Settings): Promise<Series[]> {
-  const samples = variants.map((): Sample[] => []);
+  const series = variants.map(({ group, name }) => ({ group, name, samples: [] as Sample[] }));
   const total = variants.length * settings.rounds;
-  for (let round = 0; round < settings.rounds; round++) {
-    for (const [index, { group, name, measure }] of variants.entries()) {
-      const text = `${group}, ${name}, round ${round + 1} of ${settings.rounds}`;
-      settings.onRun({ text, index: round * variants.length + index, total });
-      try {
-        samples[index]?.push(await measure());
-      } catch (cause) {
-        throw new Error(`${text}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-      }
+  for (let index = 0; index < total; index++) {
+    const round = Math.floor(index / variants.length) + 1;
+    const { group, name, measure } = variants[index % variants.length] as Variant;
+    const text = `${group}, ${name}, round ${round} of ${settings.rounds}`;
+    settings.onRun({ text, index, total });
+    try {
+      series[index % variants.length]?.samples.push(await measure());
+    } catch (cause) {
+      throw new Error(`${text}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }
-  return variants.map(({ group, name }, index) => ({ group, name, samples: samples[index] ?? [] }));
+  return series;
 }
 
 /** Judges a comparison's goals. */
@@ -120,4 +128,17 @@ export function judge({ goals, series }: Comparison): Verdict[] {
 export function valuesOf(series: readonly Series[], { group, name }: Place, metric: string): number[] {
   const found = series.find((one) => one.group === group && one.name === name);
   return found?.samples.map((sample) => sample[metric] ?? NaN) ?? [];
+}
+
+/** The smallest value that at least the share `q` (0 to 1) of `values` does not exceed; NaN when there is none. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = Float64Array.from(values).toSorted();
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN;
+}
+
+/** The middle of the runs, or the mean of the two middle ones. */
+export function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).toSorted();
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }

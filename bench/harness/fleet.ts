@@ -6,11 +6,18 @@
  * - Closing ends the processes.
  */
 import { join } from "node:path";
-import { endChild, watchChild } from "./children.ts";
-import type { Order, Reply, RoleSpec, Told } from "./load.ts";
-import { processorSeconds } from "./process.ts";
+import type { Load } from "./crew.ts";
+import { Child } from "./process.ts";
 import type { Report } from "./report.ts";
-import type { Count } from "./roles/role.ts";
+
+/** How far a part of the load is. */
+export interface Count {
+  readonly answered: number;
+  readonly finished: number;
+  readonly served: number;
+  readonly refused: number;
+  readonly left: number;
+}
 
 /** A part of the load that has begun. */
 export interface Part {
@@ -21,14 +28,24 @@ export interface Part {
   count(): Promise<Count>;
 }
 
-type Waiting = (reply: Reply) => void;
+export type Command =
+  | { readonly verb: "begin"; readonly part: number; readonly load: string; readonly spec: unknown }
+  | { readonly verb: "pause" | "end" | "count"; readonly part: number };
+
+/** What a process of the load is sent. */
+export interface Sent {
+  readonly id: number;
+  readonly command: Command;
+}
+
+type Reply = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
 /** Above the longest of a part's own bounds, and the time to queue 100,000 orders. */
 const BOUND_MS = 180_000;
 
 export class Fleet {
-  readonly #children: Bun.Subprocess[];
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #children: readonly Child[];
+  readonly #waiting = new Map<number, (reply: Reply) => void>();
   #lastId = 0;
 
   constructor(processes = 1) {
@@ -36,49 +53,57 @@ export class Fleet {
   }
 
   /** Begins a part of the load in one of the processes, and resolves once everybody is where the load begins. */
-  async begin(spec: RoleSpec, process = 0): Promise<Part> {
+  async begin<Spec>(load: Load<Spec>, spec: Spec, process = 0): Promise<Part> {
     const part = ++this.#lastId;
-    const tell = (order: Order): Promise<unknown> => this.#tell(process, order);
-    await tell({ verb: "begin", part, spec });
+    const send = (command: Command): Promise<unknown> => this.#send(process, command);
+    await send({ verb: "begin", part, load: load.name, spec });
     return {
-      pause: async () => void (await tell({ verb: "pause", part })),
-      end: async () => (await tell({ verb: "end", part })) as Report,
-      count: async () => (await tell({ verb: "count", part })) as Count,
+      pause: async () => void (await send({ verb: "pause", part })),
+      end: async () => (await send({ verb: "end", part })) as Report,
+      count: async () => (await send({ verb: "count", part })) as Count,
     };
   }
 
   get processorSeconds(): number {
-    return processorSeconds(this.#children.map(({ pid }) => pid));
+    return this.#children.reduce((sum, child) => sum + child.processorSeconds, 0);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#children.map((child) => endChild(child)));
+    await Promise.all(this.#children.map((child) => child.end()));
   }
 
-  #spawn(): Bun.Subprocess {
-    return watchChild(
-      Bun.spawn([process.execPath, join(import.meta.dir, "load.ts")], {
-        stdio: ["ignore", "inherit", "inherit"],
-        serialization: "json",
-        ipc: (reply: Reply) => this.#waiting.get(reply.id)?.(reply),
-      }),
-    );
+  #spawn(): Child {
+    return Child.spawn([process.execPath, join(import.meta.dir, "load.ts")], {
+      stdio: ["ignore", "inherit", "inherit"],
+      serialization: "json",
+      ipc: (reply: Reply) => this.#waiting.get(reply.id)?.(reply),
+    });
   }
 
-  async #tell(process: number, order: Order): Promise<unknown> {
-    const child = this.#children[process % this.#children.length];
+  async #send(process: number, command: Command): Promise<unknown> {
+    const child = this.#children[process]?.process;
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const timer = setTimeout(() => reject(new Error(`the load did not ${order.verb} in time`)), BOUND_MS);
+    const timer = setTimeout(() => reject(new Error(`the load did not ${command.verb} in time`)), BOUND_MS);
     this.#waiting.set(id, (reply) => {
-      if ("error" in reply) reject(new Error(`the load could not ${order.verb}: ${reply.error}`));
+      if ("error" in reply) reject(new Error(`the load could not ${command.verb}: ${reply.error}`));
       else resolve(reply.result);
     });
-    child?.send({ id, order } satisfies Told);
+    child?.send({ id, command } satisfies Sent);
     void child?.exited.then(() => reject(new Error("a process of the load has ended")));
     return await promise.finally(() => {
       clearTimeout(timer);
       this.#waiting.delete(id);
     });
   }
+}
+
+export async function endAll(parts: readonly Part[]): Promise<Report[]> {
+  return await Promise.all(parts.map((part) => part.end()));
+}
+
+/** What the parts have counted so far, together. */
+export async function countAll(parts: readonly Part[], what: keyof Count): Promise<number> {
+  const counts = await Promise.all(parts.map((part) => part.count()));
+  return counts.reduce((sum, count) => sum + count[what], 0);
 }

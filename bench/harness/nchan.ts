@@ -6,13 +6,10 @@
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { endChild, watchChild } from "./children.ts";
-import { makeFolder, removeFolder } from "./folder.ts";
-import { childrenOf, processorSeconds, residentKib } from "./process.ts";
-import { freePort } from "./redis.ts";
+import { Child, freePort, makeFolder, removeFolder, residentKib, until } from "./process.ts";
 
 const MODULES = ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib/nginx/modules"];
-const START_BOUND_MS = 10_000;
+const START_BOUND_SECONDS = 10;
 
 /** The module's file; undefined where it is not installed. */
 export function findNchan(): string | undefined {
@@ -22,11 +19,11 @@ export function findNchan(): string | undefined {
 
 export class BenchNchan {
   readonly url: string;
-  readonly #child: Bun.Subprocess;
+  readonly #child: Child;
   readonly #folder: string;
 
-  private constructor(port: number, child: Bun.Subprocess, folder: string) {
-    this.url = `http://127.0.0.1:${port}`;
+  private constructor(url: string, child: Child, folder: string) {
+    this.url = url;
     this.#child = child;
     this.#folder = folder;
   }
@@ -36,46 +33,32 @@ export class BenchNchan {
     const port = freePort();
     const conf = join(folder, "nginx.conf");
     writeFileSync(conf, configuration(module, folder, port));
-    const child = watchChild(
-      Bun.spawn(["nginx", "-e", join(folder, "error.log"), "-c", conf], { stdio: ["ignore", "inherit", "inherit"] }),
-    );
-    const nchan = new BenchNchan(port, child, folder);
-    await nchan.#untilReady();
-    return nchan;
+    const child = Child.spawn(["nginx", "-e", join(folder, "error.log"), "-c", conf], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const isReady = () =>
+      fetch(`${url}/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await until(isReady, "nginx answers", START_BOUND_SECONDS);
+    return new BenchNchan(url, child, folder);
   }
 
   get residentKib(): number {
-    return residentKib(childrenOf(this.#child.pid));
-  }
-
-  get processorSeconds(): number {
-    return processorSeconds(childrenOf(this.#child.pid));
+    return residentKib(this.#child.children);
   }
 
   async close(): Promise<void> {
-    await endChild(this.#child);
+    await this.#child.end();
     removeFolder(this.#folder);
-  }
-
-  async #untilReady(): Promise<void> {
-    const deadline = performance.now() + START_BOUND_MS;
-    while (
-      !(await fetch(`${this.url}/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      ))
-    ) {
-      if (performance.now() > deadline || this.#child.exitCode !== null) throw new Error("nginx did not start");
-      await Bun.sleep(20);
-    }
   }
 }
 
 /** A message is kept until its subscriber is back, as the order of a customer is. */
 function configuration(module: string, folder: string, port: number): string {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((kind) => `  ${kind}_temp_path ${folder}/${kind};`)
-    .join("\n");
+  const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `
 load_module ${module};
 daemon off;
@@ -86,7 +69,7 @@ events { worker_connections 19000; }
 http {
   access_log off;
   keepalive_requests 1000000000;
-${temporary}
+  ${kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(" ")}
   nchan_shared_memory_size 256M;
   server {
     listen 127.0.0.1:${port} backlog=4096;

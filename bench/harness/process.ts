@@ -1,11 +1,67 @@
 /**
- * Owns what the kernel says of a process: its memory and its time on the processor. Linux only; elsewhere it is not
- * known (NaN).
+ * Owns the processes and folders that the bench makes, and what the kernel says of a process.
+ *
+ * **Invariants**
+ * - None outlives the bench, however it ends; a process is ended by its own id.
+ * - Memory and processor time are known on Linux only; elsewhere they are NaN.
  */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
+const END_BOUND_MS = 5000;
 /** Ticks a second of /proc/<pid>/stat: 100 on every Linux that Bun runs on. */
 const TICKS_PER_SECOND = 100;
+/** Connections beside those that are wanted: lanes, baristas, files. */
+const SPARE_FILES = 500;
+const LOOK_MS = 50;
+
+const running = new Set<Bun.Subprocess>();
+const folders = new Set<string>();
+
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+  for (const folder of folders) removeFolder(folder);
+});
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
+export class Child {
+  readonly process: Bun.Subprocess;
+
+  private constructor(child: Bun.Subprocess) {
+    this.process = child;
+  }
+
+  static spawn(command: readonly string[], options: Parameters<typeof Bun.spawn>[1]): Child {
+    const child = Bun.spawn([...command], options);
+    running.add(child);
+    void child.exited.then(() => running.delete(child));
+    return new Child(child);
+  }
+
+  /** The processes that it has started. */
+  get children(): readonly number[] {
+    const { pid } = this.process;
+    return read(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
+  }
+
+  get processorSeconds(): number {
+    return processorSeconds([this.process.pid]);
+  }
+
+  /** What it says on its piped standard output. */
+  get output(): ReadableStream<Uint8Array> {
+    return this.process.stdout as ReadableStream<Uint8Array>;
+  }
+
+  /** Asks it to end, and after a while makes it. */
+  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    this.process.kill(signal);
+    const timer = setTimeout(() => this.process.kill("SIGKILL"), END_BOUND_MS);
+    await this.process.exited.finally(() => clearTimeout(timer));
+  }
+}
 
 /** Memory in KiB that the processes have in RAM (proc(5), smaps_rollup). */
 export function residentKib(pids: readonly number[]): number {
@@ -17,22 +73,56 @@ export function residentKib(pids: readonly number[]): number {
  * (proc(5), stat).
  */
 export function processorSeconds(pids: readonly number[]): number {
-  return sum(
-    pids.map((pid) => {
-      const fields = read(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
-      return sum(fields.slice(11, 15).map(Number)) / TICKS_PER_SECOND;
-    }),
-  );
+  const fields = pids.map((pid) => read(`/proc/${pid}/stat`).split(") ")[1]?.split(" ").slice(11, 15) ?? []);
+  return sum(fields.flat().map(Number)) / TICKS_PER_SECOND;
 }
 
-/** The processes that `pid` has started. */
-export function childrenOf(pid: number): number[] {
-  return read(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
+/** Of these many connections those that a process may open, beside others, and a remark for each that it may not. */
+export function withinOpenFiles(wanted: readonly number[]): { sizes: number[]; remarks: string[] } {
+  const limit = Number(/^Max open files +(\d+)/m.exec(read("/proc/self/limits"))?.[1] ?? Infinity);
+  const isTooMany = (size: number): boolean => size + SPARE_FILES > limit;
+  const leftOut = wanted.filter(isTooMany).map((size) => size.toLocaleString("en"));
+  return {
+    sizes: wanted.filter((size) => !isTooMany(size)),
+    remarks: leftOut.map((size) => `${size} left out: the limit of open files is too low.`),
+  };
 }
 
-/** How many files and sockets a process may open, as far as is known. */
-export function openFilesLimit(): number {
-  return Number(/^Max open files +(\d+)/m.exec(read("/proc/self/limits"))?.[1] ?? Infinity);
+export function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "longpour-bench-"));
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+/** Looks until it is so; throws, naming it, when that takes longer than `seconds`. */
+export async function until(isSo: () => Promise<boolean>, what: string, seconds: number): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not so after ${seconds} s: ${what}`);
+    await Bun.sleep(LOOK_MS);
+  }
+}
+
+/** The smallest of the readings over some seconds: what stays when the garbage is gone. */
+export async function settled(reading: () => number, seconds: number): Promise<number> {
+  let least = Infinity;
+  for (let left = 10; left > 0; left--) {
+    await Bun.sleep((seconds * 1000) / 10);
+    least = Math.min(least, reading());
+  }
+  return least;
 }
 
 function read(path: string): string {

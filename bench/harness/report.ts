@@ -1,11 +1,11 @@
 /**
- * Owns what a part of the load saw, from where it stood: ids and times, nothing taken from a server's word.
+ * Owns what the load saw, from where it stood, and the check of exact delivery that every run has to pass.
  *
  * **Invariants**
- * - What was sent ends as answered, refused, left or a fault.
- * - Whatever is missing was lost.
+ * - Nothing is taken from a server's word.
+ * - What was sent ends as answered, refused, left or a fault. Whatever is missing was lost.
+ * - Each accepted order is answered once, to its own customer, after its finish, and started and finished once.
  */
-import { clock } from "./clock.ts";
 
 /** Ids, and for each the time of its sending (`clock`) and how long its answer took. Columns, for there are many. */
 export interface Timed {
@@ -33,6 +33,14 @@ export interface Report {
   readonly faults: Record<string, number>;
 }
 
+const COLUMNS = ["answered", "placed", "started", "finished"] as const;
+const COUNTS = ["sent", "served", "refused", "left"] as const;
+
+/** Milliseconds since 1970, with fractions: comparable between processes of one machine, and steady within one. */
+export function clock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 export function emptyReport(): Report {
   const timed = (): Timed => ({ ids: [], sentAt: [], tookMs: [] });
   const columns = { answered: timed(), placed: timed(), started: timed(), finished: timed() };
@@ -40,34 +48,79 @@ export function emptyReport(): Report {
 }
 
 /** Notes an answer that has just come. */
-export function note(timed: Timed, id: string, sentAt: number): void {
-  timed.ids.push(id);
-  timed.sentAt.push(sentAt);
-  timed.tookMs.push(clock() - sentAt);
+export function note({ ids, sentAt: sent, tookMs }: Timed, id: string, sentAt: number): void {
+  ids.push(id);
+  sent.push(sentAt);
+  tookMs.push(clock() - sentAt);
 }
 
-export function noteFault({ faults }: Report, fault: string): void {
-  faults[fault] = (faults[fault] ?? 0) + 1;
+export function noteFault({ faults }: Report, fault: string, times = 1): void {
+  faults[fault] = (faults[fault] ?? 0) + times;
 }
 
 /** What several parts of the load saw together. */
 export function mergeReports(reports: readonly Report[]): Report {
   const merged = emptyReport();
   for (const report of reports) {
-    merged.sent += report.sent;
-    merged.served += report.served;
-    merged.refused += report.refused;
-    merged.left += report.left;
-    for (const column of ["answered", "placed", "started", "finished"] as const) append(merged[column], report[column]);
-    for (const [fault, count] of Object.entries(report.faults)) {
-      merged.faults[fault] = (merged.faults[fault] ?? 0) + count;
-    }
+    for (const count of COUNTS) merged[count] += report[count];
+    for (const column of COLUMNS) append(merged[column], report[column]);
+    for (const [fault, times] of Object.entries(report.faults)) noteFault(merged, fault, times);
   }
   return merged;
 }
 
+/** One at a time: a million are too many arguments. */
 function append(to: Timed, { ids, sentAt, tookMs }: Timed): void {
   for (const id of ids) to.ids.push(id);
   for (const at of sentAt) to.sentAt.push(at);
   for (const ms of tookMs) to.tookMs.push(ms);
+}
+
+/** When each order's request was answered, by id. */
+export function answerTimes({ ids, sentAt, tookMs }: Timed): Map<string, number> {
+  return new Map(ids.map((id, index) => [id, (sentAt[index] ?? NaN) + (tookMs[index] ?? NaN)]));
+}
+
+interface Expectation {
+  /** Orders that are meant to be queued still when the load has ended. */
+  readonly stillQueued?: number;
+}
+
+/** Throws an error that names every fault: the figures of such a run are worth nothing. */
+export function checkDelivery(reports: readonly Report[], expectation: Expectation = {}): void {
+  const faults = deliveryFaults(mergeReports(reports), expectation);
+  if (faults.length > 0) throw new Error(`delivery was not exact: ${faults.join("; ")}`);
+}
+
+/** What was wrong, in words; empty when everything was right. */
+export function deliveryFaults(report: Report, { stillQueued = 0 }: Expectation = {}): string[] {
+  const { sent, answered, placed, started, finished, served, refused, left } = report;
+  const faults = Object.entries(report.faults).map(([fault, times]) => `${times} × ${fault}`);
+  const expect = (isRight: boolean, fault: string): void => void (isRight || faults.push(fault));
+
+  const lost = sent - answered.ids.length - served - refused - left;
+  expect(lost === 0, `${lost} customers were lost`);
+  for (const column of COLUMNS) {
+    const { ids } = report[column];
+    const twice = ids.length - new Set(ids).size;
+    expect(twice === 0, `${twice} orders were ${column} twice`);
+  }
+  const unfinished = started.ids.length - finished.ids.length;
+  expect(started.ids.length === 0 || unfinished === 0, `${unfinished} orders were started and not finished`);
+  const early = countEarly(answered, finished);
+  expect(early === 0, `${early} customers were answered before, or without, a barista's word`);
+
+  // Of those who hung up some were served nobody; everybody else's order was made, once.
+  const nobodys = finished.ids.length + stillQueued - answered.ids.length - placed.ids.length;
+  expect(nobodys >= 0, `${-nobodys} orders were answered or placed and never made`);
+  expect(nobodys <= left, `${nobodys - left} orders were made that nobody waited for`);
+  return faults;
+}
+
+/** Answers to orders that nobody had said to be finished when they came. */
+function countEarly(answered: Timed, finished: Timed): number {
+  const finishedAt = new Map(finished.ids.map((id, index) => [id, finished.sentAt[index] ?? Infinity]));
+  const answeredAt = answerTimes(answered);
+  // The clocks of two processes agree to a fraction of a millisecond.
+  return answered.ids.filter((id) => (answeredAt.get(id) ?? 0) + 1 < (finishedAt.get(id) ?? Infinity)).length;
 }

@@ -5,28 +5,33 @@
  * baristas end, who are held for an order by then, and hold none.
  *
  * **Invariants**
- * - What can be checked is checked.
- * - No answer and no connection was wrong.
+ * - What can be checked is checked: no answer and no connection was wrong, and no order is left.
  * - The shop finished as many orders as wrk's customers had answers, with three events each.
- * - None is left.
  * - Whose answer went to whom wrk can't say.
  */
-import { clock } from "./clock.ts";
+import type { Redis } from "ioredis";
 import type { Sample, Settings } from "./comparison.ts";
-import { CUSTOMERS } from "./cycling.ts";
-import type { Contender } from "./server.ts";
-import { until } from "./settle.ts";
-import { inShop, type Shop } from "./shop.ts";
-import { tallyOrders } from "./tally.ts";
-import { measureUsage } from "./usage.ts";
+import { until } from "./process.ts";
+import { BULLMQ, inShop, LONGPOUR, type Contender, type Shop } from "./shop.ts";
+import { measureUsage } from "./stretch.ts";
 import { Wrk, type WrkReport } from "./wrk.ts";
 
-export interface WrkCycleOptions {
+interface WrkCycle {
   /** Path of wrk. */
   readonly program: string;
   readonly contender: Contender;
+  readonly customers: number;
   readonly baristas: number;
   readonly withNext?: boolean;
+}
+
+/** What a shop itself says of its orders. */
+interface Tally {
+  /** Queued, or started. */
+  readonly open: number;
+  readonly finished: number;
+  /** How many events there were for each order: placed, started, finished. A peer has none to count. */
+  readonly eventsPerOrder: number;
 }
 
 /** After the customers have come, before the measured stretch. */
@@ -36,34 +41,29 @@ const QUIET_MS = 300;
 const QUIET_BOUND_SECONDS = 60;
 const EVENTS_PER_ORDER = 3;
 
-export async function measureWrkCycle(
-  { program, contender, baristas, withNext = false }: WrkCycleOptions,
-  { seconds, isQuick }: Settings,
-): Promise<Sample> {
+export async function measureByWrk(run: WrkCycle, { seconds, isQuick }: Settings): Promise<Sample> {
+  const { program, contender, baristas, withNext } = run;
   return await inShop({ contender, loads: 0 }, async (shop) => {
-    using staff = new Wrk(program, {
-      script: "baristas.lua",
-      url: shop.server.baristas,
-      connections: baristas,
-      args: withNext ? ["next"] : [],
-    });
-    const run = { program, contender, shop };
-    const warm = await runCustomers(run, isQuick ? 1 : 3);
+    const { baristas: url } = shop.server;
+    const args = withNext ? ["next"] : [];
+    using staff = new Wrk(program, { script: "baristas.lua", url, connections: baristas, args });
+    const warm = await runCustomers(run, shop, isQuick ? 1 : 3);
     let sample: Sample = {};
-    const measured = await runCustomers(run, seconds, async (customers) => {
-      sample = await measureStretch(run, [staff, customers], seconds);
+    const measured = await runCustomers(run, shop, seconds, async (customers) => {
+      const fleet = {
+        get processorSeconds() {
+          return staff.processorSeconds + customers.processorSeconds;
+        },
+      };
+      const countOrders = async (): Promise<number> => (await tallyOrders(contender, shop)).finished;
+      const { window, orders, usage } = await measureUsage({ ...shop, fleet }, seconds, countOrders);
+      sample = { perSecond: orders / ((window.until - window.from) / 1000), ...usage };
     });
     await staff.end();
-    await checkTally(run, warm.requests + measured.requests);
+    checkTally(await tallyOrders(contender, shop), warm.requests + measured.requests);
     const { p50, p99 } = measured;
     return { ...sample, p50, p99 };
   });
-}
-
-interface Run {
-  readonly program: string;
-  readonly contender: Contender;
-  readonly shop: Shop;
 }
 
 /**
@@ -71,13 +71,14 @@ interface Run {
  * answered.
  */
 async function runCustomers(
-  { program, contender, shop }: Run,
+  { program, contender, customers: connections }: WrkCycle,
+  shop: Shop,
   seconds: number,
   during: (customers: Wrk) => Promise<void> = async () => {},
 ): Promise<WrkReport> {
   const endsAt = Math.ceil((Date.now() + ARRIVE_MS) / 1000 + seconds) + 1;
-  const url = shop.server.customers;
-  using customers = new Wrk(program, { script: "customers.lua", url, connections: CUSTOMERS, args: [String(endsAt)] });
+  const { customers: url } = shop.server;
+  using customers = new Wrk(program, { script: "customers.lua", url, connections, args: [String(endsAt)] });
   await Bun.sleep(ARRIVE_MS);
   await during(customers);
   await Bun.sleep(Math.max(0, endsAt * 1000 - Date.now()));
@@ -93,27 +94,29 @@ async function runCustomers(
   return await customers.end();
 }
 
-async function measureStretch({ contender, shop }: Run, load: readonly Wrk[], seconds: number): Promise<Sample> {
-  const fleet = {
-    get processorSeconds() {
-      return load.reduce((sum, wrk) => sum + wrk.processorSeconds, 0);
-    },
-  };
-  const before = await tallyOrders(contender, shop);
-  const from = clock();
-  const usage = await measureUsage({ ...shop, fleet });
-  await Bun.sleep(seconds * 1000);
-  const tookMs = clock() - from;
-  const after = await tallyOrders(contender, shop);
-  const orders = after.finished - before.finished;
-  return { perSecond: orders / (tookMs / 1000), ...(await usage(orders)) };
-}
-
-async function checkTally({ contender, shop }: Run, answered: number): Promise<void> {
-  const { open, finished, eventsPerOrder = EVENTS_PER_ORDER } = await tallyOrders(contender, shop);
+function checkTally({ open, finished, eventsPerOrder }: Tally, answered: number): void {
   if (open === 0 && finished === answered && eventsPerOrder === EVENTS_PER_ORDER) return;
   throw new Error(
     `delivery was not exact: wrk's customers had ${answered} answers, the shop finished ${finished} orders with ` +
       `${eventsPerOrder} events each, and ${open} are left`,
   );
+}
+
+async function tallyOrders(contender: Contender, { redis: { client }, server }: Shop): Promise<Tally> {
+  if (contender === BULLMQ) return await tallyBullmq(client);
+  if (contender !== LONGPOUR) throw new Error(`${contender.name} does not count its orders`);
+  // The index names every order, and the number of the newest event says how many there were.
+  const prefix = LONGPOUR.recordPrefix.replace("order:", "");
+  const placed = await client.zcard(`${prefix}orders`);
+  const { depth, brewing } = await server.readQueue();
+  const [newest] = await client.xrevrange(`${prefix}events`, "+", "-", "COUNT", 1);
+  const events = Number(newest?.[0].split("-")[1] ?? 0);
+  return { open: depth + brewing, finished: placed - depth - brewing, eventsPerOrder: events / placed };
+}
+
+async function tallyBullmq(client: Redis): Promise<Tally> {
+  const prefix = BULLMQ.recordPrefix;
+  const finished = await client.zcard(`${prefix}completed`);
+  const open = (await client.llen(`${prefix}wait`)) + (await client.llen(`${prefix}active`));
+  return { open, finished, eventsPerOrder: EVENTS_PER_ORDER };
 }

@@ -6,12 +6,11 @@
  * - It never outlives its run.
  */
 import { join } from "node:path";
-import { watchChild } from "./children.ts";
-import { processorSeconds } from "./process.ts";
+import { Child } from "./process.ts";
 
 const SCRIPTS = join(import.meta.dir, "../wrk");
 /** Far above every run. */
-const LONGEST_SECONDS = 3600;
+const MAX_SECONDS = 3600;
 /** The answer to an order may take long; wrk counts what took longer as an error. */
 const TIMEOUT_SECONDS = 60;
 const END_BOUND_MS = 10_000;
@@ -26,7 +25,7 @@ export interface WrkReport {
   readonly p99: number;
 }
 
-export interface WrkOptions {
+interface WrkOptions {
   readonly script: "customers.lua" | "baristas.lua";
   readonly url: string;
   readonly connections: number;
@@ -39,29 +38,25 @@ export function findWrk(): string | undefined {
 }
 
 export class Wrk {
-  readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
+  readonly #child: Child;
   readonly #script: string;
 
   constructor(program: string, { script, url, connections, args }: WrkOptions) {
     this.#script = script;
-    const limits = ["-t1", `-c${connections}`, `-d${LONGEST_SECONDS}s`, "--timeout", `${TIMEOUT_SECONDS}s`];
-    this.#child = watchChild(
-      Bun.spawn([program, ...limits, "-s", script, url, "--", ...args], {
-        cwd: SCRIPTS,
-        stdio: ["ignore", "pipe", "inherit"],
-      }),
-    );
+    const limits = ["-t1", `-c${connections}`, `-d${MAX_SECONDS}s`, "--timeout", `${TIMEOUT_SECONDS}s`];
+    const command = [program, ...limits, "-s", script, url, "--", ...args];
+    this.#child = Child.spawn(command, { cwd: SCRIPTS, stdio: ["ignore", "pipe", "inherit"] });
   }
 
   get processorSeconds(): number {
-    return processorSeconds([this.#child.pid]);
+    return this.#child.processorSeconds;
   }
 
   /** Closes its connections. Throws where an answer or a connection was not as it should be. */
   async end(): Promise<WrkReport> {
-    this.#child.kill("SIGINT");
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), END_BOUND_MS);
-    const told = await this.#child.stdout.text().finally(() => clearTimeout(timer));
+    this.#child.process.kill("SIGINT");
+    const timer = setTimeout(() => this.#child.process.kill("SIGKILL"), END_BOUND_MS);
+    const told = await this.#child.output.text().finally(() => clearTimeout(timer));
     const line = told.split("\n").find((text) => text.startsWith("{"));
     if (line === undefined) throw new Error(`wrk with ${this.#script} did not say what it saw`);
     const report = JSON.parse(line) as WrkReport;
@@ -71,6 +66,6 @@ export class Wrk {
 
   /** Ends it at once, where it has not ended. */
   [Symbol.dispose](): void {
-    this.#child.kill("SIGKILL");
+    this.#child.process.kill("SIGKILL");
   }
 }

@@ -8,23 +8,34 @@
  * costs Redis. In a shop of its own, the same with floods of something else, each beside calm stretches of its own.
  * Load, servers and Redis share the machine's cores, so a part of what the regulars feel is the generator's own work.
  */
-import { clock } from "../harness/clock.ts";
-import type { Comparison, Finding, Sample, Settings } from "../harness/comparison.ts";
-import { Connection, endpointOf } from "../harness/connection.ts";
-import { checkDelivery } from "../harness/delivery.ts";
+import {
+  barChart,
+  quantile,
+  type Comparison,
+  type Finding,
+  type Sample,
+  type Settings,
+} from "../harness/comparison.ts";
+import { beginEach, type Crew } from "../harness/crew.ts";
 import type { Part } from "../harness/fleet.ts";
-import { emptyReport, mergeReports, note, type Report } from "../harness/report.ts";
-import { readOrder, requestsTo, type FloodRequest } from "../harness/requests.ts";
-import { LONGPOUR } from "../harness/server.ts";
-import { inShop, type Shop } from "../harness/shop.ts";
-import { quantile, within, type Window } from "../harness/statistics.ts";
-import { takeTurns, type Turns } from "../harness/turns.ts";
+import { Connection } from "../harness/http.ts";
+import { baristas, customers } from "../harness/people.ts";
+import { checkDelivery, clock, emptyReport, note, noteFault, type Report } from "../harness/report.ts";
+import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
+import { stretch, within, type Window } from "../harness/stretch.ts";
 
 /** So many, with such pauses, that none runs out of tokens while the floods last. */
 const REGULARS = 100;
 const PAUSE_MS = 500;
 const FLOODERS = 256;
 const BARISTAS = 20;
+
+/** Stretches of each kind that the measured time is divided into. */
+const TURNS = 5;
+/** From the beginning of a flood, and from its end, to the measured stretch. */
+const SETTLE_MS = 500;
+/** The first one spends the tokens of its address. */
+const FIRST_SETTLE_MS = 2000;
 
 /** The defaults: the harness lifts them elsewhere. */
 const LIMITS = {
@@ -35,169 +46,208 @@ const LIMITS = {
   MAX_HELD_PER_ADDRESS: "300",
 };
 
-const METRICS = [
+const WAITS = [
   { key: "p50", label: "regulars p50 ms", digits: 2 },
   { key: "p99", label: "regulars p99 ms", digits: 2 },
-  { key: "refusedPerSecond", label: "refused/s", digits: 0 },
-  { key: "commandsPerRefusal", label: "Redis commands/refusal", digits: 4 },
 ] as const;
+const REFUSED = { key: "refusedPerSecond", label: "refused/s", digits: 0 } as const;
 
 /** A key that an order was placed under: asking for it again takes no token. */
-const PAID_KEY = "4f9e8c52-6d0b-4e0a-9c35-71ab20d6f8e3";
+const PAID = "Idempotency-Key: 4f9e8c52-6d0b-4e0a-9c35-71ab20d6f8e3\r\n";
 
-/**
- * What else is asked for without end, and how who is let in is answered. `paidId` is the order under PAID_KEY, ready
- * long ago.
- */
-const FLOODS: Readonly<Record<string, (paidId: string) => { request: FloodRequest; expected: readonly number[] }>> = {
-  "GET /swagger/json": () => ({ request: { method: "GET", path: "/swagger/json" }, expected: [200] }),
-  "GET /coffees": () => ({ request: { method: "GET", path: "/coffees" }, expected: [200] }),
-  "PUT /order/:id": (paidId) => ({
-    request: { method: "PUT", path: `/order/${paidId}`, body: '{"item":"latte"}' },
-    expected: [409],
-  }),
-  "POST /order/, one paid key": () => ({
-    request: { method: "POST", path: "/order/", headers: { "Idempotency-Key": PAID_KEY } },
-    expected: [200],
-  }),
+/** What a flood asks for, over and over, and the status of those who are let in. */
+interface FloodRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: string;
+  readonly json?: string;
+  readonly expected: number;
+}
+
+/** What else is asked for without end. `paidId` is the order under PAID, ready long ago. */
+const FLOODS: Readonly<Record<string, (paidId: string) => FloodRequest>> = {
+  "GET /swagger/json": () => ({ method: "GET", path: "/swagger/json", expected: 200 }),
+  "GET /coffees": () => ({ method: "GET", path: "/coffees", expected: 200 }),
+  "PUT /order/:id": (paidId) => ({ method: "PUT", path: `/order/${paidId}`, json: '{"item":"latte"}', expected: 409 }),
+  "POST /order/, one paid key": () => ({ method: "POST", path: "/order/", headers: PAID, expected: 200 }),
 };
 
-const FLOOD_METRICS = [
-  { key: "p50", label: "regulars p50 ms", digits: 2 },
-  { key: "p99", label: "regulars p99 ms", digits: 2 },
-  { key: "servedPerSecond", label: "let in/s", digits: 0 },
-  { key: "refusedPerSecond", label: "refused/s", digits: 0 },
-] as const;
+interface FloodersSpec {
+  readonly url: string;
+  readonly count: number;
+  readonly request: FloodRequest;
+}
 
+/** Each of many connections from one address asks again as soon as it is answered; 429 is a refusal. */
+export async function flooders(crew: Crew, { url, count, request }: FloodersSpec): Promise<void> {
+  const { report } = crew;
+  const { method, path, expected, ...content } = request;
+  await beginEach(count, async () => {
+    const connection = await crew.open(url);
+    crew.loop(async () => {
+      const { status } = await connection.send(method, path, content);
+      report.sent += 1;
+      if (status === 429) report.refused += 1;
+      else if (status === expected) report.served += 1;
+      else noteFault(report, `a flooder was answered ${status}`);
+    });
+  });
+}
+
+const KINDS = ["calm", "flood"] as const;
 /** A flood's calm, and its storm. */
-type Pair = Readonly<Record<"calm" | "flood", Sample>>;
+type Pair = Readonly<Record<(typeof KINDS)[number], Sample>>;
 
 export async function flood(settings: Settings): Promise<Finding> {
-  const samples: Pair[] = [];
+  const orders: Pair[] = [];
   const others: Readonly<Record<string, Pair>>[] = [];
   for (let round = 0; round < settings.rounds; round++) {
     settings.onRun({ text: `round ${round + 1} of ${settings.rounds}`, index: round, total: settings.rounds });
-    samples.push(await measureFlood(settings));
+    orders.push(await measureFlood(settings));
     others.push(await measureOthers(settings));
   }
-  const place = (group: "calm" | "flood") => ({ group, name: LONGPOUR.name });
-  const series = (["calm", "flood"] as const).map((group) => ({
-    ...place(group),
-    samples: samples.map((sample) => sample[group]),
-  }));
-  const [, p99] = METRICS;
+  const place = (group: keyof Pair) => ({ group, name: LONGPOUR.name });
   const comparison = {
     title: `${REGULARS} regulars, calm and while ${FLOODERS} connections of one address order without end`,
     groupLabel: "",
-    metrics: METRICS,
-    series,
+    metrics: [...WAITS, REFUSED, { key: "commandsPerRefusal", label: "Redis commands/refusal", digits: 4 }],
+    series: KINDS.map((group) => ({ ...place(group), samples: orders.map((pair) => pair[group]) })),
     goals: [
       { what: "regulars' p99, flood of calm", metric: "p99", of: place("flood"), to: place("calm"), atMost: 1.5 },
       { what: "Redis commands/refusal", metric: "commandsPerRefusal", of: place("flood"), atMost: 0.1 },
     ],
-    charts: [{ file: "flood.svg", title: "Regulars' whole wait, p99", metric: p99, kind: "bar" as const }],
+    charts: [barChart("flood.svg", "Regulars' whole wait, p99", WAITS[1])],
   };
-  return {
-    comparisons: [comparison, compareOthers(others)],
-    remarks: [
-      "What a refusal still costs Redis: the one order a second that the flooding address is allowed, and the requests that " +
-        "ask for it at the same moment. Commands within scripts count too.",
-    ],
-  };
+  const remark =
+    "What a refusal still costs Redis: the one order a second that the flooding address is allowed, and the requests " +
+    "that ask for it at the same moment. Commands within scripts count too.";
+  return { comparisons: [comparison, compareOthers(others)], remarks: [remark] };
 }
 
 function compareOthers(rounds: readonly Readonly<Record<string, Pair>>[]): Comparison {
-  const names = Object.keys(FLOODS);
-  const series = names.flatMap((group) =>
-    (["calm", "flood"] as const).map((name) => ({
-      group,
-      name,
-      samples: rounds.map((round) => round[group]?.[name] ?? {}),
-    })),
-  );
-  const goals = names.map((group) => ({
-    what: `regulars' p99, ${group}`,
-    metric: "p99",
-    of: { group, name: "flood" },
-    to: { group, name: "calm" },
-    atMost: 2,
-  }));
-  const title = `${REGULARS} regulars, calm and while ${FLOODERS} connections of one address ask for something else`;
-  return { title, groupLabel: "flood", metrics: FLOOD_METRICS, series, goals, charts: [] };
+  const groups = Object.keys(FLOODS);
+  return {
+    title: `${REGULARS} regulars, calm and while ${FLOODERS} connections of one address ask for something else`,
+    groupLabel: "flood",
+    metrics: [...WAITS, { key: "servedPerSecond", label: "let in/s", digits: 0 }, REFUSED],
+    series: groups.flatMap((group) =>
+      KINDS.map((name) => ({ group, name, samples: rounds.map((round) => round[group]?.[name] ?? {}) })),
+    ),
+    goals: groups.map((group) => {
+      const [to, of] = [
+        { group, name: "calm" },
+        { group, name: "flood" },
+      ];
+      return { what: `regulars' p99, ${group}`, metric: "p99", of, to, atMost: 2 };
+    }),
+    charts: [],
+  };
 }
 
-/** Staff and regulars at work, for long enough that the server is warm. */
-async function openShop({ fleet, server }: Shop, settings: Settings): Promise<{ staff: Part; regulars: Part }> {
-  const staff = await fleet.begin({ role: "baristas", url: server.baristas, count: BARISTAS });
-  const from = Array.from({ length: REGULARS }, (_, index) => `127.0.1.${index + 1}`);
-  const guests = { role: "customers", count: REGULARS, prefix: "regular-", from, pauseMs: PAUSE_MS } as const;
-  const regulars = await fleet.begin({ ...guests, url: server.customers });
-  await Bun.sleep(settings.isQuick ? 500 : 3000);
-  return { staff, regulars };
+async function measureFlood(settings: Settings): Promise<Pair> {
+  return await inFloodedShop(settings, async (shop, { staff, regulars }) => {
+    let floods = 0;
+    const begin = async (): Promise<Part> => {
+      const prefix = `flood${++floods}-`;
+      return await shop.fleet.begin(
+        customers,
+        { url: shop.server.customers, count: FLOODERS, prefix, isFlood: true },
+        1,
+      );
+    };
+    const turns = await takeTurns(begin, settings);
+    const seen = await regulars.end();
+    const { commandsPerRefusal, report } = await countCommands(shop, begin, settings);
+    checkDelivery([seen, ...turns.reports, report, await staff.end()]);
+    const pair = describe(seen, turns);
+    return { ...pair, flood: { ...pair.flood, commandsPerRefusal } };
+  });
 }
 
 async function measureOthers(settings: Settings): Promise<Readonly<Record<string, Pair>>> {
-  return await inShop({ contender: LONGPOUR, environment: LIMITS, loads: 2 }, async (shop) => {
-    const { customers: url } = shop.server;
-    const { staff, regulars } = await openShop(shop, settings);
+  return await inFloodedShop(settings, async ({ fleet, server: { customers: url } }, { staff, regulars }) => {
     const paid = await payForOrder(url);
     const turns: (readonly [name: string, turns: Turns])[] = [];
-    for (const [name, floodOf] of Object.entries(FLOODS)) {
-      const spec = { role: "flooders", url, count: FLOODERS, ...floodOf(paid.answered.ids[0] ?? "") } as const;
-      turns.push([name, await takeTurns(() => shop.fleet.begin(spec, 1), settings)]);
+    for (const [name, requestOf] of Object.entries(FLOODS)) {
+      const spec = { url, count: FLOODERS, request: requestOf(paid.answered.ids[0] ?? "") };
+      turns.push([name, await takeTurns(() => fleet.begin(flooders, spec, 1), settings)]);
     }
     const seen = await regulars.end();
-    const reports = turns.flatMap(([, { reports: some }]) => some);
-    checkDelivery(mergeReports([paid, ...reports, seen, await staff.end()]));
+    checkDelivery([paid, ...turns.flatMap(([, { reports }]) => reports), seen, await staff.end()]);
     return Object.fromEntries(turns.map(([name, own]) => [name, describe(seen, own)]));
+  });
+}
+
+/** Opens a shop with staff and regulars at work, for long enough that the server is warm. */
+async function inFloodedShop<Result>(
+  { isQuick }: Settings,
+  run: (shop: Shop, people: { readonly staff: Part; readonly regulars: Part }) => Promise<Result>,
+): Promise<Result> {
+  return await inShop({ contender: LONGPOUR, environment: LIMITS, loads: 2 }, async (shop) => {
+    const { fleet, server } = shop;
+    const staff = await fleet.begin(baristas, { url: server.baristas, count: BARISTAS });
+    const from = Array.from({ length: REGULARS }, (_, index) => `127.0.1.${index + 1}`);
+    const guests = { url: server.customers, count: REGULARS, prefix: "regular-", from, pauseMs: PAUSE_MS };
+    const regulars = await fleet.begin(customers, guests);
+    await Bun.sleep(isQuick ? 500 : 3000);
+    return await run(shop, { staff, regulars });
   });
 }
 
 /** Places the order that the last flood asks for again and again, and waits for it. */
 async function payForOrder(url: string): Promise<Report> {
-  const report = emptyReport();
-  report.sent += 1;
+  const report = { ...emptyReport(), sent: 1 };
   const sentAt = clock();
-  const connection = await Connection.open(endpointOf(url));
-  const request = { method: "POST", path: "/order/", headers: { "Idempotency-Key": PAID_KEY } };
-  const { status, body } = await connection.send(requestsTo(endpointOf(url)).flood(request));
+  const connection = await Connection.open(url);
+  const { status, body } = await connection.send("POST", "/order/", { headers: PAID });
   connection.close();
   if (status !== 200) throw new Error(`the paid order was answered ${status}`);
-  note(report.answered, readOrder(body).order_id, sentAt);
+  note(report.answered, (JSON.parse(body) as { order_id: string }).order_id, sentAt);
   return report;
 }
 
-async function measureFlood(settings: Settings): Promise<Pair> {
-  return await inShop({ contender: LONGPOUR, environment: LIMITS, loads: 2 }, async (shop) => {
-    const { staff, regulars } = await openShop(shop, settings);
-    let floods = 0;
-    const begin = async (): Promise<Part> => {
-      const prefix = `flood${++floods}-`;
-      const many = { role: "customers", url: shop.server.customers, count: FLOODERS, prefix, isFlood: true } as const;
-      return await shop.fleet.begin(many, 1);
-    };
-    const turns = await takeTurns(begin, settings);
-    const seen = await regulars.end();
-    const { commandsPerRefusal, report } = await countCommands(shop, begin, settings);
-    checkDelivery(mergeReports([seen, ...turns.reports, report, await staff.end()]));
-    const { calm, flood: storm } = describe(seen, turns);
-    return { calm, flood: { ...storm, commandsPerRefusal } };
-  });
+/** Floods in turns: both kinds are measured for as long, and a flood is over, wholly answered, when calm begins. */
+interface Turns {
+  readonly calm: readonly Window[];
+  readonly storm: readonly Window[];
+  /** How the flood's requests were answered, within its stretches. */
+  readonly served: number;
+  readonly refused: number;
+  /** What each flood saw. */
+  readonly reports: readonly Report[];
+}
+
+/** Measures each kind for `seconds`, calm, flood, calm, flood, …; `begin` begins a flood. */
+async function takeTurns(begin: () => Promise<Part>, { seconds, isQuick }: Settings): Promise<Turns> {
+  const turns = { calm: [] as Window[], storm: [] as Window[], served: 0, refused: 0, reports: [] as Report[] };
+  for (let turn = 0; turn < TURNS; turn++) {
+    await Bun.sleep(SETTLE_MS);
+    turns.calm.push(await stretch(seconds / TURNS));
+    const flooding = await begin();
+    await Bun.sleep(turn > 0 || isQuick ? SETTLE_MS : FIRST_SETTLE_MS);
+    const before = await flooding.count();
+    turns.storm.push(await stretch(seconds / TURNS));
+    const after = await flooding.count();
+    turns.served += after.served - before.served;
+    turns.refused += after.refused - before.refused;
+    turns.reports.push(await flooding.end());
+  }
+  return turns;
 }
 
 /** What a refusal costs Redis while nobody but the flood orders. */
 async function countCommands(
   { redis }: Shop,
   begin: () => Promise<Part>,
-  settings: Settings,
+  { seconds, isQuick }: Settings,
 ): Promise<{ commandsPerRefusal: number; report: Report }> {
-  const flooders = await begin();
-  await Bun.sleep(settings.isQuick ? 500 : 2000);
-  const before = { commands: await redis.countCommands(), refused: (await flooders.count()).refused };
-  await Bun.sleep(settings.seconds * 1000);
-  const refused = (await flooders.count()).refused - before.refused;
+  const flooding = await begin();
+  await Bun.sleep(isQuick ? 500 : 2000);
+  const before = { commands: await redis.countCommands(), refused: (await flooding.count()).refused };
+  await Bun.sleep(seconds * 1000);
+  const refused = (await flooding.count()).refused - before.refused;
   const commandsPerRefusal = ((await redis.countCommands()) - before.commands) / refused;
-  return { commandsPerRefusal, report: await flooders.end() };
+  return { commandsPerRefusal, report: await flooding.end() };
 }
 
 /** What the regulars saw in all stretches of a kind together, and how the flood was answered. */
@@ -206,8 +256,7 @@ function describe({ answered }: Report, { calm, storm, served, refused }: Turns)
     const tookMs = windows.flatMap((window) => within(answered, window).tookMs);
     return { p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
   };
-  const stormMs = storm.reduce((sum, { from, until }) => sum + until - from, 0);
-  const perSecond = (count: number): number => count / (stormMs / 1000);
-  const rates = { servedPerSecond: perSecond(served), refusedPerSecond: perSecond(refused) };
+  const stormSeconds = storm.reduce((sum, { from, until }) => sum + until - from, 0) / 1000;
+  const rates = { servedPerSecond: served / stormSeconds, refusedPerSecond: refused / stormSeconds };
   return { calm: waits(calm), flood: { ...waits(storm), ...rates } };
 }

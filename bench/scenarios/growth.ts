@@ -6,13 +6,21 @@
  * its length. Customers are not held here: they would wait behind the backlog, and that wait would be all there is to
  * see.
  */
-import { clock } from "../harness/clock.ts";
-import { measureInTurn, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
-import { checkDelivery } from "../harness/delivery.ts";
-import { LONGPOUR } from "../harness/server.ts";
-import { inShop } from "../harness/shop.ts";
-import { quantile, within } from "../harness/statistics.ts";
-import { measureUsage, USAGE_METRICS } from "../harness/usage.ts";
+import {
+  barChart,
+  measureInTurn,
+  quantile,
+  sizeLabel,
+  type Finding,
+  type Sample,
+  type Settings,
+} from "../harness/comparison.ts";
+import { beginEach, type Crew } from "../harness/crew.ts";
+import { countAll } from "../harness/fleet.ts";
+import { finish, place, start } from "../harness/people.ts";
+import { checkDelivery } from "../harness/report.ts";
+import { inShop, LONGPOUR } from "../harness/shop.ts";
+import { measureUsage, USAGE_METRICS, within } from "../harness/stretch.ts";
 
 const CYCLERS = 100;
 
@@ -24,48 +32,68 @@ const METRICS = [
   ...USAGE_METRICS,
 ] as const;
 
+interface CyclersSpec {
+  readonly customers: string;
+  readonly baristas: string;
+  readonly count: number;
+  /** Orders to place before the first is started. */
+  readonly backlog: number;
+}
+
+export async function cyclers(crew: Crew, { customers, baristas, count, backlog }: CyclersSpec): Promise<void> {
+  const { report } = crew;
+  const lines: (() => Promise<string>)[] = [];
+  let placed = 0;
+  await beginEach(count, async () => {
+    const connection = await crew.open(customers);
+    lines.push(() => place(report, connection, `n${placed++}`));
+  });
+  const fill = async (order: () => Promise<string>): Promise<void> => {
+    while (placed < backlog) await order();
+  };
+  await Promise.all(lines.map(fill));
+  // Only now, for a server closes connections that idle.
+  await Promise.all(
+    lines.map(async (order, index) => {
+      const connection = await crew.open(baristas);
+      const barista = `cycler-${index + 1}`;
+      crew.loop(async () => {
+        await order();
+        const orderId = await start(report, connection, { barista, waitSeconds: 5 });
+        if (orderId === undefined) throw new Error("there was no order to start");
+        await finish(report, connection, { orderId, barista });
+      });
+    }),
+  );
+}
+
 export async function growth(settings: Settings): Promise<Finding> {
   const backlogs = settings.isQuick ? [0, 1000, 5000] : [0, 10_000, 100_000];
-  const name = LONGPOUR.name;
-  const groups = backlogs.map((backlog) => ({ backlog, place: { group: backlog.toLocaleString("en"), name } }));
-  const variants = groups.map(({ backlog, place }) => ({ ...place, measure: () => measureGrowth(backlog, settings) }));
-  const [empty, , longest] = groups.map(({ place }) => place);
-  const [perSecond] = METRICS;
+  const placeOf = (backlog = 0) => ({ group: sizeLabel(backlog), name: LONGPOUR.name });
+  const variants = backlogs.map((backlog) => ({ ...placeOf(backlog), measure: () => measure(backlog, settings) }));
+  const ends = { of: placeOf(backlogs.at(-1)), to: placeOf(backlogs[0]) };
   const comparison = {
     title: `Place, start and finish in a closed loop of ${CYCLERS}`,
     groupLabel: "queued before",
     metrics: METRICS,
     series: await measureInTurn(variants, settings),
-    goals:
-      empty && longest
-        ? [{ what: "orders/s, longest queue of empty", metric: "perSecond", of: longest, to: empty, atLeast: 0.9 }]
-        : [],
-    charts: [
-      { file: "growth.svg", title: "Orders a second behind a backlog", metric: perSecond, kind: "bar" as const },
-    ],
+    goals: [{ what: "orders/s, longest queue of empty", metric: "perSecond", ...ends, atLeast: 0.9 }],
+    charts: [barChart("growth.svg", "Orders a second behind a backlog", METRICS[0])],
   };
   return { comparisons: [comparison], remarks: [] };
 }
 
-async function measureGrowth(backlog: number, { seconds, isQuick }: Settings): Promise<Sample> {
+async function measure(backlog: number, { seconds, isQuick }: Settings): Promise<Sample> {
   return await inShop({ contender: LONGPOUR }, async (shop) => {
-    const { server, fleet } = shop;
-    const { customers, baristas } = server;
-    const part = await fleet.begin({ role: "cyclers", customers, baristas, count: CYCLERS, backlog });
+    const { customers, baristas } = shop.server;
+    const part = await shop.fleet.begin(cyclers, { customers, baristas, count: CYCLERS, backlog });
     await Bun.sleep(isQuick ? 500 : 3000);
-    const before = (await part.count()).finished;
-    const usage = await measureUsage(shop);
-    const from = clock();
-    await Bun.sleep(seconds * 1000);
-    const until = clock();
-    const used = await usage((await part.count()).finished - before);
-
+    const { window, usage } = await measureUsage(shop, seconds, () => countAll([part], "finished"));
     const report = await part.end();
-    const { depth } = (await (await fetch(`${baristas}/queue`)).json()) as { depth: number };
-    checkDelivery(report, { stillQueued: depth });
-    const p99 = (of: "placed" | "started" | "finished"): number =>
-      quantile(within(report[of], { from, until }).tookMs, 0.99);
-    const { perSecond } = within(report.finished, { from, until });
-    return { perSecond, placeP99: p99("placed"), startP99: p99("started"), finishP99: p99("finished"), ...used };
+    const { depth } = await shop.server.readQueue();
+    checkDelivery([report], { stillQueued: depth });
+    const p99 = (of: "placed" | "started" | "finished"): number => quantile(within(report[of], window).tookMs, 0.99);
+    const p99s = { placeP99: p99("placed"), startP99: p99("started"), finishP99: p99("finished") };
+    return { perSecond: within(report.finished, window).perSecond, ...p99s, ...usage };
   });
 }

@@ -10,91 +10,286 @@
  * customers' server. Nchan (nginx, long-poll, one worker, messages in memory only, nothing durable): publish to the
  * subscriber's last byte.
  */
-import { measureInTurn, type Comparison, type Finding, type Goal, type Settings } from "../harness/comparison.ts";
-import { openFilesLimit } from "../harness/process.ts";
-import { findNchan } from "../harness/nchan.ts";
-import { HOLD_METRICS, measureLongpour, measureNchan } from "../harness/holding.ts";
+import {
+  barChart,
+  measureInTurn,
+  quantile,
+  sizeLabel,
+  type Comparison,
+  type Finding,
+  type Goal,
+  type Sample,
+  type Settings,
+} from "../harness/comparison.ts";
+import { beginEach, type Crew } from "../harness/crew.ts";
+import { endAll, Fleet, type Part } from "../harness/fleet.ts";
+import { Pool, type Connection } from "../harness/http.ts";
+import { BenchNchan, findNchan } from "../harness/nchan.ts";
+import { baristas, customers, finish, start, type CustomersSpec } from "../harness/people.ts";
+import { settled, until, withinOpenFiles } from "../harness/process.ts";
+import { answerTimes, checkDelivery, clock, mergeReports, note, type Report } from "../harness/report.ts";
+import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
+import { stretch, type Window } from "../harness/stretch.ts";
 
-const LONGPOUR = "Longpour";
+const METRICS = [
+  { key: "serverKib", label: "server KiB/customer", digits: 2 },
+  { key: "redisKib", label: "Redis KiB/customer", digits: 2 },
+  { key: "connections", label: "Redis connections", digits: 0 },
+  { key: "p50", label: "finish to answer p50 ms", digits: 2 },
+  { key: "p99", label: "p99 ms", digits: 2 },
+] as const;
+const [SERVER_KIB, , , , P99] = METRICS;
+
+const OWN = LONGPOUR.name;
 const BEGUN = "Longpour, heartbeats begun";
 const ELSEWHERE = "Longpour, another replica";
 const NCHAN = "Nchan";
 
-/** Connections beside the customers': lanes, baristas, files. */
-const SPARE_FILES = 500;
+const PER_SECOND = 200;
+/** Orders that are started before the first is finished: the time of a finish is its own. */
+const STOCK = 50;
+/** Customers in one process of the load, and from one local address. */
+const MAX_IN_ONE = 4500;
+const WARM_CUSTOMERS = 20;
+const BARISTAS = 20;
+const HELD_BOUND_SECONDS = 60;
 /** LANES and 6. */
-const MOST_REDIS_CONNECTIONS = 70;
+const MAX_REDIS_CONNECTIONS = 70;
 
-const groupOf = (size: number): string => size.toLocaleString("en");
+/** A staff that finishes so many orders a second, by the clock, and starts as many; in the end it finishes its stock. */
+export async function finishers(crew: Crew, { url }: { readonly url: string }): Promise<void> {
+  const { report } = crew;
+  const barista = "finisher";
+  const pool = new Pool(url);
+  const stock: string[] = [];
+  const startOne = async (): Promise<void> => {
+    const orderId = await pool.lend((connection) => start(report, connection, { barista, waitSeconds: 0 }));
+    if (orderId !== undefined) stock.push(orderId);
+  };
+  const finishOne = (orderId: string) => pool.lend((connection) => finish(report, connection, { orderId, barista }));
+  await beginEach(STOCK, startOne);
+  crew.pace(PER_SECOND, () => {
+    crew.run(startOne());
+    const orderId = stock.shift();
+    if (orderId !== undefined) crew.run(finishOne(orderId));
+  });
+  crew.beforeEnd(async () => {
+    await crew.settle();
+    for (const orderId of stock.splice(0)) crew.run(finishOne(orderId));
+    await crew.settle();
+    pool.close();
+  });
+}
+
+/** Each part of the subscribers: how many, and how their names begin. */
+type Share = Pick<CustomersSpec, "count" | "prefix">;
+
+interface PublishersSpec {
+  readonly url: string;
+  readonly shares: readonly Share[];
+}
+
+/** Publish on Nchan's channels by the clock: one to each subscriber in turn, and one more to each in the end. */
+export async function publishers(crew: Crew, { url, shares }: PublishersSpec): Promise<void> {
+  const pool = new Pool(url);
+  const names = shares.flatMap(({ count, prefix }) => Array.from({ length: count }, (_, index) => `${prefix}${index}`));
+  let published = 0;
+  const publishNext = (): void => {
+    const channel = `${names[published % names.length]}.${Math.floor(published / names.length)}`;
+    published += 1;
+    crew.run(pool.lend((connection) => publish(crew, connection, channel)));
+  };
+  crew.pace(PER_SECOND, publishNext);
+  crew.beforeEnd(async () => {
+    for (let count = 0; count < names.length; count++) {
+      if (count % 100 === 0) await crew.settle();
+      publishNext();
+    }
+    await crew.settle();
+    pool.close();
+  });
+}
 
 export async function hold(settings: Settings): Promise<Finding> {
   const wanted = settings.isQuick ? [100, 300] : [1000, 5000, 9000, 16_000];
-  const sizes = wanted.filter((size) => size + SPARE_FILES <= openFilesLimit());
+  const { sizes, remarks } = withinOpenFiles(wanted);
   const [few = 0, many = 0] = settings.isQuick ? wanted : [1000, 9000];
   const nchan = findNchan();
-
   const variants = sizes.flatMap((size) => {
-    const place = (name: string) => ({ group: groupOf(size), name });
+    const own = (name: string, how: Omit<Held, "size"> = {}) => {
+      return { group: sizeLabel(size), name, measure: () => measure({ size, ...how }, settings) };
+    };
+    const others = [own(BEGUN, { isBegun: true }), own(ELSEWHERE, { isElsewhere: true })];
+    const beside = { group: sizeLabel(size), name: NCHAN, measure: () => measureNchan(size, nchan ?? "", settings) };
     const isEnd = size === few || size === many;
-    return [
-      { ...place(LONGPOUR), measure: () => measureLongpour({ size }, settings) },
-      ...(size === many
-        ? [
-            { ...place(BEGUN), measure: () => measureLongpour({ size, isBegun: true }, settings) },
-            { ...place(ELSEWHERE), measure: () => measureLongpour({ size, isElsewhere: true }, settings) },
-          ]
-        : []),
-      ...(isEnd && nchan ? [{ ...place(NCHAN), measure: () => measureNchan({ size, module: nchan }, settings) }] : []),
-    ];
+    return [own(OWN), ...(size === many ? others : []), ...(isEnd && nchan ? [beside] : [])];
   });
-  const [serverKib, , , , p99] = HOLD_METRICS;
   const comparison: Comparison = {
     title: "Held customers, 200 finishes a second",
     groupLabel: "held",
-    metrics: HOLD_METRICS,
+    metrics: METRICS,
     series: await measureInTurn(variants, settings),
-    goals: goalsOf({ sizes, few, many, hasNchan: nchan !== undefined }),
+    goals: goalsOf(sizes, few, many).filter(({ to }) => nchan !== undefined || to?.name !== NCHAN),
     charts: [
-      { file: "hold-memory.svg", title: "Server memory for each held customer", metric: serverKib, kind: "bar" },
-      { file: "hold-p99.svg", title: "Finish to the customer's last byte, p99", metric: p99, kind: "bar" },
+      barChart("hold-memory.svg", "Server memory for each held customer", SERVER_KIB),
+      barChart("hold-p99.svg", "Finish to the customer's last byte, p99", P99),
     ],
   };
-  const remarks = [
-    ...wanted
-      .filter((size) => !sizes.includes(size))
-      .map((size) => `${groupOf(size)} left out: the limit of open files is too low.`),
-    ...(nchan ? [] : ["Nchan left out: ngx_nchan_module.so is not installed (libnginx-mod-nchan on Debian)."]),
-  ];
+  if (!nchan) remarks.push("Nchan left out: ngx_nchan_module.so is not installed (libnginx-mod-nchan on Debian).");
   return { comparisons: [comparison], remarks };
 }
 
-interface Sizes {
-  readonly sizes: readonly number[];
-  readonly few: number;
-  readonly many: number;
-  readonly hasNchan: boolean;
+function goalsOf(sizes: readonly number[], few: number, many: number): Goal[] {
+  const at = (size: number, name = OWN) => ({ group: sizeLabel(size), name });
+  const of = at(many);
+  const size = sizeLabel(many);
+  const connections = sizes.map((held): Goal => {
+    const what = `Redis connections at ${sizeLabel(held)}`;
+    return { what, metric: "connections", of: at(held), atMost: MAX_REDIS_CONNECTIONS };
+  });
+  const p99 = { metric: "p99", of };
+  const elsewhere = { metric: "p99", of: at(many, ELSEWHERE), to: of };
+  const to = at(many, NCHAN);
+  return [
+    { what: `server KiB at ${size}`, metric: "serverKib", of, atMost: 5.5 },
+    { what: "heartbeats begun", metric: "serverKib", of: at(many, BEGUN), atMost: 7.5 },
+    { what: `Redis KiB at ${size}`, metric: "redisKib", of, atMost: 1 },
+    ...connections,
+    { what: `p99, at ${size} of at ${sizeLabel(few)}`, ...p99, to: at(few), atMost: 1.5 },
+    { what: `p99 at ${size}, another replica of the same`, ...elsewhere, atMost: 2 },
+    { what: `finish to answer p50 at ${size}, of Nchan's`, metric: "p50", of, to, atMost: 5 },
+    { what: `p99 at ${size}, of Nchan's`, ...p99, to, atMost: 10 },
+  ];
 }
 
-function goalsOf({ sizes, few, many, hasNchan }: Sizes): Goal[] {
-  const at = (size: number, name = LONGPOUR) => ({ group: groupOf(size), name });
-  const connections = sizes.map((size): Goal => {
-    const what = `Redis connections at ${groupOf(size)}`;
-    return { what, metric: "connections", of: at(size), atMost: MOST_REDIS_CONNECTIONS };
+interface Held {
+  readonly size: number;
+  /** Their answers have begun, with heartbeats. */
+  readonly isBegun?: boolean;
+  /** The baristas are at another server than the customers. */
+  readonly isElsewhere?: boolean;
+}
+
+/** Customers are held, memory is read at rest, they are answered by the clock, and then all the others. */
+async function measure({ size, isBegun, isElsewhere }: Held, settings: Settings): Promise<Sample> {
+  const { isQuick } = settings;
+  // Long enough for no heartbeat to come, or soon.
+  const beginsAfter = isQuick ? 1 : 10;
+  const environment = { HEARTBEAT_SECONDS: String(isBegun ? beginsAfter : 3600) };
+  const servers = isElsewhere ? 2 : 1;
+  const last = sharesOf(size).length;
+  return await inShop({ contender: LONGPOUR, environment, servers, loads: last + 1 }, async (shop) => {
+    const { redis, server, fleet } = shop;
+    const url = shop.servers.at(-1)?.baristas ?? server.baristas;
+    const warm = await warmUp(shop, url, settings);
+    const before = await readMemory(shop, settings);
+    const parts = await beginHeld(fleet, size, { url: server.customers });
+    const areHeld = async (): Promise<boolean> => (await server.readQueue()).held === size;
+    await until(areHeld, `${size} are held`, HELD_BOUND_SECONDS);
+    if (isBegun) await Bun.sleep((beginsAfter + 1) * 1000);
+    const held = await readMemory(shop, settings);
+    // Whose they are can't be told with two servers.
+    const connections: Sample = isElsewhere ? {} : { connections: await redis.countConnections() };
+
+    const paced = await fleet.begin(finishers, { url }, last);
+    const window = await measuredStretch(settings);
+    await paced.pause();
+    const ends = endAll(parts);
+    const finished = await paced.end();
+    const staff = await fleet.begin(baristas, { url, count: BARISTAS }, last);
+    const seen = [finished, ...(await ends), await staff.end()];
+    checkDelivery([...warm, ...seen]);
+    const [serverKib, redisKib] = [(held.server - before.server) / size, (held.redis - before.redis) / 1024 / size];
+    return { serverKib, redisKib, ...connections, ...latencies(seen, window) };
   });
-  const p99 = { metric: "p99", of: at(many) };
-  const beside = { of: at(many), to: at(many, NCHAN) };
-  const besideNchan = [
-    { what: `finish to answer p50 at ${groupOf(many)}, of Nchan's`, metric: "p50", ...beside, atMost: 5 },
-    { what: `p99 at ${groupOf(many)}, of Nchan's`, metric: "p99", ...beside, atMost: 10 },
-  ];
-  const elsewhere = { metric: "p99", of: at(many, ELSEWHERE), to: at(many), atMost: 2 };
-  return [
-    { what: `server KiB at ${groupOf(many)}`, metric: "serverKib", of: at(many), atMost: 5.5 },
-    { what: "heartbeats begun", metric: "serverKib", of: at(many, BEGUN), atMost: 7.5 },
-    { what: `Redis KiB at ${groupOf(many)}`, metric: "redisKib", of: at(many), atMost: 1 },
-    ...connections,
-    { what: `p99, at ${groupOf(many)} of at ${groupOf(few)}`, ...p99, to: at(few), atMost: 1.5 },
-    { what: `p99 at ${groupOf(many)}, another replica of the same`, ...elsewhere },
-    ...(hasNchan ? besideNchan : []),
-  ];
+}
+
+async function measureNchan(size: number, module: string, settings: Settings): Promise<Sample> {
+  const nchan = await BenchNchan.start(module);
+  const shares = sharesOf(size);
+  const fleet = new Fleet(shares.length + 1);
+  try {
+    const { url } = nchan;
+    const before = nchan.residentKib;
+    const parts = await beginHeld(fleet, size, { url, isSubscriber: true });
+    const held = await settled(() => nchan.residentKib, restSeconds(settings));
+    const paced = await fleet.begin(publishers, { url, shares }, shares.length);
+    const window = await measuredStretch(settings);
+    await paced.pause();
+    await Bun.sleep(restSeconds(settings) * 100);
+    const ends = endAll(parts);
+    const seen = [await paced.end(), ...(await ends)];
+    checkDelivery(seen);
+    return { serverKib: (held - before) / size, ...latencies(seen, window) };
+  } finally {
+    await fleet.close();
+    await nchan.close();
+  }
+}
+
+/** Memory at rest: the first server's in KiB, Redis's in bytes. */
+async function readMemory({ server, redis }: Shop, settings: Settings): Promise<{ server: number; redis: number }> {
+  const kib = await settled(() => server.residentKib, restSeconds(settings));
+  return { server: kib, redis: await redis.usedBytes() };
+}
+
+function restSeconds({ isQuick }: Settings): number {
+  return isQuick ? 1 : 5;
+}
+
+/** The customers of each process. */
+function sharesOf(size: number): Share[] {
+  return Array.from({ length: Math.ceil(size / MAX_IN_ONE) }, (_, index) => ({
+    count: Math.min(MAX_IN_ONE, size - index * MAX_IN_ONE),
+    prefix: `h${index}-`,
+  }));
+}
+
+/** Opens the customers, from one local address for each process. */
+async function beginHeld(
+  fleet: Fleet,
+  size: number,
+  own: Pick<CustomersSpec, "url" | "isSubscriber">,
+): Promise<Part[]> {
+  const begins = sharesOf(size).map((share, index) =>
+    fleet.begin(customers, { ...share, ...own, from: [`127.0.1.${index + 1}`] }, index),
+  );
+  return await Promise.all(begins);
+}
+
+/** The code is compiled, and the heap has its working size, before memory is read. */
+async function warmUp({ fleet, server }: Shop, url: string, { isQuick }: Settings): Promise<Report[]> {
+  const staff = await fleet.begin(baristas, { url, count: BARISTAS });
+  const guests = { url: server.customers, count: WARM_CUSTOMERS, prefix: "warm-" };
+  const held = await fleet.begin(customers, guests);
+  await Bun.sleep(isQuick ? 300 : 3000);
+  return [await held.end(), await staff.end()];
+}
+
+async function measuredStretch({ seconds, isQuick }: Settings): Promise<Window> {
+  await Bun.sleep(isQuick ? 200 : 1000);
+  return await stretch(seconds);
+}
+
+/** From the sending of each finish in the window to its customer's last byte. */
+function latencies(reports: readonly Report[], window: Window): Sample {
+  const { answered, finished } = mergeReports(reports);
+  const answeredAt = answerTimes(answered);
+  const took = finished.ids.flatMap((id, index) => {
+    const sentAt = finished.sentAt[index] ?? NaN;
+    return sentAt >= window.from && sentAt < window.until ? [(answeredAt.get(id) ?? NaN) - sentAt] : [];
+  });
+  return { p50: quantile(took, 0.5), p99: quantile(took, 0.99) };
+}
+
+/** Publishes an answer as long as an order's, which is that channel's own. */
+async function publish({ report }: Crew, connection: Connection, channel: string): Promise<void> {
+  const sentAt = clock();
+  const time = "2026-11-20T09:31:52.871Z";
+  const times = { placed_at: time, started_at: time, finished_at: time };
+  const order = { number: 17, status: "ready", item: "americano", note: channel, barista: "barista-1", attempts: 1 };
+  const json = JSON.stringify({ order_id: channel, ...order, ...times });
+  const { status } = await connection.send("POST", `/pub/${channel}`, { json });
+  if (![200, 201, 202].includes(status)) throw new Error(`publish was answered ${status}`);
+  note(report.finished, channel, sentAt);
 }

@@ -5,15 +5,19 @@
  * then five times, the load rests, and the least memory seen over some seconds counts. One run, however many rounds: it
  * is long.
  */
-import type { Finding, Series, Settings } from "../harness/comparison.ts";
-import { checkDelivery } from "../harness/delivery.ts";
-import { mergeReports, type Report } from "../harness/report.ts";
-import { LONGPOUR } from "../harness/server.ts";
-import { settled, until } from "../harness/settle.ts";
-import { inShop, type Shop } from "../harness/shop.ts";
+import { sizeLabel, type Finding, type Series, type Settings } from "../harness/comparison.ts";
+import type { Crew } from "../harness/crew.ts";
+import { countAll, endAll } from "../harness/fleet.ts";
+import { Connection } from "../harness/http.ts";
+import { baristas, customers, order, waitFor } from "../harness/people.ts";
+import { settled, until } from "../harness/process.ts";
+import { checkDelivery, mergeReports, type Report } from "../harness/report.ts";
+import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
 
+const CUSTOMERS = 200;
+const QUITTERS = 20;
+const PATIENCE_MS = 100;
 const BARISTAS = 20;
-const LOADS = { customers: 200, quitters: 20, patienceMs: 100 };
 const STEPS = 5;
 const STEP_BOUND_SECONDS = 300;
 const MEBIBYTE_KIB = 1024;
@@ -22,6 +26,26 @@ const METRICS = [
   { key: "residentMib", label: "server RSS MiB", digits: 1 },
   { key: "left", label: "hang-ups so far", digits: 0 },
 ] as const;
+
+interface QuittersSpec {
+  readonly url: string;
+  readonly count: number;
+  readonly prefix: string;
+}
+
+/** Each orders on a connection of their own, hangs up after a random time, and comes again. An answer may come first. */
+export async function quitters(crew: Crew, { url, count, prefix }: QuittersSpec): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    crew.loop(async (visit) => {
+      const connection = await Connection.open(url);
+      const timer = setTimeout(() => connection.close(), Math.random() * PATIENCE_MS);
+      const name = `${prefix}${index}.${visit}`;
+      await waitFor(crew.report, name, () => order(connection, name)).catch(() => void (crew.report.left += 1));
+      clearTimeout(timer);
+      connection.close();
+    });
+  }
+}
 
 /** What one step of the load has to reach. */
 interface Step {
@@ -32,22 +56,22 @@ interface Step {
 export async function leaks(settings: Settings): Promise<Finding> {
   const each: Step = settings.isQuick ? { orders: 1000, left: 100 } : { orders: 40_000, left: 4000 };
   const series = await inShop({ contender: LONGPOUR }, (shop) => measureSteps(shop, each, settings));
-  const [first, last] = [series[0], series.at(-1)];
+  const [to, of] = [series[0], series.at(-1)];
   const [residentMib] = METRICS;
+  const steps = `${sizeLabel(each.orders)} orders and ${sizeLabel(each.left)} hang-ups`;
   const comparison = {
-    title: `Memory after a warm-up, and after each ${each.orders.toLocaleString("en")} orders and ${each.left.toLocaleString("en")} hang-ups more`,
+    title: `Memory after a warm-up, and after each ${steps} more`,
     groupLabel: "orders so far",
     metrics: METRICS,
     series,
-    goals:
-      first && last ? [{ what: "RSS, end of warm", metric: "residentMib", of: last, to: first, atMost: 1.05 }] : [],
+    goals: of && to ? [{ what: "RSS, end of warm", metric: "residentMib", of, to, atMost: 1.05 }] : [],
     charts: [{ file: "leaks.svg", title: "The server's memory at rest", metric: residentMib, kind: "line" as const }],
   };
   return { comparisons: [comparison], remarks: [] };
 }
 
 async function measureSteps(shop: Shop, each: Step, settings: Settings): Promise<Series[]> {
-  const staff = await shop.fleet.begin({ role: "baristas", url: shop.server.baristas, count: BARISTAS });
+  const staff = await shop.fleet.begin(baristas, { url: shop.server.baristas, count: BARISTAS });
   const reports: Report[] = [];
   const series: Series[] = [];
   for (let step = 0; step <= STEPS; step++) {
@@ -56,23 +80,19 @@ async function measureSteps(shop: Shop, each: Step, settings: Settings): Promise
     const residentKib = await settled(() => shop.server.residentKib, settings.isQuick ? 1 : 10);
     const { answered, left } = mergeReports(reports);
     const sample = { residentMib: residentKib / MEBIBYTE_KIB, left };
-    series.push({ group: answered.ids.length.toLocaleString("en"), name: LONGPOUR.name, samples: [sample] });
+    series.push({ group: sizeLabel(answered.ids.length), name: LONGPOUR.name, samples: [sample] });
   }
-  checkDelivery(mergeReports([...reports, await staff.end()]));
+  checkDelivery([...reports, await staff.end()]);
   return series;
 }
 
 /** Loads the server until both numbers are reached, and lets it come to rest. */
 async function runStep({ fleet, server }: Shop, { orders, left }: Step, step: number): Promise<Report[]> {
-  const url = server.customers;
-  const { customers: count, quitters, patienceMs } = LOADS;
-  const parts = await Promise.all([
-    fleet.begin({ role: "customers", url, count, prefix: `c${step}-` }),
-    fleet.begin({ role: "quitters", url, count: quitters, patienceMs, prefix: `q${step}-` }),
-  ]);
-  const [guests, leavers] = parts;
+  const { customers: url } = server;
+  const guests = [await fleet.begin(customers, { url, count: CUSTOMERS, prefix: `c${step}-` })];
+  const leavers = [await fleet.begin(quitters, { url, count: QUITTERS, prefix: `q${step}-` })];
   const isDone = async (): Promise<boolean> =>
-    (await guests.count()).answered >= orders && (await leavers.count()).left >= left;
+    (await countAll(guests, "answered")) >= orders && (await countAll(leavers, "left")) >= left;
   await until(isDone, `${orders} orders and ${left} hang-ups`, STEP_BOUND_SECONDS);
-  return await Promise.all(parts.map((part) => part.end()));
+  return await endAll([...guests, ...leavers]);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { deliveryFaults } from "../../bench/harness/delivery.ts";
-import { emptyReport, type Report } from "../../bench/harness/report.ts";
+
+import { deliveryFaults, emptyReport, type Report } from "../../bench/harness/report.ts";
 
 /** What the load sees of orders that go round as they should: finished at 10, answered at 12. */
 function goneRound(...ids: string[]): Report {

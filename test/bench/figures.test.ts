@@ -3,8 +3,7 @@ import { expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AppendOnlyFile } from "../../bench/harness/append-only.ts";
-import { sortKeys } from "../../bench/harness/left-keys.ts";
+import { AppendOnlyFile, sortKeys } from "../../bench/harness/redis.ts";
 
 test("bytes appended count on through a rewrite, whose own file does not count", () => {
   const folder = mkdtempSync(join(tmpdir(), "longpour-figures-"));

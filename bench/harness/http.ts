@@ -1,0 +1,177 @@
+/**
+ * Owns how the load speaks HTTP/1.1: keep-alive connections, so lean that the load is never what is measured.
+ *
+ * **Invariants**
+ * - One request at a time, no pipelining, and an answer counts once it is whole.
+ * - A lost connection fails the request that was under way.
+ * - Bodies are ASCII here, so a character is a byte.
+ *
+ * It is Bun.connect because fetch bounds how many requests run at once, can't choose the local address, and costs more
+ * than the servers that are measured.
+ */
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Content {
+  /** Whole lines, each with its end. */
+  readonly headers?: string;
+  readonly json?: string;
+}
+
+interface Exchange {
+  /** Takes what came in place of an answer: it is a stream. */
+  readonly hear?: (text: string) => void;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Left out of Bun's types, and there: the address of this machine to connect from. */
+type ConnectOptions = Bun.TCPSocketConnectOptions<Connection> & { readonly localAddress?: string };
+
+export class Connection {
+  readonly #host: string;
+  #socket: Bun.Socket<Connection> | undefined;
+  #exchange: Exchange | undefined;
+  #unsent = "";
+  #got = "";
+  #isClosed = false;
+
+  static readonly #handlers: Bun.SocketHandler<Connection> = {
+    data: (socket, bytes) => socket.data.#receive(bytes.toString("latin1")),
+    drain: (socket) => socket.data.#flush(),
+    close: (socket) => socket.data.#fail("the connection was closed"),
+    error: (socket, error) => socket.data.#fail(error.message),
+  };
+
+  private constructor(host: string) {
+    this.#host = host;
+  }
+
+  static async open(url: string, localAddress?: string): Promise<Connection> {
+    const { host, hostname, port } = new URL(url);
+    const connection = new Connection(host);
+    const from = localAddress === undefined ? {} : { localAddress };
+    const to = { hostname, port: Number(port), data: connection, socket: Connection.#handlers };
+    const options: ConnectOptions = { ...to, ...from };
+    connection.#socket = await Bun.connect(options);
+    return connection;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Sends a request and waits for the whole answer, without a bound. */
+  send(method: string, path: string, content?: Content): Promise<Answer> {
+    return this.#begin(method, path, content);
+  }
+
+  /** Asks for a stream, and hands over its parts as they come. Resolves once this side has hung up. */
+  async listen(path: string, hear: (text: string) => void): Promise<void> {
+    await this.#begin("GET", path, {}, hear);
+  }
+
+  /** Hangs up; a request under way fails. */
+  close(): void {
+    if (this.#exchange?.hear) this.#take()?.resolve({ status: 0, body: "" });
+    this.#fail("hung up");
+    this.#socket?.terminate();
+  }
+
+  #begin(method: string, path: string, { headers = "", json }: Content = {}, hear?: Exchange["hear"]): Promise<Answer> {
+    if (this.#isClosed || this.#exchange) return Promise.reject(new Error("the connection is closed, or in use"));
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    this.#exchange = { resolve, reject, ...(hear && { hear }) };
+    this.#got = "";
+    const type = json === undefined ? "" : "Content-Type: application/json\r\n";
+    const length = method === "GET" ? "" : `Content-Length: ${json?.length ?? 0}\r\n`;
+    this.#unsent = `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\n${headers}${type}${length}\r\n${json ?? ""}`;
+    this.#flush();
+    return promise;
+  }
+
+  #flush(): void {
+    if (this.#unsent === "" || !this.#socket) return;
+    const written = this.#socket.write(this.#unsent);
+    this.#unsent = this.#unsent.slice(Math.max(0, written));
+  }
+
+  #receive(text: string): void {
+    if (this.#exchange?.hear) return this.#exchange.hear(text);
+    this.#got += text;
+    const answer = readAnswer(this.#got);
+    if (answer) this.#take()?.resolve(answer);
+  }
+
+  #fail(reason: string): void {
+    this.#isClosed = true;
+    this.#take()?.reject(new Error(reason));
+  }
+
+  #take(): Exchange | undefined {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    return exchange;
+  }
+}
+
+/** Connections for requests that overlap: as many as are needed at once, used again. */
+export class Pool {
+  readonly #url: string;
+  readonly #free: Connection[] = [];
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async lend<Result>(use: (connection: Connection) => Promise<Result>): Promise<Result> {
+    // A server closes connections that idle.
+    let connection = this.#free.pop();
+    while (connection?.isClosed) connection = this.#free.pop();
+    connection ??= await Connection.open(this.#url);
+    const result = await use(connection);
+    this.#free.push(connection);
+    return result;
+  }
+
+  close(): void {
+    for (const connection of this.#free.splice(0)) connection.close();
+  }
+}
+
+const HEAD_END = "\r\n\r\n";
+
+/** The answer at the beginning of `text`, by Content-Length or chunked; undefined while some of it is missing. */
+function readAnswer(text: string): Answer | undefined {
+  const end = text.indexOf(HEAD_END);
+  if (end < 0) return undefined;
+  const head = text.slice(0, end);
+  const status = Number(head.slice(9, 12));
+  const start = end + HEAD_END.length;
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  if (length !== undefined) {
+    const stop = start + Number(length);
+    return text.length < stop ? undefined : { status, body: text.slice(start, stop) };
+  }
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { status, body: "" };
+  const body = readChunks(text, start);
+  return body === undefined ? undefined : { status, body };
+}
+
+/** The chunks from `at` to the last one, joined (RFC 9112, 7.1): a held answer with heartbeats comes so. */
+function readChunks(text: string, at: number): string | undefined {
+  let body = "";
+  for (;;) {
+    const lineEnd = text.indexOf("\r\n", at);
+    if (lineEnd < 0) return undefined;
+    const size = Number.parseInt(text.slice(at, lineEnd), 16);
+    const next = lineEnd + 2 + size + 2;
+    if (text.length < next) return undefined;
+    if (size === 0) return body;
+    body += text.slice(lineEnd + 2, lineEnd + 2 + size);
+    at = next;
+  }
+}
