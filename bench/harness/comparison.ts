@@ -5,6 +5,7 @@
  * **Invariants**
  * - Goals are judged by ratios within a round, never between rounds.
  */
+import { median } from "./stretch.ts";
 
 /** The figures of one run, by metric. */
 export type Sample = Readonly<Record<string, number>>;
@@ -24,7 +25,7 @@ export interface Series extends Place {
   readonly samples: readonly Sample[];
 }
 
-export interface Metric {
+interface Metric {
   readonly key: string;
   readonly label: string;
   /** Digits after the point. */
@@ -32,22 +33,13 @@ export interface Metric {
 }
 
 /** A bound on a metric of `of`, or, with `to`, on its ratio to that of `to`. */
-export interface Goal {
+interface Goal {
   readonly what: string;
   readonly metric: string;
   readonly of: Place;
   readonly to?: Place;
   readonly atLeast?: number;
   readonly atMost?: number;
-}
-
-interface Verdict {
-  readonly what: string;
-  readonly bound: string;
-  /** One a round. */
-  readonly values: readonly number[];
-  readonly measured: number;
-  readonly isReached: boolean;
 }
 
 /** A bar or a line for each name, at each group. */
@@ -112,8 +104,8 @@ export async function measureInTurn(variants: readonly Variant[], settings: Sett
   return series;
 }
 
-/** Judges a comparison's goals. */
-export function judge({ goals, series }: Comparison): Verdict[] {
+/** Judges a comparison's goals; `values` are one a round. */
+export function judge({ goals, series }: Comparison) {
   return goals.map(({ what, metric, of, to, atLeast, atMost }) => {
     const base = to && valuesOf(series, to, metric);
     const values = valuesOf(series, of, metric).map((value, round) => (base ? value / (base[round] ?? NaN) : value));
@@ -128,17 +120,4 @@ export function judge({ goals, series }: Comparison): Verdict[] {
 export function valuesOf(series: readonly Series[], { group, name }: Place, metric: string): number[] {
   const found = series.find((one) => one.group === group && one.name === name);
   return found?.samples.map((sample) => sample[metric] ?? NaN) ?? [];
-}
-
-/** The smallest value that at least the share `q` (0 to 1) of `values` does not exceed; NaN when there is none. */
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = Float64Array.from(values).toSorted();
-  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN;
-}
-
-/** The middle of the runs, or the mean of the two middle ones. */
-export function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).toSorted();
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }

@@ -22,6 +22,7 @@ export class Crew {
   /** Nothing new begins. */
   isEnding = false;
   readonly #connections = new Set<Connection>();
+  readonly #free: Connection[] = [];
   readonly #running = new Set<Promise<unknown>>();
   #pacing: ReturnType<typeof setInterval> | undefined;
   #beforeEnd = async (): Promise<void> => {};
@@ -31,6 +32,17 @@ export class Crew {
     const connection = await Connection.open(url, localAddress);
     this.#connections.add(connection);
     return connection;
+  }
+
+  /** Lends a connection for requests that overlap: as many are opened as are needed at once. */
+  async lend<Result>(url: string, use: (connection: Connection) => Promise<Result>): Promise<Result> {
+    let connection = this.#free.pop();
+    // A server closes connections that idle.
+    while (connection?.isClosed) connection = this.#free.pop();
+    connection ??= await this.open(url);
+    const result = await use(connection);
+    this.#free.push(connection);
+    return result;
   }
 
   /** Goes on beside everything else. */
@@ -69,7 +81,7 @@ export class Crew {
     await this.settle();
   }
 
-  /** Waits for all that goes on. */
+  /** Waits for all that goes on, bounded. */
   async settle(): Promise<void> {
     await within(END_BOUND_MS, Promise.all(this.#running));
   }

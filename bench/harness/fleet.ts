@@ -6,18 +6,13 @@
  * - Closing ends the processes.
  */
 import { join } from "node:path";
+import { within } from "../../src/within.ts";
 import type { Load } from "./crew.ts";
 import { Child } from "./process.ts";
 import type { Report } from "./report.ts";
 
 /** How far a part of the load is. */
-export interface Count {
-  readonly answered: number;
-  readonly finished: number;
-  readonly served: number;
-  readonly refused: number;
-  readonly left: number;
-}
+export type Count = Readonly<Record<"answered" | "finished" | "served" | "refused" | "left", number>>;
 
 /** A part of the load that has begun. */
 export interface Part {
@@ -55,7 +50,7 @@ export class Fleet {
   /** Begins a part of the load in one of the processes, and resolves once everybody is where the load begins. */
   async begin<Spec>(load: Load<Spec>, spec: Spec, process = 0): Promise<Part> {
     const part = ++this.#lastId;
-    const send = (command: Command): Promise<unknown> => this.#send(process, command);
+    const send = (command: Command): Promise<unknown> => this.#send(this.#children[process]?.process, command);
     await send({ verb: "begin", part, load: load.name, spec });
     return {
       pause: async () => void (await send({ verb: "pause", part })),
@@ -73,28 +68,23 @@ export class Fleet {
   }
 
   #spawn(): Child {
-    return Child.spawn([process.execPath, join(import.meta.dir, "load.ts")], {
+    return new Child([process.execPath, join(import.meta.dir, "load.ts")], {
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "json",
       ipc: (reply: Reply) => this.#waiting.get(reply.id)?.(reply),
     });
   }
 
-  async #send(process: number, command: Command): Promise<unknown> {
-    const child = this.#children[process]?.process;
+  async #send(child: Bun.Subprocess | undefined, command: Command): Promise<unknown> {
     const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const timer = setTimeout(() => reject(new Error(`the load did not ${command.verb} in time`)), BOUND_MS);
-    this.#waiting.set(id, (reply) => {
-      if ("error" in reply) reject(new Error(`the load could not ${command.verb}: ${reply.error}`));
-      else resolve(reply.result);
-    });
+    const { promise, resolve } = Promise.withResolvers<Reply>();
+    this.#waiting.set(id, resolve);
     child?.send({ id, command } satisfies Sent);
-    void child?.exited.then(() => reject(new Error("a process of the load has ended")));
-    return await promise.finally(() => {
-      clearTimeout(timer);
-      this.#waiting.delete(id);
-    });
+    void child?.exited.then(() => resolve({ id, error: "its process has ended" }));
+    const reply = (await within(BOUND_MS, promise)) ?? { error: "not in time" };
+    this.#waiting.delete(id);
+    if ("error" in reply) throw new Error(`the load could not ${command.verb}: ${reply.error}`);
+    return reply.result;
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Owns how the load speaks HTTP/1.1: keep-alive connections, so lean that the load is never what is measured.
+ * Owns how the load speaks HTTP/1.1: a keep-alive connection, so lean that the load is never what is measured.
  *
  * **Invariants**
  * - One request at a time, no pipelining, and an answer counts once it is whole.
@@ -21,23 +21,21 @@ interface Content {
   readonly json?: string;
 }
 
-interface Exchange {
+interface Exchange extends Pick<PromiseWithResolvers<Answer>, "resolve" | "reject"> {
   /** Takes what came in place of an answer: it is a stream. */
-  readonly hear?: (text: string) => void;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
+  readonly hear: ((text: string) => void) | undefined;
 }
 
 /** Left out of Bun's types, and there: the address of this machine to connect from. */
 type ConnectOptions = Bun.TCPSocketConnectOptions<Connection> & { readonly localAddress?: string };
 
 export class Connection {
+  isClosed = false;
   readonly #host: string;
   #socket: Bun.Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
   #unsent = "";
   #got = "";
-  #isClosed = false;
 
   static readonly #handlers: Bun.SocketHandler<Connection> = {
     data: (socket, bytes) => socket.data.#receive(bytes.toString("latin1")),
@@ -53,15 +51,10 @@ export class Connection {
   static async open(url: string, localAddress?: string): Promise<Connection> {
     const { host, hostname, port } = new URL(url);
     const connection = new Connection(host);
-    const from = localAddress === undefined ? {} : { localAddress };
     const to = { hostname, port: Number(port), data: connection, socket: Connection.#handlers };
-    const options: ConnectOptions = { ...to, ...from };
+    const options: ConnectOptions = { ...to, ...(localAddress !== undefined && { localAddress }) };
     connection.#socket = await Bun.connect(options);
     return connection;
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
   }
 
   /** Sends a request and waits for the whole answer, without a bound. */
@@ -82,9 +75,9 @@ export class Connection {
   }
 
   #begin(method: string, path: string, { headers = "", json }: Content = {}, hear?: Exchange["hear"]): Promise<Answer> {
-    if (this.#isClosed || this.#exchange) return Promise.reject(new Error("the connection is closed, or in use"));
+    if (this.isClosed || this.#exchange) return Promise.reject(new Error("the connection is closed, or in use"));
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    this.#exchange = { resolve, reject, ...(hear && { hear }) };
+    this.#exchange = { resolve, reject, hear };
     this.#got = "";
     const type = json === undefined ? "" : "Content-Type: application/json\r\n";
     const length = method === "GET" ? "" : `Content-Length: ${json?.length ?? 0}\r\n`;
@@ -107,7 +100,7 @@ export class Connection {
   }
 
   #fail(reason: string): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#take()?.reject(new Error(reason));
   }
 
@@ -118,45 +111,16 @@ export class Connection {
   }
 }
 
-/** Connections for requests that overlap: as many as are needed at once, used again. */
-export class Pool {
-  readonly #url: string;
-  readonly #free: Connection[] = [];
-
-  constructor(url: string) {
-    this.#url = url;
-  }
-
-  async lend<Result>(use: (connection: Connection) => Promise<Result>): Promise<Result> {
-    // A server closes connections that idle.
-    let connection = this.#free.pop();
-    while (connection?.isClosed) connection = this.#free.pop();
-    connection ??= await Connection.open(this.#url);
-    const result = await use(connection);
-    this.#free.push(connection);
-    return result;
-  }
-
-  close(): void {
-    for (const connection of this.#free.splice(0)) connection.close();
-  }
-}
-
-const HEAD_END = "\r\n\r\n";
-
 /** The answer at the beginning of `text`, by Content-Length or chunked; undefined while some of it is missing. */
 function readAnswer(text: string): Answer | undefined {
-  const end = text.indexOf(HEAD_END);
+  const end = text.indexOf("\r\n\r\n");
   if (end < 0) return undefined;
   const head = text.slice(0, end);
   const status = Number(head.slice(9, 12));
-  const start = end + HEAD_END.length;
-  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  if (length !== undefined) {
-    const stop = start + Number(length);
-    return text.length < stop ? undefined : { status, body: text.slice(start, stop) };
-  }
-  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { status, body: "" };
+  const start = end + 4;
+  const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head);
+  const stop = start + Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+  if (!isChunked) return text.length < stop ? undefined : { status, body: text.slice(start, stop) };
   const body = readChunks(text, start);
   return body === undefined ? undefined : { status, body };
 }

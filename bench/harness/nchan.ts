@@ -4,12 +4,14 @@
  * **Invariants**
  * - Where the module is not installed, that is said, and nothing is started.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Child, freePort, makeFolder, removeFolder, residentKib, until } from "./process.ts";
+import { freePort } from "../../test/support/redis.ts";
+import { until } from "../../test/support/until.ts";
+import { Child, childrenOf, residentKib } from "./process.ts";
 
 const MODULES = ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib/nginx/modules"];
-const START_BOUND_SECONDS = 10;
 
 /** The module's file; undefined where it is not installed. */
 export function findNchan(): string | undefined {
@@ -17,47 +19,42 @@ export function findNchan(): string | undefined {
   return MODULES.map((folder) => join(folder, "ngx_nchan_module.so")).find((file) => existsSync(file));
 }
 
-export class BenchNchan {
-  readonly url: string;
+export class BenchNchan implements AsyncDisposable {
+  readonly url = `http://127.0.0.1:${freePort()}`;
+  readonly #folder = mkdtempSync(join(tmpdir(), "longpour-nchan-"));
   readonly #child: Child;
-  readonly #folder: string;
 
-  private constructor(url: string, child: Child, folder: string) {
-    this.url = url;
-    this.#child = child;
-    this.#folder = folder;
+  private constructor(module: string) {
+    const conf = join(this.#folder, "nginx.conf");
+    writeFileSync(conf, configuration(module, this.#folder, new URL(this.url).host));
+    const command = ["nginx", "-e", join(this.#folder, "error.log"), "-c", conf];
+    this.#child = new Child(command, { stdio: ["ignore", "inherit", "inherit"] });
+    process.once("exit", () => this.#removeFolder());
   }
 
   static async start(module: string): Promise<BenchNchan> {
-    const folder = makeFolder();
-    const port = freePort();
-    const conf = join(folder, "nginx.conf");
-    writeFileSync(conf, configuration(module, folder, port));
-    const child = Child.spawn(["nginx", "-e", join(folder, "error.log"), "-c", conf], {
-      stdio: ["ignore", "inherit", "inherit"],
-    });
-    const url = `http://127.0.0.1:${port}`;
-    const isReady = () =>
-      fetch(`${url}/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-    await until(isReady, "nginx answers", START_BOUND_SECONDS);
-    return new BenchNchan(url, child, folder);
+    const nchan = new BenchNchan(module);
+    const answers = (): Promise<boolean> => fetch(`${nchan.url}/ready`).then(Boolean, () => false);
+    await until(answers, "nginx answers");
+    return nchan;
   }
 
   get residentKib(): number {
-    return residentKib(this.#child.children);
+    return residentKib(childrenOf(this.#child.pid));
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#child.end();
-    removeFolder(this.#folder);
+    this.#removeFolder();
+  }
+
+  #removeFolder(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
 /** A message is kept until its subscriber is back, as the order of a customer is. */
-function configuration(module: string, folder: string, port: number): string {
+function configuration(module: string, folder: string, address: string): string {
   const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `
 load_module ${module};
@@ -72,7 +69,7 @@ http {
   ${kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(" ")}
   nchan_shared_memory_size 256M;
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen ${address} backlog=4096;
     location = /ready { return 204; }
     location ~ ^/sub/(.+)$ {
       nchan_subscriber longpoll;

@@ -1,58 +1,50 @@
 /**
- * Owns the processes and folders that the bench makes, and what the kernel says of a process.
+ * Owns the processes that the bench starts, and what the kernel says of a process.
  *
  * **Invariants**
- * - None outlives the bench, however it ends; a process is ended by its own id.
+ * - None outlives the bench, however it ends; each is ended by its own id.
  * - Memory and processor time are known on Linux only; elsewhere they are NaN.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 
 const END_BOUND_MS = 5000;
 /** Ticks a second of /proc/<pid>/stat: 100 on every Linux that Bun runs on. */
 const TICKS_PER_SECOND = 100;
 /** Connections beside those that are wanted: lanes, baristas, files. */
 const SPARE_FILES = 500;
-const LOOK_MS = 50;
 
 const running = new Set<Bun.Subprocess>();
-const folders = new Set<string>();
 
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
-  for (const folder of folders) removeFolder(folder);
 });
 process.once("SIGINT", () => process.exit(130));
 process.once("SIGTERM", () => process.exit(143));
 
-export class Child {
+export class Child implements Disposable {
   readonly process: Bun.Subprocess;
 
-  private constructor(child: Bun.Subprocess) {
-    this.process = child;
+  constructor(command: readonly string[], options: Parameters<typeof Bun.spawn>[1]) {
+    this.process = Bun.spawn([...command], options);
+    running.add(this.process);
+    void this.process.exited.then(() => running.delete(this.process));
   }
 
-  static spawn(command: readonly string[], options: Parameters<typeof Bun.spawn>[1]): Child {
-    const child = Bun.spawn([...command], options);
-    running.add(child);
-    void child.exited.then(() => running.delete(child));
-    return new Child(child);
-  }
-
-  /** The processes that it has started. */
-  get children(): readonly number[] {
-    const { pid } = this.process;
-    return read(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
+  get pid(): number {
+    return this.process.pid;
   }
 
   get processorSeconds(): number {
-    return processorSeconds([this.process.pid]);
+    return processorSeconds([this.pid]);
   }
 
   /** What it says on its piped standard output. */
   get output(): ReadableStream<Uint8Array> {
     return this.process.stdout as ReadableStream<Uint8Array>;
+  }
+
+  [Symbol.dispose](): void {
+    this.process.kill("SIGKILL");
   }
 
   /** Asks it to end, and after a while makes it. */
@@ -61,6 +53,11 @@ export class Child {
     const timer = setTimeout(() => this.process.kill("SIGKILL"), END_BOUND_MS);
     await this.process.exited.finally(() => clearTimeout(timer));
   }
+}
+
+/** The processes that `pid` has started. */
+export function childrenOf(pid: number): readonly number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
 }
 
 /** Memory in KiB that the processes have in RAM (proc(5), smaps_rollup). */
@@ -80,39 +77,9 @@ export function processorSeconds(pids: readonly number[]): number {
 /** Of these many connections those that a process may open, beside others, and a remark for each that it may not. */
 export function withinOpenFiles(wanted: readonly number[]): { sizes: number[]; remarks: string[] } {
   const limit = Number(/^Max open files +(\d+)/m.exec(read("/proc/self/limits"))?.[1] ?? Infinity);
-  const isTooMany = (size: number): boolean => size + SPARE_FILES > limit;
-  const leftOut = wanted.filter(isTooMany).map((size) => size.toLocaleString("en"));
-  return {
-    sizes: wanted.filter((size) => !isTooMany(size)),
-    remarks: leftOut.map((size) => `${size} left out: the limit of open files is too low.`),
-  };
-}
-
-export function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "longpour-bench-"));
-  folders.add(folder);
-  return folder;
-}
-
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-  folders.delete(folder);
-}
-
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
-}
-
-/** Looks until it is so; throws, naming it, when that takes longer than `seconds`. */
-export async function until(isSo: () => Promise<boolean>, what: string, seconds: number): Promise<void> {
-  const deadline = performance.now() + seconds * 1000;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so after ${seconds} s: ${what}`);
-    await Bun.sleep(LOOK_MS);
-  }
+  const sizes = wanted.filter((size) => size + SPARE_FILES <= limit);
+  const leftOut = wanted.filter((size) => !sizes.includes(size)).map((size) => size.toLocaleString("en"));
+  return { sizes, remarks: leftOut.map((size) => `${size} left out: the limit of open files is too low.`) };
 }
 
 /** The smallest of the readings over some seconds: what stays when the garbage is gone. */

@@ -1,22 +1,19 @@
 /**
- * Owns the Redis of one run: a fresh one on loopback, with the shipped redis.conf, in a temporary folder.
+ * Owns what the bench reads of the Redis of one run, a fresh one with the shipped redis.conf.
  *
  * **Invariants**
  * - Closing it ends it and takes its folder away.
  */
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { Redis } from "ioredis";
-import { createLog } from "../../src/log.ts";
-import { REDIS } from "../../src/redis/embedded/server.ts";
-import { ensureProgram } from "../../src/redis/programs.ts";
-import { Child, freePort, makeFolder, processorSeconds, removeFolder, until } from "./process.ts";
+import { TestRedis } from "../../test/support/redis.ts";
+import { childrenOf, processorSeconds } from "./process.ts";
 
 export type Fsync = "always" | "everysec";
 
-const START_BOUND_SECONDS = 10;
 const SCAN_COUNT = 5000;
 const LOOK_MS = 100;
+const FILES = new Bun.Glob("appendonlydir/*.incr.aof");
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 /** What is known of all orders that were placed. */
@@ -26,55 +23,36 @@ interface Orders {
   readonly recordPrefix: string;
 }
 
-/** Keys that are left when orders are over. */
-interface LeftKeys {
-  /** Keys that name one of the orders, and are not its record. */
-  readonly ofOrders: number;
-  /** Keys that name none: indexes, the shop's own. */
-  readonly others: number;
-}
-
 export class BenchRedis {
-  readonly url: string;
-  readonly client: Redis;
-  readonly #child: Child;
-  readonly #folder: string;
+  readonly client: ReturnType<TestRedis["connect"]>;
+  readonly #server: TestRedis;
   readonly #file: AppendOnlyFile;
 
-  private constructor(port: number, child: Child, folder: string) {
-    this.url = `redis://127.0.0.1:${port}`;
-    this.#child = child;
-    this.#folder = folder;
-    this.client = new Redis(this.url, { maxRetriesPerRequest: null, retryStrategy: () => 20, commandTimeout: 10_000 });
-    this.client.on("error", () => {});
-    this.#file = new AppendOnlyFile(folder);
+  private constructor(server: TestRedis) {
+    this.#server = server;
+    this.client = server.connect();
+    this.#file = new AppendOnlyFile(server.folder);
   }
 
   static async start(fsync: Fsync): Promise<BenchRedis> {
-    const log = createLog({ level: "info", terminal: false });
-    const program = await ensureProgram(REDIS, { log });
-    const folder = makeFolder();
-    const port = freePort();
-    const own = { port: String(port), bind: "127.0.0.1", dir: folder, appendfsync: fsync, maxclients: "19000" };
-    const args = Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]);
-    const conf = join(import.meta.dir, "../../redis/redis.conf");
-    const child = Child.spawn([program, conf, ...args], { stdio: ["ignore", "ignore", "inherit"] });
-    const redis = new BenchRedis(port, child, folder);
-    await until(async () => redis.client.status === "ready", "Redis answers", START_BOUND_SECONDS);
-    return redis;
+    return new BenchRedis(await TestRedis.start("--appendfsync", fsync, "--maxclients", "19000"));
   }
 
-  /** Bytes that it uses for data and connections (INFO, used_memory). */
-  async usedBytes(): Promise<number> {
-    return await this.#info("memory", "used_memory");
+  get url(): string {
+    return this.#server.url;
+  }
+
+  /** A number of INFO, such as used_memory. */
+  async info(section: string, field: string): Promise<number> {
+    return Number(new RegExp(`^${field}:(\\d+)`, "m").exec(await this.client.info(section))?.[1]);
   }
 
   /** Connections other than the bench's own. */
   async countConnections(): Promise<number> {
-    return (await this.#info("clients", "connected_clients")) - 1;
+    return (await this.info("clients", "connected_clients")) - 1;
   }
 
-  /** Commands run so far, those of scripts among them (INFO, commandstats), without the bench's own. */
+  /** Commands run so far, those of scripts among them, without the bench's own. */
   async countCommands(): Promise<number> {
     const stats = await this.client.info("commandstats");
     return [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
@@ -87,15 +65,8 @@ export class BenchRedis {
     return this.#file.appendedBytes;
   }
 
-  /** Rewrites of the append-only file that have begun so far, and how many of them are under way. */
-  async readRewrites(): Promise<{ begun: number; underWay: number }> {
-    const [begun, underWay] = await Promise.all(
-      ["aof_rewrites", "aof_rewrite_in_progress"].map((field) => this.#info("persistence", field)),
-    );
-    return { begun: begun ?? NaN, underWay: underWay ?? NaN };
-  }
-
-  async countLeftKeys(orders: Orders): Promise<LeftKeys> {
+  /** How many keys orders that are over have left, by what they are. */
+  async countLeftKeys(orders: Orders): Promise<ReturnType<typeof sortKeys>> {
     // A key may come twice.
     const keys = new Set<string>();
     for await (const some of this.client.scanStream({ count: SCAN_COUNT })) {
@@ -106,23 +77,19 @@ export class BenchRedis {
 
   /** With its children: a rewrite of the file is one. */
   get processorSeconds(): number {
-    return processorSeconds([this.#child.process.pid, ...this.#child.children]);
+    const { pid } = this.#server;
+    return processorSeconds([pid, ...childrenOf(pid)]);
   }
 
   async close(): Promise<void> {
     this.#file.close();
     this.client.disconnect();
-    await this.#child.end("SIGKILL");
-    removeFolder(this.#folder);
-  }
-
-  async #info(section: string, field: string): Promise<number> {
-    return Number(new RegExp(`^${field}:(\\d+)`, "m").exec(await this.client.info(section))?.[1]);
+    await this.#server.stop();
   }
 }
 
-/** Sorts keys by what they are. */
-export function sortKeys(keys: Iterable<string>, { ids, recordPrefix }: Orders): LeftKeys {
+/** Keys that name one of the orders and are not its record; and keys that name none: indexes, the shop's own. */
+export function sortKeys(keys: Iterable<string>, { ids, recordPrefix }: Orders): { ofOrders: number; others: number } {
   let ofOrders = 0;
   let others = 0;
   for (const key of keys) {
@@ -147,7 +114,7 @@ export class AppendOnlyFile {
 
   /** Of a Redis whose `dir` is `folder`. */
   constructor(folder: string) {
-    this.#folder = join(folder, "appendonlydir");
+    this.#folder = folder;
   }
 
   /** Bytes that were appended so far. */
@@ -161,17 +128,9 @@ export class AppendOnlyFile {
   }
 
   #look(): void {
-    for (const name of incrementalFiles(this.#folder)) {
+    for (const name of FILES.scanSync(this.#folder)) {
       const { size } = statSync(join(this.#folder, name), { throwIfNoEntry: false }) ?? { size: 0 };
       this.#sizes.set(name, Math.max(size, this.#sizes.get(name) ?? 0));
     }
-  }
-}
-
-function incrementalFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => name.endsWith(".incr.aof"));
-  } catch {
-    return [];
   }
 }

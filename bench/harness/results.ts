@@ -10,7 +10,8 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { cpus, totalmem, type } from "node:os";
 import { join } from "node:path";
 import { drawChart } from "./chart.ts";
-import { judge, median, type Comparison, type Finding, type Settings } from "./comparison.ts";
+import { judge, type Comparison, type Finding, type Settings } from "./comparison.ts";
+import { median } from "./stretch.ts";
 
 /** One scenario's finding, and under which settings it was found. */
 export interface Result {

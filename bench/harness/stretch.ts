@@ -3,6 +3,7 @@
  * commands and bytes less than rates and waits.
  */
 import { clock, type Timed } from "./report.ts";
+import type { Shop } from "./shop.ts";
 
 /** Figures for one order, each in the unit of its label; `rewrites` were under way at some time, in all. */
 export const USAGE_METRICS = [
@@ -21,17 +22,8 @@ interface Process {
   readonly processorSeconds: number;
 }
 
-/** Whose counters are read. */
-export interface Metered {
-  readonly servers: readonly Process[];
-  readonly redis: Process & {
-    readonly appendedBytes: number;
-    countCommands(): Promise<number>;
-    readRewrites(): Promise<{ readonly begun: number; readonly underWay: number }>;
-  };
-  /** The load. */
-  readonly fleet: Process;
-}
+/** Whose counters are read; the fleet is the load. */
+type Metered = Pick<Shop, "servers" | "redis"> & { readonly fleet: Process | readonly Process[] };
 
 /** A stretch of time, by `clock`. */
 export interface Window {
@@ -57,21 +49,24 @@ export async function measureUsage(
   const window = await stretch(seconds);
   const orders = (await countOrders()) - ordersBefore;
   const after = await readCounters(metered);
-  const each = (of: "server" | "redis" | "load" | "commands" | "bytes"): number => (after[of] - before[of]) / orders;
+  const each = (of: keyof typeof after): number => (after[of] - before[of]) / orders;
   const [serverUs, redisUs, loadUs] = [each("server") * 1e6, each("redis") * 1e6, each("load") * 1e6];
-  const rewrites = after.rewrites.begun - before.rewrites.begun + before.rewrites.underWay;
+  const rewrites = after.rewritesBegun - before.rewritesBegun + before.rewritesUnderWay;
   const rest = { commands: each("commands"), fileBytes: each("bytes"), rewrites };
   return { window, orders, usage: { serverUs, redisUs, bothUs: serverUs + redisUs, loadUs, ...rest } };
 }
 
 async function readCounters({ servers, redis, fleet }: Metered) {
+  const secondsOf = (processes: readonly Process[]): number =>
+    processes.reduce((sum, { processorSeconds }) => sum + processorSeconds, 0);
   return {
-    server: servers.reduce((sum, server) => sum + server.processorSeconds, 0),
+    server: secondsOf(servers),
     redis: redis.processorSeconds,
-    load: fleet.processorSeconds,
+    load: secondsOf([fleet].flat()),
     bytes: redis.appendedBytes,
     commands: await redis.countCommands(),
-    rewrites: await redis.readRewrites(),
+    rewritesBegun: await redis.info("persistence", "aof_rewrites"),
+    rewritesUnderWay: await redis.info("persistence", "aof_rewrite_in_progress"),
   };
 }
 
@@ -82,4 +77,17 @@ export function within({ sentAt, tookMs }: Timed, { from, until }: Window): { pe
     return at >= from && at < until;
   });
   return { perSecond: took.length / ((until - from) / 1000), tookMs: took };
+}
+
+/** The smallest value that at least the share `q` (0 to 1) of `values` does not exceed; NaN when there is none. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = Float64Array.from(values).toSorted();
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? NaN;
+}
+
+/** The middle of the runs, or the mean of the two middle ones. */
+export function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).toSorted();
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }

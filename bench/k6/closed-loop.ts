@@ -11,7 +11,7 @@ import http, { expectedStatuses } from "k6/http";
 import type { Options } from "k6/options";
 import exec from "k6/execution";
 
-const CUSTOMER_URL = __ENV["CUSTOMER_URL"] ?? "http://127.0.0.1:8000";
+export const CUSTOMER_URL = __ENV["CUSTOMER_URL"] ?? "http://127.0.0.1:8000";
 const BARISTA_URL = __ENV["BARISTA_URL"] ?? "http://127.0.0.1:8001";
 const SECONDS = Number(__ENV["SECONDS"] ?? 30);
 /** The last customers need baristas still. */

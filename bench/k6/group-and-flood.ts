@@ -13,9 +13,10 @@ import exec from "k6/execution";
 import http, { expectedStatuses, type RefinedResponse } from "k6/http";
 import { Counter } from "k6/metrics";
 import type { Options } from "k6/options";
+import { barista, CUSTOMER_URL } from "./closed-loop.ts";
 
-const CUSTOMER_URL = __ENV["CUSTOMER_URL"] ?? "http://127.0.0.1:8000";
-const BARISTA_URL = __ENV["BARISTA_URL"] ?? "http://127.0.0.1:8001";
+export { barista };
+
 const FLOOD = Number(__ENV["FLOOD"] ?? 5000);
 const MEAN_PAUSE_SECONDS = 1;
 
@@ -82,14 +83,4 @@ export function flood(): void {
   if (answer.status !== 429) return;
   refused.add(1);
   check(answer, { "a refusal says when to come again": ({ headers }) => Number(headers["Retry-After"]) >= 1 });
-}
-
-export function barista(): void {
-  const token = __ENV["STAFF_TOKEN"];
-  const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
-  const start = http.get(`${BARISTA_URL}/start/?wait=5`, { headers, responseCallback: expectedStatuses(200, 404) });
-  if (start.status !== 200) return;
-  const orderId = start.json("order_id") as string;
-  const finish = http.post(http.url`${BARISTA_URL}/finish/?order_id=${orderId}`, null, { headers });
-  check(finish, { "it is finished": ({ status }) => status === 200 });
 }

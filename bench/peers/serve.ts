@@ -4,7 +4,7 @@
  *
  * **Invariants**
  * - A held request has no time limit.
- * - Whoever starts it is told both addresses in one line of JSON.
+ * - Standard output says both addresses in one line of JSON.
  */
 import { Elysia } from "elysia";
 
@@ -29,28 +29,26 @@ export interface PeerQueue {
   finish(orderId: string): Promise<PeerOrder | undefined>;
 }
 
-/** A queue that two processes may share needs ids that nobody else makes. */
-function newOrder(body: unknown): PeerOrder {
-  const { item = "americano", note } = (body ?? {}) as { item?: string; note?: string };
-  const placed = { order_id: Bun.randomUUIDv7(), status: "queued", placed_at: new Date().toISOString() } as const;
-  return { ...placed, item, ...(note === undefined ? undefined : { note }) };
-}
-
-/** Serves both ports, and tells where. */
+/** Serves both ports, and says where. */
 export function servePeer(queue: PeerQueue): void {
-  const customers = new Elysia().post("/order/", ({ body }) => queue.order(newOrder(body)));
+  const customers = new Elysia().post("/order/", ({ body }) => {
+    const { item = "americano", note } = (body ?? {}) as { item?: string; note?: string };
+    // A queue that two processes may share needs ids that nobody else makes.
+    const placed = { order_id: Bun.randomUUIDv7(), status: "queued", placed_at: now() } as const;
+    return queue.order({ ...placed, item, ...(note !== undefined && { note }) });
+  });
   const baristas = new Elysia()
     .get("/start/", async ({ query, status }) => {
       return (await queue.start(query.barista ?? "anonymous", Number(query.wait ?? 0))) ?? status(404);
     })
     .post("/finish/", async ({ query, status }) => (await queue.finish(query.order_id ?? "")) ?? status(404));
-  const urls = [customers, baristas].map((app) => {
+  const [at, staffAt] = [customers, baristas].map((app) => {
     const { server } = app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: 0 });
     return `http://127.0.0.1:${server?.port}`;
   });
-  console.log(JSON.stringify({ customers: urls[0], baristas: urls[1] }));
+  console.log(JSON.stringify({ msg: "open: a peer", customers: at, baristas: staffAt }));
 }
 
-export function redisUrl(): string {
-  return process.env.REDIS_URL ?? "redis://127.0.0.1:6379";
+export function now(): string {
+  return new Date().toISOString();
 }

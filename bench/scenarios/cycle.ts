@@ -17,24 +17,14 @@
  * Replicas: the same with 100 baristas on one server, and spread over two on the same Redis. On a machine with fewer
  * cores than processes (servers, Redis, load) two servers share what one had.
  */
-import {
-  barChart,
-  measureInTurn,
-  quantile,
-  type Comparison,
-  type Finding,
-  type Goal,
-  type Sample,
-  type Settings,
-} from "../harness/comparison.ts";
-import { countAll, endAll } from "../harness/fleet.ts";
+import { barChart, measureInTurn, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
+import { countAll, endAll, type Part } from "../harness/fleet.ts";
 import { baristas, customers } from "../harness/people.ts";
 import type { Fsync } from "../harness/redis.ts";
 import { checkDelivery, mergeReports } from "../harness/report.ts";
 import { BLPOP, BULLMQ, inShop, LONGPOUR, MEMORY, type Contender } from "../harness/shop.ts";
-import { measureUsage, USAGE_METRICS, within } from "../harness/stretch.ts";
-import { findWrk } from "../harness/wrk.ts";
-import { measureByWrk } from "../harness/wrk-cycle.ts";
+import { measureUsage, quantile, USAGE_METRICS, within } from "../harness/stretch.ts";
+import { hasWrk, measureByWrk } from "../harness/wrk.ts";
 
 const CUSTOMERS = 200;
 const [FEW, MANY] = [20, 100];
@@ -72,11 +62,11 @@ const TWIN = { name: BULLMQ.name, contender: BULLMQ };
 
 export async function cycle(settings: Settings): Promise<Finding> {
   const comparisons = [await compare(FEW, settings), await compare(MANY, settings)];
-  const remarks = findWrk() ? [] : [`"${BY_WRK}" left out: wrk is not installed (package wrk).`];
+  const remarks = hasWrk() ? [] : [`"${BY_WRK}" left out: wrk is not installed (package wrk).`];
   return { comparisons, remarks };
 }
 
-async function compare(staff: number, settings: Settings): Promise<Comparison> {
+async function compare(staff: number, settings: Settings) {
   const contenders = [OWN, ...(staff === MANY ? [NEXT] : []), TWIN, { name: BLPOP.name, contender: BLPOP }];
   // Without a disk it does not matter how Redis writes: once is enough.
   const floor = { name: MEMORY.name, contender: MEMORY };
@@ -85,20 +75,22 @@ async function compare(staff: number, settings: Settings): Promise<Comparison> {
       return { group: fsync, name, measure: () => measure({ ...own, fsync, baristas: staff }, settings) };
     }),
   );
-  const program = staff === MANY ? findWrk() : undefined;
-  const byWrk = (program === undefined ? [] : [OWN, NEXT, TWIN]).map(({ name, ...own }) => {
-    const run = { program: program ?? "", customers: CUSTOMERS, baristas: staff, ...own };
+  const byWrk = (staff === MANY && hasWrk() ? [OWN, NEXT, TWIN] : []).map(({ name, ...own }) => {
+    const run = { customers: CUSTOMERS, baristas: staff, ...own };
     return { group: BY_WRK, name, measure: () => measureByWrk(run, settings) };
   });
   const about = `${CUSTOMERS} customers, ${staff} baristas`;
-  const [of, to] = ["always", "everysec"].map((group) => ({ group, name: OWN.name }));
-  const ofFsync = of && to && { what: "orders/s, always of everysec", metric: "perSecond", of, to, atLeast: 0.6 };
+  const at = (group: Fsync) => ({ group, name: OWN.name });
+  const fsyncs = { metric: "perSecond", of: at("always"), to: at("everysec") };
   return {
     title: about,
     groupLabel: "appendfsync",
     metrics: METRICS,
     series: await measureInTurn([...variants, ...byWrk], settings),
-    goals: [...(staff === MANY ? goalsBesideTwin("always") : []), ...(ofFsync ? [ofFsync] : [])],
+    goals: [
+      ...(staff === MANY ? goalsBesideTwin("always") : []),
+      { what: "orders/s, always of everysec", ...fsyncs, atLeast: 0.6 },
+    ],
     charts: [
       barChart(`cycle-${staff}-throughput.svg`, `Orders a second: ${about}`, PER_SECOND),
       barChart(`cycle-${staff}-p99.svg`, `Whole wait, p99: ${about}`, P99),
@@ -145,9 +137,12 @@ export async function replicas(settings: Settings): Promise<Finding> {
 }
 
 /** What is asked of Longpour beside BullMQ's twin, with 100 baristas and a file that is on disk before the answer. */
-function goalsBesideTwin(group: string): Goal[] {
-  const [own, next, to] = [OWN, NEXT, TWIN].map(({ name }) => ({ group, name }));
-  if (!own || !next || !to) return [];
+function goalsBesideTwin(group: string) {
+  const [own, next] = [
+    { group, name: OWN.name },
+    { group, name: NEXT.name },
+  ] as const;
+  const to = { group, name: TWIN.name };
   return [
     { what: "server + Redis µs/order, of BullMQ's", metric: "bothUs", of: own, to, atMost: 0.42 },
     { what: "with next", metric: "bothUs", of: next, to, atMost: 0.33 },
@@ -162,17 +157,14 @@ function goalsBesideTwin(group: string): Goal[] {
 async function measure(run: Cycle, { seconds, isQuick }: Settings): Promise<Sample> {
   const { contender, fsync = "always", servers = 1, withNext = false, restSeconds } = run;
   return await inShop({ contender, fsync, servers }, async (shop) => {
+    const { fleet } = shop;
     const share = (count: number): number => Math.ceil(count / servers);
-    const staff = await Promise.all(
-      shop.servers.map(({ baristas: url }) =>
-        shop.fleet.begin(baristas, { url, count: share(run.baristas), withNext }),
-      ),
-    );
-    const guests = await Promise.all(
-      shop.servers.map(({ customers: url }, index) =>
-        shop.fleet.begin(customers, { url, count: share(CUSTOMERS), prefix: `c${index}-` }),
-      ),
-    );
+    const [staff, guests]: [Part[], Part[]] = [[], []];
+    for (const server of shop.servers) {
+      const prefix = `c${guests.length}-`;
+      staff.push(await fleet.begin(baristas, { url: server.baristas, count: share(run.baristas), withNext }));
+      guests.push(await fleet.begin(customers, { url: server.customers, count: share(CUSTOMERS), prefix }));
+    }
     await Bun.sleep(isQuick ? 500 : 3000);
     const { window, usage } = await measureUsage(shop, seconds, () => countAll(guests, "answered"));
     // The last customers need the baristas still.

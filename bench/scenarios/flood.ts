@@ -4,25 +4,18 @@
  * 100 regulars, each from an address of their own, order now and then (200 a second together), and 20 baristas brew in
  * no time; the server's limits are its defaults. Calm and flood take turns in short stretches, so that a stall of the
  * machine hits both alike: in a flood 256 connections from 127.0.0.1 order as fast as they are answered, which is the
- * most that this machine can send. All stretches of a kind count together. Then, without the regulars, what a refusal
- * costs Redis. In a shop of its own, the same with floods of something else, each beside calm stretches of its own.
+ * most that this machine can send. All stretches of a kind count together. Then the same with floods of something else,
+ * each beside calm stretches of its own; and, without the regulars, what a refusal of an order costs Redis.
  * Load, servers and Redis share the machine's cores, so a part of what the regulars feel is the generator's own work.
  */
-import {
-  barChart,
-  quantile,
-  type Comparison,
-  type Finding,
-  type Sample,
-  type Settings,
-} from "../harness/comparison.ts";
+import { barChart, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
 import { beginEach, type Crew } from "../harness/crew.ts";
 import type { Part } from "../harness/fleet.ts";
 import { Connection } from "../harness/http.ts";
 import { baristas, customers } from "../harness/people.ts";
 import { checkDelivery, clock, emptyReport, note, noteFault, type Report } from "../harness/report.ts";
 import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
-import { stretch, within, type Window } from "../harness/stretch.ts";
+import { quantile, stretch, within, type Window } from "../harness/stretch.ts";
 
 /** So many, with such pauses, that none runs out of tokens while the floods last. */
 const REGULARS = 100;
@@ -64,6 +57,7 @@ interface FloodRequest {
   readonly expected: number;
 }
 
+const ORDERS = "orders";
 /** What else is asked for without end. `paidId` is the order under PAID, ready long ago. */
 const FLOODS: Readonly<Record<string, (paidId: string) => FloodRequest>> = {
   "GET /swagger/json": () => ({ method: "GET", path: "/swagger/json", expected: 200 }),
@@ -95,102 +89,76 @@ export async function flooders(crew: Crew, { url, count, request }: FloodersSpec
 }
 
 const KINDS = ["calm", "flood"] as const;
-/** A flood's calm, and its storm. */
+/** What the regulars saw in a flood's calm, and in its storm. */
 type Pair = Readonly<Record<(typeof KINDS)[number], Sample>>;
 
 export async function flood(settings: Settings): Promise<Finding> {
-  const orders: Pair[] = [];
-  const others: Readonly<Record<string, Pair>>[] = [];
+  const rounds: Readonly<Record<string, Pair>>[] = [];
   for (let round = 0; round < settings.rounds; round++) {
     settings.onRun({ text: `round ${round + 1} of ${settings.rounds}`, index: round, total: settings.rounds });
-    orders.push(await measureFlood(settings));
-    others.push(await measureOthers(settings));
+    rounds.push(await measure(settings));
   }
-  const place = (group: keyof Pair) => ({ group, name: LONGPOUR.name });
-  const comparison = {
-    title: `${REGULARS} regulars, calm and while ${FLOODERS} connections of one address order without end`,
+  const about = `${REGULARS} regulars, calm and while ${FLOODERS} connections of one address`;
+  const samplesOf = (name: string, kind: keyof Pair): Sample[] => rounds.map((round) => round[name]?.[kind] ?? {});
+  const [to, of] = [
+    { group: "calm", name: LONGPOUR.name },
+    { group: "flood", name: LONGPOUR.name },
+  ] as const;
+  const ofOrders = {
+    title: `${about} order without end`,
     groupLabel: "",
     metrics: [...WAITS, REFUSED, { key: "commandsPerRefusal", label: "Redis commands/refusal", digits: 4 }],
-    series: KINDS.map((group) => ({ ...place(group), samples: orders.map((pair) => pair[group]) })),
+    series: KINDS.map((group) => ({ group, name: LONGPOUR.name, samples: samplesOf(ORDERS, group) })),
     goals: [
-      { what: "regulars' p99, flood of calm", metric: "p99", of: place("flood"), to: place("calm"), atMost: 1.5 },
-      { what: "Redis commands/refusal", metric: "commandsPerRefusal", of: place("flood"), atMost: 0.1 },
+      { what: "regulars' p99, flood of calm", metric: "p99", of, to, atMost: 1.5 },
+      { what: "Redis commands/refusal", metric: "commandsPerRefusal", of, atMost: 0.1 },
     ],
     charts: [barChart("flood.svg", "Regulars' whole wait, p99", WAITS[1])],
+  };
+  const groups = Object.keys(FLOODS);
+  const ofOthers = {
+    title: `${about} ask for something else`,
+    groupLabel: "flood",
+    metrics: [...WAITS, { key: "servedPerSecond", label: "let in/s", digits: 0 }, REFUSED],
+    series: groups.flatMap((group) => KINDS.map((name) => ({ group, name, samples: samplesOf(group, name) }))),
+    goals: groups.map((group) => {
+      const ends = { of: { group, name: "flood" }, to: { group, name: "calm" } };
+      return { what: `regulars' p99, ${group}`, metric: "p99", ...ends, atMost: 2 };
+    }),
+    charts: [],
   };
   const remark =
     "What a refusal still costs Redis: the one order a second that the flooding address is allowed, and the requests " +
     "that ask for it at the same moment. Commands within scripts count too.";
-  return { comparisons: [comparison, compareOthers(others)], remarks: [remark] };
+  return { comparisons: [ofOrders, ofOthers], remarks: [remark] };
 }
 
-function compareOthers(rounds: readonly Readonly<Record<string, Pair>>[]): Comparison {
-  const groups = Object.keys(FLOODS);
-  return {
-    title: `${REGULARS} regulars, calm and while ${FLOODERS} connections of one address ask for something else`,
-    groupLabel: "flood",
-    metrics: [...WAITS, { key: "servedPerSecond", label: "let in/s", digits: 0 }, REFUSED],
-    series: groups.flatMap((group) =>
-      KINDS.map((name) => ({ group, name, samples: rounds.map((round) => round[group]?.[name] ?? {}) })),
-    ),
-    goals: groups.map((group) => {
-      const [to, of] = [
-        { group, name: "calm" },
-        { group, name: "flood" },
-      ];
-      return { what: `regulars' p99, ${group}`, metric: "p99", of, to, atMost: 2 };
-    }),
-    charts: [],
-  };
-}
-
-async function measureFlood(settings: Settings): Promise<Pair> {
-  return await inFloodedShop(settings, async (shop, { staff, regulars }) => {
-    let floods = 0;
-    const begin = async (): Promise<Part> => {
-      const prefix = `flood${++floods}-`;
-      return await shop.fleet.begin(
-        customers,
-        { url: shop.server.customers, count: FLOODERS, prefix, isFlood: true },
-        1,
-      );
-    };
-    const turns = await takeTurns(begin, settings);
-    const seen = await regulars.end();
-    const { commandsPerRefusal, report } = await countCommands(shop, begin, settings);
-    checkDelivery([seen, ...turns.reports, report, await staff.end()]);
-    const pair = describe(seen, turns);
-    return { ...pair, flood: { ...pair.flood, commandsPerRefusal } };
-  });
-}
-
-async function measureOthers(settings: Settings): Promise<Readonly<Record<string, Pair>>> {
-  return await inFloodedShop(settings, async ({ fleet, server: { customers: url } }, { staff, regulars }) => {
-    const paid = await payForOrder(url);
-    const turns: (readonly [name: string, turns: Turns])[] = [];
-    for (const [name, requestOf] of Object.entries(FLOODS)) {
-      const spec = { url, count: FLOODERS, request: requestOf(paid.answered.ids[0] ?? "") };
-      turns.push([name, await takeTurns(() => fleet.begin(flooders, spec, 1), settings)]);
-    }
-    const seen = await regulars.end();
-    checkDelivery([paid, ...turns.flatMap(([, { reports }]) => reports), seen, await staff.end()]);
-    return Object.fromEntries(turns.map(([name, own]) => [name, describe(seen, own)]));
-  });
-}
-
-/** Opens a shop with staff and regulars at work, for long enough that the server is warm. */
-async function inFloodedShop<Result>(
-  { isQuick }: Settings,
-  run: (shop: Shop, people: { readonly staff: Part; readonly regulars: Part }) => Promise<Result>,
-): Promise<Result> {
-  return await inShop({ contender: LONGPOUR, environment: LIMITS, loads: 2 }, async (shop) => {
-    const { fleet, server } = shop;
+/** Staff and regulars at work, the server warm, all floods in turn; by flood. */
+async function measure(settings: Settings): Promise<Readonly<Record<string, Pair>>> {
+  return await inShop({ contender: LONGPOUR, environment: LIMITS, loads: 2 }, async ({ fleet, redis, server }) => {
+    const { customers: url } = server;
     const staff = await fleet.begin(baristas, { url: server.baristas, count: BARISTAS });
     const from = Array.from({ length: REGULARS }, (_, index) => `127.0.1.${index + 1}`);
-    const guests = { url: server.customers, count: REGULARS, prefix: "regular-", from, pauseMs: PAUSE_MS };
+    const guests = { url, count: REGULARS, prefix: "regular-", from, pauseMs: PAUSE_MS };
     const regulars = await fleet.begin(customers, guests);
-    await Bun.sleep(isQuick ? 500 : 3000);
-    return await run(shop, { staff, regulars });
+    await Bun.sleep(settings.isQuick ? 500 : 3000);
+
+    const paid = await payForOrder(url);
+    let floods = 0;
+    const order = (): Promise<Part> => {
+      return fleet.begin(customers, { url, count: FLOODERS, prefix: `flood${++floods}-`, isFlood: true }, 1);
+    };
+    const turns = new Map([[ORDERS, await takeTurns(order, settings)]]);
+    for (const [name, requestOf] of Object.entries(FLOODS)) {
+      const spec = { url, count: FLOODERS, request: requestOf(paid.answered.ids[0] ?? "") };
+      turns.set(name, await takeTurns(() => fleet.begin(flooders, spec, 1), settings));
+    }
+    const seen = await regulars.end();
+    const { commandsPerRefusal, report } = await countCommands(redis, await order(), settings);
+    const stormy = [...turns.values()].flatMap(({ reports }) => reports);
+    checkDelivery([paid, seen, ...stormy, report, await staff.end()]);
+    const extra = (name: string): Sample => (name === ORDERS ? { commandsPerRefusal } : {});
+    return Object.fromEntries([...turns].map(([name, own]) => [name, describe(seen, own, extra(name))]));
   });
 }
 
@@ -206,7 +174,7 @@ async function payForOrder(url: string): Promise<Report> {
   return report;
 }
 
-/** Floods in turns: both kinds are measured for as long, and a flood is over, wholly answered, when calm begins. */
+/** Both kinds are measured for as long, and a flood is over, wholly answered, when calm begins. */
 interface Turns {
   readonly calm: readonly Window[];
   readonly storm: readonly Window[];
@@ -237,11 +205,10 @@ async function takeTurns(begin: () => Promise<Part>, { seconds, isQuick }: Setti
 
 /** What a refusal costs Redis while nobody but the flood orders. */
 async function countCommands(
-  { redis }: Shop,
-  begin: () => Promise<Part>,
+  redis: Shop["redis"],
+  flooding: Part,
   { seconds, isQuick }: Settings,
 ): Promise<{ commandsPerRefusal: number; report: Report }> {
-  const flooding = await begin();
   await Bun.sleep(isQuick ? 500 : 2000);
   const before = { commands: await redis.countCommands(), refused: (await flooding.count()).refused };
   await Bun.sleep(seconds * 1000);
@@ -251,12 +218,12 @@ async function countCommands(
 }
 
 /** What the regulars saw in all stretches of a kind together, and how the flood was answered. */
-function describe({ answered }: Report, { calm, storm, served, refused }: Turns): Pair {
+function describe({ answered }: Report, { calm, storm, served, refused }: Turns, extra: Sample): Pair {
   const waits = (windows: readonly Window[]): Sample => {
     const tookMs = windows.flatMap((window) => within(answered, window).tookMs);
     return { p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
   };
   const stormSeconds = storm.reduce((sum, { from, until }) => sum + until - from, 0) / 1000;
   const rates = { servedPerSecond: served / stormSeconds, refusedPerSecond: refused / stormSeconds };
-  return { calm: waits(calm), flood: { ...waits(storm), ...rates } };
+  return { calm: waits(calm), flood: { ...waits(storm), ...rates, ...extra } };
 }

@@ -6,21 +6,14 @@
  * its length. Customers are not held here: they would wait behind the backlog, and that wait would be all there is to
  * see.
  */
-import {
-  barChart,
-  measureInTurn,
-  quantile,
-  sizeLabel,
-  type Finding,
-  type Sample,
-  type Settings,
-} from "../harness/comparison.ts";
+import { lookAtQueue } from "../../test/support/http.ts";
+import { barChart, measureInTurn, sizeLabel, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
 import { beginEach, type Crew } from "../harness/crew.ts";
 import { countAll } from "../harness/fleet.ts";
 import { finish, place, start } from "../harness/people.ts";
 import { checkDelivery } from "../harness/report.ts";
 import { inShop, LONGPOUR } from "../harness/shop.ts";
-import { measureUsage, USAGE_METRICS, within } from "../harness/stretch.ts";
+import { measureUsage, quantile, USAGE_METRICS, within } from "../harness/stretch.ts";
 
 const CYCLERS = 100;
 
@@ -90,7 +83,7 @@ async function measure(backlog: number, { seconds, isQuick }: Settings): Promise
     await Bun.sleep(isQuick ? 500 : 3000);
     const { window, usage } = await measureUsage(shop, seconds, () => countAll([part], "finished"));
     const report = await part.end();
-    const { depth } = await shop.server.readQueue();
+    const { depth } = await lookAtQueue(shop.server);
     checkDelivery([report], { stillQueued: depth });
     const p99 = (of: "placed" | "started" | "finished"): number => quantile(within(report[of], window).tookMs, 0.99);
     const p99s = { placeP99: p99("placed"), startP99: p99("started"), finishP99: p99("finished") };

@@ -5,12 +5,13 @@
  * then five times, the load rests, and the least memory seen over some seconds counts. One run, however many rounds: it
  * is long.
  */
+import { until } from "../../test/support/until.ts";
 import { sizeLabel, type Finding, type Series, type Settings } from "../harness/comparison.ts";
 import type { Crew } from "../harness/crew.ts";
 import { countAll, endAll } from "../harness/fleet.ts";
 import { Connection } from "../harness/http.ts";
 import { baristas, customers, order, waitFor } from "../harness/people.ts";
-import { settled, until } from "../harness/process.ts";
+import { settled } from "../harness/process.ts";
 import { checkDelivery, mergeReports, type Report } from "../harness/report.ts";
 import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
 
@@ -19,7 +20,7 @@ const QUITTERS = 20;
 const PATIENCE_MS = 100;
 const BARISTAS = 20;
 const STEPS = 5;
-const STEP_BOUND_SECONDS = 300;
+const STEP_BOUND_MS = 300_000;
 const MEBIBYTE_KIB = 1024;
 
 const METRICS = [
@@ -93,6 +94,6 @@ async function runStep({ fleet, server }: Shop, { orders, left }: Step, step: nu
   const leavers = [await fleet.begin(quitters, { url, count: QUITTERS, prefix: `q${step}-` })];
   const isDone = async (): Promise<boolean> =>
     (await countAll(guests, "answered")) >= orders && (await countAll(leavers, "left")) >= left;
-  await until(isDone, `${orders} orders and ${left} hang-ups`, STEP_BOUND_SECONDS);
+  await until(isDone, `${orders} orders and ${left} hang-ups`, STEP_BOUND_MS);
   return await endAll([...guests, ...leavers]);
 }

@@ -6,23 +6,15 @@
  * Latency: from the sending of an order to its event at a listener; the order's own answer (202) shows how much of it
  * is placing it. As many customers, each of whom listens to an order of their own, cost memory only.
  */
-import {
-  barChart,
-  measureInTurn,
-  quantile,
-  sizeLabel,
-  type Finding,
-  type Sample,
-  type Settings,
-} from "../harness/comparison.ts";
+import { barChart, measureInTurn, sizeLabel, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
 import { beginEach, Crew } from "../harness/crew.ts";
+import { until } from "../../test/support/until.ts";
 import { countAll, endAll, type Part } from "../harness/fleet.ts";
-import { Pool } from "../harness/http.ts";
 import { place } from "../harness/people.ts";
-import { settled, until, withinOpenFiles } from "../harness/process.ts";
+import { settled, withinOpenFiles } from "../harness/process.ts";
 import { clock, mergeReports, note, noteFault, type Timed } from "../harness/report.ts";
 import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
-import { stretch, within } from "../harness/stretch.ts";
+import { quantile, stretch, within } from "../harness/stretch.ts";
 
 const STAFF = "the whole shop";
 const CUSTOMERS = "an order each";
@@ -41,7 +33,7 @@ const EVENTS_PER_SECOND = 10;
 const MAX_IN_ONE = 4500;
 const WARM_LISTENERS = 50;
 const WARM_ORDERS = 500;
-const HEARD_BOUND_SECONDS = 30;
+const HEARD_BOUND_MS = 30_000;
 
 /** The note of an order says its number, from 0, and when it was sent (`clock`). */
 const NOTE = /"note":"(\d+) ([\d.]+)"/g;
@@ -111,24 +103,24 @@ export async function listening(settings: Settings): Promise<Finding> {
 
 /** Each listens to the whole shop. */
 async function measureStaff(size: number, settings: Settings): Promise<Sample> {
-  return await inWarmShop(size, settings, async (shop, crew, pool) => {
+  return await inWarmShop(size, settings, async (shop, placer) => {
     const paths = Array.from({ length: size }, () => "/events?type=order.placed");
     const { parts, ...cost } = await beginListeners(shop, { url: shop.server.baristas, paths }, settings);
     let placed = Promise.resolve();
     let numbered = 0;
-    crew.pace(EVENTS_PER_SECOND, () => {
+    placer.pace(EVENTS_PER_SECOND, () => {
       const number = numbered++;
       // One after the other: they are told in the order of their numbers.
-      placed = placed.then(() => placeOne(crew, pool, `${number} ${clock()}`));
+      placed = placed.then(() => placeOne(shop, placer, `${number} ${clock()}`));
     });
     const window = await stretch(settings.seconds);
-    await crew.pause();
+    await placer.pause();
     await placed;
     const all = numbered * size;
     const areHeard = async (): Promise<boolean> => (await countAll(parts, "answered")) >= all;
-    await until(areHeard, `${all} events are heard`, HEARD_BOUND_SECONDS);
+    await until(areHeard, `${all} events are heard`, HEARD_BOUND_MS);
     const { tookMs, perSecond } = within(await endListeners(parts, all), window);
-    const placeMs = crew.report.placed.tookMs.slice(-numbered);
+    const placeMs = placer.report.placed.tookMs.slice(-numbered);
     const waits = { placeP50: quantile(placeMs, 0.5), p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
     return { ...cost, ...waits, heard: perSecond };
   });
@@ -136,9 +128,9 @@ async function measureStaff(size: number, settings: Settings): Promise<Sample> {
 
 /** Each listens to an order of their own, to which nothing happens: what they cost is all that is measured. */
 async function measureCustomers(size: number, settings: Settings): Promise<Sample> {
-  return await inWarmShop(size, settings, async (shop, crew, pool) => {
-    await beginEach(size, () => placeOne(crew, pool, "one of many"));
-    const paths = crew.report.placed.ids.slice(-size).map((orderId) => `/order/${orderId}/events`);
+  return await inWarmShop(size, settings, async (shop, placer) => {
+    await beginEach(size, () => placeOne(shop, placer, "one of many"));
+    const paths = placer.report.placed.ids.slice(-size).map((orderId) => `/order/${orderId}/events`);
     const { parts, ...cost } = await beginListeners(shop, { url: shop.server.customers, paths }, settings);
     await endListeners(parts, 0);
     return cost;
@@ -146,31 +138,30 @@ async function measureCustomers(size: number, settings: Settings): Promise<Sampl
 }
 
 /** Places an order that nobody waits for. */
-async function placeOne({ report }: Crew, pool: Pool, name: string): Promise<void> {
-  await pool.lend((connection) => place(report, connection, name));
+async function placeOne({ server }: Shop, placer: Crew, name: string): Promise<void> {
+  await placer.lend(server.customers, (connection) => place(placer.report, connection, name));
 }
 
 /**
- * Opens a shop and warms it up: the code is compiled, and the heap has its working size, before memory is read. The crew
- * and its pool place orders, in this process.
+ * Opens a shop and warms it up: the code is compiled, and the heap has its working size, before memory is read. Orders
+ * are placed from this process.
  */
 async function inWarmShop(
   size: number,
   settings: Settings,
-  run: (shop: Shop, crew: Crew, pool: Pool) => Promise<Sample>,
+  run: (shop: Shop, placer: Crew) => Promise<Sample>,
 ): Promise<Sample> {
   return await inShop({ contender: LONGPOUR, loads: Math.ceil(size / MAX_IN_ONE) }, async (shop) => {
-    const crew = new Crew();
-    const pool = new Pool(shop.server.customers);
+    const placer = new Crew();
     try {
       const paths = Array.from({ length: WARM_LISTENERS }, () => "/events?type=order.started");
       const warm = { url: shop.server.baristas, paths };
       const { parts } = await beginListeners(shop, warm, { ...settings, isQuick: true });
-      await beginEach(WARM_ORDERS, () => placeOne(crew, pool, "one of many"));
+      await beginEach(WARM_ORDERS, () => placeOne(shop, placer, "one of many"));
       await endListeners(parts, 0);
-      return await run(shop, crew, pool);
+      return await run(shop, placer);
     } finally {
-      pool.close();
+      placer.hangUp();
     }
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Owns the simulators' arguments: a table of options becomes typed values, a usage text, or one line that says what is
+ * Owns the arguments of commands: a table of options becomes typed values, a usage text, or one line that says what is
  * wrong.
  *
  * **Invariants**
@@ -18,6 +18,8 @@ export type Option<Value> = {
   readonly variable?: string;
   readonly fallback: string;
   readonly expects: string;
+  /** It takes no value; `read` is given whether it is there, as text. */
+  readonly isSwitch?: boolean;
   readonly read: (text: string) => Value | undefined;
 };
 
@@ -45,6 +47,11 @@ export function whole({ fallback, min, max, help }: Range): Option<number> {
 export function amount({ fallback, min, max, help }: Range): Option<number> {
   const read = (text: string) => inRange(/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN, min, max);
   return { help, fallback: String(fallback), expects: `a number from ${min} to ${max}`, read };
+}
+
+/** Given, or not. */
+export function onOff(help: string): Option<boolean> {
+  return { help, fallback: "", expects: "given without a value", isSwitch: true, read: (text) => text === "true" };
 }
 
 /** Where a server is. Plain HTTP only: the simulators talk to a server directly. */
@@ -104,7 +111,9 @@ export function usage(spec: Spec): string {
 
 /** What was given, by flag; or, as text, the first line of what parseArgs says is wrong. */
 function parse(spec: Spec, argv: readonly string[]): Record<string, string | boolean | undefined> | string {
-  const flags = Object.keys(spec).map((name) => [flag(name), { type: "string" }] as const);
+  const flags = Object.entries(spec).map(([name, { isSwitch }]) => {
+    return [flag(name), { type: isSwitch ? "boolean" : "string" }] as const;
+  });
   try {
     return {
       ...parseArgs({

@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { join } from "node:path";
 import { loopbackAddresses } from "../../src/cli/addresses.ts";
 import { Quota } from "../../src/cli/barista.ts";
-import { readOptions, server, staffToken, usage, whole } from "../../src/cli/options.ts";
+import { onOff, readOptions, server, staffToken, usage, whole } from "../../src/cli/options.ts";
 import { formatSummary, formatWaits, quantile } from "../../src/cli/summary.ts";
 import { CustomerTally } from "../../src/cli/tally.ts";
 
@@ -103,6 +103,13 @@ describe("options", () => {
     [["--url", "ftp://here"], "--url must be an http:// address"],
   ])("refuse %p", (argv, message) => {
     expect(readOptions(spec, argv)).toEqual({ kind: "fault", message });
+  });
+
+  test("are switches, too: given or not", () => {
+    const read = (argv: readonly string[]) => readOptions({ quick: onOff("small") }, argv);
+    expect(read([])).toEqual({ kind: "values", values: { quick: false } });
+    expect(read(["--quick"])).toEqual({ kind: "values", values: { quick: true } });
+    expect(read(["--quick=yes"])).toMatchObject({ kind: "fault" });
   });
 
   test("never show a token", () => {

@@ -1,8 +1,8 @@
 /**
- * Owns the real Redis servers of the tests: throwaway ones on loopback, with the shipped redis.conf.
+ * Owns the real Redis servers of the tests and the bench: throwaway ones on loopback, with the shipped redis.conf.
  *
  * **Invariants**
- * - A server that a test started is gone when the tests end, and so is its folder.
+ * - A server that was started is gone when the process ends, and so is its folder.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,16 +17,22 @@ import { until } from "./until.ts";
 
 export const silent = createLog({ level: "silent", terminal: false });
 
+/** Those that run. */
+const running = new Set<TestRedis>();
+process.once("exit", () => {
+  for (const server of running) void server.stop();
+});
+
 export class TestRedis {
   readonly port: number;
-  readonly #folder: string;
+  /** Its `dir`. */
+  readonly folder = mkdtempSync(join(tmpdir(), "longpour-redis-"));
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
 
   private constructor(port: number, args: readonly string[]) {
     this.port = port;
     this.#args = args;
-    this.#folder = mkdtempSync(join(tmpdir(), "longpour-redis-"));
   }
 
   /** Starts a server on a free port; `args` come after the shipped configuration. */
@@ -50,7 +56,8 @@ export class TestRedis {
   async resume(...args: string[]): Promise<void> {
     const program = await ensureProgram(REDIS, { log: silent });
     const conf = join(import.meta.dir, "../../redis/redis.conf");
-    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder, "--daemonize", "no"];
+    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--daemonize", "no"];
+    running.add(this);
     this.#child = spawn(program, [conf, ...own, ...this.#args, ...args], { stdio: "ignore" });
     const probe = this.connect();
     await until(async () => (await probe.ping().catch(() => "")) === "PONG", `Redis on port ${this.port} answers`);
@@ -75,8 +82,12 @@ export class TestRedis {
   }
 
   async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.#folder, { recursive: true, force: true });
+    running.delete(this);
+    const killed = this.kill();
+    // At once, for a process that ends waits for nothing; and again, for a Redis that ends may write.
+    rmSync(this.folder, { recursive: true, force: true });
+    await killed;
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * Owns the servers of the tests: `src/main.ts` as a process of its own, on free ports.
+ * Owns the servers of the tests and the bench: `src/main.ts` as a process of its own, on free ports.
  *
  * **Invariants**
- * - A server that a test started is gone when the tests end, and no words of customers or baristas stand in its output.
+ * - A server that was started is gone when the process ends, and no words of customers or baristas stand in its output.
  */
 import { join } from "node:path";
 import { sharedRedis } from "./redis.ts";
@@ -12,6 +12,10 @@ import { expectNoWords } from "./words.ts";
 const root = join(import.meta.dir, "../..");
 /** Each with its end: what it printed is looked through. */
 const running = new Map<Bun.Subprocess, () => Promise<void>>();
+
+process.once("exit", () => {
+  for (const child of running.keys()) child.kill("SIGKILL");
+});
 
 export interface TestServer {
   /** Base URLs of the two ports, without a last slash. */
@@ -31,6 +35,8 @@ interface Bounds {
   readonly openFiles?: number;
   /** The folder of another release of the server; this one without it. */
   readonly release?: string | undefined;
+  /** What runs in place of `src/main.ts`: says its addresses in a line of JSON whose `msg` begins as the server's. */
+  readonly main?: string;
 }
 
 /** Starts a server on the shared Redis, in a shop of its own, unless `environment` says otherwise. */
@@ -79,11 +85,10 @@ export async function stopServers(): Promise<void> {
 
 function spawnServer(
   environment: Environment,
-  { openFiles, release = root }: Bounds = {},
+  { openFiles, release = root, main = "src/main.ts" }: Bounds = {},
 ): Bun.Subprocess<"ignore", "pipe", "pipe"> {
-  const main = join(release, "src/main.ts");
   const bounded = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`];
-  const child = Bun.spawn([...bounded, process.execPath, main], {
+  const child = Bun.spawn([...bounded, process.execPath, join(release, main)], {
     env: { PATH: process.env.PATH, CUSTOMER_PORT: "0", BARISTA_PORT: "0", CUSTOMER_HOST: "127.0.0.1", ...environment },
     stdin: "ignore",
     stdout: "pipe",
