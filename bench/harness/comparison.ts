@@ -11,26 +11,15 @@ import { median } from "./stretch.ts";
 export type Sample = Readonly<Record<string, number>>;
 
 /** Where a variant stands: rows of the same group are compared. */
-export interface Place {
-  readonly group: string;
-  readonly name: string;
-}
+type Place = { readonly group: string; readonly name: string };
 
-export interface Variant extends Place {
-  readonly measure: () => Promise<Sample>;
-}
+type Variant = Place & { readonly measure: () => Promise<Sample> };
 
 /** A variant's runs, one a round. */
-export interface Series extends Place {
-  readonly samples: readonly Sample[];
-}
+export type Series = Place & { readonly samples: readonly Sample[] };
 
-interface Metric {
-  readonly key: string;
-  readonly label: string;
-  /** Digits after the point. */
-  readonly digits: number;
-}
+/** Shown with so many digits after the point. */
+type Metric = { readonly key: string; readonly label: string; readonly digits: number };
 
 /** A bound on a metric of `of`, or, with `to`, on its ratio to that of `to`. */
 interface Goal {
@@ -43,12 +32,7 @@ interface Goal {
 }
 
 /** A bar or a line for each name, at each group. */
-export interface ChartSpec {
-  readonly file: string;
-  readonly title: string;
-  readonly metric: Metric;
-  readonly kind: "bar" | "line";
-}
+export type ChartSpec = Readonly<{ file: string; title: string; metric: Metric; kind: "bar" | "line" }>;
 
 export interface Comparison {
   readonly title: string;
@@ -61,10 +45,7 @@ export interface Comparison {
 }
 
 /** What a scenario found. Remarks say what was left out, and what a reader has to know. */
-export interface Finding {
-  readonly comparisons: readonly Comparison[];
-  readonly remarks: readonly string[];
-}
+export type Finding = { readonly comparisons: readonly Comparison[]; readonly remarks: readonly string[] };
 
 /** What every scenario is given. */
 export interface Settings {

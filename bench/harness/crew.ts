@@ -21,11 +21,12 @@ export class Crew {
   readonly report = emptyReport();
   /** Nothing new begins. */
   isEnding = false;
+  /** What is to be done at the end, before the loops are. */
+  beforeEnd = async (): Promise<void> => {};
   readonly #connections = new Set<Connection>();
   readonly #free: Connection[] = [];
   readonly #running = new Set<Promise<unknown>>();
   #pacing: ReturnType<typeof setInterval> | undefined;
-  #beforeEnd = async (): Promise<void> => {};
 
   /** Opens a connection that is closed at the end. */
   async open(url: string, localAddress?: string): Promise<Connection> {
@@ -70,11 +71,6 @@ export class Crew {
     }, LOOK_MS);
   }
 
-  /** Says what is to be done at the end, before the loops are. */
-  beforeEnd(last: () => Promise<void>): void {
-    this.#beforeEnd = last;
-  }
-
   /** Ends what comes by the clock, and waits for what has come. */
   async pause(): Promise<void> {
     clearInterval(this.#pacing);
@@ -88,9 +84,9 @@ export class Crew {
 
   async end(): Promise<void> {
     clearInterval(this.#pacing);
-    await this.#beforeEnd();
+    await this.beforeEnd();
     this.isEnding = true;
-    await this.settle();
+    await this.pause();
     this.hangUp();
   }
 

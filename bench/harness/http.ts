@@ -10,16 +10,10 @@
  * than the servers that are measured.
  */
 
-export interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
+export type Answer = { readonly status: number; readonly body: string };
 
-interface Content {
-  /** Whole lines, each with its end. */
-  readonly headers?: string;
-  readonly json?: string;
-}
+/** Headers are whole lines, each with its end. */
+type Content = { readonly headers?: string; readonly json?: string };
 
 interface Exchange extends Pick<PromiseWithResolvers<Answer>, "resolve" | "reject"> {
   /** Takes what came in place of an answer: it is a stream. */
@@ -57,14 +51,9 @@ export class Connection {
     return connection;
   }
 
-  /** Sends a request and waits for the whole answer, without a bound. */
-  send(method: string, path: string, content?: Content): Promise<Answer> {
-    return this.#begin(method, path, content);
-  }
-
   /** Asks for a stream, and hands over its parts as they come. Resolves once this side has hung up. */
   async listen(path: string, hear: (text: string) => void): Promise<void> {
-    await this.#begin("GET", path, {}, hear);
+    await this.send("GET", path, {}, hear);
   }
 
   /** Hangs up; a request under way fails. */
@@ -74,7 +63,8 @@ export class Connection {
     this.#socket?.terminate();
   }
 
-  #begin(method: string, path: string, { headers = "", json }: Content = {}, hear?: Exchange["hear"]): Promise<Answer> {
+  /** Sends a request and waits for the whole answer, without a bound. */
+  send(method: string, path: string, { headers = "", json }: Content = {}, hear?: Exchange["hear"]): Promise<Answer> {
     if (this.isClosed || this.#exchange) return Promise.reject(new Error("the connection is closed, or in use"));
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     this.#exchange = { resolve, reject, hear };

@@ -10,14 +10,14 @@ import { finishers, publishers } from "../scenarios/hold.ts";
 import { quitters } from "../scenarios/leaks.ts";
 import { listeners } from "../scenarios/listeners.ts";
 import { Crew, messageOf, type Load } from "./crew.ts";
-import type { Command, Sent } from "./fleet.ts";
+import type { Sent } from "./fleet.ts";
 import { baristas, customers } from "./people.ts";
 
 const LOADS = [customers, baristas, cyclers, finishers, flooders, listeners, publishers, quitters];
 const crews = new Map<number, Crew>();
 
 /** What it returns is the reply. */
-async function obey(command: Command): Promise<unknown> {
+async function obey(command: Sent): Promise<unknown> {
   const { verb, part } = command;
   const crew = crews.get(part) ?? new Crew();
   crews.set(part, crew);
@@ -38,8 +38,9 @@ async function obey(command: Command): Promise<unknown> {
 }
 
 process.on("disconnect", () => process.exit());
-process.on("message", ({ id, command }: Sent) => {
-  void obey(command).then(
+process.on("message", (sent: Sent) => {
+  const { id } = sent;
+  void obey(sent).then(
     (result) => process.send?.({ id, result: result ?? null }),
     (error: unknown) => process.send?.({ id, error: messageOf(error) }),
   );

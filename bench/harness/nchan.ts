@@ -4,12 +4,10 @@
  * **Invariants**
  * - Where the module is not installed, that is said, and nothing is started.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { Nginx } from "../../test/support/nginx.ts";
 import { freePort } from "../../test/support/redis.ts";
-import { until } from "../../test/support/until.ts";
-import { Child, childrenOf, residentKib } from "./process.ts";
 
 const MODULES = ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib/nginx/modules"];
 
@@ -19,38 +17,11 @@ export function findNchan(): string | undefined {
   return MODULES.map((folder) => join(folder, "ngx_nchan_module.so")).find((file) => existsSync(file));
 }
 
-export class BenchNchan implements AsyncDisposable {
-  readonly url = `http://127.0.0.1:${freePort()}`;
-  readonly #folder = mkdtempSync(join(tmpdir(), "longpour-nchan-"));
-  readonly #child: Child;
-
-  private constructor(module: string) {
-    const conf = join(this.#folder, "nginx.conf");
-    writeFileSync(conf, configuration(module, this.#folder, new URL(this.url).host));
-    const command = ["nginx", "-e", join(this.#folder, "error.log"), "-c", conf];
-    this.#child = new Child(command, { stdio: ["ignore", "inherit", "inherit"] });
-    process.once("exit", () => this.#removeFolder());
-  }
-
-  static async start(module: string): Promise<BenchNchan> {
-    const nchan = new BenchNchan(module);
-    const answers = (): Promise<boolean> => fetch(`${nchan.url}/ready`).then(Boolean, () => false);
-    await until(answers, "nginx answers");
-    return nchan;
-  }
-
-  get residentKib(): number {
-    return residentKib(childrenOf(this.#child.pid));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.end();
-    this.#removeFolder();
-  }
-
-  #removeFolder(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
+/** Starts it, on an address of its own. */
+export async function startNchan(module: string): Promise<{ nginx: Nginx; url: string }> {
+  const address = `127.0.0.1:${freePort()}`;
+  const url = `http://${address}`;
+  return { url, nginx: await Nginx.start(`${url}/ready`, (folder) => configuration(module, folder, address)) };
 }
 
 /** A message is kept until its subscriber is back, as the order of a customer is. */

@@ -10,16 +10,10 @@ import type { Answer, Connection } from "./http.ts";
 import { clock, note, noteFault, type Report } from "./report.ts";
 
 /** What of an order the load looks at. */
-interface WireOrder {
-  readonly order_id: string;
-  readonly note?: string;
-}
+type WireOrder = { readonly order_id: string; readonly note?: string };
 
 /** What a finish with `next` answers; started is null when none came. */
-interface WireHandover {
-  readonly finished: WireOrder;
-  readonly started: WireOrder | null;
-}
+type WireHandover = { readonly finished: WireOrder; readonly started: WireOrder | null };
 
 export interface CustomersSpec {
   readonly url: string;
@@ -36,12 +30,8 @@ export interface CustomersSpec {
   readonly isSubscriber?: boolean;
 }
 
-export interface BaristasSpec {
-  readonly url: string;
-  readonly count: number;
-  /** Finish and start the next in one request. */
-  readonly withNext?: boolean;
-}
+/** With next they finish and start the next in one request. */
+type BaristasSpec = { readonly url: string; readonly count: number; readonly withNext?: boolean };
 
 const WAIT_SECONDS = 5;
 /** An order that is on its way back, from somebody who hung up, is in the queue again by then. */
@@ -67,16 +57,14 @@ export function order(connection: Connection, name: string): Promise<Answer> {
 }
 
 /** A customer asks, and looks whether the answer is to them. */
-export async function waitFor(
-  report: Report,
-  name: string,
-  ask: () => Promise<Answer>,
-  mayRefuse = false,
-): Promise<void> {
+export async function waitFor(report: Report, name: string, ask: () => Promise<Answer>, mayRefuse = false) {
   report.sent += 1;
   const sentAt = clock();
   const { status, body } = await ask();
-  if (status === 429 && mayRefuse) return void (report.refused += 1);
+  if (status === 429 && mayRefuse) {
+    report.refused += 1;
+    return;
+  }
   if (status !== 200) return noteFault(report, `a customer was answered ${status}`);
   const answer = JSON.parse(body) as WireOrder;
   if (answer.note !== name) return noteFault(report, "a customer got somebody else's order");
@@ -94,14 +82,13 @@ export async function place(report: Report, connection: Connection, name: string
   return orderId;
 }
 
+/** A barista at their connection. */
+type Barista = { readonly connection: Connection; readonly name: string };
+
 /** Starts the oldest order, held so long for one; undefined when none came. */
-export async function start(
-  report: Report,
-  connection: Connection,
-  { barista, waitSeconds }: { readonly barista: string; readonly waitSeconds: number },
-): Promise<string | undefined> {
+export async function start(report: Report, { connection, name }: Barista, seconds: number) {
   const sentAt = clock();
-  const { status, body } = await connection.send("GET", `/start/?barista=${barista}&wait=${waitSeconds}`);
+  const { status, body } = await connection.send("GET", `/start/?barista=${name}&wait=${seconds}`);
   if (status === 404) return undefined;
   if (status !== 200) throw new Error(`start was answered ${status}`);
   const { order_id: orderId } = JSON.parse(body) as WireOrder;
@@ -109,22 +96,11 @@ export async function start(
   return orderId;
 }
 
-interface Finish {
-  readonly orderId: string;
-  readonly barista: string;
-  /** Starts the next order in the same request. */
-  readonly withNext?: boolean;
-}
-
-/** Finishes, and resolves to the next order where one was asked for and came. */
-export async function finish(
-  report: Report,
-  connection: Connection,
-  { orderId, barista, withNext = false }: Finish,
-): Promise<string | undefined> {
+/** Finishes, and resolves to the next order where one was asked for in the same request, and came. */
+export async function finish(report: Report, { connection, name }: Barista, orderId: string, withNext = false) {
   const sentAt = clock();
   const next = withNext ? `&next=${WAIT_SECONDS}` : "";
-  const { status, body } = await connection.send("POST", `/finish/?order_id=${orderId}&barista=${barista}${next}`);
+  const { status, body } = await connection.send("POST", `/finish/?order_id=${orderId}&barista=${name}${next}`);
   if (status !== 200) throw new Error(`finish was answered ${status}`);
   note(report.finished, orderId, sentAt);
   if (!withNext) return undefined;
@@ -143,32 +119,27 @@ export async function baristas(crew: Crew, { url, count, withNext = false }: Bar
   /** Held for an order, and for nothing else: may hang up. */
   const asking = new Set<Connection>();
   await beginEach(count, async (index) => {
-    const barista = `barista-${index + 1}`;
-    const connection = await crew.open(url);
+    const barista = { connection: await crew.open(url), name: `barista-${index + 1}` };
     crew.loop(async () => {
-      asking.add(connection);
-      const asked = start(report, connection, { barista, waitSeconds: WAIT_SECONDS });
-      let orderId = await asked.catch((error: unknown) => {
+      asking.add(barista.connection);
+      let orderId = await start(report, barista, WAIT_SECONDS).catch((error: unknown) => {
         if (!crew.isEnding) throw error;
       });
-      asking.delete(connection);
-      while (orderId !== undefined) {
-        orderId = await finish(report, connection, { orderId, barista, withNext: withNext && !crew.isEnding });
-      }
+      asking.delete(barista.connection);
+      while (orderId !== undefined) orderId = await finish(report, barista, orderId, withNext && !crew.isEnding);
     });
   });
-  crew.beforeEnd(async () => {
-    const connection = await crew.open(url);
-    const barista = "barista-last";
+  crew.beforeEnd = async () => {
+    const last = { connection: await crew.open(url), name: "barista-last" };
     for (const pauseMs of [0, BACK_MS]) {
       await Bun.sleep(pauseMs);
-      let orderId = await start(report, connection, { barista, waitSeconds: 0 });
+      let orderId = await start(report, last, 0);
       while (orderId !== undefined) {
-        await finish(report, connection, { orderId, barista });
-        orderId = await start(report, connection, { barista, waitSeconds: 0 });
+        await finish(report, last, orderId);
+        orderId = await start(report, last, 0);
       }
     }
     crew.isEnding = true;
     for (const held of asking) held.close();
-  });
+  };
 }

@@ -2,12 +2,11 @@
  * Owns the processes that the bench starts, and what the kernel says of a process.
  *
  * **Invariants**
- * - None outlives the bench, however it ends; each is ended by its own id.
+ * - None outlives the bench, however it ends.
  * - Memory and processor time are known on Linux only; elsewhere they are NaN.
  */
 import { readFileSync } from "node:fs";
 
-const END_BOUND_MS = 5000;
 /** Ticks a second of /proc/<pid>/stat: 100 on every Linux that Bun runs on. */
 const TICKS_PER_SECOND = 100;
 /** Connections beside those that are wanted: lanes, baristas, files. */
@@ -21,38 +20,12 @@ process.once("exit", () => {
 process.once("SIGINT", () => process.exit(130));
 process.once("SIGTERM", () => process.exit(143));
 
-export class Child implements Disposable {
-  readonly process: Bun.Subprocess;
-
-  constructor(command: readonly string[], options: Parameters<typeof Bun.spawn>[1]) {
-    this.process = Bun.spawn([...command], options);
-    running.add(this.process);
-    void this.process.exited.then(() => running.delete(this.process));
-  }
-
-  get pid(): number {
-    return this.process.pid;
-  }
-
-  get processorSeconds(): number {
-    return processorSeconds([this.pid]);
-  }
-
-  /** What it says on its piped standard output. */
-  get output(): ReadableStream<Uint8Array> {
-    return this.process.stdout as ReadableStream<Uint8Array>;
-  }
-
-  [Symbol.dispose](): void {
-    this.process.kill("SIGKILL");
-  }
-
-  /** Asks it to end, and after a while makes it. */
-  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    this.process.kill(signal);
-    const timer = setTimeout(() => this.process.kill("SIGKILL"), END_BOUND_MS);
-    await this.process.exited.finally(() => clearTimeout(timer));
-  }
+/** Starts a process that ends with this one. */
+export function spawn(command: readonly string[], options: Parameters<typeof Bun.spawn>[1]): Bun.Subprocess {
+  const child = Bun.spawn([...command], options);
+  running.add(child);
+  void child.exited.then(() => running.delete(child));
+  return child;
 }
 
 /** The processes that `pid` has started. */

@@ -16,12 +16,8 @@ const LOOK_MS = 100;
 const FILES = new Bun.Glob("appendonlydir/*.incr.aof");
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** What is known of all orders that were placed. */
-interface Orders {
-  readonly ids: ReadonlySet<string>;
-  /** An order's own record is kept under this and its id. */
-  readonly recordPrefix: string;
-}
+/** All orders that were placed, by id; an order's own record is kept under the prefix and its id. */
+type Orders = { readonly ids: ReadonlySet<string>; readonly recordPrefix: string };
 
 export class BenchRedis {
   readonly client: ReturnType<TestRedis["connect"]>;
@@ -66,13 +62,10 @@ export class BenchRedis {
   }
 
   /** How many keys orders that are over have left, by what they are. */
-  async countLeftKeys(orders: Orders): Promise<ReturnType<typeof sortKeys>> {
+  async countLeftKeys(orders: Orders) {
+    const parts = (await this.client.scanStream({ count: SCAN_COUNT }).toArray()) as string[][];
     // A key may come twice.
-    const keys = new Set<string>();
-    for await (const some of this.client.scanStream({ count: SCAN_COUNT })) {
-      for (const key of some as readonly string[]) keys.add(key);
-    }
-    return sortKeys(keys, orders);
+    return sortKeys(new Set(parts.flat()), orders);
   }
 
   /** With its children: a rewrite of the file is one. */

@@ -8,11 +8,7 @@
  */
 
 /** Ids, and for each the time of its sending (`clock`) and how long its answer took. Columns, for there are many. */
-export interface Timed {
-  readonly ids: string[];
-  readonly sentAt: number[];
-  readonly tookMs: number[];
-}
+export type Timed = { readonly ids: string[]; readonly sentAt: number[]; readonly tookMs: number[] };
 
 export interface Report {
   /** Orders for which a customer was to be held. */
@@ -81,19 +77,14 @@ export function answerTimes({ ids, sentAt, tookMs }: Timed): Map<string, number>
   return new Map(ids.map((id, index) => [id, (sentAt[index] ?? NaN) + (tookMs[index] ?? NaN)]));
 }
 
-interface Expectation {
-  /** Orders that are meant to be queued still when the load has ended. */
-  readonly stillQueued?: number;
-}
-
 /** Throws an error that names every fault: the figures of such a run are worth nothing. */
-export function checkDelivery(reports: readonly Report[], expectation: Expectation = {}): void {
-  const faults = deliveryFaults(mergeReports(reports), expectation);
+export function checkDelivery(reports: readonly Report[], stillQueued = 0): void {
+  const faults = deliveryFaults(mergeReports(reports), stillQueued);
   if (faults.length > 0) throw new Error(`delivery was not exact: ${faults.join("; ")}`);
 }
 
-/** What was wrong, in words; empty when everything was right. */
-export function deliveryFaults(report: Report, { stillQueued = 0 }: Expectation = {}): string[] {
+/** What was wrong, in words. `stillQueued` orders are meant to be in the queue when the load has ended. */
+export function deliveryFaults(report: Report, stillQueued = 0): string[] {
   const { sent, answered, placed, started, finished, served, refused, left } = report;
   const faults = Object.entries(report.faults).map(([fault, times]) => `${times} × ${fault}`);
   const expect = (isRight: boolean, fault: string): void => void (isRight || faults.push(fault));

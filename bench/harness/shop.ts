@@ -8,7 +8,6 @@
 import { Lifecycle } from "../../src/lifecycle.ts";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { Fleet } from "./fleet.ts";
-import { processorSeconds, residentKib } from "./process.ts";
 import { BenchRedis, type Fsync } from "./redis.ts";
 
 /** What can be measured: Longpour, or a peer that answers the same routes. */
@@ -22,7 +21,6 @@ export interface Contender {
 
 export const LONGPOUR = { name: "Longpour", main: "src/main.ts", recordPrefix: "{bench}:order:" };
 export const BULLMQ = { name: "BullMQ", main: "bench/peers/bullmq.ts", recordPrefix: "bull:orders:" };
-export const BLPOP = { name: "one BLPOP each", main: "bench/peers/blpop.ts", recordPrefix: "{naive}:order:" };
 /** Not a peer: HTTP alone, which all of them stand on. It keeps nothing. */
 export const MEMORY = { name: "HTTP alone", main: "bench/peers/memory.ts", recordPrefix: "" };
 
@@ -30,42 +28,9 @@ type Environment = Readonly<Record<string, string>>;
 
 /** Limits far away, for the load comes from one address; the flood sets its own. */
 const FAR = "1000000";
-const ENVIRONMENT: Environment = {
-  SHOP: "bench",
-  REQUESTS_PER_SECOND: FAR,
-  LIMIT_CAPACITY: FAR,
-  LIMIT_REFILL_PER_SECOND: FAR,
-  MAX_HELD: FAR,
-  MAX_HELD_PER_ADDRESS: FAR,
-};
-
-class BenchServer {
-  /** Base URLs of its two ports. */
-  readonly customers: string;
-  readonly baristas: string;
-  readonly #server: TestServer;
-
-  constructor(server: TestServer) {
-    this.customers = server.customers;
-    this.baristas = server.baristas;
-    this.#server = server;
-  }
-
-  get residentKib(): number {
-    return residentKib([this.#server.process.pid]);
-  }
-
-  get processorSeconds(): number {
-    return processorSeconds([this.#server.process.pid]);
-  }
-
-  /** Says what it has logged of faults. */
-  async close(): Promise<void> {
-    await this.#server.stop("SIGKILL");
-    const faults = this.#server.log().filter(({ level }) => level === "error" || level === "fatal");
-    for (const fault of faults) process.stderr.write(`${JSON.stringify(fault)}\n`);
-  }
-}
+const HELD = { MAX_HELD: FAR, MAX_HELD_PER_ADDRESS: FAR };
+const RATES = { REQUESTS_PER_SECOND: FAR, LIMIT_CAPACITY: FAR, LIMIT_REFILL_PER_SECOND: FAR };
+const ENVIRONMENT: Environment = { SHOP: "bench", ...HELD, ...RATES };
 
 export interface ShopOptions {
   readonly contender: Contender;
@@ -79,9 +44,9 @@ export interface ShopOptions {
 
 export interface Shop {
   readonly redis: BenchRedis;
-  readonly servers: readonly BenchServer[];
+  readonly servers: readonly TestServer[];
   /** The first server. */
-  readonly server: BenchServer;
+  readonly server: TestServer;
   readonly fleet: Fleet;
 }
 
@@ -92,10 +57,10 @@ export async function inShop<Result>(options: ShopOptions, run: (shop: Shop) => 
   try {
     const redis = await BenchRedis.start(fsync);
     lifecycle.opened("Redis", () => redis.close());
-    const open = async (): Promise<BenchServer> => {
+    const open = async (): Promise<TestServer> => {
       const settings = { ...ENVIRONMENT, REDIS_URL: redis.url, ...environment };
-      const server = new BenchServer(await startServer(settings, { main: contender.main }));
-      lifecycle.opened("server", () => server.close());
+      const server = await startServer(settings, { main: contender.main });
+      lifecycle.opened("server", () => close(server));
       return server;
     };
     const server = await open();
@@ -107,4 +72,11 @@ export async function inShop<Result>(options: ShopOptions, run: (shop: Shop) => 
   } finally {
     for (const failure of await lifecycle.close()) process.stderr.write(`${failure.message}\n`);
   }
+}
+
+/** Ends a server, and shows what it has logged of faults. */
+async function close(server: TestServer): Promise<void> {
+  await server.stop("SIGKILL");
+  const faults = server.log().filter(({ level }) => level === "error" || level === "fatal");
+  for (const fault of faults) process.stderr.write(`${JSON.stringify(fault)}\n`);
 }

@@ -2,6 +2,7 @@
  * Owns the measured stretch of a run: when it was, and what each order in it cost. A busy machine changes processor time,
  * commands and bytes less than rates and waits.
  */
+import { processorSeconds } from "./process.ts";
 import { clock, type Timed } from "./report.ts";
 import type { Shop } from "./shop.ts";
 
@@ -18,18 +19,11 @@ export const USAGE_METRICS = [
 
 type Usage = Readonly<Record<(typeof USAGE_METRICS)[number]["key"], number>>;
 
-interface Process {
-  readonly processorSeconds: number;
-}
-
 /** Whose counters are read; the fleet is the load. */
-type Metered = Pick<Shop, "servers" | "redis"> & { readonly fleet: Process | readonly Process[] };
+type Metered = Pick<Shop, "servers" | "redis"> & { readonly fleet: Pick<Shop["fleet"], "processorSeconds"> };
 
 /** A stretch of time, by `clock`. */
-export interface Window {
-  readonly from: number;
-  readonly until: number;
-}
+export type Window = { readonly from: number; readonly until: number };
 
 /** Lets the load go on for so long. */
 export async function stretch(seconds: number): Promise<Window> {
@@ -57,12 +51,10 @@ export async function measureUsage(
 }
 
 async function readCounters({ servers, redis, fleet }: Metered) {
-  const secondsOf = (processes: readonly Process[]): number =>
-    processes.reduce((sum, { processorSeconds }) => sum + processorSeconds, 0);
   return {
-    server: secondsOf(servers),
+    server: processorSeconds(servers.map(({ process }) => process.pid)),
     redis: redis.processorSeconds,
-    load: secondsOf([fleet].flat()),
+    load: fleet.processorSeconds,
     bytes: redis.appendedBytes,
     commands: await redis.countCommands(),
     rewritesBegun: await redis.info("persistence", "aof_rewrites"),

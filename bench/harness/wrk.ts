@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { lookAtQueue } from "../../test/support/http.ts";
 import { until } from "../../test/support/until.ts";
 import type { Sample, Settings } from "./comparison.ts";
-import { Child } from "./process.ts";
+import { processorSeconds, spawn } from "./process.ts";
 import { BULLMQ, inShop, LONGPOUR, type Contender, type Shop } from "./shop.ts";
 import { measureUsage } from "./stretch.ts";
 
@@ -28,29 +28,17 @@ const QUIET_MS = 300;
 const QUIET_BOUND_MS = 60_000;
 const EVENTS_PER_ORDER = 3;
 
-/** What wrk saw; times in ms. */
-interface WrkReport {
-  /** Requests that were answered. */
-  readonly requests: number;
-  readonly unexpected: number;
-  readonly socketErrors: number;
-  readonly p50: number;
-  readonly p99: number;
-}
+/** What wrk saw: requests that were answered, what was wrong, and waits in ms. */
+type WrkReport = Readonly<Record<"requests" | "unexpected" | "socketErrors" | "p50" | "p99", number>>;
 
-interface WrkCycle {
+/** So many customers and baristas, who may finish and start the next in one request. */
+interface WrkCycle extends Readonly<Record<"customers" | "baristas", number>> {
   readonly contender: Contender;
-  readonly customers: number;
-  readonly baristas: number;
   readonly withNext?: boolean;
 }
 
 /** What a shop itself says of its orders: those that are queued or started, and how many events each finished one has. */
-interface Tally {
-  readonly open: number;
-  readonly finished: number;
-  readonly eventsPerOrder: number;
-}
+type Tally = Readonly<Record<"open" | "finished" | "eventsPerOrder", number>>;
 
 export function hasWrk(): boolean {
   return Bun.which("wrk") !== null;
@@ -60,10 +48,10 @@ export async function measureByWrk(run: WrkCycle, { seconds, isQuick }: Settings
   const { contender, withNext } = run;
   return await inShop({ contender, loads: 0 }, async (shop) => {
     const tally = () => tallyOrders(contender, shop);
-    using staff = startWrk(shop.server.baristas, run.baristas, ["baristas", withNext ? "next" : "none"]);
-    const order = async (forSeconds: number, during = async (_wrk: Child): Promise<void> => {}): Promise<WrkReport> => {
+    await using staff = startWrk(shop.server.baristas, run.baristas, ["baristas", withNext ? "next" : "none"]);
+    const order = async (forSeconds: number, during = async (_wrk: Bun.Subprocess): Promise<void> => {}) => {
       const endsAt = Math.ceil((Date.now() + ARRIVE_MS) / 1000 + forSeconds) + 1;
-      using customers = startWrk(shop.server.customers, run.customers, ["customers", String(endsAt)]);
+      await using customers = startWrk(shop.server.customers, run.customers, ["customers", String(endsAt)]);
       await Bun.sleep(ARRIVE_MS);
       await during(customers);
       await Bun.sleep(Math.max(0, endsAt * 1000 - Date.now()));
@@ -73,7 +61,11 @@ export async function measureByWrk(run: WrkCycle, { seconds, isQuick }: Settings
     const warm = await order(isQuick ? 1 : 3);
     let sample: Sample = {};
     const { requests, p50, p99 } = await order(seconds, async (customers) => {
-      const fleet = [staff, customers];
+      const fleet = {
+        get processorSeconds() {
+          return processorSeconds([staff.pid, customers.pid]);
+        },
+      };
       const { window, orders, usage } = await measureUsage(
         { ...shop, fleet },
         seconds,
@@ -87,16 +79,16 @@ export async function measureByWrk(run: WrkCycle, { seconds, isQuick }: Settings
   });
 }
 
-function startWrk(url: string, connections: number, args: readonly string[]): Child {
+function startWrk(url: string, connections: number, args: readonly string[]): Bun.Subprocess {
   const command = ["wrk", ...LIMITS, `-c${connections}`, "-s", SCRIPT, url, "--", ...args];
-  return new Child(command, { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(command, { stdio: ["ignore", "pipe", "inherit"] });
 }
 
 /** Closes its connections. Throws where an answer or a connection was not as it should be. */
-async function endWrk(wrk: Child): Promise<WrkReport> {
-  wrk.process.kill("SIGINT");
-  const timer = setTimeout(() => wrk.process.kill("SIGKILL"), END_BOUND_MS);
-  const told = await wrk.output.text().finally(() => clearTimeout(timer));
+async function endWrk(wrk: Bun.Subprocess): Promise<WrkReport> {
+  wrk.kill("SIGINT");
+  const timer = setTimeout(() => wrk.kill("SIGKILL"), END_BOUND_MS);
+  const told = await new Response(wrk.stdout as ReadableStream).text().finally(() => clearTimeout(timer));
   const line = told.split("\n").find((text) => text.startsWith("{"));
   const report = line === undefined ? undefined : (JSON.parse(line) as WrkReport);
   if (!report || report.unexpected > 0 || report.socketErrors > 0) throw new Error(`wrk saw ${line}`);

@@ -17,23 +17,12 @@ const SECONDS = Number(__ENV["SECONDS"] ?? 30);
 /** The last customers need baristas still. */
 const LAST_SECONDS = 10;
 
+const loop = { executor: "constant-vus", gracefulStop: `${LAST_SECONDS}s` } as const;
+const customers = { ...loop, exec: "customer", vus: Number(__ENV["CUSTOMERS"] ?? 200), duration: `${SECONDS}s` };
+const baristas = { ...loop, exec: "barista", vus: Number(__ENV["BARISTAS"] ?? 20) };
+
 export const options: Options = {
-  scenarios: {
-    customers: {
-      executor: "constant-vus",
-      exec: "customer",
-      vus: Number(__ENV["CUSTOMERS"] ?? 200),
-      duration: `${SECONDS}s`,
-      gracefulStop: `${LAST_SECONDS}s`,
-    },
-    baristas: {
-      executor: "constant-vus",
-      exec: "barista",
-      vus: Number(__ENV["BARISTAS"] ?? 20),
-      duration: `${SECONDS + LAST_SECONDS}s`,
-      gracefulStop: `${LAST_SECONDS}s`,
-    },
-  },
+  scenarios: { customers, baristas: { ...baristas, duration: `${SECONDS + LAST_SECONDS}s` } },
   thresholds: {
     checks: ["rate==1"],
     http_req_failed: ["rate==0"],
@@ -55,10 +44,8 @@ export function barista(): void {
   const token = __ENV["STAFF_TOKEN"];
   const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
   const name = `barista-${exec.vu.idInTest}`;
-  const start = http.get(http.url`${BARISTA_URL}/start/?wait=5&barista=${name}`, {
-    headers,
-    responseCallback: expectedStatuses(200, 404),
-  });
+  const responseCallback = expectedStatuses(200, 404);
+  const start = http.get(http.url`${BARISTA_URL}/start/?wait=5&barista=${name}`, { headers, responseCallback });
   if (start.status !== 200) return;
   const orderId = start.json("order_id") as string;
   const finish = http.post(http.url`${BARISTA_URL}/finish/?order_id=${orderId}&barista=${name}`, null, { headers });

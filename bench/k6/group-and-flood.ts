@@ -27,24 +27,12 @@ const regularAddress = (index: number): string => `198.51.100.${(index % 250) + 
 
 const refused = new Counter("orders_refused");
 
+const late = { startTime: "5s", maxDuration: "60s" };
+
 export const options: Options = {
   scenarios: {
-    group: {
-      executor: "per-vu-iterations",
-      exec: "group",
-      vus: 200,
-      iterations: 1,
-      startTime: "5s",
-      maxDuration: "60s",
-    },
-    flood: {
-      executor: "shared-iterations",
-      exec: "flood",
-      vus: 300,
-      iterations: FLOOD,
-      startTime: "5s",
-      maxDuration: "60s",
-    },
+    group: { ...late, executor: "per-vu-iterations", exec: "group", vus: 200, iterations: 1 },
+    flood: { ...late, executor: "shared-iterations", exec: "flood", vus: 300, iterations: FLOOD },
     regulars: { executor: "constant-vus", exec: "regular", vus: 50, duration: "20s", gracefulStop: "20s" },
     baristas: { executor: "constant-vus", exec: "barista", vus: 10, duration: "40s", gracefulStop: "10s" },
   },

@@ -13,10 +13,7 @@ import { now, servePeer, type PeerOrder } from "./serve.ts";
 type Made = Pick<PeerOrder, "barista" | "started_at" | "finished_at">;
 type OrderJob = Job<PeerOrder, Made>;
 
-interface Waiter {
-  readonly barista: string;
-  readonly take: (order: PeerOrder | undefined) => void;
-}
+type Waiter = { readonly barista: string; readonly take: (order: PeerOrder | undefined) => void };
 
 const QUEUE = "orders";
 /** Longpour's lease. */

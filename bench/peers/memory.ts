@@ -4,42 +4,33 @@
  */
 import { now, servePeer, type PeerOrder } from "./serve.ts";
 
-type Take = (order: PeerOrder | undefined) => void;
-
 const queued: PeerOrder[] = [];
-const baristas: Take[] = [];
-const held = new Map<string, { readonly order: PeerOrder; readonly answer: (order: PeerOrder) => void }>();
-
-async function wait(seconds: number): Promise<PeerOrder | undefined> {
-  const { promise, resolve } = Promise.withResolvers<PeerOrder | undefined>();
-  baristas.push(resolve);
-  const timer = setTimeout(() => {
-    const at = baristas.indexOf(resolve);
-    if (at >= 0) baristas.splice(at, 1);
-    resolve(undefined);
-  }, seconds * 1000);
-  return await promise.finally(() => clearTimeout(timer));
-}
+const idle: ((order: PeerOrder) => void)[] = [];
+const held = new Map<string, { readonly order: PeerOrder; readonly answer: (made: PeerOrder) => void }>();
 
 servePeer({
-  order: async (order) => {
+  order: (order) => {
     const { promise, resolve } = Promise.withResolvers<PeerOrder>();
     held.set(order.order_id, { order, answer: resolve });
-    const take = baristas.shift();
+    const take = idle.shift();
     if (take) take(order);
     else queued.push(order);
-    return await promise;
+    return promise;
   },
   start: async (barista, seconds) => {
-    const order = queued.shift() ?? (await wait(seconds));
-    return order && { ...order, status: "brewing", barista, started_at: now() };
+    const { promise, resolve } = Promise.withResolvers<PeerOrder | undefined>();
+    const order = queued.shift();
+    if (order || seconds === 0) resolve(order);
+    else idle.push(resolve);
+    const taken = await promise;
+    return taken && { ...taken, status: "brewing", barista, started_at: now() };
   },
   finish: async (orderId) => {
-    const open = held.get(orderId);
-    if (!open) return undefined;
+    const { order, answer } = held.get(orderId) ?? {};
+    if (!order || !answer) return undefined;
     held.delete(orderId);
-    const made = { ...open.order, status: "ready", finished_at: now() } as const;
-    open.answer(made);
+    const made = { ...order, status: "ready", finished_at: now() } as const;
+    answer(made);
     return made;
   },
 });

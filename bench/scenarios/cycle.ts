@@ -22,7 +22,7 @@ import { countAll, endAll, type Part } from "../harness/fleet.ts";
 import { baristas, customers } from "../harness/people.ts";
 import type { Fsync } from "../harness/redis.ts";
 import { checkDelivery, mergeReports } from "../harness/report.ts";
-import { BLPOP, BULLMQ, inShop, LONGPOUR, MEMORY, type Contender } from "../harness/shop.ts";
+import { BULLMQ, inShop, LONGPOUR, MEMORY, type Contender } from "../harness/shop.ts";
 import { measureUsage, quantile, USAGE_METRICS, within } from "../harness/stretch.ts";
 import { hasWrk, measureByWrk } from "../harness/wrk.ts";
 
@@ -40,10 +40,8 @@ const METRICS = [
   ...USAGE_METRICS,
 ] as const;
 const [PER_SECOND, , P99] = METRICS;
-const LEFT_METRICS = [
-  { key: "keysLeft", label: "keys left/order", digits: 4 },
-  { key: "otherKeys", label: "other keys", digits: 0 },
-] as const;
+const KEYS_LEFT = { key: "keysLeft", label: "keys left/order", digits: 4 };
+const OTHER_KEYS = { key: "otherKeys", label: "other keys", digits: 0 };
 
 interface Cycle {
   readonly contender: Contender;
@@ -67,7 +65,7 @@ export async function cycle(settings: Settings): Promise<Finding> {
 }
 
 async function compare(staff: number, settings: Settings) {
-  const contenders = [OWN, ...(staff === MANY ? [NEXT] : []), TWIN, { name: BLPOP.name, contender: BLPOP }];
+  const contenders = [OWN, ...(staff === MANY ? [NEXT] : []), TWIN];
   // Without a disk it does not matter how Redis writes: once is enough.
   const floor = { name: MEMORY.name, contender: MEMORY };
   const variants = (["always", "everysec"] as const).flatMap((fsync) =>
@@ -111,7 +109,7 @@ export async function long(settings: Settings): Promise<Finding> {
   const comparison = {
     title: `${CUSTOMERS} customers, ${MANY} baristas, appendfsync always; keys counted ${seconds} s after the last answer`,
     groupLabel: "measured",
-    metrics: [...METRICS, ...LEFT_METRICS],
+    metrics: [...METRICS, KEYS_LEFT, OTHER_KEYS],
     series: await measureInTurn(variants, own),
     goals: [...goalsBesideTwin(group), ...left],
     charts: [barChart("long-throughput.svg", "Orders a second", PER_SECOND)],

@@ -12,8 +12,8 @@ import { barChart, type Finding, type Sample, type Settings } from "../harness/c
 import { beginEach, type Crew } from "../harness/crew.ts";
 import type { Part } from "../harness/fleet.ts";
 import { Connection } from "../harness/http.ts";
-import { baristas, customers } from "../harness/people.ts";
-import { checkDelivery, clock, emptyReport, note, noteFault, type Report } from "../harness/report.ts";
+import { baristas, customers, waitFor } from "../harness/people.ts";
+import { checkDelivery, emptyReport, noteFault, type Report } from "../harness/report.ts";
 import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
 import { quantile, stretch, within, type Window } from "../harness/stretch.ts";
 
@@ -46,7 +46,12 @@ const WAITS = [
 const REFUSED = { key: "refusedPerSecond", label: "refused/s", digits: 0 } as const;
 
 /** A key that an order was placed under: asking for it again takes no token. */
-const PAID = "Idempotency-Key: 4f9e8c52-6d0b-4e0a-9c35-71ab20d6f8e3\r\n";
+const PAID = {
+  method: "POST",
+  path: "/order/",
+  headers: "Idempotency-Key: 4f9e8c52-6d0b-4e0a-9c35-71ab20d6f8e3\r\n",
+  json: '{"note":"paid"}',
+};
 
 /** What a flood asks for, over and over, and the status of those who are let in. */
 interface FloodRequest {
@@ -63,14 +68,10 @@ const FLOODS: Readonly<Record<string, (paidId: string) => FloodRequest>> = {
   "GET /swagger/json": () => ({ method: "GET", path: "/swagger/json", expected: 200 }),
   "GET /coffees": () => ({ method: "GET", path: "/coffees", expected: 200 }),
   "PUT /order/:id": (paidId) => ({ method: "PUT", path: `/order/${paidId}`, json: '{"item":"latte"}', expected: 409 }),
-  "POST /order/, one paid key": () => ({ method: "POST", path: "/order/", headers: PAID, expected: 200 }),
+  "POST /order/, one paid key": () => ({ ...PAID, expected: 200 }),
 };
 
-interface FloodersSpec {
-  readonly url: string;
-  readonly count: number;
-  readonly request: FloodRequest;
-}
+type FloodersSpec = { readonly url: string; readonly count: number; readonly request: FloodRequest };
 
 /** Each of many connections from one address asks again as soon as it is answered; 429 is a refusal. */
 export async function flooders(crew: Crew, { url, count, request }: FloodersSpec): Promise<void> {
@@ -164,29 +165,18 @@ async function measure(settings: Settings): Promise<Readonly<Record<string, Pair
 
 /** Places the order that the last flood asks for again and again, and waits for it. */
 async function payForOrder(url: string): Promise<Report> {
-  const report = { ...emptyReport(), sent: 1 };
-  const sentAt = clock();
+  const report = emptyReport();
   const connection = await Connection.open(url);
-  const { status, body } = await connection.send("POST", "/order/", { headers: PAID });
+  await waitFor(report, "paid", () => connection.send(PAID.method, PAID.path, PAID));
   connection.close();
-  if (status !== 200) throw new Error(`the paid order was answered ${status}`);
-  note(report.answered, (JSON.parse(body) as { order_id: string }).order_id, sentAt);
   return report;
 }
 
-/** Both kinds are measured for as long, and a flood is over, wholly answered, when calm begins. */
-interface Turns {
-  readonly calm: readonly Window[];
-  readonly storm: readonly Window[];
-  /** How the flood's requests were answered, within its stretches. */
-  readonly served: number;
-  readonly refused: number;
-  /** What each flood saw. */
-  readonly reports: readonly Report[];
-}
-
-/** Measures each kind for `seconds`, calm, flood, calm, flood, …; `begin` begins a flood. */
-async function takeTurns(begin: () => Promise<Part>, { seconds, isQuick }: Settings): Promise<Turns> {
+/**
+ * Measures each kind for `seconds`, calm, flood, calm, flood, …; `begin` begins a flood. It is over, wholly answered,
+ * when calm begins. Counts how its requests were answered within the stretches.
+ */
+async function takeTurns(begin: () => Promise<Part>, { seconds, isQuick }: Settings) {
   const turns = { calm: [] as Window[], storm: [] as Window[], served: 0, refused: 0, reports: [] as Report[] };
   for (let turn = 0; turn < TURNS; turn++) {
     await Bun.sleep(SETTLE_MS);
@@ -203,12 +193,10 @@ async function takeTurns(begin: () => Promise<Part>, { seconds, isQuick }: Setti
   return turns;
 }
 
+type Turns = Awaited<ReturnType<typeof takeTurns>>;
+
 /** What a refusal costs Redis while nobody but the flood orders. */
-async function countCommands(
-  redis: Shop["redis"],
-  flooding: Part,
-  { seconds, isQuick }: Settings,
-): Promise<{ commandsPerRefusal: number; report: Report }> {
+async function countCommands(redis: Shop["redis"], flooding: Part, { seconds, isQuick }: Settings) {
   await Bun.sleep(isQuick ? 500 : 2000);
   const before = { commands: await redis.countCommands(), refused: (await flooding.count()).refused };
   await Bun.sleep(seconds * 1000);

@@ -25,13 +25,8 @@ const METRICS = [
   ...USAGE_METRICS,
 ] as const;
 
-interface CyclersSpec {
-  readonly customers: string;
-  readonly baristas: string;
-  readonly count: number;
-  /** Orders to place before the first is started. */
-  readonly backlog: number;
-}
+/** `backlog` orders are placed before the first is started. */
+type CyclersSpec = Readonly<Record<"customers" | "baristas", string> & Record<"count" | "backlog", number>>;
 
 export async function cyclers(crew: Crew, { customers, baristas, count, backlog }: CyclersSpec): Promise<void> {
   const { report } = crew;
@@ -48,13 +43,12 @@ export async function cyclers(crew: Crew, { customers, baristas, count, backlog 
   // Only now, for a server closes connections that idle.
   await Promise.all(
     lines.map(async (order, index) => {
-      const connection = await crew.open(baristas);
-      const barista = `cycler-${index + 1}`;
+      const barista = { connection: await crew.open(baristas), name: `cycler-${index + 1}` };
       crew.loop(async () => {
         await order();
-        const orderId = await start(report, connection, { barista, waitSeconds: 5 });
+        const orderId = await start(report, barista, 5);
         if (orderId === undefined) throw new Error("there was no order to start");
-        await finish(report, connection, { orderId, barista });
+        await finish(report, barista, orderId);
       });
     }),
   );
@@ -84,7 +78,7 @@ async function measure(backlog: number, { seconds, isQuick }: Settings): Promise
     const { window, usage } = await measureUsage(shop, seconds, () => countAll([part], "finished"));
     const report = await part.end();
     const { depth } = await lookAtQueue(shop.server);
-    checkDelivery([report], { stillQueued: depth });
+    checkDelivery([report], depth);
     const p99 = (of: "placed" | "started" | "finished"): number => quantile(within(report[of], window).tookMs, 0.99);
     const p99s = { placeP99: p99("placed"), startP99: p99("started"), finishP99: p99("finished") };
     return { perSecond: within(report.finished, window).perSecond, ...p99s, ...usage };

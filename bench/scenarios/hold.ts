@@ -13,13 +13,13 @@
 import { barChart, measureInTurn, sizeLabel, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
 import { beginEach, type Crew } from "../harness/crew.ts";
 import { untilHeld } from "../../test/support/http.ts";
-import { endAll, Fleet, type Part } from "../harness/fleet.ts";
+import { beginShares, endAll, Fleet, loadsFor, type Part, type Share } from "../harness/fleet.ts";
 import type { Connection } from "../harness/http.ts";
-import { BenchNchan, findNchan } from "../harness/nchan.ts";
+import { findNchan, startNchan } from "../harness/nchan.ts";
 import { baristas, customers, finish, start, type CustomersSpec } from "../harness/people.ts";
-import { settled, withinOpenFiles } from "../harness/process.ts";
+import { childrenOf, residentKib, settled, withinOpenFiles } from "../harness/process.ts";
 import { answerTimes, checkDelivery, clock, mergeReports, note, type Report } from "../harness/report.ts";
-import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
+import { inShop, LONGPOUR } from "../harness/shop.ts";
 import { quantile, stretch, type Window } from "../harness/stretch.ts";
 
 const METRICS = [
@@ -39,8 +39,6 @@ const NCHAN = "Nchan";
 const PER_SECOND = 200;
 /** Orders that are started before the first is finished: the time of a finish is its own. */
 const STOCK = 50;
-/** Customers in one process of the load, and from one local address. */
-const MAX_IN_ONE = 4500;
 const WARM_CUSTOMERS = 20;
 const BARISTAS = 20;
 /** LANES and 6. */
@@ -49,37 +47,27 @@ const MAX_REDIS_CONNECTIONS = 70;
 /** A staff that finishes so many orders a second, by the clock, and starts as many; in the end it finishes its stock. */
 export async function finishers(crew: Crew, { url }: { readonly url: string }): Promise<void> {
   const { report } = crew;
-  const barista = "finisher";
+  const name = "finisher";
   const stock: string[] = [];
   const startOne = async (): Promise<void> => {
-    const orderId = await crew.lend(url, (connection) => start(report, connection, { barista, waitSeconds: 0 }));
+    const orderId = await crew.lend(url, (connection) => start(report, { connection, name }, 0));
     if (orderId !== undefined) stock.push(orderId);
   };
-  const finishOne = (orderId: string) =>
-    crew.lend(url, (connection) => finish(report, connection, { orderId, barista }));
+  const finishOne = (orderId: string) => crew.lend(url, (connection) => finish(report, { connection, name }, orderId));
   await beginEach(STOCK, startOne);
   crew.pace(PER_SECOND, () => {
     crew.run(startOne());
     const orderId = stock.shift();
     if (orderId !== undefined) crew.run(finishOne(orderId));
   });
-  crew.beforeEnd(async () => {
+  crew.beforeEnd = async () => {
     await crew.settle();
     for (const orderId of stock.splice(0)) crew.run(finishOne(orderId));
-  });
-}
-
-/** Each part of the subscribers: how many, and how their names begin. */
-type Share = Pick<CustomersSpec, "count" | "prefix">;
-
-interface PublishersSpec {
-  readonly url: string;
-  readonly shares: readonly Share[];
+  };
 }
 
 /** Publish on Nchan's channels by the clock: one to each subscriber in turn, and one more to each in the end. */
-export async function publishers(crew: Crew, { url, shares }: PublishersSpec): Promise<void> {
-  const names = shares.flatMap(({ count, prefix }) => Array.from({ length: count }, (_, index) => `${prefix}${index}`));
+export async function publishers(crew: Crew, { url, names }: { url: string; names: string[] }): Promise<void> {
   let published = 0;
   const publishNext = (): void => {
     const channel = `${names[published % names.length]}.${Math.floor(published / names.length)}`;
@@ -87,12 +75,24 @@ export async function publishers(crew: Crew, { url, shares }: PublishersSpec): P
     crew.run(crew.lend(url, (connection) => publish(crew, connection, channel)));
   };
   crew.pace(PER_SECOND, publishNext);
-  crew.beforeEnd(async () => {
+  crew.beforeEnd = async () => {
     for (let count = 0; count < names.length; count++) {
       if (count % 100 === 0) await crew.settle();
       publishNext();
     }
-  });
+  };
+}
+
+/** Publishes an answer as long as an order's, which is that channel's own. */
+async function publish({ report }: Crew, connection: Connection, channel: string): Promise<void> {
+  const sentAt = clock();
+  const time = "2026-11-20T09:31:52.871Z";
+  const times = { placed_at: time, started_at: time, finished_at: time };
+  const order = { number: 17, status: "ready", item: "americano", note: channel, barista: "barista-1", attempts: 1 };
+  const json = JSON.stringify({ order_id: channel, ...order, ...times });
+  const { status } = await connection.send("POST", `/pub/${channel}`, { json });
+  if (![200, 201, 202].includes(status)) throw new Error(`publish was answered ${status}`);
+  note(report.finished, channel, sentAt);
 }
 
 export async function hold(settings: Settings): Promise<Finding> {
@@ -152,111 +152,89 @@ function goalsBesideNchan(many: number) {
   ];
 }
 
-interface Held {
-  readonly size: number;
-  /** Their answers have begun, with heartbeats. */
-  readonly isBegun?: boolean;
-  /** The baristas are at another server than the customers. */
-  readonly isElsewhere?: boolean;
-}
+/** Whether answers have begun, with heartbeats; whether the baristas are at another server than the customers. */
+type Held = { readonly size: number; readonly isBegun?: boolean; readonly isElsewhere?: boolean };
 
 /** Customers are held, memory is read at rest, they are answered by the clock, and then all the others. */
 async function measure({ size, isBegun, isElsewhere }: Held, settings: Settings): Promise<Sample> {
-  const { isQuick } = settings;
   // Long enough for no heartbeat to come, or soon.
-  const beginsAfter = isQuick ? 1 : 10;
+  const beginsAfter = settings.isQuick ? 1 : 10;
   const environment = { HEARTBEAT_SECONDS: String(isBegun ? beginsAfter : 3600) };
-  const servers = isElsewhere ? 2 : 1;
-  const last = sharesOf(size).length;
+  const [servers, last] = [isElsewhere ? 2 : 1, loadsFor(size)];
   return await inShop({ contender: LONGPOUR, environment, servers, loads: last + 1 }, async (shop) => {
     const { redis, server, fleet } = shop;
     const url = shop.servers.at(-1)?.baristas ?? server.baristas;
-    const warm = await warmUp(shop, url, settings);
-    const before = await readMemory(shop, settings);
-    const parts = await beginHeld(fleet, size, { url: server.customers });
+    const readMemory = async () => ({
+      server: await settled(() => residentKib([server.process.pid]), restSeconds(settings)),
+      redis: await redis.info("memory", "used_memory"),
+    });
+    // The code is compiled, and the heap has its working size, before memory is read.
+    const early = await fleet.begin(baristas, { url, count: BARISTAS });
+    const guests = await fleet.begin(customers, { url: server.customers, count: WARM_CUSTOMERS, prefix: "warm-" });
+    await Bun.sleep(settings.isQuick ? 300 : 3000);
+    const warm = [await guests.end(), await early.end()];
+
+    const before = await readMemory();
+    const parts = await beginShares(fleet, customers, size, (share) => ({ ...guestsOf(share), url: server.customers }));
     await untilHeld(server, size);
     if (isBegun) await Bun.sleep((beginsAfter + 1) * 1000);
-    const held = await readMemory(shop, settings);
+    const after = await readMemory();
     // Whose they are can't be told with two servers.
     const connections: Sample = isElsewhere ? {} : { connections: await redis.countConnections() };
 
     const paced = await fleet.begin(finishers, { url }, last);
-    const window = await measuredStretch(settings);
-    await paced.pause();
+    const window = await pacedStretch(paced, settings);
     const ends = endAll(parts);
     const finished = await paced.end();
     const staff = await fleet.begin(baristas, { url, count: BARISTAS }, last);
     const seen = [finished, ...(await ends), await staff.end()];
     checkDelivery([...warm, ...seen]);
-    const [serverKib, redisKib] = [(held.server - before.server) / size, (held.redis - before.redis) / 1024 / size];
+    const [serverKib, redisKib] = [(after.server - before.server) / size, (after.redis - before.redis) / 1024 / size];
     return { serverKib, redisKib, ...connections, ...latencies(seen, window) };
   });
 }
 
 async function measureNchan(size: number, module: string, settings: Settings): Promise<Sample> {
-  await using nchan = await BenchNchan.start(module);
-  const shares = sharesOf(size);
-  const fleet = new Fleet(shares.length + 1);
+  const { nginx, url } = await startNchan(module);
+  const fleet = new Fleet(loadsFor(size) + 1);
   try {
-    const { url } = nchan;
-    const before = nchan.residentKib;
-    const parts = await beginHeld(fleet, size, { url, isSubscriber: true });
-    const held = await settled(() => nchan.residentKib, restSeconds(settings));
-    const paced = await fleet.begin(publishers, { url, shares }, shares.length);
-    const window = await measuredStretch(settings);
-    await paced.pause();
+    const names: string[] = [];
+    const readMemory = (): number => residentKib(childrenOf(nginx.pid));
+    const before = readMemory();
+    const parts = await beginShares(fleet, customers, size, (share) => {
+      const { prefix } = guestsOf(share);
+      for (let index = 0; index < share.count; index++) names.push(`${prefix}${index}`);
+      return { ...guestsOf(share), url, isSubscriber: true };
+    });
+    const after = await settled(readMemory, restSeconds(settings));
+    const paced = await fleet.begin(publishers, { url, names }, loadsFor(size));
+    const window = await pacedStretch(paced, settings);
     await Bun.sleep(restSeconds(settings) * 100);
     const ends = endAll(parts);
     const seen = [await paced.end(), ...(await ends)];
     checkDelivery(seen);
-    return { serverKib: (held - before) / size, ...latencies(seen, window) };
+    return { serverKib: (after - before) / size, ...latencies(seen, window) };
   } finally {
     await fleet.close();
+    await nginx[Symbol.asyncDispose]();
   }
-}
-
-/** Memory at rest: the first server's in KiB, Redis's in bytes. */
-async function readMemory({ server, redis }: Shop, settings: Settings): Promise<{ server: number; redis: number }> {
-  const kib = await settled(() => server.residentKib, restSeconds(settings));
-  return { server: kib, redis: await redis.info("memory", "used_memory") };
 }
 
 function restSeconds({ isQuick }: Settings): number {
   return isQuick ? 1 : 5;
 }
 
-/** The customers of each process. */
-function sharesOf(size: number): Share[] {
-  return Array.from({ length: Math.ceil(size / MAX_IN_ONE) }, (_, index) => ({
-    count: Math.min(MAX_IN_ONE, size - index * MAX_IN_ONE),
-    prefix: `h${index}-`,
-  }));
+/** The customers of one process of the load. */
+function guestsOf({ first, count, from }: Share): Pick<CustomersSpec, "count" | "prefix" | "from"> {
+  return { count, prefix: `h${first}-`, from: [from] };
 }
 
-/** Opens the customers, from one local address for each process. */
-async function beginHeld(
-  fleet: Fleet,
-  size: number,
-  own: Pick<CustomersSpec, "url" | "isSubscriber">,
-): Promise<Part[]> {
-  const begins = sharesOf(size).map((share, index) =>
-    fleet.begin(customers, { ...share, ...own, from: [`127.0.1.${index + 1}`] }, index),
-  );
-  return await Promise.all(begins);
-}
-
-/** The code is compiled, and the heap has its working size, before memory is read. */
-async function warmUp({ fleet, server }: Shop, url: string, { isQuick }: Settings): Promise<Report[]> {
-  const staff = await fleet.begin(baristas, { url, count: BARISTAS });
-  const guests = { url: server.customers, count: WARM_CUSTOMERS, prefix: "warm-" };
-  const held = await fleet.begin(customers, guests);
-  await Bun.sleep(isQuick ? 300 : 3000);
-  return [await held.end(), await staff.end()];
-}
-
-async function measuredStretch({ seconds, isQuick }: Settings): Promise<Window> {
+/** They finish, or publish, by the clock, and then no more. */
+async function pacedStretch(paced: Part, { seconds, isQuick }: Settings): Promise<Window> {
   await Bun.sleep(isQuick ? 200 : 1000);
-  return await stretch(seconds);
+  const window = await stretch(seconds);
+  await paced.pause();
+  return window;
 }
 
 /** From the sending of each finish in the window to its customer's last byte. */
@@ -268,16 +246,4 @@ function latencies(reports: readonly Report[], window: Window): Sample {
     return sentAt >= window.from && sentAt < window.until ? [(answeredAt.get(id) ?? NaN) - sentAt] : [];
   });
   return { p50: quantile(took, 0.5), p99: quantile(took, 0.99) };
-}
-
-/** Publishes an answer as long as an order's, which is that channel's own. */
-async function publish({ report }: Crew, connection: Connection, channel: string): Promise<void> {
-  const sentAt = clock();
-  const time = "2026-11-20T09:31:52.871Z";
-  const times = { placed_at: time, started_at: time, finished_at: time };
-  const order = { number: 17, status: "ready", item: "americano", note: channel, barista: "barista-1", attempts: 1 };
-  const json = JSON.stringify({ order_id: channel, ...order, ...times });
-  const { status } = await connection.send("POST", `/pub/${channel}`, { json });
-  if (![200, 201, 202].includes(status)) throw new Error(`publish was answered ${status}`);
-  note(report.finished, channel, sentAt);
 }

@@ -10,8 +10,8 @@ import { sizeLabel, type Finding, type Series, type Settings } from "../harness/
 import type { Crew } from "../harness/crew.ts";
 import { countAll, endAll } from "../harness/fleet.ts";
 import { Connection } from "../harness/http.ts";
-import { baristas, customers, order, waitFor } from "../harness/people.ts";
-import { settled } from "../harness/process.ts";
+import { baristas, customers, order, waitFor, type CustomersSpec } from "../harness/people.ts";
+import { residentKib, settled } from "../harness/process.ts";
 import { checkDelivery, mergeReports, type Report } from "../harness/report.ts";
 import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
 
@@ -28,11 +28,7 @@ const METRICS = [
   { key: "left", label: "hang-ups so far", digits: 0 },
 ] as const;
 
-interface QuittersSpec {
-  readonly url: string;
-  readonly count: number;
-  readonly prefix: string;
-}
+type QuittersSpec = Pick<CustomersSpec, "url" | "count" | "prefix">;
 
 /** Each orders on a connection of their own, hangs up after a random time, and comes again. An answer may come first. */
 export async function quitters(crew: Crew, { url, count, prefix }: QuittersSpec): Promise<void> {
@@ -49,16 +45,12 @@ export async function quitters(crew: Crew, { url, count, prefix }: QuittersSpec)
 }
 
 /** What one step of the load has to reach. */
-interface Step {
-  readonly orders: number;
-  readonly left: number;
-}
+type Step = Readonly<Record<"orders" | "left", number>>;
 
 export async function leaks(settings: Settings): Promise<Finding> {
   const each: Step = settings.isQuick ? { orders: 1000, left: 100 } : { orders: 40_000, left: 4000 };
   const series = await inShop({ contender: LONGPOUR }, (shop) => measureSteps(shop, each, settings));
   const [to, of] = [series[0], series.at(-1)];
-  const [residentMib] = METRICS;
   const steps = `${sizeLabel(each.orders)} orders and ${sizeLabel(each.left)} hang-ups`;
   const comparison = {
     title: `Memory after a warm-up, and after each ${steps} more`,
@@ -66,7 +58,7 @@ export async function leaks(settings: Settings): Promise<Finding> {
     metrics: METRICS,
     series,
     goals: of && to ? [{ what: "RSS, end of warm", metric: "residentMib", of, to, atMost: 1.05 }] : [],
-    charts: [{ file: "leaks.svg", title: "The server's memory at rest", metric: residentMib, kind: "line" as const }],
+    charts: [{ file: "leaks.svg", title: "The server's memory at rest", metric: METRICS[0], kind: "line" as const }],
   };
   return { comparisons: [comparison], remarks: [] };
 }
@@ -78,9 +70,9 @@ async function measureSteps(shop: Shop, each: Step, settings: Settings): Promise
   for (let step = 0; step <= STEPS; step++) {
     settings.onRun({ text: step === 0 ? "warm-up" : `step ${step} of ${STEPS}`, index: step, total: STEPS + 1 });
     reports.push(...(await runStep(shop, each, step)));
-    const residentKib = await settled(() => shop.server.residentKib, settings.isQuick ? 1 : 10);
+    const kib = await settled(() => residentKib([shop.server.process.pid]), settings.isQuick ? 1 : 10);
     const { answered, left } = mergeReports(reports);
-    const sample = { residentMib: residentKib / MEBIBYTE_KIB, left };
+    const sample = { residentMib: kib / MEBIBYTE_KIB, left };
     series.push({ group: sizeLabel(answered.ids.length), name: LONGPOUR.name, samples: [sample] });
   }
   checkDelivery([...reports, await staff.end()]);

@@ -9,9 +9,9 @@
 import { barChart, measureInTurn, sizeLabel, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
 import { beginEach, Crew } from "../harness/crew.ts";
 import { until } from "../../test/support/until.ts";
-import { countAll, endAll, type Part } from "../harness/fleet.ts";
+import { beginShares, countAll, endAll, loadsFor, type Part } from "../harness/fleet.ts";
 import { place } from "../harness/people.ts";
-import { settled, withinOpenFiles } from "../harness/process.ts";
+import { residentKib, settled, withinOpenFiles } from "../harness/process.ts";
 import { clock, mergeReports, note, noteFault, type Timed } from "../harness/report.ts";
 import { inShop, LONGPOUR, type Shop } from "../harness/shop.ts";
 import { quantile, stretch, within } from "../harness/stretch.ts";
@@ -29,8 +29,6 @@ const METRICS = [
 ] as const;
 
 const EVENTS_PER_SECOND = 10;
-/** Listeners in one process of the load, and from one local address. */
-const MAX_IN_ONE = 4500;
 const WARM_LISTENERS = 50;
 const WARM_ORDERS = 500;
 const HEARD_BOUND_MS = 30_000;
@@ -38,13 +36,8 @@ const HEARD_BOUND_MS = 30_000;
 /** The note of an order says its number, from 0, and when it was sent (`clock`). */
 const NOTE = /"note":"(\d+) ([\d.]+)"/g;
 
-interface ListenersSpec {
-  readonly url: string;
-  /** What each asks for. */
-  readonly paths: readonly string[];
-  /** Local address that they call from. */
-  readonly from: string;
-}
+/** One for each path, which it asks for; all call from one local address. */
+type ListenersSpec = { readonly url: string; readonly paths: readonly string[]; readonly from: string };
 
 /**
  * Each listens on a connection of their own, and looks whether they hear every order that was numbered, once and in
@@ -78,114 +71,80 @@ export async function listeners(crew: Crew, { url, paths, from }: ListenersSpec)
     crew.run(heard);
     await begun.promise;
   });
-  crew.beforeEnd(async () => crew.hangUp());
+  crew.beforeEnd = async () => crew.hangUp();
 }
 
 export async function listening(settings: Settings): Promise<Finding> {
   const { sizes, remarks } = withinOpenFiles(settings.isQuick ? [100, 300] : [1000, 5000]);
   const places = sizes.flatMap((size) => [STAFF, CUSTOMERS].map((name) => ({ size, group: sizeLabel(size), name })));
-  const variants = places.map(({ size, ...at }) => {
-    return { ...at, measure: () => (at.name === STAFF ? measureStaff : measureCustomers)(size, settings) };
-  });
   const comparison = {
     title: "Listeners, 10 events a second",
     groupLabel: "listeners",
     metrics: METRICS,
-    series: await measureInTurn(variants, settings),
+    series: await measureInTurn(
+      places.map(({ size, ...at }) => ({ ...at, measure: () => measure(size, at.name === STAFF, settings) })),
+      settings,
+    ),
     goals: places.map(({ group, name }) => {
-      const what = `Redis connections for ${group}, ${name}`;
-      return { what, metric: "connections", of: { group, name }, atMost: 1 };
+      const of = { group, name };
+      return { what: `Redis connections for ${group}, ${name}`, metric: "connections", of, atMost: 1 };
     }),
     charts: [barChart("listeners-memory.svg", "Server memory for each listener", METRICS[0])],
   };
   return { comparisons: [comparison], remarks };
 }
 
-/** Each listens to the whole shop. */
-async function measureStaff(size: number, settings: Settings): Promise<Sample> {
-  return await inWarmShop(size, settings, async (shop, placer) => {
-    const paths = Array.from({ length: size }, () => "/events?type=order.placed");
-    const { parts, ...cost } = await beginListeners(shop, { url: shop.server.baristas, paths }, settings);
-    let placed = Promise.resolve();
+/** The server is warmed up, its code compiled and its heap of working size, before memory is read. */
+async function measure(size: number, isStaff: boolean, settings: Settings): Promise<Sample> {
+  return await inShop({ contender: LONGPOUR, loads: loadsFor(size) }, async (shop) => {
+    const placer = new Crew();
+    const { report } = placer;
+    const { customers, baristas } = shop.server;
+    /** Places an order that nobody waits for. */
+    const placeOne = async (name = "one of many"): Promise<void> => {
+      await placer.lend(customers, (connection) => place(report, connection, name));
+    };
+    const warm = Array.from({ length: WARM_LISTENERS }, () => "/events?type=order.started");
+    const { parts: early } = await beginListeners(shop, baristas, warm, 1);
+    await beginEach(WARM_ORDERS, () => placeOne());
+    await endListeners(early, 0);
+
+    if (!isStaff) await beginEach(size, () => placeOne());
+    const ofOrders = report.placed.ids.slice(-size).map((orderId) => `/order/${orderId}/events`);
+    const ofShop = Array.from({ length: size }, () => "/events?type=order.placed");
+    const [url, paths] = isStaff ? [baristas, ofShop] : [customers, ofOrders];
+    const { parts, ...cost } = await beginListeners(shop, url, paths, settings.isQuick ? 1 : 5);
     let numbered = 0;
-    placer.pace(EVENTS_PER_SECOND, () => {
-      const number = numbered++;
-      // One after the other: they are told in the order of their numbers.
-      placed = placed.then(() => placeOne(shop, placer, `${number} ${clock()}`));
-    });
-    const window = await stretch(settings.seconds);
+    let placed = Promise.resolve();
+    if (isStaff) {
+      placer.pace(EVENTS_PER_SECOND, () => {
+        const number = numbered++;
+        // One after the other: they are told in the order of their numbers.
+        placed = placed.then(() => placeOne(`${number} ${clock()}`));
+      });
+    }
+    const window = await stretch(isStaff ? settings.seconds : 0);
     await placer.pause();
     await placed;
     const all = numbered * size;
     const areHeard = async (): Promise<boolean> => (await countAll(parts, "answered")) >= all;
     await until(areHeard, `${all} events are heard`, HEARD_BOUND_MS);
-    const { tookMs, perSecond } = within(await endListeners(parts, all), window);
-    const placeMs = placer.report.placed.tookMs.slice(-numbered);
-    const waits = { placeP50: quantile(placeMs, 0.5), p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
-    return { ...cost, ...waits, heard: perSecond };
+    const { tookMs, perSecond: heard } = within(await endListeners(parts, all), window);
+    if (!isStaff) return cost;
+    const placeP50 = quantile(report.placed.tookMs.slice(-numbered), 0.5);
+    return { ...cost, placeP50, p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99), heard };
   });
 }
 
-/** Each listens to an order of their own, to which nothing happens: what they cost is all that is measured. */
-async function measureCustomers(size: number, settings: Settings): Promise<Sample> {
-  return await inWarmShop(size, settings, async (shop, placer) => {
-    await beginEach(size, () => placeOne(shop, placer, "one of many"));
-    const paths = placer.report.placed.ids.slice(-size).map((orderId) => `/order/${orderId}/events`);
-    const { parts, ...cost } = await beginListeners(shop, { url: shop.server.customers, paths }, settings);
-    await endListeners(parts, 0);
-    return cost;
+/** Lets listeners come, and says what each costs at rest. */
+async function beginListeners(shop: Shop, url: string, paths: readonly string[], restSeconds: number) {
+  const { fleet, server, redis } = shop;
+  const readMemory = (): number => residentKib([server.process.pid]);
+  const before = { kib: await settled(readMemory, restSeconds), redis: await redis.countConnections() };
+  const parts = await beginShares(fleet, listeners, paths.length, ({ first, count, from }) => {
+    return { url, paths: paths.slice(first, first + count), from };
   });
-}
-
-/** Places an order that nobody waits for. */
-async function placeOne({ server }: Shop, placer: Crew, name: string): Promise<void> {
-  await placer.lend(server.customers, (connection) => place(placer.report, connection, name));
-}
-
-/**
- * Opens a shop and warms it up: the code is compiled, and the heap has its working size, before memory is read. Orders
- * are placed from this process.
- */
-async function inWarmShop(
-  size: number,
-  settings: Settings,
-  run: (shop: Shop, placer: Crew) => Promise<Sample>,
-): Promise<Sample> {
-  return await inShop({ contender: LONGPOUR, loads: Math.ceil(size / MAX_IN_ONE) }, async (shop) => {
-    const placer = new Crew();
-    try {
-      const paths = Array.from({ length: WARM_LISTENERS }, () => "/events?type=order.started");
-      const warm = { url: shop.server.baristas, paths };
-      const { parts } = await beginListeners(shop, warm, { ...settings, isQuick: true });
-      await beginEach(WARM_ORDERS, () => placeOne(shop, placer, "one of many"));
-      await endListeners(parts, 0);
-      return await run(shop, placer);
-    } finally {
-      placer.hangUp();
-    }
-  });
-}
-
-interface Begun {
-  readonly parts: readonly Part[];
-  readonly serverKib: number;
-  readonly connections: number;
-}
-
-/** Lets listeners come, from one local address for each process, and tells what each costs at rest. */
-async function beginListeners(
-  { fleet, server, redis }: Shop,
-  { url, paths }: Pick<ListenersSpec, "url" | "paths">,
-  { isQuick }: Settings,
-): Promise<Begun> {
-  const restSeconds = isQuick ? 1 : 5;
-  const before = { kib: await settled(() => server.residentKib, restSeconds), redis: await redis.countConnections() };
-  const parts: Part[] = [];
-  for (let process = 0; process * MAX_IN_ONE < paths.length; process++) {
-    const share = paths.slice(process * MAX_IN_ONE, (process + 1) * MAX_IN_ONE);
-    parts.push(await fleet.begin(listeners, { url, paths: share, from: `127.0.1.${process + 1}` }, process));
-  }
-  const kib = await settled(() => server.residentKib, restSeconds);
+  const kib = await settled(readMemory, restSeconds);
   const connections = (await redis.countConnections()) - before.redis;
   return { parts, serverKib: (kib - before.kib) / paths.length, connections };
 }

@@ -42,7 +42,7 @@ test("an answer before the barista's word is found", () => {
 test("an accepted order that is never made is found", () => {
   const report = { ...goneRound(), placed: goneRound("a").answered };
   expect(deliveryFaults(report)).toEqual(["1 orders were answered or placed and never made"]);
-  expect(deliveryFaults(report, { stillQueued: 1 })).toEqual([]);
+  expect(deliveryFaults(report, 1)).toEqual([]);
 });
 
 test("who hung up may or may not have been served, and nobody else", () => {

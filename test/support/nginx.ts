@@ -1,9 +1,9 @@
 /**
- * Owns the real nginx of the tests: on loopback, with the configuration and without rights as in compose.yaml, in front
- * of the test's servers.
+ * Owns the real nginx of the tests and the bench: on loopback, without rights; of the tests, in front of their servers,
+ * with the configuration of compose.yaml.
  *
  * **Invariants**
- * - An nginx that a test started is gone when the test disposes of it, and so is its folder.
+ * - An nginx that was started is gone when it is disposed of or the process ends, and so is its folder.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,34 +21,31 @@ interface NginxOptions {
   readonly readTimeout?: string;
 }
 
-export class TestNginx implements Ports, AsyncDisposable {
-  readonly customers: string;
-  readonly baristas: string;
+/** An nginx without rights, in a folder of its own. */
+export class Nginx implements AsyncDisposable {
   readonly #child: Bun.Subprocess;
   readonly #folder: string;
 
-  private constructor(ports: Ports, child: Bun.Subprocess, folder: string) {
-    this.customers = ports.customers;
-    this.baristas = ports.baristas;
+  private constructor(child: Bun.Subprocess, folder: string) {
     this.#child = child;
     this.#folder = folder;
+    process.once("exit", () => this.#end());
   }
 
-  /** Starts it on free ports, before these servers. */
-  static async start(servers: readonly Ports[], options: NginxOptions = {}): Promise<TestNginx> {
+  /** Starts it with that configuration, and resolves once it answers at `url` with a status below 300. */
+  static async start(url: string, configurationIn: (folder: string) => string): Promise<Nginx> {
     const program = await ensureProgram(NGINX, { log: silent });
     const folder = mkdtempSync(join(tmpdir(), "longpour-nginx-"));
-    const own = { customers: `http://127.0.0.1:${freePort()}`, baristas: `http://127.0.0.1:${freePort()}` };
     const conf = join(folder, "nginx.conf");
-    writeFileSync(conf, configuration({ folder, own, servers, options }));
+    writeFileSync(conf, configurationIn(folder));
     const errors = join(folder, "error.log");
     const nobody = await withoutRights(folder);
     const child = Bun.spawn([...nobody, program, "-p", folder, "-e", errors, "-c", conf], {
       stdio: ["ignore", "ignore", "inherit"],
     });
-    const nginx = new TestNginx(own, child, folder);
+    const nginx = new Nginx(child, folder);
     try {
-      await until(() => nginx.#answers(), "nginx answers");
+      await until(() => nginx.#answers(url), "nginx answers");
     } catch (error) {
       const told = readFileSync(errors, "utf8");
       await nginx[Symbol.asyncDispose]();
@@ -63,15 +60,43 @@ export class TestNginx implements Ports, AsyncDisposable {
 
   /** Ends all its connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGTERM");
+    this.#end();
     await this.#child.exited;
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #answers(): Promise<boolean> {
+  #end(): void {
+    this.#child.kill("SIGTERM");
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #answers(url: string): Promise<boolean> {
     if (this.#child.exitCode !== null) throw new Error(`nginx ended with exit code ${this.#child.exitCode}`);
-    const { status } = await ask(`${this.customers}/livez`).catch(() => ({ status: 0 }));
-    return status === 200;
+    const { status } = await ask(url).catch(() => ({ status: 500 }));
+    return status < 300;
+  }
+}
+
+/** One before servers, as shipped. */
+export class TestNginx implements Ports, AsyncDisposable {
+  readonly customers = `http://127.0.0.1:${freePort()}`;
+  readonly baristas = `http://127.0.0.1:${freePort()}`;
+  #nginx: Nginx | undefined;
+
+  /** Starts it on free ports, before these servers. */
+  static async start(servers: readonly Ports[], options: NginxOptions = {}): Promise<TestNginx> {
+    const own = new TestNginx();
+    const configurationIn = (folder: string): string => configuration({ folder, own, servers, options });
+    own.#nginx = await Nginx.start(`${own.customers}/livez`, configurationIn);
+    return own;
+  }
+
+  get pid(): number {
+    return this.#nginx?.pid ?? NaN;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#nginx?.[Symbol.asyncDispose]();
   }
 }
 
