@@ -4,7 +4,9 @@
  * **Invariants**
  * - A server that was started is gone when the process ends, and no words of customers or baristas stand in its output.
  */
+import { afterEach } from "bun:test";
 import { join } from "node:path";
+import type { Ports } from "./http.ts";
 import { sharedRedis } from "./redis.ts";
 import { until } from "./until.ts";
 import { expectNoWords } from "./words.ts";
@@ -64,6 +66,40 @@ export async function startServer(environment: Environment = {}, bounds: Bounds 
       return child.exitCode;
     },
   };
+}
+
+/** The server of each test of a file, which the test starts. It is stopped after the test. */
+export class ServerPerTest implements Ports {
+  #current: TestServer | undefined;
+
+  async start(environment?: Environment): Promise<void> {
+    this.#current = await startServer(environment);
+  }
+
+  async stop(): Promise<void> {
+    await this.#current?.stop();
+    this.#current = undefined;
+  }
+
+  get customers(): string {
+    return this.#running.customers;
+  }
+
+  get baristas(): string {
+    return this.#running.baristas;
+  }
+
+  get #running(): TestServer {
+    if (!this.#current) throw new Error("the test has not started its server");
+    return this.#current;
+  }
+}
+
+/** To be called once, at the file's top. */
+export function useServer(): ServerPerTest {
+  const server = new ServerPerTest();
+  afterEach(() => server.stop());
+  return server;
 }
 
 /** Runs a server that is expected to refuse; resolves to its exit code and what it printed. */

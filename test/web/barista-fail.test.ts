@@ -1,22 +1,15 @@
 /** The barista page: an order that can't be made, and "done, next"; and what its customer reads. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, place, type WireOrder } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { useServer } from "../support/server.ts";
 import { hand, nextButton, notice, openBarista, row, settled } from "./barista-page.ts";
-import { shoot, TestBrowser } from "./browser.ts";
+import { shoot, useBrowser } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
 
-let browser: TestBrowser;
-let server: TestServer;
-beforeAll(async () => {
-  browser = await TestBrowser.start();
-  server = await startServer();
-});
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-  await server.stop();
-});
+const browser = useBrowser();
+const server = useServer();
+beforeEach(() => server.start());
 
 const look = async (id: string): Promise<WireOrder> => expectOrder(await ask(`${server.customers}/order/${id}`));
 

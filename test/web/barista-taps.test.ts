@@ -4,13 +4,13 @@
  * **Invariants**
  * - The presses are real ones, and how far apart the page felt them is measured there, not assumed.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Locator, Page } from "playwright-core";
 import { ask, expectStatus, place, start, tell, type WireOrder } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { hand, nextButton, openBarista, row, settled } from "./barista-page.ts";
-import { TestBrowser, type Size } from "./browser.ts";
+import { useBrowser, type Size } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
 
@@ -19,21 +19,15 @@ const GAPS_MS = [80, 200, 400];
 const MOST_GAP_MS = 650;
 const TRIES = 5;
 
-let browser: TestBrowser;
+const browser = useBrowser();
 let server: TestServer;
 
 beforeAll(async () => {
-  [browser, server] = await Promise.all([TestBrowser.start(), startServer()]);
-});
-
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-  await server.stop();
+  server = await startServer();
 });
 
 /** Each test finds an empty shop. */
 afterEach(async () => {
-  await browser.closeDevices();
   for (const status of ["brewing", "queued"] as const) {
     for (const { order_id } of await find(status)) expectStatus(await tell(server, "cancel", order_id), 200);
   }

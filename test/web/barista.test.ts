@@ -1,29 +1,16 @@
 /** The barista page in a real browser: one barista, and several at once. */
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Locator, Page } from "playwright-core";
 import { ask, expectProblem, expectStatus, order, place, start, tell, type WireOrder } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { giveName, hand, locked, nextButton, notice, openBarista, row, settled } from "./barista-page.ts";
-import { shoot, TestBrowser } from "./browser.ts";
+import { shoot, useBrowser } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
 
-let browser: TestBrowser;
-let server: TestServer;
-
-beforeAll(async () => {
-  browser = await TestBrowser.start();
-});
-
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  await browser.closeDevices();
-  await server.stop();
-});
+const browser = useBrowser();
+const server = useServer();
 
 const DRAFTS = [
   { item: "latte", modifiers: { milk: "oat" }, customer_name: "Ada", note: "extra hot, please" },
@@ -62,7 +49,7 @@ async function untilStatus(orderId: string | undefined, status: WireOrder["statu
 }
 
 test("a barista takes the next order and finishes it; the queue stands in its order", async () => {
-  server = await startServer();
+  await server.start();
   const { page } = await openBarista(browser, server, "Ada", "phone");
   await shoot(page, "barista-empty");
   expect(await nextButton(page).isDisabled()).toBe(true);
@@ -91,7 +78,7 @@ test("a barista takes the next order and finishes it; the queue stands in its or
 });
 
 test("a particular order is taken, put back to its place, and still there after a reload", async () => {
-  server = await startServer();
+  await server.start();
   const { page } = await openBarista(browser, server, "Ada");
   const [, second] = await placeAll(3);
   await row(page, 2).getByRole("button", { name: "Take" }).click();
@@ -107,7 +94,7 @@ test("a particular order is taken, put back to its place, and still there after 
 
 describe("several baristas", () => {
   test("see what is in others' hands, and can do nothing with it", async () => {
-    server = await startServer();
+    await server.start();
     const ada = await openBarista(browser, server, "Ada");
     const grace = await openBarista(browser, server, "Grace", "phone");
     await placeAll(2);
@@ -126,7 +113,7 @@ describe("several baristas", () => {
   });
 
   test("who want the same order are told who was quicker", async () => {
-    server = await startServer();
+    await server.start();
     const { page, device } = await openBarista(browser, server, "Grace");
     device.expectFault(/409/);
     const [first] = await placeAll(1);
@@ -142,7 +129,7 @@ describe("several baristas", () => {
   });
 
   test("all press next at once, and nobody gets what another has", async () => {
-    server = await startServer();
+    await server.start();
     const baristas = await Promise.all(["Ada", "Grace", "Linus"].map((name) => openBarista(browser, server, name)));
     await placeAll(3);
     await Promise.all(baristas.map(({ page }) => row(page, 3).waitFor()));
@@ -154,7 +141,7 @@ describe("several baristas", () => {
 });
 
 test("cancelling asks first, and wants a reason", async () => {
-  server = await startServer();
+  await server.start();
   const { page } = await openBarista(browser, server, "Ada", "phone");
   const [first, second] = await placeAll(2);
   const dialog = page.getByRole("dialog", { name: "Cancel number 1?" });
@@ -181,7 +168,7 @@ test("cancelling asks first, and wants a reason", async () => {
 
 describe("the shop", () => {
   test("closes and opens again, and every barista sees it", async () => {
-    server = await startServer();
+    await server.start();
     const ada = await openBarista(browser, server, "Ada", "phone");
     const grace = await openBarista(browser, server, "Grace");
     await ada.page.getByRole("banner").getByRole("switch", { name: "Open" }).click();
@@ -195,7 +182,7 @@ describe("the shop", () => {
   });
 
   test("has settings; what the shop refuses is told, and changes nothing", async () => {
-    server = await startServer();
+    await server.start();
     const { page, device } = await openBarista(browser, server, "Ada");
     device.expectFault(/422/);
     await page.getByRole("button", { name: "Shop" }).click();
@@ -221,7 +208,7 @@ describe("the shop", () => {
   });
 
   test("has a menu: what is switched off is sold out", async () => {
-    server = await startServer();
+    await server.start();
     const { page } = await openBarista(browser, server, "Ada", "phone");
     await page.getByRole("button", { name: "Menu" }).click();
     const latte = page.getByRole("dialog", { name: "What there is" }).getByRole("switch", { name: "Latte" });
@@ -236,7 +223,7 @@ describe("the shop", () => {
 });
 
 test("a staff token is asked for once; a wrong one is told; it can be forgotten", async () => {
-  server = await startServer({ STAFF_TOKEN: "hush-hush-42", BARISTA_HOST: "127.0.0.1" });
+  await server.start({ STAFF_TOKEN: "hush-hush-42", BARISTA_HOST: "127.0.0.1" });
   const device = await browser.newDevice();
   device.expectFault(/401/);
   const page = await device.open(server.baristas);
@@ -266,7 +253,7 @@ test("a staff token is asked for once; a wrong one is told; it can be forgotten"
 });
 
 test("a lease that is about to run out is told: still on it; one that ran out is offered to the others", async () => {
-  server = await startServer({ LEASE_SECONDS: "8" });
+  await server.start({ LEASE_SECONDS: "8" });
   const ada = await openBarista(browser, server, "Ada", "phone");
   const grace = await openBarista(browser, server, "Grace");
   await placeAll(1);
@@ -294,7 +281,7 @@ test("a lease that is about to run out is told: still on it; one that ran out is
 });
 
 test("one's own order whose time is up is what next names, and what it gives", async () => {
-  server = await startServer({ LEASE_SECONDS: "2" });
+  await server.start({ LEASE_SECONDS: "2" });
   const { page } = await openBarista(browser, server, "Ada");
   await placeAll(1);
   await nextButton(page).click();
@@ -307,7 +294,7 @@ test("one's own order whose time is up is what next names, and what it gives", a
 });
 
 test("the focus stays at the counter, whatever card had it", async () => {
-  server = await startServer();
+  await server.start();
   const { page } = await openBarista(browser, server, "Ada");
   await placeAll(5);
   for (const number of [1, 2, 3]) {
@@ -345,7 +332,7 @@ test("the focus stays at the counter, whatever card had it", async () => {
 });
 
 test("everything that a barista does often has a key", async () => {
-  server = await startServer();
+  await server.start();
   const { page } = await openBarista(browser, server, "Ada");
   const [first, second] = await placeAll(2);
   await row(page, 2).waitFor();
@@ -373,7 +360,7 @@ test("everything that a barista does often has a key", async () => {
 });
 
 test("a lost connection is told, and what happened meanwhile is there once it is back", async () => {
-  server = await startServer();
+  await server.start();
   const { page, device } = await openBarista(browser, server, "Ada");
   device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);
   const [first] = await placeAll(2);
@@ -395,7 +382,7 @@ test("a lost connection is told, and what happened meanwhile is there once it is
 });
 
 test("a script in a name and in a note is shown as text", async () => {
-  server = await startServer();
+  await server.start();
   const { page } = await openBarista(browser, server, "<b>Ada</b>", "phone");
   const script = `<img src=x onerror="document.title='owned'"><script>alert(1)</script>`;
   await place(server, { customer_name: script, note: script });

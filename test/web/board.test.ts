@@ -1,40 +1,27 @@
 /** The board in a real browser: who waits for what, what is ready, and the code to order with. */
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { ask, brew, expectStatus, place, start, tell } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { expectAccessible } from "./accessible.ts";
-import { shoot, TestBrowser, type Device } from "./browser.ts";
-import { familiesOf, FONTS, type Font } from "./fonts.ts";
+import { expectAccessible } from "../support/accessible.ts";
+import { shoot, TestBrowser, useBrowser, type Device } from "../support/browser.ts";
+import { familiesOf, FONTS, type Font } from "../support/fonts.ts";
 
 setDefaultTimeout(60_000);
 
-let browser: TestBrowser;
-let server: TestServer;
-
-beforeAll(async () => {
-  browser = await TestBrowser.start();
-});
-
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  await browser.closeDevices();
-  await server.stop();
-});
+const browser = useBrowser();
+const server = useServer();
 
 async function visit(environment: Readonly<Record<string, string>> = {}): Promise<{ page: Page; device: Device }> {
-  server = await startServer(environment);
+  await server.start(environment);
   return await openBoard();
 }
 
 /** The board of a shop whose orders need a code. */
 async function visitWithCodes(settings: object = {}): Promise<{ page: Page; device: Device }> {
-  server = await startServer();
+  await server.start();
   await change({ require_code: true, ...settings });
   return await openBoard();
 }
@@ -199,7 +186,7 @@ const EVERY_FONT = Object.keys(FONTS) as Font[];
 test.each(EVERY_FONT)(
   "12, 30 and 60 aged orders in each column: every number is whole on every screen, in %s",
   async (font) => {
-    server = await startServer();
+    await server.start();
     await using browserWithFont = await TestBrowser.start(font);
     await change({ require_code: true, drinks_per_code: 200, code_period_seconds: 3600 });
     const device = await browserWithFont.newDevice("desktop");

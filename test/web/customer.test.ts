@@ -2,36 +2,23 @@
  * The customer page in a real browser: from the menu to "ready", through reloads, lost connections and a shop that
  * closes.
  */
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { ask, brew, expectStatus, lookAtQueue, place, start, tell } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { settled } from "./barista-page.ts";
-import { shoot, TestBrowser, type Device } from "./browser.ts";
+import { shoot, useBrowser, type Device } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
 
-let browser: TestBrowser;
-let server: TestServer;
-
-beforeAll(async () => {
-  browser = await TestBrowser.start();
-});
-
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  await browser.closeDevices();
-  await server.stop();
-});
+const browser = useBrowser();
+const server = useServer();
 
 /** A page at a new shop, on a new device. */
 async function visit(query = "", environment = {}): Promise<{ page: Page; device: Device }> {
-  server = await startServer(environment);
+  await server.start(environment);
   const device = await browser.newDevice();
   return { page: await device.open(`${server.customers}/${query}`), device };
 }
@@ -163,7 +150,7 @@ test("a customer without a connection is told so, and hears of the end once it i
 });
 
 test("where no events come through, the page asks instead", async () => {
-  server = await startServer();
+  await server.start();
   const device = await browser.newDevice();
   device.expectFault(/ERR_FAILED/);
   await device.context.route("**/events", (route) => route.abort());
@@ -375,7 +362,7 @@ test("everything is done by keyboard alone", async () => {
 });
 
 test("a code gives a drink, and time to choose it; a reload does not redeem another", async () => {
-  server = await startServer();
+  await server.start();
   await change({ require_code: true, drinks_per_code: 2, code_period_seconds: 86_400 });
   const read = async () =>
     (await ask(`${server.baristas}/code`)).body as { code: string; url: string; remaining: number };
@@ -396,7 +383,7 @@ test("a code gives a drink, and time to choose it; a reload does not redeem anot
 });
 
 test("a code is typed as well as scanned, in whatever letters; a wrong one is said at the field", async () => {
-  server = await startServer();
+  await server.start();
   await change({ require_code: true, code_period_seconds: 86_400 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const device = await browser.newDevice();
@@ -444,7 +431,7 @@ test("the focus stays in the page: note, name, cancelling, having it", async () 
 });
 
 test("a customer who takes too long to choose is told that the drink is gone", async () => {
-  server = await startServer();
+  await server.start();
   await change({ require_code: true, code_period_seconds: 86_400, customer_timeout_seconds: 2 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   const device = await browser.newDevice();
@@ -454,7 +441,7 @@ test("a customer who takes too long to choose is told that the drink is gone", a
 });
 
 test("a code that is wrong or used up is told kindly, and without one nothing can be ordered", async () => {
-  server = await startServer();
+  await server.start();
   await change({ require_code: true, drinks_per_code: 1, code_period_seconds: 86_400 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
   expectStatus(await ask(`${server.customers}/reservation`, { method: "POST", json: { code } }), 201);

@@ -2,33 +2,20 @@
  * The shop floor as a whole, in a real browser: a customer's page, a barista's page and the board, open at once on one
  * shop.
  */
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { ask, expectProblem, expectStatus, type WireOrder } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { useServer } from "../support/server.ts";
 import { hand, nextButton, openBarista, row } from "./barista-page.ts";
-import { TestBrowser } from "./browser.ts";
+import { useBrowser } from "../support/browser.ts";
 
 setDefaultTimeout(120_000);
 
 /** From when an order is placed until it is seen on the other pages. */
 const SEEN_WITHIN_MS = 1000;
 
-let browser: TestBrowser;
-let server: TestServer;
-
-beforeAll(async () => {
-  browser = await TestBrowser.start();
-});
-
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-});
-
-afterEach(async () => {
-  await browser.closeDevices();
-  await server.stop();
-});
+const browser = useBrowser();
+const server = useServer();
 
 interface Floor {
   readonly customer: Page;
@@ -37,7 +24,7 @@ interface Floor {
 }
 
 async function openFloor(settings: object = {}): Promise<Floor> {
-  server = await startServer();
+  await server.start();
   expectStatus(await ask(`${server.baristas}/shop`, { method: "PATCH", json: { open: true, ...settings } }), 200);
   const [phone, television] = [await browser.newDevice("phone"), await browser.newDevice("desktop")];
   const { page: barista } = await openBarista(browser, server, "Grace");

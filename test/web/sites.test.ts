@@ -1,16 +1,15 @@
 /** Pages of other sites in a real browser: what they try on both ports, and what one may that ALLOWED_ORIGINS names. */
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { brew, expectOrder, ask, lookAtQueue, place, untilHeld } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { TestBrowser } from "./browser.ts";
+import { useBrowser } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
 
-let browser: TestBrowser;
+const browser = useBrowser();
 let site: Bun.Server<undefined>;
 
 beforeAll(async () => {
-  browser = await TestBrowser.start();
   site = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -18,12 +17,7 @@ beforeAll(async () => {
   });
 });
 
-afterEach(() => browser.closeDevices());
-
-afterAll(async () => {
-  await browser[Symbol.asyncDispose]();
-  await site.stop(true);
-});
+afterAll(() => site.stop(true));
 
 /** Opens the other site's page under a name of this machine, for what it will try. */
 async function openSite(name: string) {

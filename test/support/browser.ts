@@ -6,19 +6,19 @@
  *   happened, unless it said that it expects them.
  * - A browser that a test started is gone when the tests end.
  */
-import { expect } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { ensureProgram } from "../../src/redis/programs.ts";
-import { CHROMIUM } from "../support/programs.ts";
-import { silent } from "../support/redis.ts";
-import { showWords } from "../support/words.ts";
+import { CHROMIUM } from "./programs.ts";
+import { silent } from "./redis.ts";
+import { showWords } from "./words.ts";
 import { expectAccessible } from "./accessible.ts";
 import { fontEnvironment, type Font } from "./fonts.ts";
 
 /** Ignored by git. */
-const SCREENSHOTS = join(import.meta.dir, "screenshots");
+const SCREENSHOTS = join(import.meta.dir, "../web/screenshots");
 
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } } as const;
 export type Size = keyof typeof SIZES;
@@ -77,6 +77,25 @@ export class TestBrowser implements AsyncDisposable {
     this.#hideWords();
     await this.#browser.close();
   }
+}
+
+/**
+ * The browser of a test file: started before its tests, its devices closed after each, and gone after the last. To be
+ * called once, at the file's top.
+ */
+export function useBrowser(): Pick<TestBrowser, "newDevice"> {
+  let browser: TestBrowser | undefined;
+  beforeAll(async () => {
+    browser = await TestBrowser.start();
+  });
+  afterEach(() => browser?.closeDevices());
+  afterAll(() => browser?.[Symbol.asyncDispose]());
+  return {
+    newDevice: (size) => {
+      if (!browser) throw new Error("the browser has not started");
+      return browser.newDevice(size);
+    },
+  };
 }
 
 export class Device {
