@@ -440,7 +440,7 @@ describe("an abort", () => {
   });
 });
 
-const guest = fileURLToPath(import.meta.resolve("./client/guest.ts"));
+const guest = fileURLToPath(import.meta.resolve("./client/customer.ts"));
 const node = Bun.which("node");
 
 describe.each(node ? ["bun", "node"] : ["bun"])("under %s a customer's process", (runtime) => {

@@ -7,7 +7,7 @@
  */
 import { Agent, request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { until } from "../support/until.ts";
-import { createReader, type WireEvent } from "./stage.ts";
+import { createReader, type WireEvent } from "./feeds.ts";
 
 const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
 
@@ -92,7 +92,7 @@ export class EventClient {
 }
 
 /** Somebody who stays: comes back after each loss, with the last event that they got, to the next of these servers. */
-export class Regular {
+export class ReturningClient {
   readonly ids: string[] = [];
   readonly types: string[] = [];
   comebacks = -1;

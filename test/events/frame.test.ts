@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { EVENT_TYPES, isBefore, isEventId, msOf } from "../../src/events/event.ts";
 import { createEncoders } from "../../src/events/frame.ts";
-import { createReader, type WireEvent } from "./stage.ts";
+import { createReader, type WireEvent } from "./feeds.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const { encode, encodeMissed } = createEncoders("main");

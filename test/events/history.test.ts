@@ -2,12 +2,12 @@
 import { expect, test } from "bun:test";
 import { createHistory, type History, type HistoryPage } from "../../src/events/history.ts";
 import type { Wanted } from "../../src/events/event.ts";
-import { Stage } from "./stage.ts";
+import { FeedFixture } from "./feeds.ts";
 
-async function open(): Promise<{ stage: Stage; history: History }> {
-  const stage = await Stage.open();
-  const { run } = await stage.redis();
-  return { stage, history: createHistory(run) };
+async function open(): Promise<{ fixture: FeedFixture; history: History }> {
+  const fixture = await FeedFixture.open();
+  const { run } = await fixture.openRedis();
+  return { fixture, history: createHistory(run) };
 }
 
 const idsOf = ({ events }: HistoryPage): string[] => events.map(({ id }) => id);
@@ -24,8 +24,8 @@ async function readAll(history: History, wanted: Wanted, after = "0-0"): Promise
 }
 
 test("where nothing was ever told, nothing is newest and nothing is missing", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
+  const { fixture, history } = await open();
+  await using _ = fixture;
   expect(await history.findNewest()).toBe("0-0");
   expect(await history.isMissingAfter("5-0")).toBe(false);
   const page = await history.readAfter("5-0", {});
@@ -33,10 +33,10 @@ test("where nothing was ever told, nothing is newest and nothing is missing", as
 });
 
 test("a page tells events as they were appended", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const first = await stage.append({ type: "order.placed", orderId: "a", members: '"number":1' });
-  const second = await stage.append({ type: "shop.changed", members: '"open":true' });
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const first = await fixture.append({ type: "order.placed", orderId: "a", members: '"number":1' });
+  const second = await fixture.append({ type: "shop.changed", members: '"open":true' });
   expect(await history.findNewest()).toBe(second);
   expect(await history.readAfter("0-0", {})).toEqual({
     events: [
@@ -52,9 +52,9 @@ test("a page tells events as they were appended", async () => {
 });
 
 test("pages are bounded, and together tell everything once and in order", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const ids = await stage.appendMany(1000);
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const ids = await fixture.appendMany(1000);
   const read = await readAll(history, {});
   expect(read.ids).toEqual(ids);
   expect(read.pages).toBeGreaterThan(2);
@@ -63,12 +63,12 @@ test("pages are bounded, and together tell everything once and in order", async 
 });
 
 test("only what is wanted is told: of an order, of some types, or both", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const placed = await stage.append({ type: "order.placed", orderId: "a" });
-  const others = await stage.append({ type: "order.placed", orderId: "aa" });
-  const changed = await stage.append({ type: "shop.changed" });
-  const finished = await stage.append({ type: "order.finished", orderId: "a" });
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const placed = await fixture.append({ type: "order.placed", orderId: "a" });
+  const others = await fixture.append({ type: "order.placed", orderId: "aa" });
+  const changed = await fixture.append({ type: "shop.changed" });
+  const finished = await fixture.append({ type: "order.finished", orderId: "a" });
   const read = async (wanted: Wanted): Promise<string[]> => (await readAll(history, wanted)).ids;
   expect(await read({ orderId: "a" })).toEqual([placed, finished]);
   expect(await read({ types: ["order.placed"] })).toEqual([placed, others]);
@@ -78,11 +78,11 @@ test("only what is wanted is told: of an order, of some types, or both", async (
 });
 
 test("whoever asks for more than is kept is told so; others are not", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const ids = await stage.appendMany(10);
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const ids = await fixture.appendMany(10);
   expect(await history.isMissingAfter("0-0")).toBe(false);
-  await stage.outside.xtrim(stage.key, "MAXLEN", 4);
+  await fixture.outside.xtrim(fixture.key, "MAXLEN", 4);
   const missing = await Promise.all(["0-0", ...ids].map((id) => history.isMissingAfter(id)));
   // Events are numbered without gaps: who has the last one that is gone misses nothing.
   expect(missing).toEqual([...Array.from({ length: 6 }, () => true), false, false, false, false, false]);
@@ -91,14 +91,14 @@ test("whoever asks for more than is kept is told so; others are not", async () =
 });
 
 test("events of one entry are pages' events like any other: read from the middle, and only what is wanted", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const first = await stage.append();
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const first = await fixture.append();
   const drafts = ["a", "b", "a", "c"].map((orderId, at) => ({
     orderId,
     type: at < 2 ? "order.placed" : "order.started",
   }));
-  const ids = await stage.appendTogether(drafts);
+  const ids = await fixture.appendTogether(drafts);
   const last = ids[3] ?? "";
   for (const [at, after] of [first, ...ids].entries()) {
     expect(idsOf(await history.readAfter(after, {}))).toEqual(ids.slice(at));
@@ -115,19 +115,19 @@ test("events of one entry are pages' events like any other: read from the middle
 });
 
 test("an entry that is gone is missing for those who had a part of it; one that is left is not", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const gone = await stage.appendTogether([{}, {}, {}]);
-  const left = await stage.appendTogether([{}, {}, {}]);
-  await stage.outside.xtrim(stage.key, "MAXLEN", 1);
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const gone = await fixture.appendTogether([{}, {}, {}]);
+  const left = await fixture.appendTogether([{}, {}, {}]);
+  await fixture.outside.xtrim(fixture.key, "MAXLEN", 1);
   const missing = await Promise.all([...gone, ...left].map((id) => history.isMissingAfter(id)));
   expect(missing).toEqual([true, true, false, false, false, false]);
 });
 
 test("an id that is yet to come tells nothing", async () => {
-  const { stage, history } = await open();
-  await using _ = stage;
-  const newest = await stage.append();
+  const { fixture, history } = await open();
+  await using _ = fixture;
+  const newest = await fixture.append();
   const future = "999999999999999-0";
   expect(await history.readAfter(future, {})).toEqual({ events: [], upTo: future, newest, isMissing: false });
 });

@@ -4,10 +4,10 @@ import { startSweeper } from "../../src/orders/sweeper.ts";
 import type { StartOutcome } from "../../src/orders/operations/start.ts";
 import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
 import { silent } from "../support/redis.ts";
-import { until } from "../support/until.ts";
+import { soon, until } from "../support/until.ts";
 import { parsed, type Parsed } from "../support/wire.ts";
-import { Cafe, nextTurn, phone, randomFrom, soon, type CafeSettings, type Replica } from "./cafe.ts";
-import { Line } from "./line.ts";
+import { ReplicaFixture, nextTurn, phone, randomFrom, type ReplicaSettings, type Replica } from "./replicas.ts";
+import { RedisRelay } from "../support/relay.ts";
 
 setDefaultTimeout(60_000);
 
@@ -37,27 +37,29 @@ async function asked(replica: Replica, count: number): Promise<void> {
 }
 
 /** Two replicas: baristas wait in the first, orders come from the second. Both are heard and nobody has asked yet. */
-async function openBoth(settings: CafeSettings = {}): Promise<{ cafe: Cafe; here: Replica; there: Replica }> {
-  const cafe = await Cafe.open(settings);
-  const [here, there] = [await cafe.replica(), await cafe.replica()];
-  await until(async () => (await listeners(cafe, here)) === 2, "both replicas listen");
-  return { cafe, here, there };
+async function openBoth(
+  settings: ReplicaSettings = {},
+): Promise<{ fixture: ReplicaFixture; here: Replica; there: Replica }> {
+  const fixture = await ReplicaFixture.open(settings);
+  const [here, there] = [await fixture.replica(), await fixture.replica()];
+  await until(async () => (await listeners(fixture, here)) === 2, "both replicas listen");
+  return { fixture, here, there };
 }
 
-async function listeners(cafe: Cafe, { redis }: Replica): Promise<number> {
-  return Number((await cafe.outside.pubsub("NUMSUB", redis.keys.wake))[1]);
+async function listeners(fixture: ReplicaFixture, { redis }: Replica): Promise<number> {
+  return Number((await fixture.outside.pubsub("NUMSUB", redis.keys.wake))[1]);
 }
 
 /** Runs a test on two replicas. */
 function testBoth(
   name: string,
-  body: (cafe: Cafe, here: Replica, there: Replica) => Promise<void>,
-  settings?: CafeSettings,
+  body: (fixture: ReplicaFixture, here: Replica, there: Replica) => Promise<void>,
+  settings?: ReplicaSettings,
 ): void {
   test(name, async () => {
-    const { cafe, here, there } = await openBoth(settings);
-    await using _ = cafe;
-    await body(cafe, here, there);
+    const { fixture, here, there } = await openBoth(settings);
+    await using _ = fixture;
+    await body(fixture, here, there);
   });
 }
 
@@ -261,28 +263,28 @@ describe("a barista who hangs up", () => {
 });
 
 describe("while the line for wakes is cut", () => {
-  testBoth("orders are started as soon as it is back", async (cafe, here, there) => {
+  testBoth("orders are started as soon as it is back", async (fixture, here, there) => {
     const shifts = [ask(here), ask(here)];
     await asked(here, 2);
     const orderIds: string[] = [];
     for (const shift of shifts) {
-      await cafe.kill("wakes");
+      await fixture.kill("wakes");
       orderIds.push(...(await there.place(1)));
       expect(orderIds).toContain(await given(shift));
     }
   });
 
   test("an order placed before it is back in Redis's eyes is started too", async () => {
-    await using cafe = await Cafe.open();
-    using line = new Line(cafe.server.port);
-    const [here, there] = [await cafe.replica(line.url), await cafe.replica()];
-    await until(async () => (await listeners(cafe, here)) === 2, "both replicas listen");
+    await using fixture = await ReplicaFixture.open();
+    using relay = new RedisRelay(fixture.server.port);
+    const [here, there] = [await fixture.replica(relay.url), await fixture.replica()];
+    await until(async () => (await listeners(fixture, here)) === 2, "both replicas listen");
     const shift = ask(here);
     await asked(here, 1);
     // What says that it listens again is on its way, while the question for an order is there already.
-    line.delayMs = (text) => (/subscribe/i.test(text) ? 500 : 0);
+    relay.delayMs = (text) => (/subscribe/i.test(text) ? 500 : 0);
     const before = here.starts;
-    await cafe.kill("wakes");
+    await fixture.kill("wakes");
     await until(() => here.starts > before, "it asked again");
     await here.orders.measure(DEFAULT_QUEUE);
     const [orderId = ""] = await there.place(1);
@@ -291,12 +293,12 @@ describe("while the line for wakes is cut", () => {
 });
 
 test("an outage takes no order for a barista whom it refused", async () => {
-  await using cafe = await Cafe.open({ outageSeconds: 1 });
-  using line = new Line(cafe.server.port);
-  const [here, there] = [await cafe.replica(line.url), await cafe.replica()];
+  await using fixture = await ReplicaFixture.open({ outageSeconds: 1 });
+  using relay = new RedisRelay(fixture.server.port);
+  const [here, there] = [await fixture.replica(relay.url), await fixture.replica()];
   expect(await given(ask(here, { seconds: 0 }))).toBe("empty");
   const [orderId = ""] = await there.place(1);
-  line.cut();
+  relay.cut();
   const refused = ask(here, { seconds: 0 });
   expect(
     await refused.outcome.then(
@@ -313,7 +315,7 @@ test("an outage takes no order for a barista whom it refused", async () => {
       ),
     ).toBe("refused");
   }
-  line.mend();
+  relay.mend();
   await until(async () => await here.redis.isReady(), "Redis is back");
   // What was sent late stands before this on the same connection.
   await here.orders.find(orderId);
@@ -321,8 +323,8 @@ test("an outage takes no order for a barista whom it refused", async () => {
 });
 
 test("nothing is left of baristas who were there", async () => {
-  const { cafe, here, there } = await openBoth();
-  await using _ = cafe;
+  const { fixture, here, there } = await openBoth();
+  await using _ = fixture;
   const shifts = Array.from({ length: 200 }, () => ask(here));
   await asked(here, 200);
   for (const { hangUp } of shifts) hangUp();
@@ -333,5 +335,5 @@ test("nothing is left of baristas who were there", async () => {
   const shift = ask(here);
   expect(await given(shift)).not.toBe("empty");
   expect(here.starts).toBe(before + 1);
-  expect(await cafe.connections()).toHaveLength(4);
+  expect(await fixture.connections()).toHaveLength(4);
 });

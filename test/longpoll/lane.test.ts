@@ -7,8 +7,18 @@ import { createOrders } from "../../src/orders/verbs.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { until } from "../support/until.ts";
-import { Cafe, endOf, endsOf, nextTurn, randomFrom, ROOMY, shuffled, type Replica, type Visit } from "./cafe.ts";
-import { Line } from "./line.ts";
+import {
+  ReplicaFixture,
+  endOf,
+  endsOf,
+  nextTurn,
+  randomFrom,
+  ROOMY,
+  shuffled,
+  type Replica,
+  type Visit,
+} from "./replicas.ts";
+import { RedisRelay } from "../support/relay.ts";
 
 setDefaultTimeout(60_000);
 
@@ -17,15 +27,15 @@ setDefaultTimeout(60_000);
  * served.
  */
 async function finishAnd(
-  cafe: Cafe,
+  fixture: ReplicaFixture,
   orderId: string,
   { isAtomic, next }: { isAtomic: boolean; next: readonly string[] },
 ) {
   const [command = "", ...args] = next;
   const run: RunScript = async (script, scriptArgs) => {
-    const batch = isAtomic ? cafe.outside.multi() : cafe.outside.pipeline();
+    const batch = isAtomic ? fixture.outside.multi() : fixture.outside.pipeline();
     const replies = await batch
-      .call(script.command, script.id, 1, `{${cafe.shop}}:`, ...scriptArgs)
+      .call(script.command, script.id, 1, `{${fixture.shop}}:`, ...scriptArgs)
       .call(command, ...args)
       .exec();
     return replies?.[0]?.[1];
@@ -41,26 +51,26 @@ function sum(counts: readonly number[]): number {
 
 describe("customers share connections", () => {
   test("those of one tick one lane", async () => {
-    await using cafe = await Cafe.open({ lanes: 8 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 8 });
+    const replica = await fixture.replica();
     const visits = (await replica.brew(100)).map((orderId) => replica.visit(orderId));
-    await cafe.blockedLanes(1);
-    expect(await cafe.connections("lane")).toHaveLength(1);
-    await Promise.all(visits.map(({ orderId }) => cafe.finish(orderId)));
+    await fixture.blockedLanes(1);
+    expect(await fixture.connections("lane")).toHaveLength(1);
+    await Promise.all(visits.map(({ orderId }) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: 100 });
   });
 
   test("all of them no more lanes than there may be", async () => {
-    await using cafe = await Cafe.open({ lanes: 3 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 3 });
+    const replica = await fixture.replica();
     const visits: Visit[] = [];
     for (let lanes = 1; lanes <= 4; lanes += 1) {
       visits.push(...(await replica.fillLane()));
       await until(() => sum(replica.laneSizes()) === lanes * ROOMY, "all are listened for");
     }
-    await cafe.blockedLanes(3);
-    expect(await cafe.connections("lane")).toHaveLength(3);
-    await Promise.all(visits.map(({ orderId }) => cafe.finish(orderId)));
+    await fixture.blockedLanes(3);
+    expect(await fixture.connections("lane")).toHaveLength(3);
+    await Promise.all(visits.map(({ orderId }) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: 4 * ROOMY });
   });
 
@@ -68,8 +78,8 @@ describe("customers share connections", () => {
     ["looked at first", false],
     ["new", true],
   ])("a lane is filled before there is another one, by those who are %s", async (_how, isNew) => {
-    await using cafe = await Cafe.open({ lanes: 8 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 8 });
+    const replica = await fixture.replica();
     const [last = "", ...orderIds] = await replica.brew(ROOMY + 1);
     const visits: Visit[] = [];
     // Some at a time, each armed before the next come.
@@ -77,61 +87,61 @@ describe("customers share connections", () => {
       visits.push(...orderIds.splice(0, ROOMY / 5).map((orderId) => replica.visit(orderId, undefined, isNew)));
       await until(() => sum(replica.laneSizes()) === visits.length, "all are listened for");
     }
-    await cafe.blockedLanes(1);
-    expect(await cafe.connections("lane")).toHaveLength(1);
+    await fixture.blockedLanes(1);
+    expect(await fixture.connections("lane")).toHaveLength(1);
     visits.push(replica.visit(last, undefined, isNew));
-    await cafe.blockedLanes(2);
+    await fixture.blockedLanes(2);
     expect(replica.laneSizes()).toEqual([ROOMY, 1]);
     // Two who wait for one order take the room of one.
     visits.push(replica.visit(last, undefined, isNew));
-    for (const { orderId } of visits.slice(0, 5)) await cafe.finish(orderId);
+    for (const { orderId } of visits.slice(0, 5)) await fixture.finish(orderId);
     expect(await endsOf(visits.slice(0, 5))).toEqual({ ready: 5 });
-    await Promise.all(visits.slice(5, -1).map(({ orderId }) => cafe.finish(orderId)));
+    await Promise.all(visits.slice(5, -1).map(({ orderId }) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: ROOMY + 2 });
-    expect(await cafe.connections("lane")).toHaveLength(2);
+    expect(await fixture.connections("lane")).toHaveLength(2);
   });
 
   test("a place that was left is taken before there is another lane, once theirs has blocked anew", async () => {
-    await using cafe = await Cafe.open({ lanes: 8 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 8 });
+    const replica = await fixture.replica();
     const [left, served] = await replica.fillLane();
     await until(() => replica.laneSizes()[0] === ROOMY, "the lane is full");
     left?.hangUp();
-    await cafe.finish(served?.orderId ?? "");
+    await fixture.finish(served?.orderId ?? "");
     await until(() => replica.laneSizes()[0] === ROOMY - 2, "the lane listens to neither bell");
     const orderId = await replica.brewOne();
     const visit = replica.visitNew(orderId);
     await replica.listensFor(orderId);
     expect(replica.laneSizes()).toEqual([ROOMY - 1]);
-    await cafe.finish(orderId);
+    await fixture.finish(orderId);
     expect(await endOf(visit)).toBe("ready");
-    expect(await cafe.connections("lane")).toHaveLength(1);
+    expect(await fixture.connections("lane")).toHaveLength(1);
   });
 
   test("who comes when a lane is free again takes that one", async () => {
-    await using cafe = await Cafe.open({ lanes: 8 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 8 });
+    const replica = await fixture.replica();
     for (const orderId of await replica.brew(10)) {
       const visit = replica.visit(orderId);
-      await cafe.blockedLanes(1);
-      await cafe.finish(orderId);
+      await fixture.blockedLanes(1);
+      await fixture.finish(orderId);
       expect(await endOf(visit)).toBe("ready");
     }
-    expect(await cafe.connections("lane")).toHaveLength(1);
+    expect(await fixture.connections("lane")).toHaveLength(1);
   });
 });
 
 describe("while all lanes are blocked", () => {
   test("who comes for a final order is answered", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const [waiting = "", final = ""] = await replica.brew(2);
-    await cafe.finish(final);
+    await fixture.finish(final);
     const first = replica.visit(waiting);
-    await cafe.blockedLanes(1);
+    await fixture.blockedLanes(1);
     expect(await endOf(replica.visit(final))).toBe("ready");
     expect(replica.room.held).toBe(1);
-    await cafe.finish(waiting);
+    await fixture.finish(waiting);
     expect(await endOf(first)).toBe("ready");
   });
 
@@ -139,24 +149,24 @@ describe("while all lanes are blocked", () => {
     ["comes back", false],
     ["is new", true],
   ])("who %s is listened for", async (_who, isNew) => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const [patient = "", ...orderIds] = await replica.brew(101);
     const first = replica.visit(patient);
     for (const orderId of orderIds) {
-      await cafe.blockedLanes(1);
+      await fixture.blockedLanes(1);
       const visit = replica.visit(orderId, undefined, isNew);
       await nextTurn();
-      await cafe.finish(orderId);
+      await fixture.finish(orderId);
       expect(await endOf(visit)).toBe("ready");
     }
-    await cafe.finish(patient);
+    await fixture.finish(patient);
     expect(await endOf(first)).toBe("ready");
   });
 
   test("who comes right after another is not overlooked", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const random = randomFrom(11);
     const orderIds = await replica.brew(400);
     const visits: Visit[] = [];
@@ -164,34 +174,34 @@ describe("while all lanes are blocked", () => {
       visits.push(replica.visit(orderId, undefined, random(2) === 0));
       for (let turns = random(8); turns > 0; turns -= 1) await nextTurn();
     }
-    await Promise.all(orderIds.map((orderId) => cafe.finish(orderId)));
+    await Promise.all(orderIds.map((orderId) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: 400 });
   });
 });
 
 test("who comes while the line for commands is lost is not overlooked in a blocked lane", async () => {
-  await using cafe = await Cafe.open({ lanes: 1 });
-  using line = new Line(cafe.server.port);
-  const replica = await cafe.replica(line.url);
+  await using fixture = await ReplicaFixture.open({ lanes: 1 });
+  using relay = new RedisRelay(fixture.server.port);
+  const replica = await fixture.replica(relay.url);
   const [waiting = "", later = "", final = ""] = await replica.brew(3);
-  await cafe.finish(final);
+  await fixture.finish(final);
   const first = replica.visit(waiting);
-  await cafe.blockedLanes(1);
+  await fixture.blockedLanes(1);
   // What is to wake the lane is lost on its way.
   let isWaking = false;
-  line.delayMs = (text) => {
+  relay.delayMs = (text) => {
     isWaking ||= /unblock/i.test(text);
     return /unblock/i.test(text) ? 300 : 0;
   };
   const second = replica.visitNew(later);
   await until(() => isWaking, "the lane is to be woken");
   const third = replica.visit(final);
-  await cafe.kill("commands");
-  line.delayMs = () => 0;
+  await fixture.kill("commands");
+  relay.delayMs = () => 0;
   expect(await endOf(third)).toBe("ready");
-  await cafe.finish(later);
+  await fixture.finish(later);
   expect(await endOf(second)).toBe("ready");
-  await cafe.finish(waiting);
+  await fixture.finish(waiting);
   expect(await endOf(first)).toBe("ready");
 });
 
@@ -200,8 +210,8 @@ test.each([
   ["whose orders were placed just now", () => true],
   ["of both kinds", (random: (below: number) => number) => random(2) === 0],
 ])("2,000 customers %s on 4 lanes all get their own order once, while others come and leave", async (_who, isNew) => {
-  await using cafe = await Cafe.open({ lanes: 4 });
-  const replica = await cafe.replica();
+  await using fixture = await ReplicaFixture.open({ lanes: 4 });
+  const replica = await fixture.replica();
   const random = randomFrom(2000);
   const orderIds = await replica.brew(2000);
   const [seated, finished] = [shuffled(orderIds, random), shuffled(orderIds, random)];
@@ -220,7 +230,7 @@ test.each([
   };
   const finish = async (): Promise<void> => {
     while (finished.length > 0) {
-      await Promise.all(finished.splice(0, 1 + random(30)).map((orderId) => cafe.finish(orderId)));
+      await Promise.all(finished.splice(0, 1 + random(30)).map((orderId) => fixture.finish(orderId)));
       for (let turns = random(4); turns > 0; turns -= 1) await nextTurn();
       leaving[random(leaving.length)]?.hangUp();
     }
@@ -232,43 +242,43 @@ test.each([
   expect(others).toEqual({});
   expect(left + ready).toBe(leaving.length);
   expect(replica.room.held).toBe(0);
-  const lanes = await cafe.connections("lane");
+  const lanes = await fixture.connections("lane");
   expect(lanes.length).toBeGreaterThan(1);
   expect(lanes.length).toBeLessThanOrEqual(4);
 });
 
 test("a stranger's CLIENT UNBLOCK sends nobody home, and keeps nobody", async () => {
-  await using cafe = await Cafe.open({ lanes: 1 });
-  const replica = await cafe.replica();
+  await using fixture = await ReplicaFixture.open({ lanes: 1 });
+  const replica = await fixture.replica();
   const visits = (await replica.brew(4)).map((orderId) => replica.visit(orderId));
   const [last] = visits;
   for (const visit of visits.slice(1)) {
     for (const how of [[], ["TIMEOUT"], ["ERROR"]]) {
-      const [lane = ""] = await cafe.blockedLanes(1);
-      expect(await cafe.outside.call("CLIENT", "UNBLOCK", lane, ...how)).toBe(1);
+      const [lane = ""] = await fixture.blockedLanes(1);
+      expect(await fixture.outside.call("CLIENT", "UNBLOCK", lane, ...how)).toBe(1);
     }
-    await cafe.blockedLanes(1);
-    await cafe.finish(visit.orderId);
+    await fixture.blockedLanes(1);
+    await fixture.finish(visit.orderId);
     expect(await endOf(visit)).toBe("ready");
   }
   expect(replica.room.held).toBe(1);
-  await cafe.finish(last?.orderId ?? "");
+  await fixture.finish(last?.orderId ?? "");
   expect(await endsOf(visits)).toEqual({ ready: 4 });
 });
 
 describe("bells that ring in company", () => {
   /** Customers of so many new orders, all in one blocked lane. */
-  const openParty = async (cafe: Cafe, count: number): Promise<{ replica: Replica; visits: Visit[] }> => {
-    const replica = await cafe.replica();
+  const openParty = async (fixture: ReplicaFixture, count: number): Promise<{ replica: Replica; visits: Visit[] }> => {
+    const replica = await fixture.replica();
     const visits = (await replica.brew(count)).map((orderId) => replica.visitNew(orderId));
-    await cafe.blockedLanes(1);
+    await fixture.blockedLanes(1);
     return { replica, visits };
   };
 
   test("are taken in few goes, and their orders are read in few", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const { replica, visits } = await openParty(cafe, 100);
-    await Promise.all(visits.map(({ orderId }) => cafe.finish(orderId)));
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const { replica, visits } = await openParty(fixture, 100);
+    await Promise.all(visits.map(({ orderId }) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: 100 });
     expect(replica.watches).toBe(0);
     for (const script of ["find-bells", "read-finals"]) {
@@ -278,29 +288,29 @@ describe("bells that ring in company", () => {
   });
 
   test("keep nobody who waits for another, and nobody who comes after them", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const { replica, visits } = await openParty(cafe, 100);
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const { replica, visits } = await openParty(fixture, 100);
     const [together, alone] = [visits.slice(0, 50), visits.slice(50)];
-    await Promise.all(together.map(({ orderId }) => cafe.finish(orderId)));
+    await Promise.all(together.map(({ orderId }) => fixture.finish(orderId)));
     expect(await endsOf(together)).toEqual({ ready: 50 });
     expect(replica.room.held).toBe(50);
     const late = await replica.brew(10);
     alone.push(...late.map((orderId) => replica.visitNew(orderId)));
     for (const visit of alone) {
-      await cafe.blockedLanes(1);
-      await cafe.finish(visit.orderId);
+      await fixture.blockedLanes(1);
+      await fixture.finish(visit.orderId);
       expect(await endOf(visit)).toBe("ready");
     }
   });
 
   test("are heard by all who wait for them, here and on another replica, and by those who come after", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const { replica: here, visits } = await openParty(cafe, 40);
-    const there = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const { replica: here, visits } = await openParty(fixture, 40);
+    const there = await fixture.replica();
     const orderIds = visits.map(({ orderId }) => orderId);
     visits.push(...orderIds.map((orderId) => there.visit(orderId)), ...orderIds.map((id) => there.visit(id)));
-    await cafe.blockedLanes(2);
-    await Promise.all(orderIds.map((orderId) => cafe.finish(orderId)));
+    await fixture.blockedLanes(2);
+    await Promise.all(orderIds.map((orderId) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: 120 });
     for (const replica of [here, there, here]) {
       expect(await endsOf(orderIds.map((orderId) => replica.visit(orderId)))).toEqual({ ready: 40 });
@@ -308,10 +318,10 @@ describe("bells that ring in company", () => {
   });
 
   test("are not lost with the reply that tells of them", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const { replica, visits } = await openParty(cafe, 100);
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const { replica, visits } = await openParty(fixture, 100);
     replica.losesNext.add("find-bells");
-    await Promise.all(visits.map(({ orderId }) => cafe.finish(orderId)));
+    await Promise.all(visits.map(({ orderId }) => fixture.finish(orderId)));
     expect(await endsOf(visits)).toEqual({ ready: 100 });
     expect([...replica.losesNext]).toEqual([]);
     expect(replica.calls("read-finals")).toBeGreaterThanOrEqual(1);
@@ -323,62 +333,62 @@ describe("a lane whose connection is lost", () => {
     ["come back", false],
     ["are new", true],
   ])("looks at orders of those who %s as soon as it is back: a bell it popped may be lost", async (_who, isNew) => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const [orderId = "", another = ""] = await replica.brew(2);
     const visits = [replica.visit(orderId, undefined, isNew), replica.visit(another, undefined, isNew)];
-    const [lane = ""] = await cafe.blockedLanes(1);
+    const [lane = ""] = await fixture.blockedLanes(1);
     // Redis serves the lane after the script and writes to it after the pipeline: the popped bell dies with the
     // connection.
-    await finishAnd(cafe, orderId, { isAtomic: false, next: ["CLIENT", "KILL", "ID", lane] });
-    expect(await cafe.outside.llen(replica.redis.keys.bell(orderId))).toBe(1);
+    await finishAnd(fixture, orderId, { isAtomic: false, next: ["CLIENT", "KILL", "ID", lane] });
+    expect(await fixture.outside.llen(replica.redis.keys.bell(orderId))).toBe(1);
     expect(await endOf(visits[0] as Visit)).toBe("ready");
-    await cafe.finish(another);
+    await fixture.finish(another);
     expect(await endsOf(visits)).toEqual({ ready: 2 });
   });
 
   test("listens for its customers again", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const orderId = await replica.brewOne();
     const visit = replica.visit(orderId);
-    const [before] = await cafe.blockedLanes(1);
-    await cafe.kill("lane");
+    const [before] = await fixture.blockedLanes(1);
+    await fixture.kill("lane");
     await until(async () => {
-      const [now] = await cafe.connections("lane");
+      const [now] = await fixture.connections("lane");
       return now !== undefined && now.id !== before && now.isBlocked;
     }, "the lane is blocked again");
-    await cafe.finish(orderId);
+    await fixture.finish(orderId);
     expect(await endOf(visit)).toBe("ready");
   });
 
   test("takes newcomers", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const [waiting = "", final = "", later = ""] = await replica.brew(3);
-    await cafe.finish(final);
+    await fixture.finish(final);
     const first = replica.visit(waiting);
-    await cafe.blockedLanes(1);
-    await cafe.kill("lane");
+    await fixture.blockedLanes(1);
+    await fixture.kill("lane");
     const visits = [replica.visit(final), replica.visitNew(later)];
     expect(await endOf(visits[0] as Visit)).toBe("ready");
-    await cafe.finish(later);
+    await fixture.finish(later);
     expect(await endOf(visits[1] as Visit)).toBe("ready");
-    await cafe.finish(waiting);
+    await fixture.finish(waiting);
     expect(await endOf(first)).toBe("ready");
   });
 });
 
 test("connections that are killed again and again lose nobody", async () => {
-  await using cafe = await Cafe.open({ lanes: 3 });
-  const replicas = [await cafe.replica(), await cafe.replica()];
+  await using fixture = await ReplicaFixture.open({ lanes: 3 });
+  const replicas = [await fixture.replica(), await fixture.replica()];
   const random = randomFrom(300);
   const orderIds = await (replicas[0] as Replica).brew(300);
   const visits: Visit[] = [];
   let isOver = false;
   const killing = (async () => {
     while (!isOver) {
-      await cafe.kill(["lane", "commands", "wakes"][random(3)] ?? "lane");
+      await fixture.kill(["lane", "commands", "wakes"][random(3)] ?? "lane");
       await Bun.sleep(5 + random(60));
     }
   })();
@@ -401,22 +411,25 @@ test("connections that are killed again and again lose nobody", async () => {
 
 describe("what a lane never hears", () => {
   test.concurrent("it sees after its bound: bells that were taken away, or popped by strangers", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    const replica = await fixture.replica();
     const bellOf = (orderId: string) => replica.redis.keys.bell(orderId);
     const [removed = "", removedNew = "", stolen = "", busy = ""] = await replica.brew(4);
-    const strangers = [cafe.server.connect(), cafe.server.connect()];
+    const strangers = [fixture.server.connect(), fixture.server.connect()];
     try {
       // As many as a bell rings for.
-      for (const stranger of strangers) await stranger.client("SETNAME", `longpour:${cafe.shop}:stranger`);
+      for (const stranger of strangers) await stranger.client("SETNAME", `longpour:${fixture.shop}:stranger`);
       const stealing = strangers.map((stranger) => stranger.blpop(bellOf(stolen), 0));
-      await until(async () => (await cafe.connections("stranger")).every(({ isBlocked }) => isBlocked), "they listen");
+      await until(
+        async () => (await fixture.connections("stranger")).every(({ isBlocked }) => isBlocked),
+        "they listen",
+      );
       const visits = [replica.visit(removed), replica.visitNew(removedNew), replica.visit(stolen)];
-      await cafe.blockedLanes(1);
+      await fixture.blockedLanes(1);
       for (const orderId of [removed, removedNew]) {
-        await finishAnd(cafe, orderId, { isAtomic: true, next: ["DEL", bellOf(orderId)] });
+        await finishAnd(fixture, orderId, { isAtomic: true, next: ["DEL", bellOf(orderId)] });
       }
-      await cafe.finish(stolen);
+      await fixture.finish(stolen);
       expect((await Promise.all(stealing)).map((rung) => rung?.[1])).toEqual(["", ""]);
       expect(replica.room.held).toBe(3);
       // Newcomers make the lane block anew; its bound must not begin anew with that.
@@ -432,26 +445,26 @@ describe("what a lane never hears", () => {
   }, 90_000);
 
   test.concurrent("does not come from a block that it gave up too early", async () => {
-    await using cafe = await Cafe.open({ lanes: 1 });
-    using line = new Line(cafe.server.port);
+    await using fixture = await ReplicaFixture.open({ lanes: 1 });
+    using relay = new RedisRelay(fixture.server.port);
     // A block takes a second to Redis, and is over there a second after the lane counted its bound.
-    line.delayMs = (text) => (/blpop/i.test(text) ? 1000 : 0);
-    const replica = await cafe.replica(line.url);
+    relay.delayMs = (text) => (/blpop/i.test(text) ? 1000 : 0);
+    const replica = await fixture.replica(relay.url);
     const orderId = await replica.brewOne();
     const visit = replica.visit(orderId);
     // The first block of a lane may begin before it is connected, and is bounded in another way then.
-    const [lane = ""] = await cafe.blockedLanes(1);
+    const [lane = ""] = await fixture.blockedLanes(1);
     const looks = () => replica.calls("read-finals");
     const first = looks();
-    await cafe.outside.call("CLIENT", "UNBLOCK", lane);
+    await fixture.outside.call("CLIENT", "UNBLOCK", lane);
     await until(() => looks() > first, "the lane looks again");
-    await cafe.blockedLanes(0);
-    await cafe.blockedLanes(1);
+    await fixture.blockedLanes(0);
+    await fixture.blockedLanes(1);
     // The lane looks again when it thinks that the bound is over.
     const before = looks();
     await until(() => looks() > before, "the lane looks once more", 45_000);
     await replica.redis.isReady();
-    await cafe.finish(orderId);
+    await fixture.finish(orderId);
     expect(await endOf(visit)).toBe("ready");
   }, 90_000);
 });

@@ -2,9 +2,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
 import { TestRedis } from "../support/redis.ts";
-import { until } from "../support/until.ts";
-import { Cafe, endOf, soon } from "../longpoll/cafe.ts";
-import { Line } from "../longpoll/line.ts";
+import { soon, until } from "../support/until.ts";
+import { ReplicaFixture, endOf } from "../longpoll/replicas.ts";
+import { RedisRelay } from "../support/relay.ts";
 
 setDefaultTimeout(60_000);
 
@@ -12,11 +12,11 @@ test("an order that was refused in an outage is not made after it", async () => 
   // One of the test's own: nobody has cancelled an order there yet, so Redis does not know that script.
   const server = await TestRedis.start();
   try {
-    await using cafe = await Cafe.open({ server, outageSeconds: 1 });
-    using line = new Line(server.port);
-    const replica = await cafe.replica(line.url);
+    await using fixture = await ReplicaFixture.open({ server, outageSeconds: 1 });
+    using relay = new RedisRelay(server.port);
+    const replica = await fixture.replica(relay.url);
     await replica.place(1);
-    line.cut();
+    relay.cut();
     const orderId = Bun.randomUUIDv7();
     const placed = replica.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {} });
     expect(
@@ -34,7 +34,7 @@ test("an order that was refused in an outage is not made after it", async () => 
         ),
       ).toBe("refused");
     }
-    line.mend();
+    relay.mend();
     await until(async () => await replica.redis.isReady(), "Redis is back");
     const isUnmade = async (): Promise<boolean> => {
       const found = await replica.orders.find(orderId);
@@ -50,17 +50,17 @@ test("what waits through an outage is answered as soon as it is over", async () 
   const server = await TestRedis.start();
   try {
     // Longer than the test waits for an answer.
-    await using cafe = await Cafe.open({ server, outageSeconds: 25 });
-    using line = new Line(server.port);
-    const replica = await cafe.replica(line.url);
-    line.cut();
-    await until(() => line.refused > 0, "the connection is lost");
+    await using fixture = await ReplicaFixture.open({ server, outageSeconds: 25 });
+    using relay = new RedisRelay(server.port);
+    const replica = await fixture.replica(relay.url);
+    relay.cut();
+    await until(() => relay.refused > 0, "the connection is lost");
     const orderId = Bun.randomUUIDv7();
     const placed = replica.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {} });
     const visit = replica.visitNew(orderId);
-    const refused = line.refused;
-    await until(() => line.refused >= refused + 12, "it was tried to connect several times meanwhile");
-    line.mend();
+    const refused = relay.refused;
+    await until(() => relay.refused >= refused + 12, "it was tried to connect several times meanwhile");
+    relay.mend();
     expect(await soon(placed, "the order is placed")).toEqual({ kind: "placed", orderId });
     await replica.orders.cancel({ orderId, canceller: "customer", reason: "customer" });
     expect(await endOf(visit)).toBe("cancelled");

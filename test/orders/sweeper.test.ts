@@ -5,8 +5,8 @@ import { readEntry } from "../../src/events/event.ts";
 import { startSweeper } from "../../src/orders/sweeper.ts";
 import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
 import { silent, TestRedis } from "../support/redis.ts";
-import { until } from "../support/until.ts";
-import { Cafe, endOf, soon, type Replica } from "../longpoll/cafe.ts";
+import { soon, until } from "../support/until.ts";
+import { ReplicaFixture, endOf, type Replica } from "../longpoll/replicas.ts";
 
 setDefaultTimeout(60_000);
 
@@ -23,8 +23,8 @@ function rounds(replica: Replica): number {
 
 describe("an order whose leases run out", () => {
   test("is cancelled after the last attempt, and its customer is told", async () => {
-    await using cafe = await Cafe.open({ leaseSeconds: 0.1, maxAttempts: 2 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ leaseSeconds: 0.1, maxAttempts: 2 });
+    const replica = await fixture.replica();
     const [orderId = ""] = await replica.place(1);
     const visit = replica.visit(orderId);
     const sweeper = startSweeper(replica.orders, silent);
@@ -41,8 +41,8 @@ describe("an order whose leases run out", () => {
   });
 
   test("is cancelled once, however many replicas sweep", async () => {
-    await using cafe = await Cafe.open({ leaseSeconds: 0.1, maxAttempts: 1 });
-    const replicas = [await cafe.replica(), await cafe.replica(), await cafe.replica()];
+    await using fixture = await ReplicaFixture.open({ leaseSeconds: 0.1, maxAttempts: 1 });
+    const replicas = [await fixture.replica(), await fixture.replica(), await fixture.replica()];
     const [replica] = replicas;
     const orderIds = (await replica?.brew(20)) ?? [];
     const visits = orderIds.map((orderId) => replica?.visit(orderId));
@@ -52,7 +52,7 @@ describe("an order whose leases run out", () => {
     } finally {
       for (const sweeper of sweepers) sweeper.stop();
     }
-    const events = await cafe.outside.xrange(`{${cafe.shop}}:events`, "-", "+");
+    const events = await fixture.outside.xrange(`{${fixture.shop}}:events`, "-", "+");
     const cancelled = events
       .flatMap((entry) => readEntry(entry, "0-0"))
       .filter(({ type }) => type === "order.cancelled");
@@ -60,13 +60,13 @@ describe("an order whose leases run out", () => {
   });
 
   test("is still finished by its barista until somebody else starts it", async () => {
-    await using cafe = await Cafe.open({ leaseSeconds: 0.1, maxAttempts: 5 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ leaseSeconds: 0.1, maxAttempts: 5 });
+    const replica = await fixture.replica();
     const orderId = await replica.brewOne();
     const visit = replica.visit(orderId);
-    const leases = `{${cafe.shop}}:leases:${DEFAULT_QUEUE}`;
+    const leases = `{${fixture.shop}}:leases:${DEFAULT_QUEUE}`;
     await until(
-      async () => Number(await cafe.outside.zscore(leases, orderId)) < (await nowMs(cafe)),
+      async () => Number(await fixture.outside.zscore(leases, orderId)) < (await nowMs(fixture)),
       "the lease ran out",
     );
     const sweeper = startSweeper(replica.orders, silent);
@@ -82,15 +82,15 @@ describe("an order whose leases run out", () => {
 
 describe("stopping the sweeper", () => {
   test("begins no further round", async () => {
-    await using cafe = await Cafe.open({ leaseSeconds: 0.1, maxAttempts: 1000 });
-    const replica = await cafe.replica();
+    await using fixture = await ReplicaFixture.open({ leaseSeconds: 0.1, maxAttempts: 1000 });
+    const replica = await fixture.replica();
     await replica.brewOne();
     const sweeper = startSweeper(replica.orders, silent);
     await until(() => rounds(replica) > 1, "it swept twice");
     sweeper.stop();
     const before = rounds(replica);
     await replica.brewOne();
-    const another = await cafe.replica();
+    const another = await fixture.replica();
     const other = startSweeper(another.orders, silent);
     await until(() => rounds(another) > 1, "another one sweeps");
     other.stop();
@@ -122,9 +122,9 @@ test("while Redis is away the outage is all that is logged, and the sweeper swee
   const server = await TestRedis.start();
   const lines: string[] = [];
   const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
-  await using cafe = await Cafe.open({ server, outageSeconds: 1, leaseSeconds: 0.1, maxAttempts: 1 });
+  await using fixture = await ReplicaFixture.open({ server, outageSeconds: 1, leaseSeconds: 0.1, maxAttempts: 1 });
   try {
-    const replica = await cafe.replica(server.url, log);
+    const replica = await fixture.replica(server.url, log);
     const [orderId = ""] = await replica.place(1);
     const visit = replica.visit(orderId);
     process.kill(server.pid, "SIGSTOP");
@@ -143,7 +143,7 @@ test("while Redis is away the outage is all that is logged, and the sweeper swee
   }
 });
 
-async function nowMs(cafe: Cafe): Promise<number> {
-  const [seconds, micros] = await cafe.outside.time();
+async function nowMs(fixture: ReplicaFixture): Promise<number> {
+  const [seconds, micros] = await fixture.outside.time();
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }

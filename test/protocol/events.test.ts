@@ -21,7 +21,7 @@ import {
 import { sharedRedis, TestRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { EventClient, Regular } from "../events/client.ts";
+import { EventClient, ReturningClient } from "../events/client.ts";
 
 setDefaultTimeout(120_000);
 
@@ -292,7 +292,10 @@ test("who come back with their last event miss and repeat nothing, on two replic
     const ports = { CUSTOMER_PORT: new URL(first.customers).port, BARISTA_PORT: new URL(first.baristas).port };
     const second = await startServer(environment);
     const urls = [`${first.baristas}/events`, `${second.baristas}/events`];
-    const regulars = Array.from({ length: 20 }, (_, at) => new Regular(at % 2 === 0 ? urls : urls.toReversed()));
+    const regulars = Array.from(
+      { length: 20 },
+      (_, at) => new ReturningClient(at % 2 === 0 ? urls : urls.toReversed()),
+    );
     await Promise.all(regulars.map((regular) => regular.untilHere()));
     // Somebody who never goes: they are told through the restart of Redis, on a connection that stays.
     const faithful = await EventClient.open(urls[1] ?? "");

@@ -15,7 +15,7 @@ import {
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { soon } from "../longpoll/cafe.ts";
+import { soon } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 

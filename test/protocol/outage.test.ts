@@ -21,7 +21,7 @@ import {
 import { TestRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { expectDelivered, Staff } from "../support/staff.ts";
-import { until } from "../support/until.ts";
+import { soon, until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
 
@@ -32,7 +32,7 @@ const BOUND_MS = 15_000;
 const BLOCK_MS = (BLOCK_SECONDS + 5) * 1000;
 
 /** A server on a Redis of its own. */
-class Cafe implements AsyncDisposable {
+class Standalone implements AsyncDisposable {
   readonly redis: TestRedis;
   readonly server: TestServer;
 
@@ -41,7 +41,7 @@ class Cafe implements AsyncDisposable {
     this.server = server;
   }
 
-  static async open(environment: Record<string, string> = {}): Promise<Cafe> {
+  static async open(environment: Record<string, string> = {}): Promise<Standalone> {
     const redis = await TestRedis.start();
     const limits = {
       REQUESTS_PER_SECOND: "1000000",
@@ -49,7 +49,7 @@ class Cafe implements AsyncDisposable {
       MAX_HELD_PER_ADDRESS: "10000",
       HEARTBEAT_SECONDS: "60",
     };
-    return new Cafe(redis, await startServer({ ...limits, ...environment, REDIS_URL: redis.url }));
+    return new Standalone(redis, await startServer({ ...limits, ...environment, REDIS_URL: redis.url }));
   }
 
   logged(message: string): readonly Record<string, unknown>[] {
@@ -72,7 +72,7 @@ class Cafe implements AsyncDisposable {
 }
 
 /** Customers who order again as soon as they have their coffee, until the shop closes. */
-class Regulars {
+class HttpClients {
   readonly got: WireOrder[] = [];
   readonly #customers: Promise<void>[];
   readonly #visits: number[];
@@ -114,16 +114,9 @@ class Regulars {
   }
 }
 
-async function expectEmpty({ server }: Cafe): Promise<void> {
+async function expectEmpty({ server }: Standalone): Promise<void> {
   await untilHeld(server, 0);
   expect(await lookAtQueue(server)).toMatchObject({ depth: 0, brewing: 0, held: 0 });
-}
-
-/** Fails when a call seems to wait for ever. */
-async function soon<Value>(call: Promise<Value>, what: string, boundMs = BOUND_MS): Promise<Value> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer: ${what}`)), boundMs);
-  return await Promise.race([call, late.promise]).finally(() => clearTimeout(timer));
 }
 
 function expectAway(answer: Answer): void {
@@ -132,49 +125,49 @@ function expectAway(answer: Answer): void {
 }
 
 test("Redis killed and started again under load: no customer notices, and each order is made once", async () => {
-  await using cafe = await Cafe.open();
-  const { server, redis } = cafe;
+  await using standalone = await Standalone.open();
+  const { server, redis } = standalone;
   // Who came before, and waits for an order that is made last.
   const early = await place(server, { note: "early" });
   const held = ask(`${server.customers}/order/${early.order_id}?wait`);
   await start(server, "barista=Grace");
   await untilHeld(server, 1);
 
-  const regulars = new Regulars(server, 60);
+  const clients = new HttpClients(server, 60);
   const staff = new Staff(server, { baristas: 10, brewMs: 5 });
-  await regulars.enjoy(3);
+  await clients.enjoy(3);
   await redis.kill();
-  await regulars.during(until(() => cafe.logged("Redis is away").length > 0, "the outage is logged"));
+  await clients.during(until(() => standalone.logged("Redis is away").length > 0, "the outage is logged"));
   // The length of the outage, with everybody still there.
-  await regulars.during(Bun.sleep(OUTAGE_MS));
+  await clients.during(Bun.sleep(OUTAGE_MS));
   await redis.resume();
-  await regulars.enjoy(3);
-  await regulars.goHome();
+  await clients.enjoy(3);
+  await clients.goHome();
   await staff.goHome();
-  expectDelivered(regulars.got, staff);
+  expectDelivered(clients.got, staff);
 
   expectOrder(await tell(server, "finish", early.order_id, "barista=Grace"), { status: "ready" });
   expectOrder(await held, { order_id: early.order_id, note: "early", status: "ready" });
-  await expectEmpty(cafe);
-  expect(cafe.logged("Redis is away")).toHaveLength(1);
-  const [back, ...more] = cafe.logged("Redis is back");
+  await expectEmpty(standalone);
+  expect(standalone.logged("Redis is away")).toHaveLength(1);
+  const [back, ...more] = standalone.logged("Redis is back");
   expect(more).toEqual([]);
   expect(back?.outage_seconds).toBeGreaterThanOrEqual(OUTAGE_MS / 1000 - 1);
 });
 
 test("customers and baristas who wait while Redis is killed and back get theirs without asking again", async () => {
-  await using cafe = await Cafe.open();
-  const { server, redis } = cafe;
+  await using standalone = await Standalone.open();
+  const { server, redis } = standalone;
   const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
   await untilHeld(server, 5);
   for (let made = 0; made < 5; made += 1) await start(server, "barista=Grace");
   const barista = start(server, "wait=60&barista=Ada");
   await lookAtQueue(server);
   await redis.kill();
-  await until(() => cafe.logged("Redis is away").length > 0, "the outage is logged");
+  await until(() => standalone.logged("Redis is away").length > 0, "the outage is logged");
   await redis.resume();
-  await until(async () => (await cafe.readiness()) === 200, "Redis is back");
-  for (const { order_id } of await cafe.search("status=brewing")) {
+  await until(async () => (await standalone.readiness()) === 200, "Redis is back");
+  for (const { order_id } of await standalone.search("status=brewing")) {
     expectOrder(await tell(server, "finish", order_id, "barista=Grace"), { status: "ready" });
   }
   const answers = await Promise.all(waiting);
@@ -184,14 +177,14 @@ test("customers and baristas who wait while Redis is killed and back get theirs 
 });
 
 test("Redis away for longer than the bound: new orders are refused and forgotten, held ones wait on", async () => {
-  await using cafe = await Cafe.open({ OUTAGE_SECONDS: "2" });
-  const { server, redis } = cafe;
+  await using standalone = await Standalone.open({ OUTAGE_SECONDS: "2" });
+  const { server, redis } = standalone;
   const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
   await untilHeld(server, 5);
   await redis.kill();
   for (let wave = 0; wave < 2; wave += 1) {
     const refused = Array.from({ length: 10 }, () => order(server, { note: "refused" }));
-    for (const answer of await soon(Promise.all(refused), "new orders")) expectAway(answer);
+    for (const answer of await soon(Promise.all(refused), "new orders", BOUND_MS)) expectAway(answer);
   }
   const unready = await ask(`${server.customers}/readyz`);
   expectProblem(unready, 503);
@@ -199,36 +192,36 @@ test("Redis away for longer than the bound: new orders are refused and forgotten
   expect((await ask(`${server.customers}/livez`)).status).toBe(200);
 
   await redis.resume();
-  await until(async () => (await cafe.readiness()) === 200, "Redis is back");
+  await until(async () => (await standalone.readiness()) === 200, "Redis is back");
   expect(await lookAtQueue(server)).toMatchObject({ depth: 5, brewing: 0, held: 5 });
   for (let made = 0; made < 5; made += 1) await brew(server);
   const answers = await Promise.all(waiting);
   for (const [index, answer] of answers.entries()) expectOrder(answer, { note: `held ${index}`, status: "ready" });
   expectProblem(await ask(`${server.baristas}/start/`), 404);
-  expect(await cafe.search("")).toHaveLength(5);
-  expect(cafe.logged("Redis is away")).toHaveLength(1);
-  expect(cafe.logged("Redis is back")).toHaveLength(1);
+  expect(await standalone.search("")).toHaveLength(5);
+  expect(standalone.logged("Redis is away")).toHaveLength(1);
+  expect(standalone.logged("Redis is back")).toHaveLength(1);
 });
 
 test("new orders are refused with 503 also where signs of life come sooner, as they do by default", async () => {
-  await using cafe = await Cafe.open({ HEARTBEAT_SECONDS: "1", OUTAGE_SECONDS: "2" });
-  await cafe.redis.kill();
-  expectAway(await soon(order(cafe.server, { note: "refused" }), "a new order"));
+  await using standalone = await Standalone.open({ HEARTBEAT_SECONDS: "1", OUTAGE_SECONDS: "2" });
+  await standalone.redis.kill();
+  expectAway(await soon(order(standalone.server, { note: "refused" }), "a new order", BOUND_MS));
 });
 
 test("a server that is told to stop while Redis hangs sends its customers on, and ends with 0", async () => {
-  await using cafe = await Cafe.open({ OUTAGE_SECONDS: "2" });
-  const { server, redis } = cafe;
+  await using standalone = await Standalone.open({ OUTAGE_SECONDS: "2" });
+  const { server, redis } = standalone;
   const waiting = [order(server), order(server)];
   await untilHeld(server, 2);
   process.kill(redis.pid, "SIGSTOP");
-  expect(await soon(server.stop(), "the server's end")).toBe(0);
+  expect(await soon(server.stop(), "the server's end", BOUND_MS)).toBe(0);
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([303, 303]);
 });
 
 test("a Redis that hangs is away as well: every call is answered, and afterwards all is as it was", async () => {
-  await using cafe = await Cafe.open({ OUTAGE_SECONDS: "2" });
-  const { server, redis } = cafe;
+  await using standalone = await Standalone.open({ OUTAGE_SECONDS: "2" });
+  const { server, redis } = standalone;
   const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
   await untilHeld(server, 5);
   const brewing = await start(server, "barista=Grace");
@@ -251,22 +244,22 @@ test("a Redis that hangs is away as well: every call is answered, and afterwards
       search: ask(`${server.baristas}/order/`),
       queue: ask(`${server.baristas}/queue`),
     };
-    const ready = soon(ask(`${server.customers}/readyz`), "readyz");
-    const live = soon(ask(`${server.customers}/livez`), "livez");
+    const ready = soon(ask(`${server.customers}/readyz`), "readyz", BOUND_MS);
+    const live = soon(ask(`${server.customers}/livez`), "livez", BOUND_MS);
     expectProblem(await ready, 503);
     expect((await live).status).toBe(200);
-    for (const [name, call] of Object.entries(calls)) expectAway(await soon(call, `${name}, wave ${wave}`));
+    for (const [name, call] of Object.entries(calls)) expectAway(await soon(call, `${name}, wave ${wave}`, BOUND_MS));
   }
   process.kill(redis.pid, "SIGCONT");
 
-  await until(async () => (await cafe.readiness()) === 200, "Redis is back");
+  await until(async () => (await standalone.readiness()) === 200, "Redis is back");
   // What was under way when it hung may have been placed or started once it went on; that is taken back.
   const mine = waiting.length + 1;
   await until(async () => {
     const { depth, brewing: atWork } = await lookAtQueue(server);
     return depth + atWork <= mine && atWork <= 1;
   }, "nothing is left of what was refused");
-  for (const refused of (await cafe.search("")).filter(({ note }) => note === "refused")) {
+  for (const refused of (await standalone.search("")).filter(({ note }) => note === "refused")) {
     expect(refused).toMatchObject({ status: "cancelled", reason: "customer_timeout", attempts: 0 });
   }
   expectOrder(await tell(server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
@@ -279,48 +272,48 @@ test("a Redis that hangs is away as well: every call is answered, and afterwards
   const fresh = order(server, { note: "afterwards" });
   await brew(server);
   expectOrder(await fresh, { note: "afterwards", status: "ready" });
-  await expectEmpty(cafe);
+  await expectEmpty(standalone);
 });
 
 test("a Redis that hangs for less than the bound, under load: no customer notices", async () => {
-  await using cafe = await Cafe.open();
-  const { server, redis } = cafe;
-  const regulars = new Regulars(server, 60);
+  await using standalone = await Standalone.open();
+  const { server, redis } = standalone;
+  const clients = new HttpClients(server, 60);
   const staff = new Staff(server, { baristas: 10, brewMs: 5 });
-  await regulars.enjoy(3);
+  await clients.enjoy(3);
   process.kill(redis.pid, "SIGSTOP");
-  await regulars.during(Bun.sleep(OUTAGE_MS));
+  await clients.during(Bun.sleep(OUTAGE_MS));
   process.kill(redis.pid, "SIGCONT");
-  await regulars.enjoy(3);
-  await regulars.goHome();
+  await clients.enjoy(3);
+  await clients.goHome();
   await staff.goHome();
-  expectDelivered(regulars.got, staff);
-  await expectEmpty(cafe);
+  expectDelivered(clients.got, staff);
+  await expectEmpty(standalone);
 });
 
 test("every connection killed ten times a second under load: nothing is lost, and everybody is answered", async () => {
-  await using cafe = await Cafe.open();
-  const { server, redis } = cafe;
+  await using standalone = await Standalone.open();
+  const { server, redis } = standalone;
   const late = await place(server, { note: "late" });
   const held = ask(`${server.customers}/order/${late.order_id}?wait`);
   await start(server, "barista=Grace");
   await untilHeld(server, 1);
-  const regulars = new Regulars(server, 60);
+  const clients = new HttpClients(server, 60);
   const staff = new Staff(server, { baristas: 10, brewMs: 5 });
-  await regulars.enjoy(1);
+  await clients.enjoy(1);
 
   const client = redis.connect();
   for (let kills = 0; kills < 100; kills += 1) {
     await client.call("CLIENT", "KILL", "TYPE", "normal");
-    await regulars.during(Bun.sleep(100));
+    await clients.during(Bun.sleep(100));
   }
   client.disconnect();
-  await soon(regulars.goHome(), "who was held when the last were killed", BLOCK_MS);
+  await soon(clients.goHome(), "who was held when the last were killed", BLOCK_MS);
   await staff.goHome();
-  expectDelivered(regulars.got, staff);
+  expectDelivered(clients.got, staff);
   expectOrder(await tell(server, "finish", late.order_id, "barista=Grace"), { status: "ready" });
   expectOrder(await held, { order_id: late.order_id, status: "ready" });
-  await expectEmpty(cafe);
+  await expectEmpty(standalone);
   // They were killed, and came back, again and again.
-  expect(cafe.logged("Redis is back").length).toBeGreaterThan(10);
+  expect(standalone.logged("Redis is back").length).toBeGreaterThan(10);
 });

@@ -21,7 +21,7 @@ import {
 import { TestRedis } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { Line } from "../longpoll/line.ts";
+import { RedisRelay } from "../support/relay.ts";
 
 setDefaultTimeout(120_000);
 
@@ -226,8 +226,8 @@ test("however many wait, a Redis that refuses is asked little", async () => {
 test("a demoted master whose connections stay: the server goes over to the new one, with everybody who waits", async () => {
   const [first, second] = [await TestRedis.start(), await TestRedis.start()];
   const [old, heir] = [first.connect(), second.connect()];
-  using line = new Line(first.port);
-  const server = await startServer({ ...FITTING, REDIS_URL: line.url, OUTAGE_SECONDS: "30" });
+  using relay = new RedisRelay(first.port);
+  const server = await startServer({ ...FITTING, REDIS_URL: relay.url, OUTAGE_SECONDS: "30" });
   try {
     await heir.replicaof("127.0.0.1", first.port);
     const held = Array.from({ length: 3 }, (_, index) => order(server, { note: `held ${index}` }));
@@ -239,7 +239,7 @@ test("a demoted master whose connections stay: the server goes over to the new o
         (await offset(old)) === (await offset(heir))
       );
     }, "the heir has everything");
-    line.moveTo(second.port);
+    relay.moveTo(second.port);
     await heir.replicaof("NO", "ONE");
     await old.replicaof("127.0.0.1", second.port);
     const placed = order(server, { note: "placed meanwhile" });

@@ -1,15 +1,13 @@
 /**
- * Owns a shop of one test's own: its verbs, a plain client to look and meddle with, and its whole state.
- *
- * **Invariants**
- * - `await using` closes what it opened.
+ * Owns the orders of one test's own shop: its verbs, a plain client to look and meddle with, and its whole state.
  */
 import type { Redis } from "ioredis";
 import type { Placement } from "../../src/orders/operations/place.ts";
 import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/verbs.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import type { RunScript } from "../../src/redis/script.ts";
-import { openTestShop, sharedRedis } from "./redis.ts";
+import { Fixture } from "./fixture.ts";
+import { openTestShop, sharedRedis, type TestRedis } from "./redis.ts";
 import { changesBy, parseRecord, readState, type OrderRecord, type State } from "./state.ts";
 import { until } from "./until.ts";
 import { parsing, type ParsedOrders } from "./wire.ts";
@@ -35,22 +33,27 @@ interface Starting {
   readonly orders?: ParsedOrders;
 }
 
-export class TestOrders implements AsyncDisposable {
+export class TestOrders extends Fixture {
   readonly redis: ShopRedis;
-  readonly client: Redis;
   readonly prefix: string;
   readonly orders: ParsedOrders;
 
-  private constructor(redis: ShopRedis, client: Redis) {
+  private constructor(server: TestRedis, shop: string, redis: ShopRedis) {
+    super(server, shop);
+    this.opened(() => redis.close());
     this.redis = redis;
-    this.client = client;
     this.prefix = redis.keys.prefix;
     this.orders = this.ordersWith({});
   }
 
   static async open(): Promise<TestOrders> {
-    const { redis } = await openTestShop();
-    return new TestOrders(redis, (await sharedRedis()).connect());
+    const { redis, shop } = await openTestShop();
+    return new TestOrders(await sharedRedis(), shop, redis);
+  }
+
+  /** A plain client to look and meddle with. */
+  get client(): Redis {
+    return this.outside;
   }
 
   /** The verbs of the same shop under other settings. */
@@ -143,10 +146,5 @@ export class TestOrders implements AsyncDisposable {
     this.redis.listen(this.redis.keys.wake, (message) => message !== null && wakes.push(message));
     await until(async () => (await this.client.pubsub("NUMSUB", this.redis.keys.wake))[1] === 1, "the wakes are heard");
     return wakes;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.client.disconnect();
-    this.redis.close();
   }
 }

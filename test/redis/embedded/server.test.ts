@@ -21,16 +21,19 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import pino from "pino";
 import { StartError } from "../../../src/lifecycle.ts";
 import { type EmbeddedRedis, startEmbeddedRedis } from "../../../src/redis/embedded/server.ts";
 import { lockFolder } from "../../../src/redis/embedded/lock.ts";
+import { silent } from "../../support/redis.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(30_000);
 
+/** For what Redis takes a while to do; below the tests' own bound. */
+const WAIT_MS = 25_000;
 const SOURCE = resolve(import.meta.dir, "../../../src/redis/embedded/server.ts");
 
 const cleanups: (() => unknown)[] = [];
@@ -73,7 +76,7 @@ test("a folder's name may hold spaces, quotes and letters of any language", asyn
 test("a second server on the same folder is refused, and told which one holds it", async () => {
   const dataDir = newFolder();
   const holder = await startInChild(dataDir);
-  const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent() }));
+  const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent }));
   expect(refusal).toContain(`process ${holder.process.pid}`);
   expect(refusal).toContain(dataDir);
   expect(refusal).toContain("REDIS_URL");
@@ -84,7 +87,7 @@ test("a second server on the same folder is refused, and told which one holds it
 test("two starts in one process do not share a folder either", async () => {
   const dataDir = newFolder();
   await start(dataDir);
-  expect(await refusalOf(startEmbeddedRedis({ dataDir, log: silent() }))).toContain(`process ${process.pid}`);
+  expect(await refusalOf(startEmbeddedRedis({ dataDir, log: silent }))).toContain(`process ${process.pid}`);
 });
 
 test("the Redis of a killed server is stopped, and its orders are there after the start", async () => {
@@ -146,7 +149,7 @@ for (const record of ["with", "without"]) {
     if (record === "without") rmSync(join(dataDir, "redis.pid"));
     process.kill(leftOver, "SIGSTOP");
     try {
-      const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent(), stopBoundMs: 300 }));
+      const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent, stopBoundMs: 300 }));
       expect(refusal).toContain(record === "with" ? `kill -9 ${leftOver}` : killed.socketPath);
       // The refused start keeps no lock.
       lockFolder(dataDir).release();
@@ -165,7 +168,7 @@ test("a Redis that is killed is started again with all its orders", async () => 
   const killed = await processOf(redis);
   process.kill(killed, "SIGKILL");
 
-  await until(() => lines.some((line) => line.includes("runs again")));
+  await until(() => lines.some((line) => line.includes("runs again")), "it runs again", WAIT_MS);
   expect(await tell(redis, "GET", "order")).toBe("americano");
   expect(await processOf(redis)).not.toBe(killed);
   expect(lines.filter((line) => line.includes("died"))).toHaveLength(1);
@@ -182,7 +185,7 @@ test("a Redis that dies again and again is tried with pauses, and told as an err
   mkdirSync(manifest);
   process.kill(killed, "SIGKILL");
 
-  await until(() => lines.some((line) => line.includes("in a row")));
+  await until(() => lines.some((line) => line.includes("in a row")), "it dies in a row", WAIT_MS);
   expect(startsIn(dataDir)).toBe(4); // the first death was the kill
   expect(lines.filter((line) => line.includes("died and"))).toHaveLength(1);
   await redis.stop();
@@ -194,7 +197,7 @@ test("a stop while Redis is being started again leaves none", async () => {
   const lines: string[] = [];
   const redis = await start(newFolder(), { log: into(lines) });
   process.kill(await processOf(redis), "SIGKILL");
-  await until(() => lines.some((line) => line.includes("died")));
+  await until(() => lines.some((line) => line.includes("died")), "it died", WAIT_MS);
   await redis.stop();
   expect(await redisesOn(redis.socketPath)).toEqual([]);
 });
@@ -202,7 +205,7 @@ test("a stop while Redis is being started again leaves none", async () => {
 test("a Redis that can't start is an error with the end of its log, and frees the folder", async () => {
   const dataDir = newFolder();
   mkdirSync(join(dataDir, "appendonlydir", "appendonly.aof.manifest"), { recursive: true });
-  const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent() }));
+  const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent }));
   expect(refusal).toContain("exit code 1");
   expect(refusal).toContain("appendonly.aof.manifest");
   lockFolder(dataDir).release();
@@ -229,7 +232,7 @@ test("a folder that can't be used is told", async () => {
   const path = join(newFolder(), "file");
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, "");
-  expect(await refusalOf(startEmbeddedRedis({ dataDir: path, log: silent() }))).toContain(`${path} can't be used`);
+  expect(await refusalOf(startEmbeddedRedis({ dataDir: path, log: silent }))).toContain(`${path} can't be used`);
 });
 
 test("a folder too long for a socket gets its socket elsewhere, and the same one each time", async () => {
@@ -254,7 +257,7 @@ test("a folder for the socket that is open to others is not used", async () => {
   mkdirSync(elsewhere);
   chmodSync(elsewhere, 0o777);
   cleanups.push(() => rmSync(elsewhere, { recursive: true }));
-  expect(await refusalOf(startEmbeddedRedis({ dataDir, log: silent() }))).toContain(elsewhere);
+  expect(await refusalOf(startEmbeddedRedis({ dataDir, log: silent }))).toContain(elsewhere);
 });
 
 test("nothing is left after a stop, and a second stop changes nothing", async () => {
@@ -304,12 +307,14 @@ test("a full disk is one clear line, and the orders are there when there is room
   const next = join(dataDir, "appendonlydir", "appendonly.aof.2.incr.aof");
   symlinkSync("/dev/full", next);
   await tell(redis, "BGREWRITEAOF");
-  await untilTrue(async () => String(await tell(redis, "INFO", "persistence")).includes("aof_rewrite_in_progress:0"));
+  const isRewritten = async () =>
+    String(await tell(redis, "INFO", "persistence")).includes("aof_rewrite_in_progress:0");
+  await until(isRewritten, "the rewrite is over", WAIT_MS);
   await tell(redis, "SET", "order", "lost").catch(() => {});
-  await until(() => lines.length > 0);
+  await until(() => lines.length > 0, "something is logged", WAIT_MS);
   rmSync(next);
   writeFileSync(next, "");
-  await until(() => lines.some((line) => line.includes("runs again")));
+  await until(() => lines.some((line) => line.includes("runs again")), "it runs again", WAIT_MS);
   expect(lines.filter((line) => line.includes("can't write to"))).toHaveLength(1);
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ level: 50 });
   expect(lines[0]).toContain(`${dataDir} (No space left on device): orders wait until there is room`);
@@ -320,7 +325,7 @@ async function start(
   dataDir: string,
   options: { log?: pino.Logger; stopBoundMs?: number } = {},
 ): Promise<EmbeddedRedis> {
-  const redis = await startEmbeddedRedis({ dataDir, log: silent(), ...options });
+  const redis = await startEmbeddedRedis({ dataDir, log: silent, ...options });
   cleanups.push(() => redis.stop());
   return redis;
 }
@@ -340,8 +345,7 @@ async function startInChild(dataDir: string, then = ""): Promise<Server> {
   cleanups.push(async () => {
     await kill9(server);
     // What the test left over goes as it came: found and stopped by the next start.
-    if (existsSync(dataDir))
-      await (await startEmbeddedRedis({ dataDir, log: silent() }).catch(() => undefined))?.stop();
+    if (existsSync(dataDir)) await (await startEmbeddedRedis({ dataDir, log: silent }).catch(() => undefined))?.stop();
   });
   const heard: readonly unknown[] = await once(createInterface(server.stdout), "line");
   return { process: server, socketPath: String(heard[0]) };
@@ -405,18 +409,6 @@ async function refusalOf(promise: Promise<unknown>): Promise<string> {
   );
   if (!(outcome instanceof StartError)) throw outcome;
   return outcome.message;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  await untilTrue(async () => condition());
-}
-
-async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(10);
-}
-
-function silent(): pino.Logger {
-  return pino({ level: "silent" });
 }
 
 function into(lines: string[]): pino.Logger {

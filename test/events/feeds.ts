@@ -3,15 +3,13 @@
  * listens to them.
  *
  * **Invariants**
- * - What a test opened here is closed when the test ends.
  * - A frame that breaks the wire format fails the test that got it.
  */
 import { createParser } from "eventsource-parser";
-import type { Redis } from "ioredis";
 import { EVENT_TYPES, type EventId, type Wanted } from "../../src/events/event.ts";
 import { EventFeed, type Listener, type Place } from "../../src/events/feed.ts";
-import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
-import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
+import { Fixture } from "../support/fixture.ts";
+import type { TestRedis } from "../support/redis.ts";
 import { unmark } from "../support/words.ts";
 
 /** An event as it is read off the wire. */
@@ -74,37 +72,20 @@ function fieldsOf({ type = "order.placed", orderId = "a", members = '"n":1' }: D
   return [type, `${type.startsWith("order.") ? orderId : ""}\t${members}`];
 }
 
-export class Stage implements AsyncDisposable {
-  readonly shop = `test-${crypto.randomUUID()}`;
-  readonly server: TestRedis;
-  /** A stranger's connection, to write with and to look with. */
-  readonly outside: Redis;
+export class FeedFixture extends Fixture {
   readonly key = `{${this.shop}}:events`;
-  readonly #opened: (() => void)[] = [];
   /** The number of the last event, and its time. */
   #numbered = 0;
   #ms = 0;
 
-  private constructor(server: TestRedis) {
-    this.server = server;
-    this.outside = server.connect();
-  }
-
-  static async open(server?: TestRedis): Promise<Stage> {
-    return new Stage(server ?? (await sharedRedis()));
-  }
-
-  async redis(): Promise<ShopRedis> {
-    const address = { url: this.server.url };
-    const redis = await openRedis({ address, shop: this.shop, outageSeconds: 5, log: silent });
-    this.#opened.push(() => redis.close());
-    return redis;
+  static async open(server?: TestRedis): Promise<FeedFixture> {
+    return new FeedFixture(await Fixture.server(server));
   }
 
   /** Opens one more replica's feed. */
   async feed(mostListeners?: number): Promise<EventFeed> {
-    const feed = new EventFeed(await this.redis(), this.shop, mostListeners);
-    this.#opened.push(() => feed.close());
+    const feed = new EventFeed(await this.openRedis(), this.shop, mostListeners);
+    this.opened(() => feed.close());
     return feed;
   }
 
@@ -134,24 +115,10 @@ export class Stage implements AsyncDisposable {
     const ids = drafts.map((_, at) => `${this.#ms}-${first + at}`);
     return { id: `${this.#ms}-${this.#numbered}`, fields: drafts.flatMap(fieldsOf), ids };
   }
-
-  /** The ids of this shop's connections that read events. */
-  async connections(): Promise<string[]> {
-    const list = String(await this.outside.client("LIST"));
-    return list
-      .split("\n")
-      .filter((line) => line.includes(` name=longpour:${this.shop}:events `))
-      .map((line) => /^id=(\d+)/.exec(line)?.[1] ?? "");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const close of this.#opened.toReversed()) close();
-    this.outside.disconnect();
-  }
 }
 
 /** Somebody who listens, in memory, and reads at once unless told to be behind. */
-export class Ear implements Listener {
+export class TestListener implements Listener {
   readonly heard: WireEvent[] = [];
   ended = 0;
   /** How many writes it took. */
@@ -170,17 +137,17 @@ export class Ear implements Listener {
   }
 
   /** Takes a place and follows. */
-  static async listen(feed: EventFeed, wanted: Wanted = {}, after?: EventId): Promise<Ear> {
-    const ear = await Ear.sit(feed);
-    ear.follow(wanted, after);
-    return ear;
+  static async listen(feed: EventFeed, wanted: Wanted = {}, after?: EventId): Promise<TestListener> {
+    const listener = await TestListener.sit(feed);
+    listener.follow(wanted, after);
+    return listener;
   }
 
   /** Takes a place. */
-  static async sit(feed: EventFeed): Promise<Ear> {
+  static async sit(feed: EventFeed): Promise<TestListener> {
     const outcome = await feed.takePlace();
     if (outcome.kind !== "taken") throw new Error(`no place: ${outcome.kind}`);
-    return new Ear(outcome.place);
+    return new TestListener(outcome.place);
   }
 
   get ids(): string[] {

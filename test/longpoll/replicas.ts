@@ -1,9 +1,5 @@
 /**
- * Owns what the tests of the waiting rooms share: replicas of one shop on a real Redis, customers in them, and a look
- * from outside.
- *
- * **Invariants**
- * - What a test opened here is closed when the test ends, also when it fails.
+ * Owns what the tests of the waiting rooms share: replicas of one shop on a real Redis, and customers in them.
  */
 import { spyOn } from "bun:test";
 import type { Redis } from "ioredis";
@@ -14,16 +10,17 @@ import { LANE_TARGET_SIZE, WaitingRoom, type WaitOutcome } from "../../src/longp
 import type { Claim, StartOutcome } from "../../src/orders/operations/start.ts";
 import type { Order, OrderJson } from "../../src/orders/order.ts";
 import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
-import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
+import type { ShopRedis } from "../../src/redis/connections.ts";
 import type { Read } from "../../src/redis/group-commit.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
-import { sharedRedis, silent, type TestRedis } from "../support/redis.ts";
-import { until } from "../support/until.ts";
+import { Fixture } from "../support/fixture.ts";
+import { silent, type TestRedis } from "../support/redis.ts";
+import { soon, until } from "../support/until.ts";
 import { parsed, parsing, type ParsedOrders } from "../support/wire.ts";
 
-export interface CafeSettings extends Partial<OrderSettings> {
+export interface ReplicaSettings extends Partial<OrderSettings> {
   /** The shared one, unless the test harms it. */
   readonly server?: TestRedis;
   readonly lanes?: number;
@@ -32,40 +29,27 @@ export interface CafeSettings extends Partial<OrderSettings> {
 /** A lane with so many orders is full: who comes next sits in another one, while there may be more. */
 export const ROOMY = LANE_TARGET_SIZE;
 
-/** A connection as CLIENT LIST tells it. */
-export interface Connection {
-  readonly id: string;
-  readonly name: string;
-  readonly isBlocked: boolean;
-}
-
-/** A shop of the test's own, any number of replicas serving it. */
-export class Cafe implements AsyncDisposable {
-  readonly shop = `test-${crypto.randomUUID()}`;
-  readonly server: TestRedis;
-  /** A stranger's connection. */
-  readonly outside: Redis;
-  readonly #settings: CafeSettings;
-  readonly #replicas: Replica[] = [];
+/** Any number of replicas that serve the shop. */
+export class ReplicaFixture extends Fixture {
+  readonly #settings: ReplicaSettings;
   #kitchen: Promise<Replica> | undefined;
 
-  private constructor(server: TestRedis, settings: CafeSettings) {
-    this.server = server;
+  private constructor(server: TestRedis, settings: ReplicaSettings) {
+    super(server);
     this.#settings = settings;
-    this.outside = server.connect();
   }
 
-  static async open(settings: CafeSettings = {}): Promise<Cafe> {
-    return new Cafe(settings.server ?? (await sharedRedis()), settings);
+  static async open(settings: ReplicaSettings = {}): Promise<ReplicaFixture> {
+    return new ReplicaFixture(await Fixture.server(settings.server), settings);
   }
 
   /** Opens one more replica; `url` is where it finds Redis, and `log` where it says so when Redis is away. */
   async replica(url = this.server.url, log = silent): Promise<Replica> {
     const { server: _server, lanes = 4, ...own } = this.#settings;
     const settings = { ...ORDER_SETTINGS, retentionHours: 1, ...own };
-    const redis = await openRedis({ address: { url }, shop: this.shop, outageSeconds: settings.outageSeconds, log });
+    const redis = await this.openRedis({ url, outageSeconds: settings.outageSeconds, log });
     const replica = new Replica({ redis, lanes, settings, log });
-    this.#replicas.push(replica);
+    this.opened(() => replica.close());
     return replica;
   }
 
@@ -83,25 +67,6 @@ export class Cafe implements AsyncDisposable {
     await (await this.kitchen()).finish(orderId);
   }
 
-  /** This shop's connections, or those of one kind: lane, commands or wakes. */
-  async connections(kind = ""): Promise<Connection[]> {
-    const list = String(await this.outside.client("LIST"));
-    const wanted = `longpour:${this.shop}:${kind}`;
-    return list
-      .split("\n")
-      .map((line) => new Map(line.split(" ").map((field) => field.split("=", 2) as [string, string])))
-      .map((fields) => ({
-        id: fields.get("id") ?? "",
-        name: fields.get("name") ?? "",
-        isBlocked: fields.get("flags")?.includes("b") ?? false,
-      }))
-      .filter(({ name }) => name.startsWith(wanted));
-  }
-
-  async kill(kind: string): Promise<void> {
-    for (const { id } of await this.connections(kind)) await this.outside.call("CLIENT", "KILL", "ID", id);
-  }
-
   /** Resolves to the ids of the blocked lanes' connections, once there are `count` of them. */
   async blockedLanes(count: number): Promise<string[]> {
     let ids: string[] = [];
@@ -110,11 +75,6 @@ export class Cafe implements AsyncDisposable {
       return ids.length === count;
     }, `${count} lanes are blocked`);
     return ids;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const replica of this.#replicas) replica.close();
-    this.outside.disconnect();
   }
 }
 
@@ -273,15 +233,6 @@ export function parsedEnd(end: WaitOutcome<OrderJson>): VisitEnd {
 export function phone(): { signal: AbortSignal; hangUp: () => void } {
   const controller = new AbortController();
   return { signal: controller.signal, hangUp: () => controller.abort() };
-}
-
-/** The value of a promise that must come within `ms`: well under the 30 s after which everything is looked at again. */
-export async function soon<Value>(promise: Promise<Value>, what: string, ms = 10_000): Promise<Value> {
-  let isSettled = false;
-  const settle = () => (isSettled = true);
-  promise.then(settle, settle);
-  await until(() => isSettled, what, ms);
-  return await promise;
 }
 
 /** Resolves to what became of a visit, in one word and the order's id. */

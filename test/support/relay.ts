@@ -1,8 +1,8 @@
 /**
- * Owns a line to Redis that the tests can slow down and cut: a TCP relay on loopback.
+ * Owns a relay to Redis that the tests can slow down and cut: TCP on loopback.
  *
  * **Invariants**
- * - Bytes keep their order, and closing the line ends both its sides.
+ * - Bytes keep their order, and closing the relay ends both its sides.
  */
 import type { Socket, TCPSocketListener } from "bun";
 
@@ -15,14 +15,14 @@ interface Ends {
 /** How long bytes of a client take to Redis, ms: asked with the text they hold. */
 export type DelayMs = (text: string) => number;
 
-export class Line implements Disposable {
+export class RedisRelay implements Disposable {
   readonly #listener: TCPSocketListener<Ends | undefined>;
   readonly #clients = new Set<Socket<Ends | undefined>>();
   #isCut = false;
   /** How many connections were refused while it was cut. */
   refused = 0;
   #port: number;
-  /** Changes while the line stands. */
+  /** Changes while the relay stands. */
   delayMs: DelayMs = () => 0;
 
   constructor(port: number) {
