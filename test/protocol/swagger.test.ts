@@ -1,14 +1,10 @@
 /** The API's description on both ports: served from here alone, complete, and usable in a real browser. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { chromium, type BrowserContext, type Locator, type Page } from "playwright-core";
-import { ensureProgram } from "../../src/redis/programs.ts";
+import type { Locator, Page } from "playwright-core";
+import { useBrowser } from "../support/browser.ts";
 import { ask, lookAtQueue, place } from "../support/http.ts";
 import { resolveReferences } from "../support/openapi.ts";
-import { CHROMIUM } from "../support/programs.ts";
-import { silent } from "../support/redis.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 setDefaultTimeout(180_000);
@@ -159,46 +155,13 @@ describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
 });
 
 describe("a real browser", () => {
-  let folder: string;
-  let context: BrowserContext;
-  const faults: string[] = [];
+  const browser = useBrowser();
 
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "longpour-browser-"));
-    context = await chromium.launchPersistentContext(join(folder, "profile"), {
-      executablePath: await ensureProgram(CHROMIUM, { log: silent }),
-      viewport: { width: 1280, height: 1600 },
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
-  });
-
-  afterAll(async () => {
-    await context.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  /** Opens a port's page; what goes wrong on it, or leaves for elsewhere, is gathered in `faults`. */
+  /** Opens a port's page, on a device of its own: what goes wrong on it, or leaves for elsewhere, fails the test. */
   async function open(base: string): Promise<Page> {
-    faults.length = 0;
-    const page = await context.newPage();
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) faults.push(`console: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => faults.push(`page: ${error.message}`));
-    page.on("requestfailed", (request) => faults.push(`failed: ${request.url()}`));
-    page.on("request", (request) => {
-      const { protocol, origin } = new URL(request.url());
-      if (protocol !== "data:" && origin !== new URL(base).origin) faults.push(`elsewhere: ${request.url()}`);
-    });
-    await page.goto(`${base}/swagger`);
+    const device = await browser.newDevice("desktop");
+    const page = await device.open(`${base}/swagger`);
+    await page.setViewportSize({ width: 1280, height: 1600 });
     await page.locator(".opblock").first().waitFor();
     return page;
   }
@@ -233,9 +196,7 @@ describe("a real browser", () => {
     expect(answer.status).toContain("202");
     expect(answer.table).toContain('"status": "queued"');
     await shoot(page, "customers");
-    expect(faults).toEqual([]);
     expect((await lookAtQueue(server)).depth).toBe(1);
-    await page.close();
   });
 
   test("a barista starts the oldest order from the page: 200", async () => {
@@ -246,8 +207,6 @@ describe("a real browser", () => {
     expect(answer.status).toContain("200");
     expect(answer.table).toContain('"status": "brewing"');
     await shoot(page, "baristas");
-    expect(faults).toEqual([]);
-    await page.close();
   });
 
   test("the example of a change of the shop, sent at a click, leaves it open", async () => {
@@ -257,8 +216,6 @@ describe("a real browser", () => {
     expect(answer.status).toContain("200");
     expect(answer.table).toContain('"open": true');
     await shoot(page, "shop");
-    expect(faults).toEqual([]);
-    await page.close();
   });
 
   test("what an order is can be read on the page", async () => {
@@ -268,8 +225,6 @@ describe("a real browser", () => {
     await order.locator("button.json-schema-2020-12-accordion").first().click();
     await order.getByText("eta_seconds").waitFor();
     await shoot(page, "schemas");
-    expect(faults).toEqual([]);
-    await page.close();
   });
 
   test("with a staff token: 401 without it, 200 once it is given through Authorize", async () => {
@@ -282,7 +237,6 @@ describe("a real browser", () => {
     await page.locator(".auth-btn-wrapper button.btn-done").click();
     const panel = await tryOut(page, "get", "/start");
     expect((await execute(panel)).status).toContain("200");
-    expect(faults).toEqual([]);
     await page.close();
     await guarded.stop();
   });
