@@ -18,7 +18,7 @@ import {
   silence,
 } from "./client/faults.ts";
 import { brew, lookAtQueue, readWireOrder, start, tell, untilHeld } from "./support/http.ts";
-import { startServer, type TestServer } from "./support/server.ts";
+import { startServer, type Server } from "./support/server.ts";
 import { until } from "./support/until.ts";
 
 setDefaultTimeout(60_000);
@@ -26,7 +26,7 @@ setDefaultTimeout(60_000);
 const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 const JSON_TYPE = { "Content-Type": "application/json" };
 
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();

@@ -6,7 +6,7 @@
  * - All of it is closed when the run is over, whatever came of it.
  */
 import { Lifecycle } from "../../src/lifecycle.ts";
-import { startServer, type TestServer } from "../../test/support/server.ts";
+import { startServer, type Server } from "../../test/support/server.ts";
 import { Fleet } from "./fleet.ts";
 import { BenchRedis, type Fsync } from "./redis.ts";
 
@@ -44,9 +44,9 @@ export interface ShopOptions {
 
 export interface Shop {
   readonly redis: BenchRedis;
-  readonly servers: readonly TestServer[];
+  readonly servers: readonly Server[];
   /** The first server. */
-  readonly server: TestServer;
+  readonly server: Server;
   readonly fleet: Fleet;
 }
 
@@ -57,7 +57,7 @@ export async function inShop<Result>(options: ShopOptions, run: (shop: Shop) => 
   try {
     const redis = await BenchRedis.start(fsync);
     lifecycle.opened("Redis", () => redis.close());
-    const open = async (): Promise<TestServer> => {
+    const open = async (): Promise<Server> => {
       const settings = { ...ENVIRONMENT, REDIS_URL: redis.url, ...environment };
       const server = await startServer(settings, { main: contender.main });
       lifecycle.opened("server", () => close(server));
@@ -75,7 +75,7 @@ export async function inShop<Result>(options: ShopOptions, run: (shop: Shop) => 
 }
 
 /** Ends a server, and shows what it has logged of faults. */
-async function close(server: TestServer): Promise<void> {
+async function close(server: Server): Promise<void> {
   await server.stop("SIGKILL");
   const faults = server.log().filter(({ level }) => level === "error" || level === "fatal");
   for (const fault of faults) process.stderr.write(`${JSON.stringify(fault)}\n`);

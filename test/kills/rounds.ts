@@ -10,7 +10,7 @@
 import fc from "fast-check";
 import { lookAtQueue, untilHeld } from "../support/http.ts";
 import type { TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { Ledger, violationsIn } from "./ledger.ts";
 import { Crowd, KilledStaff } from "./people.ts";
@@ -62,7 +62,7 @@ interface Kill {
 
 export async function runKills({ redis, rounds, seed, patienceMs = PATIENCE_MS }: Kills): Promise<Report> {
   const environment = { ...ENVIRONMENT, SHOP: `kills-${crypto.randomUUID()}`, REDIS_URL: redis.url };
-  const replicas: TestServer[] = await Promise.all([startServer(environment), startServer(environment)]);
+  const replicas: Server[] = await Promise.all([startServer(environment), startServer(environment)]);
   const ledger = new Ledger();
   const scene = { replicas, ledger, patienceMs };
   const restart: Readonly<Record<Victim, () => Promise<void>>> = {
@@ -110,7 +110,7 @@ function plan(seed: number, rounds: number): Kill[] {
 }
 
 async function restartReplica(
-  replicas: TestServer[],
+  replicas: Server[],
   index: number,
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
@@ -125,7 +125,7 @@ async function untilWorking(staff: KilledStaff): Promise<void> {
 }
 
 /** What is left. A replica may still be about to notice that its last customers have their answers. */
-async function look(redis: TestRedis, shop: string, replicas: readonly TestServer[]) {
+async function look(redis: TestRedis, shop: string, replicas: readonly Server[]) {
   await Promise.all(replicas.map((replica) => untilHeld(replica, 0)));
   const client = redis.connect();
   try {

@@ -6,13 +6,13 @@
  */
 import { afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectProblem, lookAtQueue, order, place, type WireOrder } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 
 setDefaultTimeout(60_000);
 
-let server: TestServer;
+let server: Server;
 let witness: WireOrder;
 
 beforeAll(async () => {

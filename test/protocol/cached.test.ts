@@ -2,7 +2,7 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { deleteCoffee, putCoffee, readMenu } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
@@ -11,8 +11,8 @@ setDefaultTimeout(60_000);
 const shop = `test-${crypto.randomUUID()}`;
 const CHAI = { name: "Chai", description: "", price: 350, available: true, modifiers: [], icon: "☕" };
 
-let server: TestServer;
-let other: TestServer;
+let server: Server;
+let other: Server;
 beforeAll(async () => {
   [server, other] = await Promise.all([startServer({ SHOP: shop }), startServer({ SHOP: shop })]);
 });

@@ -13,11 +13,11 @@ import {
   type Answer,
   type WireOrder,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(60_000);
 
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();

@@ -5,16 +5,16 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, openWire, order, place, start, tell, untilHeld } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
 
 const HELD_MS = 62_000;
 
-let plain: TestServer;
-let beating: TestServer;
-let quiet: TestServer;
+let plain: Server;
+let beating: Server;
+let quiet: Server;
 
 beforeAll(async () => {
   // The first never begins an answer before its time: what holds there is the connection alone.

@@ -17,7 +17,7 @@ import {
   type WireOrder,
 } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { expectDelivered, Staff } from "../support/staff.ts";
 import { until } from "../support/until.ts";
 
@@ -34,9 +34,9 @@ const patientFetch = createFetch();
 /** A server that comes back on the ports it had. */
 class Replica {
   readonly #environment: Record<string, string>;
-  server: TestServer;
+  server: Server;
 
-  private constructor(server: TestServer, environment: Record<string, string>) {
+  private constructor(server: Server, environment: Record<string, string>) {
     this.server = server;
     const ports = { CUSTOMER_PORT: new URL(server.customers).port, BARISTA_PORT: new URL(server.baristas).port };
     this.#environment = { ...environment, ...ports };

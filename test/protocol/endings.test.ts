@@ -16,18 +16,18 @@ import {
   untilHeld,
   type WireOrder,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();
 });
 
-async function search(ports: TestServer, query: string): Promise<WireOrder[]> {
+async function search(ports: Server, query: string): Promise<WireOrder[]> {
   const { status, body } = await ask(`${ports.baristas}/order/?${query}`);
   expect(status).toBe(200);
   return (body as { orders: WireOrder[] }).orders;
@@ -112,9 +112,9 @@ describe("a barista who can't go on", () => {
 });
 
 describe("a lease of one second", () => {
-  let hasty: TestServer;
+  let hasty: Server;
   /** Of the same shop: who extends there has a lease that outlasts the test. */
-  let patient: TestServer;
+  let patient: Server;
   beforeAll(async () => {
     const SHOP = `test-${crypto.randomUUID()}`;
     hasty = await startServer({ SHOP, LEASE_SECONDS: "1", MAX_ATTEMPTS: "3" });

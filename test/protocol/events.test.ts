@@ -19,7 +19,7 @@ import {
   type Ports,
 } from "../support/http.ts";
 import { sharedRedis, TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { EventClient, ReturningClient } from "../events/client.ts";
 
@@ -28,7 +28,7 @@ setDefaultTimeout(120_000);
 const newShop = () => ({ SHOP: `events-${crypto.randomUUID()}` });
 const UNKNOWN = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 
-let server: TestServer;
+let server: Server;
 const shop = newShop();
 
 beforeAll(async () => {

@@ -14,13 +14,13 @@ import {
   untilHeld,
   type Answer,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
-let here: TestServer;
-let there: TestServer;
+let here: Server;
+let there: Server;
 beforeAll(async () => {
   const shop = { SHOP: `test-${crypto.randomUUID()}`, MAX_ATTEMPTS: "2" };
   [here, there] = await Promise.all([startServer(shop), startServer(shop)]);

@@ -1,7 +1,7 @@
 /** The delusional customer: thousands of orders at once from one address, and nobody else notices. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, lookAtQueue, order, tell, type Answer } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
 
@@ -9,7 +9,7 @@ const FLOOD = 3000;
 const REGULARS = 50;
 
 /** Takes and finishes orders until it is told to stop and the queue is empty. */
-async function work(server: TestServer, isOver: () => boolean): Promise<void> {
+async function work(server: Server, isOver: () => boolean): Promise<void> {
   for (;;) {
     const answer = await ask(`${server.baristas}/start/?wait=1`);
     if (answer.status === 404 && isOver()) return;
@@ -103,7 +103,7 @@ test("with trusted proxies the address is the customer's; without, nobody can pr
 
 test("the header that PROXY_HEADER does not name is the client's own: it makes no other address of it", async () => {
   const settings = { LIMIT_CAPACITY: "1", LIMIT_REFILL_PER_SECOND: "0.001", TRUSTED_PROXIES: "127.0.0.0/8" };
-  const send = (server: TestServer, proxy: string, client: string, names: readonly [string, string]) => {
+  const send = (server: Server, proxy: string, client: string, names: readonly [string, string]) => {
     const [trusted, other] = names.map((name) => (text: string) => ({
       [name]: name === "Forwarded" ? `for=${text}` : text,
     }));

@@ -7,7 +7,7 @@ import type { Redis } from "ioredis";
 import { ask, brew, expectOrder, order, place, type Answer, type WireOrder } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { NEXT_VERSION, NextRelease } from "../support/release.ts";
-import { startRefusedServer, startServer, type TestServer } from "../support/server.ts";
+import { startRefusedServer, startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
@@ -32,14 +32,14 @@ async function newShop(): Promise<Shop> {
 }
 
 /** Orders, and goes on where it is sent, until the order is final. */
-async function waitThrough(first: TestServer, next: () => TestServer, note: string): Promise<WireOrder> {
+async function waitThrough(first: Server, next: () => Server, note: string): Promise<WireOrder> {
   let answer = await order(first, { note });
   while (answer.status === 303) answer = await goOn(next, String(answer.headers.location));
   return expectOrder(answer, { note });
 }
 
 /** Asks until a server takes it: the one that sent it on has gone, and the next one may not be there yet. */
-async function goOn(next: () => TestServer, path: string): Promise<Answer> {
+async function goOn(next: () => Server, path: string): Promise<Answer> {
   let answer: Answer | undefined;
   await until(async () => {
     answer = await ask(`${next().customers}${path}`).catch(() => undefined);
@@ -68,7 +68,7 @@ test("a shop under load is upgraded by a rolling start: each customer gets one a
     await place(old[0]);
     await brew(old[1], "barista=Grace");
   }
-  let current: TestServer = old[0];
+  let current: Server = old[0];
   const made: string[] = [];
   let isOver = false;
   const barista = async (): Promise<void> => {

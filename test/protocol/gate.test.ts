@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { ask, expectOrder, openWire, order, type WireOrder } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
 
@@ -16,7 +16,7 @@ const AUTHORIZATION = { Authorization: `Bearer ${TOKEN}` };
 const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 const CONCURRENT = 32;
 
-let server: TestServer;
+let server: Server;
 let redis: Redis;
 let brewing: WireOrder;
 

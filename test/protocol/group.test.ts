@@ -15,12 +15,12 @@ import {
   type Answer,
   type WireOrder,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
 
 /** Works until the queue stayed empty for two seconds; resolves to what it finished. */
-async function work(server: TestServer, barista: string): Promise<WireOrder[]> {
+async function work(server: Server, barista: string): Promise<WireOrder[]> {
   const finished: WireOrder[] = [];
   for (;;) {
     const answer = await ask(`${server.baristas}/start/?wait=2&barista=${barista}`);
@@ -94,7 +94,7 @@ test("the clients that were there before need no change", async () => {
 });
 
 describe("caps on who may wait", () => {
-  let server: TestServer;
+  let server: Server;
   beforeAll(async () => {
     server = await startServer({ MAX_HELD: "3", MAX_HELD_PER_ADDRESS: "2" });
   });
@@ -172,7 +172,7 @@ describe("caps on who may wait", () => {
 });
 
 describe("a room of 200", () => {
-  let server: TestServer;
+  let server: Server;
   beforeAll(async () => {
     server = await startServer({ MAX_HELD: "200" });
   });

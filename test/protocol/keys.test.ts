@@ -5,7 +5,7 @@ import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../../src/client.ts";
 import { ask, cancelByCustomer, expectOrder, order, place, tell, untilHeld, type WireOrder } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { changeShop, expectRefusal, expectReserved, readCode } from "../support/shop.ts";
 
 setDefaultTimeout(60_000);
@@ -13,7 +13,7 @@ setDefaultTimeout(60_000);
 const shop = `test-${crypto.randomUUID()}`;
 const [HERE, NEXT_DOOR, ELSEWHERE] = ["127.0.0.2", "127.0.0.3", "127.0.9.2"];
 
-let server: TestServer;
+let server: Server;
 beforeAll(async () => {
   server = await startServer({ SHOP: shop, TRUSTED_PROXIES: "127.0.0.1" });
 });

@@ -19,7 +19,7 @@ import {
   type Answer,
 } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 /** Orders on a socket of its own; resolves once the answer has begun, to how to read its end. */
-async function begin(server: TestServer, request: string): Promise<() => Promise<unknown>> {
+async function begin(server: Server, request: string): Promise<() => Promise<unknown>> {
   const wire = openWire(server.customers, `${request} HTTP/1.1\r\nHost: app\r\n\r\n`);
   await until(() => HAS_BEGUN.test(wire.got()), `the answer to ${request} begins`);
   return async () => {
@@ -106,7 +106,7 @@ test("lost orders: an answer that has begun ends as a cancelled order, others as
   expect(readWireOrder(await last())).toMatchObject({ status: "cancelled", reason: "lost" });
   expectProblem(await unbegun, 404);
 
-  const warnings = ({ log }: TestServer) =>
+  const warnings = ({ log }: Server) =>
     log().flatMap(({ msg, level, customers }) => (String(msg).includes("lost orders") ? [[level, customers]] : []));
   await until(() => warnings(beating).length > 0 && warnings(plain).length > 0, "the loss is in the logs", 40_000);
   expect(warnings(beating)).toEqual([["warn", BEGUN]]);

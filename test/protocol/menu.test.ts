@@ -17,7 +17,7 @@ import {
   tell,
   type WireOrder,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import {
   changeShop,
   choose,
@@ -32,9 +32,9 @@ import {
 
 setDefaultTimeout(60_000);
 
-let server: TestServer;
+let server: Server;
 /** Of the same shop. */
-let other: TestServer;
+let other: Server;
 let first: readonly WireCoffee[];
 let reserved: WireOrder;
 

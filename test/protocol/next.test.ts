@@ -13,13 +13,13 @@ import {
   type Answer,
   type WireOrder,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
-let here: TestServer;
-let there: TestServer;
+let here: Server;
+let there: Server;
 beforeEach(async () => {
   // A shop of its own: the oldest order is the test's.
   const SHOP = `test-${crypto.randomUUID()}`;
@@ -47,7 +47,7 @@ function expectHandover(answer: Answer): Handover {
   return { finished, started };
 }
 
-const next = (id: string, seconds: number | string = 0, more: object = {}, ports: TestServer = here): Promise<Answer> =>
+const next = (id: string, seconds: number | string = 0, more: object = {}, ports: Server = here): Promise<Answer> =>
   tell(ports, "finish", id, `barista=Grace&next=${seconds}`, more);
 
 test("the order is made, its customer gets it, and the oldest one is started, in one answer", async () => {

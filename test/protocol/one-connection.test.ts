@@ -4,7 +4,7 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, brew, expectOrder, lookAtQueue, openWire, untilHeld } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 const ORDER = "POST /order/ HTTP/1.1\r\nHost: app\r\n\r\n";
 const LOOK = "GET /livez HTTP/1.1\r\nHost: app\r\n\r\n";
 
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();

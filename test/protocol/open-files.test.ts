@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { ask, expectOrder, expectStatus, order, place, start, tell, untilHeld } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
@@ -22,11 +22,11 @@ afterAll(() => redis.stop());
 const OPEN_FILES = 256;
 const LANES = "16";
 
-function startBounded(): Promise<TestServer> {
+function startBounded(): Promise<Server> {
   return startServer({ REDIS_URL: redis.url, LANES }, { openFiles: OPEN_FILES });
 }
 
-function warnings({ log }: TestServer): string[] {
+function warnings({ log }: Server): string[] {
   return log().flatMap(({ level, msg }) => (level === "warn" ? [String(msg)] : []));
 }
 
@@ -40,7 +40,7 @@ function openIdle(url: string, count: number): Socket[] {
 }
 
 /** Processor time so far, in all of the server's threads. */
-function processorMs({ process: { pid } }: TestServer): number {
+function processorMs({ process: { pid } }: Server): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   // Clock ticks of 10 ms.
   return (Number(fields[11]) + Number(fields[12])) * 10;

@@ -12,7 +12,7 @@ import addFormats from "ajv-formats";
 import openapiTS, { astToString } from "openapi-typescript";
 import { resolveReferences } from "../support/openapi.ts";
 import { ask, expectOrder } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
 
@@ -43,7 +43,7 @@ interface Document {
 }
 
 let folder: string;
-let server: TestServer;
+let server: Server;
 const documents = {} as Record<"customers" | "baristas" | "guarded", Document>;
 
 beforeAll(async () => {

@@ -14,12 +14,12 @@ import {
   untilHeld,
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { soon } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();

@@ -19,7 +19,7 @@ import {
   type WireOrder,
 } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { expectDelivered, Staff } from "../support/staff.ts";
 import { soon, until } from "../support/until.ts";
 
@@ -34,9 +34,9 @@ const BLOCK_MS = (BLOCK_SECONDS + 5) * 1000;
 /** A server on a Redis of its own. */
 class Standalone implements AsyncDisposable {
   readonly redis: TestRedis;
-  readonly server: TestServer;
+  readonly server: Server;
 
-  private constructor(redis: TestRedis, server: TestServer) {
+  private constructor(redis: TestRedis, server: Server) {
     this.redis = redis;
     this.server = server;
   }
@@ -78,7 +78,7 @@ class HttpClients {
   readonly #visits: number[];
   #isClosing = false;
 
-  constructor(server: TestServer, count: number) {
+  constructor(server: Server, count: number) {
     this.#visits = Array.from({ length: count }, () => 0);
     this.#customers = this.#visits.map((_, index) => this.#frequent(server, index));
   }
@@ -105,7 +105,7 @@ class HttpClients {
     await Promise.race([meanwhile, Promise.all(this.#customers)]);
   }
 
-  async #frequent(server: TestServer, index: number): Promise<void> {
+  async #frequent(server: Server, index: number): Promise<void> {
     while (!this.#isClosing) {
       const note = `guest ${index}, visit ${this.#visits[index]}`;
       this.got.push(expectOrder(await order(server, { note }), { note, status: "ready" }));

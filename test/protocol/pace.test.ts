@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, lookAtQueue, order, place, type Answer } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
 
@@ -37,7 +37,7 @@ function expectTooFast(answer: Answer): void {
 }
 
 describe("a server that takes one request a second, five at once", () => {
-  let server: TestServer;
+  let server: Server;
   beforeAll(async () => {
     server = await startServer({ REQUESTS_PER_SECOND: "1" });
   });

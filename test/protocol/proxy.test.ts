@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { request, type IncomingMessage } from "node:http";
 import { ask, brew, expectOrder, expectProblem, order, place, start, tell, untilHeld } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
 
@@ -17,9 +17,7 @@ const SILENT = { TRUSTED_PROXIES: "127.0.0.1", HEARTBEAT_SECONDS: "60" };
 const proxies: TestNginx[] = [];
 
 /** A server, and the nginx before it, which cuts what is silent for 5 s. */
-async function startBehindNginx(
-  environment: Record<string, string>,
-): Promise<{ server: TestServer; nginx: TestNginx }> {
+async function startBehindNginx(environment: Record<string, string>): Promise<{ server: Server; nginx: TestNginx }> {
   const server = await startServer(environment);
   const nginx = await TestNginx.start([server], { readTimeout: "5s" });
   proxies.push(nginx);

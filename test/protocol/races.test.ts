@@ -1,7 +1,7 @@
 /** Many at once at the shop's door: no more get in than may, and nobody who is refused has paid. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ask, type Answer } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { changeShop, expectRefusal, readCode } from "../support/shop.ts";
 
 setDefaultTimeout(120_000);
@@ -12,7 +12,7 @@ const orderIds = (answers: readonly Answer[]): Set<unknown> =>
   new Set(answers.map(({ body }) => (body as { order_id: string }).order_id));
 
 /** `count` requests, in turn at each server. */
-async function askMany(servers: readonly TestServer[], count: number, path: string, json: object): Promise<Answer[]> {
+async function askMany(servers: readonly Server[], count: number, path: string, json: object): Promise<Answer[]> {
   const headers = { Prefer: "respond-async" };
   const urls = Array.from({ length: count }, (_, index) => servers[index % servers.length]?.customers ?? "");
   return await Promise.all(urls.map((url) => ask(url + path, { method: "POST", json, headers })));

@@ -19,7 +19,7 @@ import {
   type Answer,
 } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { RedisRelay } from "../support/relay.ts";
 
@@ -98,9 +98,9 @@ const FITTING = { MAX_HELD: "500" };
 class Cafe implements AsyncDisposable {
   readonly redis: TestRedis;
   readonly admin: Redis;
-  readonly server: TestServer;
+  readonly server: Server;
 
-  private constructor(redis: TestRedis, server: TestServer) {
+  private constructor(redis: TestRedis, server: Server) {
     this.redis = redis;
     this.admin = redis.connect();
     this.server = server;

@@ -17,7 +17,7 @@ import {
   type WireOrder,
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import {
   changeShop,
   choose,
@@ -34,8 +34,8 @@ setDefaultTimeout(60_000);
 const SHOP = `test-${crypto.randomUUID()}`;
 const SETTINGS = { ...FIRST_SETTINGS, code_period_seconds: 86_400 };
 
-let server: TestServer;
-let other: TestServer;
+let server: Server;
+let other: Server;
 let client: Redis;
 /** A new one for each test, good for 10 drinks. */
 let code: string;

@@ -17,15 +17,15 @@ import {
 } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { EventClient } from "../events/client.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 const LIMIT_BYTES = 256 * 1024;
 
-let here: TestServer;
-let there: TestServer;
+let here: Server;
+let there: Server;
 let redis: Redis;
 const SHOP = `test-${crypto.randomUUID()}`;
 const { prefix } = keysOf(SHOP);
@@ -37,7 +37,7 @@ afterAll(() => redis.disconnect());
 
 const JSON_TYPE = { "Content-Type": "application/json" };
 const finishWith = (
-  ports: TestServer,
+  ports: Server,
   id: string,
   body: string | Uint8Array,
   headers: Record<string, string> = JSON_TYPE,

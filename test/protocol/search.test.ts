@@ -15,7 +15,7 @@ import {
   untilHeld,
   type WireOrder,
 } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 interface Page {
   readonly orders: readonly WireOrder[];
@@ -24,7 +24,7 @@ interface Page {
 
 setDefaultTimeout(60_000);
 
-let server: TestServer;
+let server: Server;
 let ready: WireOrder;
 let cancelled: WireOrder;
 let brewing: WireOrder;

@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import { EventClient } from "../events/client.ts";
 import { ask, brew, expectOrder, expectProblem, lookAtQueue, order, place, type Answer } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import {
   changeShop,
   deleteCoffee,
@@ -21,8 +21,8 @@ setDefaultTimeout(60_000);
 
 const SHOP = `test-${crypto.randomUUID()}`;
 
-let server: TestServer;
-let other: TestServer;
+let server: Server;
+let other: Server;
 let client: Redis;
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ async function nextCode(): Promise<string> {
 }
 
 /** An order that is not waited for, in case it gets in. */
-const knock = (ports: TestServer, draft: object): Promise<Answer> =>
+const knock = (ports: Server, draft: object): Promise<Answer> =>
   order(ports, draft, { headers: { Prefer: "respond-async" } });
 
 function expectDoor(refused: Answer, name: string): void {

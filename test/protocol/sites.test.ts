@@ -5,7 +5,7 @@
 import { afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, exchange, expectOrder, expectStatus, lookAtQueue, place, type Answer } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { expectRefusal } from "../support/shop.ts";
 
 setDefaultTimeout(60_000);
@@ -34,7 +34,7 @@ const STRANGERS: readonly Headers[] = [
 ];
 
 describe("the baristas' port without a token", () => {
-  let server: TestServer;
+  let server: Server;
 
   beforeAll(async () => {
     server = await startServer();
@@ -108,7 +108,7 @@ describe("the baristas' port without a token", () => {
 
 describe("the customers' port", () => {
   /** A write that a page needs no leave for, as a browser's no-cors POST: plain text, or no body at all. */
-  const write = (server: Pick<TestServer, "customers">, headers: Headers): Promise<Answer> =>
+  const write = (server: Pick<Server, "customers">, headers: Headers): Promise<Answer> =>
     ask(`${server.customers}/order/`, { method: "POST", headers: { Prefer: "respond-async", ...headers } });
 
   test.each(STRANGERS)("takes no order of a page of another site, and changes none: %o", async (headers) => {

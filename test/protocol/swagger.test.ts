@@ -5,13 +5,13 @@ import type { Locator, Page } from "playwright-core";
 import { useBrowser } from "../support/browser.ts";
 import { ask, lookAtQueue, place } from "../support/http.ts";
 import { resolveReferences } from "../support/openapi.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(180_000);
 
 const TOKEN = "hush-hush-42";
 
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();

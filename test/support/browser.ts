@@ -9,7 +9,7 @@
 import { afterAll, afterEach, beforeAll, expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser as Chromium, type BrowserContext, type Page } from "playwright-core";
 import { ensureProgram } from "../../src/redis/programs.ts";
 import { CHROMIUM } from "./programs.ts";
 import { silent } from "./redis.ts";
@@ -23,18 +23,18 @@ const SCREENSHOTS = join(import.meta.dir, "../web/screenshots");
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } } as const;
 export type Size = keyof typeof SIZES;
 
-export class TestBrowser implements AsyncDisposable {
-  readonly #browser: Browser;
+export class Browser implements AsyncDisposable {
+  readonly #browser: Chromium;
   readonly #devices = new Set<Device>();
 
   readonly #hideWords = showWords();
 
-  private constructor(browser: Browser) {
+  private constructor(browser: Chromium) {
     this.#browser = browser;
   }
 
   /** With the fonts of this machine, or with one font only. */
-  static async start(font?: Font): Promise<TestBrowser> {
+  static async start(font?: Font): Promise<Browser> {
     const browser = await chromium.launch({
       env: { ...process.env, ...(font && fontEnvironment(font)) },
       executablePath: await ensureProgram(CHROMIUM, { log: silent }),
@@ -48,7 +48,7 @@ export class TestBrowser implements AsyncDisposable {
         "--disable-sync",
       ],
     });
-    return new TestBrowser(browser);
+    return new Browser(browser);
   }
 
   /** A device of its own: nothing is kept on it yet. */
@@ -83,10 +83,10 @@ export class TestBrowser implements AsyncDisposable {
  * The browser of a test file: started before its tests, its devices closed after each, and gone after the last. To be
  * called once, at the file's top.
  */
-export function useBrowser(): Pick<TestBrowser, "newDevice"> {
-  let browser: TestBrowser | undefined;
+export function useBrowser(): Pick<Browser, "newDevice"> {
+  let browser: Browser | undefined;
   beforeAll(async () => {
-    browser = await TestBrowser.start();
+    browser = await Browser.start();
   });
   afterEach(() => browser?.closeDevices());
   afterAll(() => browser?.[Symbol.asyncDispose]());

@@ -6,14 +6,14 @@
  */
 import { expect } from "bun:test";
 import { ask, brew, expectStatus, lookAtQueue, place, untilHeld, type Answer, type WireOrder } from "./http.ts";
-import { startServer, type TestServer } from "./server.ts";
+import { startServer, type Server } from "./server.ts";
 
 /** A server of its own shop, and the names of that shop's keys. */
 export class Shop implements AsyncDisposable {
-  readonly server: TestServer;
+  readonly server: Server;
   readonly #prefix: string;
 
-  private constructor(server: TestServer, name: string) {
+  private constructor(server: Server, name: string) {
     this.server = server;
     this.#prefix = `{${name}}:`;
   }

@@ -19,7 +19,7 @@ process.once("exit", () => {
   for (const child of running.keys()) child.kill("SIGKILL");
 });
 
-export interface TestServer {
+export interface Server {
   /** Base URLs of the two ports, without a last slash. */
   readonly customers: string;
   readonly baristas: string;
@@ -42,7 +42,7 @@ interface Bounds {
 }
 
 /** Starts a server on the shared Redis, in a shop of its own, unless `environment` says otherwise. */
-export async function startServer(environment: Environment = {}, bounds: Bounds = {}): Promise<TestServer> {
+export async function startServer(environment: Environment = {}, bounds: Bounds = {}): Promise<Server> {
   const redisUrl = environment.REDIS_URL ?? (environment.DATA_DIR ? "" : (await sharedRedis()).url);
   const child = spawnServer({ SHOP: `test-${crypto.randomUUID()}`, ...environment, REDIS_URL: redisUrl }, bounds);
   const output = collect(child);
@@ -70,7 +70,7 @@ export async function startServer(environment: Environment = {}, bounds: Bounds 
 
 /** The server of each test of a file, which the test starts. It is stopped after the test. */
 export class ServerPerTest implements Ports {
-  #current: TestServer | undefined;
+  #current: Server | undefined;
 
   async start(environment?: Environment): Promise<void> {
     this.#current = await startServer(environment);
@@ -89,7 +89,7 @@ export class ServerPerTest implements Ports {
     return this.#running.baristas;
   }
 
-  get #running(): TestServer {
+  get #running(): Server {
     if (!this.#current) throw new Error("the test has not started its server");
     return this.#current;
   }

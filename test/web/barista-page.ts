@@ -1,7 +1,7 @@
 /** Owns how tests use the barista page: by what a barista sees and hears of it. */
 import type { Page } from "playwright-core";
 import type { Ports } from "../support/http.ts";
-import type { Device, Size, TestBrowser } from "../support/browser.ts";
+import type { Device, Size, Browser } from "../support/browser.ts";
 
 /** A barista at their page, on a device of their own. */
 export interface Barista {
@@ -11,7 +11,7 @@ export interface Barista {
 
 /** Opens the barista page, and says who it is. */
 export async function openBarista(
-  browser: Pick<TestBrowser, "newDevice">,
+  browser: Pick<Browser, "newDevice">,
   server: Pick<Ports, "baristas">,
   name: string,
   size: Size = "desktop",

@@ -7,7 +7,7 @@
 import { afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Locator, Page } from "playwright-core";
 import { ask, expectStatus, place, start, tell, type WireOrder } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { hand, nextButton, openBarista, row, settled } from "./barista-page.ts";
 import { useBrowser, type Size } from "../support/browser.ts";
@@ -20,7 +20,7 @@ const MOST_GAP_MS = 650;
 const TRIES = 5;
 
 const browser = useBrowser();
-let server: TestServer;
+let server: Server;
 
 beforeAll(async () => {
   server = await startServer();

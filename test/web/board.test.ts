@@ -6,7 +6,7 @@ import { ask, brew, expectStatus, place, start, tell } from "../support/http.ts"
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { expectAccessible } from "../support/accessible.ts";
-import { shoot, TestBrowser, useBrowser, type Device } from "../support/browser.ts";
+import { shoot, Browser, useBrowser, type Device } from "../support/browser.ts";
 import { familiesOf, FONTS, type Font } from "../support/fonts.ts";
 
 setDefaultTimeout(60_000);
@@ -187,7 +187,7 @@ test.each(EVERY_FONT)(
   "12, 30 and 60 aged orders in each column: every number is whole on every screen, in %s",
   async (font) => {
     await server.start();
-    await using browserWithFont = await TestBrowser.start(font);
+    await using browserWithFont = await Browser.start(font);
     await change({ require_code: true, drinks_per_code: 200, code_period_seconds: 3600 });
     const device = await browserWithFont.newDevice("desktop");
     const page = await device.context.newPage();

@@ -1,7 +1,7 @@
 /** Pages of other sites in a real browser: what they try on both ports, and what one may that ALLOWED_ORIGINS names. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { brew, expectOrder, ask, lookAtQueue, place, untilHeld } from "../support/http.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type Server } from "../support/server.ts";
 import { useBrowser } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
@@ -31,7 +31,7 @@ async function openSite(name: string) {
 const sendBlindly = (url: string, method: string): string =>
   `fetch(${JSON.stringify(url)}, { method: "${method}", mode: "no-cors", body: ${method === "POST" ? '"{}"' : "undefined"} }).then(() => "sent", () => "blocked")`;
 
-async function tryEverything(server: TestServer, name: string, orderId: string): Promise<void> {
+async function tryEverything(server: Server, name: string, orderId: string): Promise<void> {
   const page = await openSite(name);
   const { port } = new URL(server.baristas);
   for (const host of ["127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "127.0.0.2"]) {
