@@ -1,4 +1,4 @@
-/** Owns the charts: SVG without a browser (echarts' server-side rendering), of medians; their spread is in the tables. */
+/** Owns the charts: SVG without a browser (echarts' server-side rendering), of medians. The tables have the spread. */
 import { BarChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
 import { init, use, type EChartsCoreOption } from "echarts/core";

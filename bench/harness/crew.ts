@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - What goes wrong with one of them is noted as a fault.
- * - Every wait at an end is bounded. Who does not come to an end is missing from the report, and so lost.
+ * - Every wait at an end is bounded. What does not end is missing from the report, and so lost.
  */
 import { within } from "../../src/within.ts";
 import { Connection } from "./http.ts";

@@ -111,8 +111,8 @@ export async function finish(report: Report, { connection, name }: Barista, orde
 }
 
 /**
- * Baristas in a closed loop, who brew in no time: start, held for an order, then finish; or finish and start the next in
- * one request, and start only where none came. At their end nothing is left in the queue.
+ * Baristas in a closed loop, who brew in no time: start, held for an order, then finish; or finish and start the next
+ * in one request, and start only where none came. At their end nothing is left in the queue.
  */
 export async function baristas(crew: Crew, { url, count, withNext = false }: BaristasSpec): Promise<void> {
   const { report } = crew;

@@ -1,6 +1,6 @@
 /**
- * Owns the measured stretch of a run: when it was, and what each order in it cost. A busy machine changes processor time,
- * commands and bytes less than rates and waits.
+ * Owns the measured stretch of a run: when it was, and what each order in it cost. A busy machine changes processor
+ * time, commands and bytes less than rates and waits.
  */
 import { processorSeconds } from "./process.ts";
 import { clock, type Timed } from "./report.ts";

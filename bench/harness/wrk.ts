@@ -37,7 +37,7 @@ interface WrkCycle extends Readonly<Record<"customers" | "baristas", number>> {
   readonly withNext?: boolean;
 }
 
-/** What a shop itself says of its orders: those that are queued or started, and how many events each finished one has. */
+/** What a shop itself says of its orders: queued or started, finished, and how many events each has. */
 type Tally = Readonly<Record<"open" | "finished" | "eventsPerOrder", number>>;
 
 export function hasWrk(): boolean {

@@ -8,8 +8,8 @@
  * mostly the time in the queue. "load by wrk": customers and baristas are wrk's, which costs the machine less than the
  * bench's own load, and checks less.
  *
- * Long: the same with 100 baristas for six times as long (a minute by default), so that rewrites of the append-only file
- * and keys that lie about for a while are in the figures; then, after as long a rest, what is left in Redis.
+ * Long: the same with 100 baristas for six times as long (a minute by default), so that rewrites of the append-only
+ * file and keys that lie about for a while are in the figures; then, after as long a rest, what is left in Redis.
  * "rewrites" were under way at some time of the measured stretch; their processor time is Redis's. "file B/order" is
  * what Redis appended, without what rewrites wrote. "keys left/order" name an order and are not its record; "other
  * keys" name none: indexes, and the shop's own. At most three rounds, for it is long.

@@ -44,7 +44,7 @@ const BARISTAS = 20;
 /** LANES and 6. */
 const MAX_REDIS_CONNECTIONS = 70;
 
-/** A staff that finishes so many orders a second, by the clock, and starts as many; in the end it finishes its stock. */
+/** A staff that finishes so many orders a second, by the clock, and starts as many; in the end, its stock. */
 export async function finishers(crew: Crew, { url }: { readonly url: string }): Promise<void> {
   const { report } = crew;
   const name = "finisher";

@@ -30,7 +30,7 @@ const METRICS = [
 
 type QuittersSpec = Pick<CustomersSpec, "url" | "count" | "prefix">;
 
-/** Each orders on a connection of their own, hangs up after a random time, and comes again. An answer may come first. */
+/** Each orders on a connection of their own, hangs up after a random time, and comes again, or is answered first. */
 export async function quitters(crew: Crew, { url, count, prefix }: QuittersSpec): Promise<void> {
   for (let index = 0; index < count; index++) {
     crew.loop(async (visit) => {

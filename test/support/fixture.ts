@@ -2,7 +2,8 @@
  * Owns a shop of one test's own on a real Redis: what the test opens in it, and a look from outside.
  *
  * **Invariants**
- * - What a test opened here is closed when the test ends, also when it fails; what was opened last is closed first.
+ * - What a test opened here is closed when the test ends, also when it fails.
+ * - What was opened last is closed first.
  */
 import type { Redis } from "ioredis";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";

@@ -3,7 +3,7 @@
  * with the configuration of compose.yaml.
  *
  * **Invariants**
- * - An nginx that was started is gone when it is disposed of or the process ends, and so is its folder.
+ * - An nginx and its folder are gone when it is disposed of, or the process ends.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,7 +2,8 @@
  * Owns the servers of the tests and the bench: `src/main.ts` as a process of its own, on free ports.
  *
  * **Invariants**
- * - A server that was started is gone when the process ends, and no words of customers or baristas stand in its output.
+ * - A server that was started is gone when the process ends.
+ * - No words of customers or baristas stand in its output.
  */
 import { afterEach } from "bun:test";
 import { join } from "node:path";
