@@ -36,6 +36,11 @@ local function find_price(item)
   return prices[item]
 end
 
+local function read_bucket(name)
+  local ok, bucket = pcall(find_bucket, name)
+  return ok and bucket
+end
+
 usual('place', function(at, width)
   local id, queue_name, item, bucket_name = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4]
   if width > 6 or records[id] or orders[id] then
@@ -49,8 +54,9 @@ usual('place', function(at, width)
   if price == nil then
     price = find_price(item)
   end
-  local bucket = bucket_name ~= '' and find_bucket(bucket_name)
-  if not queue or not price or bucket and bucket.tokens < 1 then
+  local has_limit = bucket_name ~= ''
+  local bucket = has_limit and (buckets[bucket_name] or read_bucket(bucket_name))
+  if not queue or not price or has_limit and not (bucket and bucket.tokens >= 1) then
     return false
   end
 

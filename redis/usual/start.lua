@@ -4,7 +4,7 @@
 local BREWING_START = FORMAT .. '\nbrewing\n\n'
 -- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, what never
 -- changes, and whether this run has placed it. `at` is where the next one begins. False where the usual way does not do.
-local SIZE = 7
+local SIZE, PLACE_AT = 7, 3
 local usual_lines
 
 each_run(function()
@@ -18,10 +18,7 @@ local function add_to_line(line, name, id, is_new)
     return false
   end
   local attempts, queue_name, place, holder, once, fixed = string.match(record, QUEUED_PLAIN)
-  if queue_name ~= name then
-    return is_new and fixed
-  end
-  if string.find(fixed, '\n', 1, true) then
+  if queue_name ~= name or string.find(fixed, '\n', 1, true) then
     return false
   end
   local n = #line
@@ -33,7 +30,7 @@ end
 -- Reads as many as this run can start, of those that are stored and those that it has placed itself.
 local function read_line(queue)
   check_queue(queue.name, 'brewing')
-  if #queued_now * 3 ~= #news then
+  if changed_of.queued > 0 or #queued_now * 3 ~= #news then
     return false
   end
   if #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', 0, 1) > 0 then
@@ -48,12 +45,15 @@ local function read_line(queue)
       return false
     end
   end
-  for i = 1, #queued_now do
-    if #line == most * SIZE then
-      break
-    end
-    if not add_to_line(line, queue.name, queued_now[i], true) then
-      return false
+  local last = #line > 0 and line[#line - SIZE + PLACE_AT] or '0'
+  for i = 1, #news, 3 do
+    local id, place = news[i], news[i + 1]
+    if news[i + 2] == queue then
+      -- (A count of the day that was lost begins anew: then new orders may come before others.)
+      if tonumber(place) <= tonumber(last) or not (#line == most * SIZE or add_to_line(line, queue.name, id, true)) then
+        return false
+      end
+      last = place
     end
   end
   return line

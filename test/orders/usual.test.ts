@@ -78,6 +78,29 @@ const items = (name: Name) => {
 };
 const operations = fc.tuple(...NAMES.map(items));
 
+/** Keys that may come to hold a value of another type. */
+const DAMAGEABLE = [
+  "queue:bar",
+  "leases:bar",
+  "waiting:bar",
+  "bucket:orders:a",
+  "claims",
+  "damaged",
+  "delayed:default",
+  "events",
+  "events:count",
+  "idle:default",
+  "menu",
+  "numbers:2026-11-18",
+  "once:k1",
+  "open:of:c1",
+  "orders",
+  "orders:of:c1",
+  "queues",
+  "settings",
+  "waits:default",
+];
+
 /** What befalls the shop between runs: a command without its key's prefix. */
 const meddling = fc.constantFrom(
   ["HSET", "settings", "open", "false"],
@@ -95,9 +118,10 @@ const meddling = fc.constantFrom(
   ["DEL", "order:order-5"],
   ["ZREM", "waiting:default", "order-6"],
   ["DEL", "queue:default"],
-  ["SET", "queue:bar", "no stream"],
-  ["SET", "leases:bar", "no index"],
-  ["SET", "waiting:bar", "no index"],
+  ...DAMAGEABLE.flatMap((key) => [
+    ["SET", key, "of another type"],
+    ["DEL", key],
+  ]),
 );
 
 interface Step {
@@ -184,7 +208,8 @@ async function play(redis: Redis, script: Script, steps: readonly Step[]): Promi
   for (const [index, one] of steps.entries()) {
     if (one.meddling) {
       const [command = "", key = "", ...values] = one.meddling;
-      await redis.call(command, PREFIX + key, ...values);
+      // A key that holds another type by then stays as it is.
+      await redis.call(command, PREFIX + key, ...values).catch(explain);
     }
     const args = argumentsOf(index + 1, one, known);
     const said = await run(script, args).catch(explain);
