@@ -4,7 +4,7 @@
 -- KEYS[1]  the shop's prefix
 -- Returns  the names of the commands that are denied, on the shop's keys and channels
 
--- What scripts call, and what the server reads by itself. A test compares it with both.
+-- The commands that scripts call, and those that the server sends by itself. A test compares the list with both.
 local ON_A_KEY = {
   'BLPOP', 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HINCRBY', 'HLEN', 'HMGET', 'HSET', 'INCRBY', 'LLEN',
   'LPOP', 'LPUSH', 'LRANGE', 'LTRIM', 'MGET', 'MSET', 'PEXPIRE', 'RPUSH', 'SADD', 'SCARD', 'SET', 'SISMEMBER',

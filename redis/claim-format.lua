@@ -4,14 +4,15 @@
 -- Needs lib/keys.lua lib/order.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  version of this server
--- Returns  {'current'} | {'upgrading'}: orders may still be in the format before | {'newer', format, version that wrote it}
+-- Returns  {'current'} | {'upgrading'}: orders may still be in the format before
+--          | {'newer', format, version that wrote it}
 --          | {'unknown'}: orders are there, in no format that has a number | {'garbled'}: the format can't be read
 --
--- (A later version may add to what it keeps. What can't be read is left as it is: it may be a newer one's.)
+-- (A later version may add fields. A value that can't be read is left as it is: it may be a newer version's.)
 
 local EXAMINED = 10
 
--- What `{shop}:format` holds: the format, the version that claimed it, and the oldest format that orders may be in.
+-- The value of `{shop}:format`: the format, the version that claimed it, and the oldest format that orders may be in.
 local function keep(oldest)
   redis.call('SET', key.format, FORMAT .. ' ' .. ARGV[1] .. ' ' .. oldest)
 end

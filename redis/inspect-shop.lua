@@ -6,7 +6,8 @@
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms
 -- ARGV[2]  most orders to look at: of more, some by chance
--- Returns  {{key, its type, the type it should have} …}, {{order id, what is wrong, when it was set aside (ms since 1970)} …},
+-- Returns  {{key, its type, the type it should have} …},
+--          {{order id, what is wrong, when it was set aside (ms since 1970)} …},
 --          {queue …}: their stream has more or fewer entries than the queue has orders
 
 local lease_ms, most = tonumber(ARGV[1]), ARGV[2]

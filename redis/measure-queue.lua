@@ -3,7 +3,8 @@
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/waits.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
--- Returns  {orders queued, orders brewing, ms since the oldest queued order was placed or -1, orders set aside as damaged}
+-- Returns  {orders queued, orders brewing, ms since the oldest queued order was placed or -1,
+--          orders set aside as damaged}
 
 local queue = ARGV[1]
 local oldest = redis.call('ZRANGE', key.waiting(queue), 0, 0)[1]

@@ -1,14 +1,15 @@
 -- read-events
--- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds what
--- changed; what never changes of its order is added here.
+-- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds the
+-- members that changed; those of its order that never change are added here.
 -- Needs lib/keys.lua lib/try.lua lib/order.lua lib/lookup.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  id to read after; '' reads nothing, and only finds the newest
 -- ARGV[2]  most entries to look at
 -- ARGV[3]  order id ('' for everything)
 -- ARGV[4]  types, separated by commas ('' for all)
--- Returns  lines, fields separated by tabs: id of the newest event ('0-0' where there is none), id that was read up to, 1 where
---          events after ARGV[1] are no longer kept, else 0; then per event that fits its id, type, order id, data as JSON
+-- Returns  lines, fields separated by tabs: id of the newest event ('0-0' where there is none), id that was
+--          read up to, 1 where events after ARGV[1] are no longer kept, else 0; then per event that fits its id, type,
+--          order id, data as JSON
 
 local after, most = ARGV[1], tonumber(ARGV[2])
 local wanted_order, wanted_types = ARGV[3], ARGV[4] ~= '' and ',' .. ARGV[4] .. ','

@@ -9,7 +9,8 @@
 -- ARGV[4]  placed before, ms since 1970
 -- ARGV[5]  id of the order to go on after, or ''
 -- ARGV[6]  most orders a page
--- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected wait | 'cursor_gone'
+-- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected
+--          wait | 'cursor_gone'
 
 local EXAMINED = 1000
 local customer_id, status = ARGV[1], ARGV[2]

@@ -6,7 +6,8 @@
 -- ARGV[1]  server that upgrades
 -- ARGV[2]  version of this server
 -- ARGV[3]  rank to go on at, as the page before says; '' at the start
--- Returns  {'other'}: another server upgrades | {'page', rank to go on at, number upgraded} | {'done', '', number upgraded}
+-- Returns  {'other'}: another server upgrades | {'page', rank to go on at, number upgraded}
+--          | {'done', '', number upgraded}
 
 local EXAMINED = 500
 local LEASE_MS = 30000

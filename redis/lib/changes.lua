@@ -3,10 +3,10 @@
 -- Needs lib/keys.lua lib/order.lua lib/events.lua lib/queues.lua
 --
 -- Invariants
--- - An operation reads and checks first; `enter` or `add_order` ends its checks. Its changes come last, and none of
---   them can fail.
--- - What an operation adds to a key, it has checked the type of. A removal may fail: what a key names too much is
---   dropped where it is met.
+-- - An operation reads and checks first; `enter` or `add_order` ends its checks.
+-- - An operation makes its changes last. None of them can fail.
+-- - An operation checks the type of each key that it adds to.
+-- - A removal may fail: an entry that a key names too much is dropped where it is met.
 -- - A damaged order fails the operations that name it, and is set aside at the end of the run.
 
 local SHARED = '*' -- the holder of an order that several replicas' customers wait for
@@ -15,9 +15,9 @@ local DAMAGED = { err = 'DAMAGED the order can not be read' }
 -- Records by id: as stored, or as an operation has made them the usual way (usual.lua). False where there is none, or a
 -- value of another type.
 local records
--- Orders by id, as they are now: those that were looked at. False where there is none. One that this run has changed has three more fields: `was`,
--- the stage that it was in (false of a new one); `event`, the index of its last event; `members`, what that event
--- holds.
+-- Orders by id, as they are now: those that were read. False where there is none. One that this run has changed has
+-- three more fields: `was`, the stage that it was in (false of a new one); `event`, the index of its last event;
+-- `members`, what that event holds.
 local orders
 -- Ids that this run has changed, in their order; and how many of a stage.
 local changed, changed_of

@@ -1,11 +1,12 @@
 -- door
--- Owns who is let in: settings, code, Idempotency-Key, number of the day, and the bucket of the address.
+-- Owns the admission of orders: settings, code, Idempotency-Key, number of the day, and the bucket of the address.
 -- Needs lib/writes.lua lib/settings.lua lib/menu.lua
 --
 -- Invariants
--- - Nothing is spent by looking. What an order costs is taken when it is let in, and written at the end of the run.
+-- - A check spends nothing.
+-- - The cost of an order is taken when it is let in, and written at the end of the run.
 
--- What a bucket holds, tokens, and how many it gets a second.
+-- The capacity of a bucket, tokens, and how many it gets a second.
 local limit_capacity, limit_refill_per_second
 -- Buckets by name, as they are now. A bucket starts full and refills steadily.
 local buckets
@@ -49,7 +50,7 @@ local function full_ms(bucket)
   return math.ceil((limit_capacity - bucket.tokens) / limit_refill_per_second * 1000)
 end
 
--- What the address may know of its bucket: whole tokens left, ms until there is one, ms until it is full.
+-- The state of its bucket that an address may know: whole tokens left, ms until there is one, ms until it is full.
 local function describe(bucket)
   local tokens = bucket.tokens
   local full = math.ceil((limit_capacity - tokens) / limit_refill_per_second * 1000)
@@ -161,7 +162,7 @@ local function find_code()
   return code
 end
 
--- What is wrong with a code; nil where a drink of it can be had.
+-- The fault of a code; nil where a drink of it can be had.
 local function check_code(given)
   local current = find_code()
   if not current or current.text ~= given then
@@ -218,8 +219,8 @@ local function write_numbers()
   end
 end
 
--- What was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was another. Nil
--- where nothing was, or its order is forgotten.
+-- The order that was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was
+-- another. Nil where there was none, or it is forgotten.
 local function find_once(once, body_hash)
   if once == '' then
     return nil
@@ -254,7 +255,7 @@ local function members_of(json)
   return json ~= '' and json ~= '{}' and string.sub(json, 2, -2) .. ',' or ''
 end
 
--- What never changes of an order that is queued now.
+-- The members that never change of an order that is queued now.
 local function fixed_members(order_number, item, price, details)
   return '"number":' .. order_number .. ',"item":"' .. item .. '","price":' .. price .. ',' .. members_of(details)
     .. '"placed_at":"' .. now .. '"'

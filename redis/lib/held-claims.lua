@@ -3,11 +3,11 @@
 -- Needs lib/changes.lua lib/claims.lua lib/try.lua
 --
 -- Invariants
--- - A claim is its order's while that is brewing under it.
--- - Of a final order it is remembered for CLAIM_SPENT_MS at least: asked again, as by a reply that was lost, it starts
---   no other.
+-- - A claim is its order's while that order is brewing under it.
+-- - The claim of a final order is remembered for CLAIM_SPENT_MS at least.
+-- - A remembered claim starts no other order when it is sent again, as after a reply that was lost.
 
--- What is known of claims: the id of its order, SPENT, or false.
+-- The known claims: of each the id of its order, SPENT, or false.
 local SPENT = 'spent'
 local claims
 -- The claims that orders had before this run, by id; of orders whose claim has changed.

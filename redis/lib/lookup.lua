@@ -9,8 +9,8 @@ local MOST_AT_ONCE = 1000
 
 local NO_STRING = 'it is no string'
 
--- What is wrong with the JSON of an order that has no fault otherwise; nil where nothing is. An order of the usual
--- shape needs no parser. (cjson refuses halves of characters, which JSON can hold.)
+-- The fault in the JSON of an order that has no other fault; nil where there is none. An order of the usual shape needs
+-- no parser. (cjson refuses halves of characters, which JSON can hold.)
 local function find_garbled(order)
   local _, at = string.find(order.fixed, FIXED_START)
   if at and at - 1 == #order.fixed - FIXED_END_LENGTH then

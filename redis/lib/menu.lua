@@ -3,7 +3,8 @@
 -- Needs lib/keys.lua lib/settings.lua
 --
 -- Invariants
--- - A menu that was never changed is kept nowhere but here. An emptied one is kept, though there is no key.
+-- - A menu that was never changed is kept nowhere but here.
+-- - An emptied menu is kept, though there is no key.
 -- - A price is the menu's, whatever a client says.
 
 -- Each coffee by its id: name, price, description, modifiers, icon.
@@ -107,8 +108,7 @@ local function has_option(modifier, wanted)
   end
 end
 
--- What is wrong with a choice: why, and its subject; nil, nil and the price where nothing is. `modifiers` is JSON, or
--- ''.
+-- The fault of a choice: why, and its subject; nil, nil and the price where there is none. `modifiers` is JSON, or ''.
 function check_choice(item, modifiers)
   local coffee = find_coffee(item)
   if not coffee then

@@ -2,11 +2,12 @@
 -- Owns the register of operations: each is one change of an order, in a file of its own.
 --
 -- Invariants
--- - The header of an operation's file lists its fields, in the order in which they travel. Its TypeScript descriptor
---   lists the same.
--- - Fields behind a bar travel in a run where one of its operations has one of them; else they are nil.
--- - `run` gets them in that order. It returns the outcome; where that shows an order, also its id, and `describe` for
---   its position.
+-- - The header of an operation's file lists its fields, in the order in which they travel.
+-- - Its TypeScript descriptor lists the same fields.
+-- - Fields behind a bar travel in a run if one of its operations has one of them.
+-- - Fields that do not travel are nil.
+-- - `run` gets the fields in that order.
+-- - `run` returns the outcome; where that shows an order, also its id, and `describe` for its position.
 
 local operations = {}
 -- How many operations of a kind this run has.

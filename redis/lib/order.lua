@@ -11,8 +11,8 @@
 
 local FORMAT = '1'
 local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 18) .. '([^\n]+)$'
--- Usual orders: no code, no reason, nothing failed, no lease ran out. What matches, and ends in its first line break,
--- is whole. (Sets of characters and negated classes are slow: a dot takes the rest.)
+-- Usual orders: no code, no reason, nothing failed, no lease ran out. A record that matches, and ends in its first line
+-- break, is whole. (Sets of characters and negated classes are slow: a dot takes the rest.)
 local USUAL_START = '\n\n(%d+)\n0\n([%w_-]+)\n(%d+)\n(%C*)\n'
 local USUAL_END = '(%C*)\n(%C*)\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. USUAL_END
@@ -21,7 +21,7 @@ local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(
 local PLAIN_END = '(%C*)\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED_PLAIN = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. PLAIN_END
 local BREWING_PLAIN = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. PLAIN_END
--- What such an order leaves out. (Small tables: Redis makes and drops one an order and run.)
+-- The fields that such an order leaves out. (Small tables: Redis makes and drops one an order and run.)
 local LEFT_OUT = {
   __index = { reason = '', expiries = '0', code = '', choice = '', due = '', failure = '', result = '' },
 }
@@ -61,7 +61,7 @@ local function make_judge()
       or not is_number(order.place) and 'its place is missing or garbled' or nil
   end
 
-  -- What is wrong with it in its state, by state; nil where nothing is.
+  -- The fault of an order in its state, by state; nil where there is none.
   local FAULT_OF = {
     reserved = function(order)
       return order.code == '' and 'its code is missing' or nil
@@ -107,8 +107,8 @@ local function make_judge()
   end
 end
 
--- What is wrong with an order; nil where nothing is that a change or an answer fails at. (Usual orders need no judge:
--- most runs make none.)
+-- The fault of an order; nil where there is none that a change or an answer fails at. (Usual orders need no judge: most
+-- runs make none.)
 local judge
 local function find_fault(order)
   judge = judge or make_judge()
@@ -243,7 +243,7 @@ local function stage_of(order)
   return status == 'queued' and order.is_unusual and order.due ~= '' and 'delayed' or status
 end
 
--- What changes of an order, as JSON members: what an event holds.
+-- The members that change of an order, as JSON: an event holds them.
 local function encode_changes(order)
   local barista, finished_at = order.barista, order.finished_at
   if order.is_unusual then

@@ -2,8 +2,9 @@
 -- Owns what a run writes of its queues: at its end, a command a key for all that it is for.
 -- Needs lib/queues.lua lib/try.lua
 
--- Moves the consumer group past entries whose orders were started for the first time. Who has an order, its lease says:
--- the group keeps no list of what is pending. It is made where there is none: in a new Redis, or one that lost it.
+-- Moves the consumer group past entries whose orders were started for the first time. The lease of an order says which
+-- barista has it: the group keeps no list of pending entries. The group is made where there is none: in a new Redis, or
+-- one that lost it.
 local function give_out(queue, replica)
   local read = {
     'XREADGROUP', 'GROUP', 'baristas', replica, 'COUNT', queue.given, 'NOACK', 'STREAMS', queue.stream, '>',

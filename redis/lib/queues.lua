@@ -3,8 +3,8 @@
 -- Needs lib/keys.lua lib/reads.lua
 --
 -- Invariants
--- - `waiting` decides which order is next, and `leases` who has which. The consumer group shows how far the stream is
---   given out.
+-- - `waiting` decides which order is next, and `leases` which barista has which order.
+-- - The consumer group shows how far the stream is given out.
 
 local queues
 -- Queues that a barista waits at, and for how long they may be woken, ms.

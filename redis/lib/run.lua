@@ -80,7 +80,7 @@ local function read_items()
   read_strings(names)
 end
 
--- What is answered for an operation that failed.
+-- The answer for an operation that failed.
 local function explain(fault)
   -- (Redis throws a table of its own.)
   local text = type(fault) == 'table' and fault.err or tostring(fault)

@@ -3,7 +3,8 @@
 -- Needs lib/keys.lua
 --
 -- Invariants
--- - Settings are kept as JSON literals. What was never changed is not kept.
+-- - Settings are kept as JSON literals.
+-- - A setting that was never changed is not kept.
 
 local DEFAULTS = {
   open = 'true',

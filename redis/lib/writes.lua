@@ -6,7 +6,7 @@
 -- - What is written follows from each order as it was before the run and as it is now.
 -- - A key gets one command a run, or one for each order that is added to it or ends.
 
--- What is written to other keys: arguments by command and key, in the order in which they came.
+-- The writes to other keys: arguments by command and key, in the order in which they came.
 local batches, batch_of
 
 each_run(function()
@@ -162,8 +162,8 @@ local function gather_for_customer(id, order, is_new, retention_ms)
   end
 end
 
--- A final order is kept for a while, and with it its Idempotency-Key. Its bell rings where a customer may wait for it at
--- another replica.
+-- A final order is kept for a while, and with it its Idempotency-Key. The order's bell rings where a customer may wait
+-- for it at another replica.
 local function note_end(id, once, holder, replica, retention_ms)
   if once ~= '' then
     redis.call('PEXPIRE', key.once(once), retention_ms)
@@ -173,8 +173,8 @@ local function note_end(id, once, holder, replica, retention_ms)
   end
 end
 
--- What operations have done the usual way: final orders, four values each: id, record, Idempotency-Key, holder; and new
--- ones, three: id, place, its queue.
+-- The changes that operations have made the usual way: final orders, four values each: id, record, Idempotency-Key,
+-- holder; and new ones, three: id, place, its queue.
 local finals, news
 
 each_run(function()

@@ -5,7 +5,7 @@
 -- Answers  completed, the order with its position | unknown | conflict, status, barista (JSON)
 --          | refused, why, subject (JSON): as place
 
--- What was said when it was reserved, and what is said now.
+-- The details given when it was reserved, and those given now.
 local function merge_details(fixed, details)
   local merged = cjson.decode('{' .. fixed .. '}')
   merged.placed_at = nil

@@ -2,13 +2,14 @@
 -- Queues a new order under the day's next number, unless its id or its Idempotency-Key was placed before, its address
 -- is out of tokens, or the shop does not let it in. A token and a code's drink are spent by an order that got in, and
 -- by nothing else.
--- Fields   order_id, queue, item, details (a JSON object), bucket (`<policy>:<address>`), holder (the replica that holds its
---          customer, '' where none does) | modifiers (a JSON object), customer_id, code, once (Idempotency-Key), body_hash
+-- Fields   order_id, queue, item, details (a JSON object), bucket (`<policy>:<address>`),
+--          holder (the replica that holds its customer, '' where none does) | modifiers (a JSON object), customer_id,
+--          code, once (Idempotency-Key), body_hash
 -- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
 --          | mismatch, the same three
 --          | denied, the same three | refused, why, subject (JSON), the same three: closed, full, too_many_open;
---          unknown_item, unavailable_item (item), unknown_modifier, unknown_option (modifier); code_required, code_wrong,
---          code_used_up
+--          unknown_item, unavailable_item (item), unknown_modifier, unknown_option (modifier);
+--          code_required, code_wrong, code_used_up
 
 operation('place', function(
   id, queue, coffee, details, bucket, holder, modifiers, customer_id, given_code, once, body_hash

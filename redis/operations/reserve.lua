@@ -3,7 +3,8 @@
 -- A token is taken where a code is tried: codes are not to be guessed.
 -- Fields   order_id, code, details (a JSON object), customer_id, once (Idempotency-Key), body_hash ('' where absent),
 --          bucket (`<policy>:<address>`)
--- Answers  reserved, tokens, ms until there is one, ms until all are there, the order (asked again by its key: the first one)
+-- Answers  reserved, tokens, ms until there is one, ms until all are there, the order (asked again by its key: the
+--          first one)
 --          | mismatch, the same three | denied, the same three
 --          | refused, why, '', the same three: closed, full, too_many_open, code_wrong, code_used_up
 

@@ -6,7 +6,7 @@
 --          | claim, chosen (order id; else the next one), after (order id: only if its finish succeeded)
 -- Answers  started, the order | empty | unknown | conflict, status, barista (JSON)
 
--- What an index names wrongly is passed over: so many more entries are read at once, and so many in all.
+-- An entry that an index names wrongly is passed over: so many more entries are read at once, and so many in all.
 local MOST_MORE, MOST_READ = 500, 4000
 -- By queue: the orders that can be started now: those whose lease ran out, then those that wait, in their order.
 local lines

@@ -2,8 +2,9 @@
 -- Owns the usual start: of the oldest queued order, under no claim, where no lease ran out.
 
 local BREWING_START = FORMAT .. '\nbrewing\n\n'
--- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, what never
--- changes, and whether this run has placed it. `at` is where the next one begins. False where the usual way does not do.
+-- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, the members
+-- that never change, and whether this run has placed it. `at` is where the next one begins. False where the usual way
+-- does not do.
 local SIZE, PLACE_AT = 7, 3
 local usual_lines
 
@@ -66,7 +67,7 @@ local function find_line(name)
   return ok and line
 end
 
--- What this run has placed and started, it does not put among those that wait. (The oldest come first.)
+-- An order that this run has placed and started is not put among those that wait. (The oldest come first.)
 local function take_back(list, id)
   local at = 4
   while list[at] ~= id do
