@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - With a staff token set, nothing answers without it but the routes that are marked open.
- * - Open are probes, the API's description and the pages' own files: they tell nothing of the shop.
+ * - Open are probes, the API's description and the pages' own files: they show nothing of the shop.
  */
 import { createApp } from "../http/app.ts";
 import type { FindServer } from "../http/listening.ts";

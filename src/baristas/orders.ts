@@ -2,7 +2,8 @@
  * Owns the baristas' routes of an order: start, finish, fail, release, extend, cancel.
  *
  * **Invariants**
- * - An order is given to one barista at a time, and only to one who is there to take it.
+ * - An order is given to one barista at a time.
+ * - An order goes back if its barista has hung up and has no claim to fetch it with.
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
@@ -62,7 +63,7 @@ const FinishQuery = Type.Object({
   queue: Type.Optional(QueueName),
 });
 
-/** What a finish with `next` answers. */
+/** The answer of a finish with `next`. */
 const Handover = Type.Object(
   { finished: Order, started: Type.Union([Order, Type.Null()], { description: "null: none came" }) },
   { $id: "Handover", additionalProperties: false },
@@ -91,7 +92,7 @@ const Result = Type.Unknown({
 
 const BODY_PROBLEMS = ["malformed_json", "body_too_large", "not_json"] as const;
 
-/** A HEAD would take an order, and nobody would get to know which. */
+/** A HEAD would take an order, and its answer could not say which. */
 function takesGetOnly(): Response {
   return problem("method_not_allowed", { headers: { Allow: "GET" } });
 }

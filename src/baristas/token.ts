@@ -58,9 +58,9 @@ const MOST_HOSTS = 1000;
 
 /**
  * Makes the check for a port without a token, which is open to this machine: also to pages of other sites in its
- * browsers. What such a page sends is refused. So is what asks by another name than this machine's: it may have been
- * made to mean it, and then the pages under it count as ours (DNS rebinding); and browsers take 0.0.0.0 and mapped
- * addresses for sites of their own.
+ * browsers. A request of such a page is refused. So is a request under another name than this machine's: that name may
+ * have been made to mean this machine, and then the pages under it count as ours (DNS rebinding); and browsers take
+ * 0.0.0.0 and mapped addresses for sites of their own.
  */
 export function createSiteRefusal(): Check {
   const isLoopback = remember((host) => LOOPBACK_HOST.test(host), MOST_HOSTS);

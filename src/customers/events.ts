@@ -2,8 +2,8 @@
  * Owns the customers' route to the events of an order.
  *
  * **Invariants**
- * - Whoever listens is told the order's last event, and then nothing keeps them.
- * - Nobody hears of another order.
+ * - A listener gets the order's last event, and then its stream ends.
+ * - A listener gets no event of another order.
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
@@ -59,7 +59,7 @@ export function eventRoutes(
     return stay;
   };
 
-  /** What is left to tell of an order that is over. */
+  /** Answers with the events that are left of an order that is over. */
   const tellEnded = async (orderId: string, order: OrderJson, after: EventId | undefined): Promise<Response> => {
     const { finished_at: finishedAt = "" } = JSON.parse(order) as Order;
     return answerFrames(await feed.readEnded({ orderId, after, finishedMs: Date.parse(finishedAt) }));

@@ -24,14 +24,14 @@ const LAST_LOOK_MS = 1000;
 
 export type AnswerHeaders = Readonly<Record<string, string>> | undefined;
 
-/** Who is to be held, and what for. */
+/** The customer to be held, and the order that they wait for. */
 export interface Visit {
   readonly orderId: string;
   readonly isNew: boolean;
   /** Undefined: as long as it takes. */
   readonly seconds: number | undefined;
   readonly connection: HeldRequest;
-  /** What they give back when the wait is over. */
+  /** The slot that they release when the wait is over. */
   readonly place: HeldPlace;
   /** Answers when `seconds` are over before the order is final. */
   readonly answerTimeOver: (orderId: string, headers: AnswerHeaders) => Promise<Response>;
@@ -91,13 +91,13 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
     }
   }
 
-  /** Turns them away before they are held. */
+  /** Refuses the customer before they are held. */
   refuse(answer: Response): void {
     this.#visit.place.leave();
     this.#turnAway(() => answer);
   }
 
-  /** The same, for what nobody expected. */
+  /** The same, for an error that was not expected. */
   fail(reason: unknown): void {
     this.#visit.place.leave();
     this.#turnAway(() => Promise.reject(reason));
@@ -143,7 +143,7 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
       case "final":
         return answerJson(outcome.value, { headers: this.#headers });
       case "forgotten":
-        // Of a request that only asks for an order, nobody knows whether there was one.
+        // If a request only asks for an order, there may never have been one.
         if (this.#visit.isNew && !this.hasBegun) this.#surroundings.lostOrders.count();
         return unknownOrder();
       case "damaged":
@@ -152,12 +152,12 @@ export class HeldCustomer extends HeldAnswer implements Guest<OrderJson> {
         // Another replica, or this one once it is back, holds them on.
         return new Response(null, { status: 303, headers: { Location: this.#pathOn(), Connection: "close" } });
       case "left":
-        // Nobody reads it.
+        // The customer has left: this answer is not read.
         return new Response(null, { status: 499 });
     }
   }
 
-  /** Whoever asked for a bound goes on with what is left of it. */
+  /** A customer who asked for a bound goes on with the rest of it. */
   #pathOn(): string {
     const { orderId, seconds } = this.#visit;
     if (seconds === undefined) return waitPath(orderId);

@@ -1,9 +1,9 @@
 /**
- * Owns how the customers' port limits who asks: requests of any kind, then orders.
+ * Owns how the customers' port limits addresses: requests of any kind, then orders.
  *
  * **Invariants**
- * - An address that is known to be too fast costs Redis nothing, and is refused late, so that asking again at once is
- *   no use.
+ * - A request of an address that is known to be too fast costs Redis nothing.
+ * - Such a request is refused late, so that sending it again at once is no use.
  * - Probes are never refused, only answered late.
  */
 import { scopeKey } from "../http/idempotency.ts";
@@ -13,7 +13,7 @@ import type { Refusals } from "../limits/refusals.ts";
 import { Tarpit } from "../limits/tarpit.ts";
 import { problem } from "../problem.ts";
 
-/** Tells a request's address, as limits count it. */
+/** Returns a request's address, as limits count it. */
 export type ClientOf = (request: Request) => string;
 
 /** The same as `find`, and free for the request that was last asked about: the limits and its route both ask. */

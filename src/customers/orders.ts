@@ -2,7 +2,8 @@
  * Owns the customers' routes of an order: place and wait, look and wait, cancel.
  *
  * **Invariants**
- * - A request is refused before anything is queued, or its order is queued and the customer is told its end.
+ * - A request is refused before anything is queued, or its order is queued.
+ * - The customer of a queued order is notified of its end.
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
@@ -67,7 +68,7 @@ const IDEMPOTENCY_KEY = idempotencyKeyHeader({
   owner: KEY_OWNER,
 });
 
-/** What a held answer ends with. */
+/** The end of a held answer. */
 const OrderOrContinuation = Type.Union([Order, Continuation], { examples: [READY_EXAMPLE] });
 
 const LIMIT_HEADERS = {
@@ -179,7 +180,7 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
   const order = (asked: Asked, draft: Draft): Promise<Response> | Response => {
     const { address, preferences } = asked;
     const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
-    // Who is not held is counted as well while their order is placed, but among themselves.
+    // A customer who is not held is counted as well while their order is placed, but among others like them.
     const entry = seconds === 0 ? passing.enter(address) : held.enter(address);
     if (entry.kind !== "entered") return answerCrowd(entry.kind);
     const { place } = entry;
@@ -328,7 +329,7 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
 
 type Headers = Record<string, string>;
 
-/** What a request to order says beside its body, and whose it is. */
+/** The fields of an order request beside its body, and the address that sent it. */
 interface Asked {
   readonly preferences: Preferences;
   /** The Idempotency-Key as it was sent. */

@@ -15,7 +15,7 @@ const CLOSED_SECONDS = 60;
 const FULL_SECONDS = 10;
 const CROWD_SECONDS = 5;
 
-/** What `answerShopRefusal` can answer with, beside invalid_input. */
+/** The problems that `answerShopRefusal` can answer with, beside invalid_input. */
 export const SHOP_PROBLEMS = [
   "shop_closed",
   "shop_full",
