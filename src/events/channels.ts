@@ -1,9 +1,10 @@
 /**
- * Owns the channels: those on this replica who want the same events, and are where the reader is.
+ * Owns the channels: of each the listeners on this replica that want the same events, and are where the reader is.
  *
  * **Invariants**
- * - An event is encoded once however many want it, and what one read brought is one write for each of them.
- * - A crowd of listeners keeps nobody else waiting for long.
+ * - An event is encoded once, however many listeners want it.
+ * - The events of one read are one write for each listener.
+ * - A crowd of listeners does not delay others for long.
  */
 import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";
 import { concatBytes, type Encode } from "./frame.ts";
@@ -16,7 +17,7 @@ export interface Follower {
   readonly send: (frames: Uint8Array) => void;
   /** Nothing that it wants comes any more. */
   readonly end: () => void;
-  /** What comes up to here it has, or does not want; undefined once that is behind it. */
+  /** It has the events up to here, or does not want them; undefined once they are behind it. */
   skipsUpTo: EventId | undefined;
 }
 
@@ -53,7 +54,10 @@ export class Channels {
     };
   }
 
-  /** Brings events, in their order, to all who want them. Resolves once they are sent: only then may more be told. */
+  /**
+   * Delivers events, in their order, to all followers that want them. Resolves once they are sent: only then may more
+   * follow.
+   */
   async tell(events: readonly ShopEvent[], encode: Encode): Promise<void> {
     const channels = new Set<Channel>();
     for (const event of events) {
@@ -75,7 +79,7 @@ export class Channels {
   }
 }
 
-/** Who joins while it lasts is among the followers, and skips what they have. */
+/** A follower that joins while it lasts is included, and skips the events that it has. */
 async function deliver(channel: Channel, turn: { writesLeft: number }): Promise<void> {
   const { wanted, followers, gathered } = channel;
   channel.gathered = [];

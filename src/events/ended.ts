@@ -1,5 +1,5 @@
 /**
- * Owns what is told of an order that is over: its last event, or what came after the last one that its customer has.
+ * Owns the replay of an order that is over: its last event, or the events after the last one that its customer has.
  *
  * **Invariants**
  * - It looks no further than where the last event must stand.

@@ -3,7 +3,8 @@
  *
  * **Invariants**
  * - Scripts append events, each in the same step as its change. Nothing here writes one.
- * - Events of one step share a stream entry. They are numbered without gaps, so each has an id of its own.
+ * - Events of one step share a stream entry.
+ * - They are numbered without gaps, so each has an id of its own.
  */
 
 /** Every type that scripts append. */
@@ -36,7 +37,7 @@ export interface ShopEvent {
   readonly data: string;
 }
 
-/** Which events somebody wants. */
+/** The events that a listener wants. */
 export interface Wanted {
   /** Undefined: of everything. */
   readonly orderId?: string | undefined;

@@ -1,13 +1,14 @@
 /**
- * Owns who listens to events on this replica.
+ * Owns the listeners to events on this replica.
  *
- * Whoever has a place may follow: from now on, or from behind an event that they name. Then they first *catch up*, page
- * by page from the stream, until they are where the reader is; from there on they are *live*, in a channel.
+ * A listener that has a place may follow: from now on, or from behind an event that it names. Then it first *catches
+ * up*, page by page from the stream, until it is where the reader is; from there on it is *live*, in a channel.
  *
  * **Invariants**
- * - One Redis connection however many listen, and none while nobody does.
- * - Whoever listens gets each event that they want once and in order, or is told that some are lost, or is ended.
- * - How many may listen is bounded.
+ * - The feed has one Redis connection, however many listen, and none while there is no listener.
+ * - A listener gets each event that it wants once and in order.
+ * - Otherwise it gets the notice that some are lost, or its stream ends.
+ * - The number of listeners is bounded.
  */
 import type { ShopRedis } from "../redis/connections.ts";
 import { Channels } from "./channels.ts";
@@ -20,7 +21,7 @@ import { Reader } from "./reader.ts";
 /** About 70 MB, at 7 KiB each. */
 export const MOST_LISTENERS = 10_000;
 
-/** Somebody who listens. */
+/** A client on an event stream. */
 export interface Listener {
   /** Takes whole frames, and keeps them while its client is behind. */
   send(frames: Uint8Array): void;
@@ -44,7 +45,7 @@ export interface Place {
   leave(): void;
 }
 
-/** `full`: so many listen that nobody else can. `closing`: the server is stopping. */
+/** `full`: there are as many listeners as there may be. `closing`: the server is stopping. */
 export type PlaceOutcome = { readonly kind: "taken"; readonly place: Place } | { readonly kind: "full" | "closing" };
 
 interface Seat {
@@ -101,13 +102,14 @@ export class EventFeed {
   }
 
   /**
-   * The frames of what is left to tell of an order that is over; no bytes: nothing. Rejects when Redis does not answer.
+   * The frames of the events that are left of an order that is over; no bytes: none is left. Rejects when Redis does
+   * not answer.
    */
   readEnded(order: EndedOrder): Promise<Uint8Array> {
     return readEnded(this.#history, this.#encoders, order);
   }
 
-  /** Ends everybody who listens, and lets nobody in any more. */
+  /** Ends all listeners, and admits no more. */
   close(): void {
     this.#isClosed = true;
     for (const seat of this.#seats) this.#end(seat);
@@ -169,7 +171,7 @@ export class EventFeed {
         // was.
         cursor = isBefore(newest, before) ? before : newest;
       }
-      // What the reader brought meanwhile is one page more.
+      // The events that the reader brought meanwhile are one page more.
       if (!isBefore(cursor, this.#position())) return this.#goLive(seat, following, cursor);
       await listener.caughtUp();
     }
@@ -184,7 +186,7 @@ export class EventFeed {
     });
   }
 
-  /** Who was ended comes back, and is told what they missed. */
+  /** A listener that was ended comes back, and gets what it missed. */
   #endAll(): void {
     for (const seat of this.#seats) if (seat.listener) this.#end(seat);
   }

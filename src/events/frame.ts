@@ -1,21 +1,25 @@
 /**
- * Owns how events look to who listens: frames of server-sent events (HTML Standard, 9.2), each with a CloudEvent
+ * Owns how events look to listeners: frames of server-sent events (HTML Standard, 9.2), each with a CloudEvent
  * (CloudEvents 1.0, JSON format) as its data.
  *
  * **Invariants**
- * - A frame's id is the event's id in the stream, so whoever comes back with it goes on right behind it.
+ * - A frame's id is the event's id in the stream.
+ * - A listener that comes back with an id goes on right behind that event.
  */
 import { toOrderJson } from "../orders/order.ts";
 import { msOf, type EventId, type ShopEvent } from "./event.ts";
 
-/** What comes first where some events are no longer kept, whatever types are wanted. */
+/** The type of the frame that comes first where some events are no longer kept, whatever types are wanted. */
 const MISSED_TYPE = "events.missed";
 
 export type Encode = (event: ShopEvent) => Uint8Array;
 
 export interface Encoders {
   readonly encode: Encode;
-  /** Tells that events after this one are lost. It has no id: whoever comes back names the last event that they got. */
+  /**
+   * Makes the frame which says that events after this one are lost. It has no id: a listener that comes back names the
+   * last event that it got.
+   */
   readonly encodeMissed: (after: EventId) => Uint8Array;
 }
 

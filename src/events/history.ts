@@ -9,7 +9,7 @@ import { loadScript, type RunScript } from "../redis/script.ts";
 import type { EventId, ShopEvent, Wanted } from "./event.ts";
 import { Turns } from "./turns.ts";
 
-/** Redis serves nobody else while it looks at them. */
+/** Redis serves no other call while it reads them. */
 const MAX_ENTRIES_PER_PAGE = 50;
 
 export interface HistoryPage {
@@ -29,7 +29,7 @@ export function createHistory(run: RunScript) {
   const fixedScript = loadScript("read-fixed");
   const turns = new Turns();
 
-  /** `after` empty: only tells the newest. */
+  /** `after` empty: only finds the newest. */
   const read = async (
     after: EventId,
     { orderId = "", types = [] }: Wanted,
@@ -48,7 +48,7 @@ export function createHistory(run: RunScript) {
     /** Whether events after that one may be no longer kept. */
     isMissingAfter: async (after: EventId): Promise<boolean> => (await read(after, {}, 1)).isMissing,
 
-    /** What never changes of these orders, as JSON members, by order. */
+    /** The members that never change of these orders, as JSON, by order. */
     readFixed: async (orderIds: readonly string[]): Promise<ReadonlyMap<string, string>> => {
       const lines = asText(await run(fixedScript, orderIds)).split("\n");
       return new Map(orderIds.map((orderId, index) => [orderId, lines[index] ?? ""]));

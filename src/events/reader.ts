@@ -1,8 +1,8 @@
 /**
- * Owns the one Redis connection on which a replica hears of events, for all who listen.
+ * Owns the one Redis connection on which a replica reads events, for all listeners.
  *
  * **Invariants**
- * - Each event is told once and in order, whatever becomes of the connection.
+ * - Each event is passed on once and in order, whatever becomes of the connection.
  * - Every block is bounded.
  */
 import type { Redis } from "ioredis";
@@ -18,13 +18,13 @@ const RETRY_MS = 50;
 
 export interface ReaderOptions {
   readonly redis: Pick<ShopRedis, "keys" | "openBlocking">;
-  /** What comes after it is told. */
+  /** Events after this one are passed on. */
   readonly after: EventId;
   /** Takes some events, never none. No more are read until it resolves; it must not reject. */
   readonly heard: (events: readonly ShopEvent[]) => Promise<void>;
   /** Asked after a failure, before it reads on: rejects when that has to be tried again. */
   readonly beforeGoingOn: (after: EventId) => Promise<void>;
-  /** What never changes of these orders, as JSON members. Rejects when Redis does not answer. */
+  /** The members that never change of these orders, as JSON. Rejects when Redis does not answer. */
   readonly readFixed: (orderIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 }
 
@@ -46,7 +46,7 @@ export class Reader {
     void this.#run();
   }
 
-  /** Everything up to this event has been told, or is being told. */
+  /** Every event up to this one has been passed on, or is being passed on. */
   get position(): EventId {
     return this.#position;
   }
@@ -64,7 +64,7 @@ export class Reader {
         hasFailed = false;
         await this.#read();
       } catch {
-        // A lost connection, told as an outage: it goes on behind the last event that came.
+        // A lost connection, which is reported as an outage: the reader goes on behind the last event that came.
         hasFailed = true;
         if (!this.#hasEnded()) await Bun.sleep(RETRY_MS);
       }
@@ -83,7 +83,7 @@ export class Reader {
     await this.#options.heard(events);
   }
 
-  /** Adds what never changes of each order; read once, as long as it is remembered. */
+  /** Adds the members that never change of each order; read once, as long as it is remembered. */
   async #complete(changes: readonly Change[]): Promise<ShopEvent[]> {
     const unknown = changes.filter(({ orderId }) => orderId !== "" && !this.#fixed.has(orderId));
     if (unknown.length > 0) {
@@ -92,7 +92,7 @@ export class Reader {
     }
     const events = changes.map((change) => {
       const event = completeEvent(change, this.#fixed.get(change.orderId) ?? "");
-      // What a reservation is for is fixed only once it is placed.
+      // The drink of a reservation is fixed only once it is placed.
       if (isFinalEvent(event) || event.type === "order.reserved") this.#fixed.delete(change.orderId);
       return event;
     });

@@ -1,8 +1,8 @@
 /**
- * Owns the turns of those who read far back: so many at once, first come first served.
+ * Owns the turns of the listeners that read far back: so many at once, first come first served.
  *
  * **Invariants**
- * - However many want to, Redis has time for everybody else.
+ * - However many listeners read, Redis has time for all other calls.
  */
 
 const MOST_AT_ONCE = 2;
@@ -14,7 +14,7 @@ export class Turns {
   #free = MOST_AT_ONCE;
   readonly #waiting: (() => void)[] = [];
 
-  /** Runs a task when it is its turn. `isLong` of what it came to: then whoever is next waits a while longer. */
+  /** Runs a task when it is its turn. If `isLong` says so of its result, the next task waits a while longer. */
   async run<Result>(task: () => Promise<Result>, isLong: (result: Result) => boolean): Promise<Result> {
     await this.#begin();
     const begunAt = performance.now();
