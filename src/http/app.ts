@@ -52,7 +52,7 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
     logAnswer(request, answer);
     return answer;
   };
-  /** What a request is answered before a route is looked for; undefined lets it go on. */
+  /** The answer to a request before a route is looked for; undefined lets the request go on. */
   const answerEarly = (request: Request): Response | Promise<Response> | undefined => {
     const slowed = slowDown?.(request);
     if (slowed) return slowed.then((answer) => finish(request, answer));
@@ -93,14 +93,14 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
   }
   if (isDebug) {
     app.onAfterResponse({ as: "global" }, ({ request, responseValue }) => {
-      // What onError answered is not here.
+      // The answers of onError are not here.
       if (responseValue instanceof Response) logAnswer(request, responseValue);
     });
   }
   return app;
 }
 
-/** Makes the answer to what nobody expected: 503 while Redis is away, else 500, and a line in the log. */
+/** Makes the answer to an unexpected error: 503 while Redis is unavailable, else 500, and a line in the log. */
 export function createErrorAnswer(log: Log): (error: unknown, request: Request) => Response {
   const isNews = createNews();
   return (error, request) => {

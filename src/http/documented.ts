@@ -44,7 +44,7 @@ export const PROBLEM_TYPE = "application/problem+json";
 /** The tag of the probes: they answer whatever else the port refuses. */
 export const HEALTH_TAG = "Health";
 
-/** What any route answers to a request that does not say plainly where it goes. */
+/** The answers of any route to a request that does not say plainly where it goes. */
 const EDGE_PROBLEMS = ["malformed_host", "malformed_target"] as const satisfies readonly ProblemName[];
 
 /** A route's options, with its description. */
@@ -110,8 +110,8 @@ function toResponse({ description, schema, example, headers }: Answer) {
 }
 
 /**
- * Problems that come with others: a route that can miss an order or Redis can find its record damaged too. One that reads
- * orders may find that they belong to a newer version: then the server stops.
+ * Problems that come with others: a route that can miss an order or Redis can find its record damaged too. A route that
+ * reads orders may find that they belong to a newer version: then the server stops.
  */
 const COMPANY: Readonly<Partial<Record<ProblemName, readonly ProblemName[]>>> = {
   // A port that asks for a token refuses guesses too; one that does not, other sites.
@@ -163,7 +163,7 @@ const headers = (name: string, description: string) => ({
   headers: { [name]: { description, required: true, schema: { type: "string" as const } } },
 });
 
-/** What comes with every problem of a status. */
+/** The headers that come with every problem of a status. */
 const PROBLEM_HEADERS: Readonly<Record<number, ReturnType<typeof headers>>> = {
   401: headers("WWW-Authenticate", "Bearer"),
   429: headers("Retry-After", "seconds after which to ask again"),

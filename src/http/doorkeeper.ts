@@ -7,9 +7,9 @@
  * to spare.
  *
  * **Invariants**
- * - Ports are closed in the order given, opened again in reverse: the baristas' port is the last to go.
- * - A shortage is one line in the log when it begins and one when it is over, however often ports open and close in
- *   between.
+ * - Ports are closed in the order given, and opened again in reverse: the baristas' port closes last.
+ * - A shortage is one line in the log when it begins, and one when it is over.
+ * - Ports that open and close in between add no line.
  */
 import type { Log } from "../log.ts";
 import type { Door } from "./door.ts";

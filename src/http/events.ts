@@ -7,7 +7,8 @@
  * or after, Bun calls `cancel`.
  *
  * **Invariants**
- * - A stream is ended once, by its client, by its feed or for being slow, and its place is given back then.
+ * - A stream is ended once: by its client, by its feed or for being slow.
+ * - A stream gives its place back when it is ended.
  * - Nothing is buffered without bound.
  * - All streams share one timer, which runs only while there are some.
  */
@@ -22,7 +23,7 @@ import { beginGoingOn, endGoingOn } from "./idle.ts";
 
 /** Proxies cut connections that are silent. */
 const HEARTBEAT_MS = 15_000;
-/** Most that waits for one client. What the kernel holds for them (some MB) comes before it. */
+/** Most bytes that wait for one client. The kernel holds some MB more for it, and these come first. */
 const MOST_WAITING_BYTES = 256 * 1024;
 /** Comments are sent to a part of the streams at a time. */
 const PARTS = 15;
@@ -51,7 +52,7 @@ interface EventStreamOptions {
 
 export type StreamEvents = (options: EventStreamOptions) => Response;
 
-/** Makes the answers that go on until there is nothing more to tell. */
+/** Makes the answers that go on until there is nothing more to send. */
 export function createEventStreams({ heartbeatMs = HEARTBEAT_MS } = {}): StreamEvents {
   const heartbeat = new Heartbeat(heartbeatMs);
   return (options) => {
@@ -73,7 +74,7 @@ export function answerFrames(frames: Uint8Array): Response {
   return new Response(frames, { headers: HEADERS });
 }
 
-/** What HEAD is answered: nobody listens. */
+/** The answer to HEAD: its client does not listen. */
 export function answerHead(): Response {
   return new Response(null, { headers: HEADERS });
 }
@@ -97,7 +98,7 @@ function exampleFrame(): string {
   return new TextDecoder().decode(createEncoders("main").encode(event));
 }
 
-/** The event that whoever comes back got last; undefined for who comes first. */
+/** The last event that a listener got before it came back; undefined for one that comes for the first time. */
 export function readLastEventId(headers: Headers): EventId | undefined | Response {
   const given = headers.get("last-event-id") ?? "";
   if (given === "") return undefined;
@@ -154,7 +155,10 @@ class EventStream implements Listener {
     controller?.close();
   }
 
-  /** What keeps the connection from looking dead; who took nothing from one to the next is cut off. */
+  /**
+   * Sends the comment that keeps the connection from looking dead. A client that took nothing from one to the next is
+   * cut off.
+   */
   beat(): void {
     if (!this.#drained) return this.#write(COMMENT);
     if (this.#wasBehind) this.#cut();
@@ -173,7 +177,7 @@ class EventStream implements Listener {
   }
 
   /**
-   * Whoever reads so slowly gets no word: they would not read it. They may come back with the last id that they got.
+   * A client that reads so slowly gets no message: it would not read it. It may come back with the last id that it got.
    */
   #cut(): void {
     const controller = this.#controller;

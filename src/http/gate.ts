@@ -8,17 +8,17 @@
  */
 import type { Check } from "./edge.ts";
 
-/** Marks a route in its `detail` as open to everybody: OpenAPI's word for "no credentials needed". */
+/** Marks a route in its `detail` as open to all: OpenAPI's word for "no credentials needed". */
 export const OPEN = { security: [] as never[] };
 
-/** What Elysia knows of a route. */
+/** The part of Elysia's record of a route that is used here. */
 interface Route {
   readonly method: string;
   readonly path: string;
   readonly hooks?: { readonly detail?: { readonly security?: readonly unknown[] } };
 }
 
-/** The answer of a gate, on its way to whoever sends it. */
+/** The answer of a gate, on its way to the code that sends it. */
 export class Refusal extends Error {
   readonly answer: Response;
 
@@ -28,7 +28,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What is no route after all, as a file that an open route has not got: the gate is asked first. */
+/** A path that is no route after all, such as a file that an open route has not got: the gate is asked first. */
 export class Unrouted extends Error {
   readonly answer: Response;
 

@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 3000;
 
 type Requests = Map<Request, Server>;
 
-/** What came since the last look, and before it; and who is exempt. */
+/** The requests that came since the last look, and before it; and those that are exempt. */
 let young: Requests = new Map();
 let old: Requests = new Map();
 const exempt: Requests = new Map();

@@ -1,8 +1,9 @@
 /**
- * Owns the reading of input: bodies, and what is wrong with them, in words.
+ * Owns the reading of input: bodies, and their faults, in words.
  *
  * **Invariants**
- * - Nothing longer than the bound of its route is kept in memory, and every fault names its field and what is wanted.
+ * - Nothing longer than the bound of its route is kept in memory.
+ * - Every fault names its field and what is wanted.
  */
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
@@ -83,7 +84,7 @@ function refuseBrokenText(text: string, value: unknown): Response | undefined {
 
 /** Half of a character that JSON has to write as two escapes: UTF-8 can't hold one alone, though JSON can. */
 const SURROGATE = /\\u[dD][89a-fA-F]/;
-/** Of one kind, more help nobody. */
+/** More faults of one kind are of no help. */
 const MOST_FAULTS = 10;
 const BROKEN_TEXT = "must be Unicode text: half of a character (a surrogate) stands alone in it";
 
@@ -124,7 +125,7 @@ interface Parameter {
 /** A query in which nothing is encoded: most are. */
 const PLAIN = /^[\w.~&=-]*$/;
 
-/** What a query says of the parameters that are known. */
+/** The values that a query gives to the known parameters. */
 class ReadQuery {
   readonly #parameters: ReadonlyMap<string, Parameter>;
   readonly values: Record<string, number | string> = {};
@@ -200,7 +201,7 @@ async function readText(request: Request, limitBytes: number): Promise<string | 
     const bytes = await request.bytes();
     return announced > limitBytes ? tooLarge(limitBytes) : decodeUtf8(bytes);
   } catch (error) {
-    // Nobody reads the answer.
+    // The client has gone: this answer is not read.
     if (request.signal.aborted) return new Response(null, { status: 499 });
     throw error;
   } finally {

@@ -31,7 +31,7 @@ interface Needs {
   readonly reserved: number;
 }
 
-/** What to say when the held customers do not fit under the limit; undefined when they do. */
+/** The warning for held customers that do not fit under the limit; undefined when they fit. */
 export function findShortage({ limit, maxHeld, reserved }: Needs): string | undefined {
   const others = reserved + OWN_FILES;
   if (maxHeld + others <= limit) return undefined;

@@ -31,15 +31,15 @@ export interface Described {
   readonly paths: DescribedPaths;
 }
 
-/** What is said of a port as a whole. */
+/** The description of a port as a whole. */
 export interface PortDescription {
   readonly title: string;
   readonly description: string;
-  /** What the routes of each tag are for. */
+  /** The purpose of the routes of each tag. */
   readonly tags: Readonly<Record<string, string>>;
   /** Whether the port asks for a bearer token. */
   readonly authorized: boolean;
-  /** What each route of the port but the probes may answer beside what it says itself. */
+  /** The problems that each route of the port but the probes may answer with, beside its own. */
   readonly everywhere?: readonly ProblemName[];
 }
 
@@ -106,7 +106,7 @@ function nameSchemas(paths: DescribedPaths) {
   return { referring, schemas: fromSorted(found) };
 }
 
-/** What is left of a part of the document once its named schemas are in `found`. */
+/** The rest of a part of the document once its named schemas are in `found`. */
 function refer(part: unknown, found: Map<string, unknown>): unknown {
   if (Array.isArray(part)) return part.map((member: unknown) => refer(member, found));
   if (typeof part !== "object" || part === null) return part;
@@ -119,7 +119,7 @@ function refer(part: unknown, found: Map<string, unknown>): unknown {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** A choice of words is an `enum` to everybody but TypeBox, which makes a schema of each word. */
+/** A choice of words is an `enum` in OpenAPI. TypeBox makes a schema of each word instead. */
 function joinWords({ anyOf, ...schema }: JsonObject): JsonObject {
   if (!Array.isArray(anyOf)) return anyOf === undefined ? schema : { anyOf, ...schema };
   const words = anyOf.flatMap(({ const: word }: JsonObject) => (typeof word === "string" ? [word] : []));

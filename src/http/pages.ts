@@ -18,7 +18,7 @@ const BUILD_BOUND_MS = 120_000;
 
 const BUILDER = join(import.meta.dir, "build-pages.ts");
 
-// A page may ask this server, and nobody else. Its pictures may also be data: URLs, as a QR code that the server drew.
+// A page may ask this server, and no other. Its pictures may also be data: URLs, as a QR code that the server drew.
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -55,7 +55,7 @@ export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
 }
 
 /**
- * Pages are for browsers: the OpenAPI document describes what programs use. They tell nothing of the shop: a page asks
+ * Pages are for browsers: the OpenAPI document describes what programs use. They show nothing of the shop: a page asks
  * its reader for the token, and sends it.
  */
 const HIDDEN = { detail: { hide: true, ...OPEN } };

@@ -14,9 +14,9 @@ export interface Reach {
 }
 
 /**
- * Makes the function that tells the customers' address to whoever sent `request` to the baristas' port. Without
- * PUBLIC_URL it is the host that the board was opened by; a telephone can't reach `localhost`, so then this machine's
- * own address in its network.
+ * Makes the function that returns the public URL, as the client that sent `request` to the baristas' port can use it.
+ * Without PUBLIC_URL it is the host that the board was opened by; a telephone can't reach `localhost`, so then this
+ * machine's own address in its network.
  */
 export function createCustomersUrl({ publicUrl, customerPort }: Reach): (request: Request) => string {
   return (request) => {

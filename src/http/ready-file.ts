@@ -37,7 +37,7 @@ export async function makeReady(
 
 export function answerReady({ plain, gzipped, tag, headers }: ReadyFile, request: Request): Response {
   if (request.headers.get("if-none-match")?.includes(tag)) return new Response(null, { status: 304, headers });
-  // Who forbids it with `q=0` gets it plain.
+  // A client that forbids gzip with `q=0` gets the file plain.
   if (!gzipped || !/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get("accept-encoding") ?? "")) {
     return new Response(plain, { headers });
   }

@@ -3,8 +3,10 @@
  * absent, as from older browsers and over plain HTTP. Programs say nothing of a page, and are not asked.
  *
  * **Invariants**
- * - Only a page of this server's own origin, or its reader, is no other site: another port of the same host is one.
- * - An origin that is named as allowed may write, and read what it gets (CORS); all others may do neither.
+ * - A page of this server's own origin, or its reader, is not another site.
+ * - A page of another port of the same host is another site.
+ * - An origin that is named as allowed may write, and read the answers (CORS).
+ * - All other origins may do neither.
  */
 import { problem } from "../problem.ts";
 import type { Check } from "./edge.ts";
@@ -34,7 +36,7 @@ export function createSiteCheck(allowed: ReadonlySet<string>): Check {
   };
 }
 
-/** What pages of other origins get of this server (the Fetch standard's CORS protocol). */
+/** The CORS protocol of the Fetch standard: it lets pages of allowed origins use this server. */
 export interface Sharing {
   /** Answers the question that a browser asks before an allowed origin's request. */
   readonly answerPreflight: Check;

@@ -48,7 +48,7 @@ const ICON = ownFile("favicon-32x32.png", "image/png");
 export function swaggerRoutes(port: PortDescription) {
   const plugin = swagger({ path: "/swagger", exclude: [/^\/swagger/] });
   // A route added after the plugin's, under the same path, wins: the plugin's page would load from a CDN, and its
-  // document is built anew for each request. None of them tells anything of the shop.
+  // document is built anew for each request. None of them shows anything of the shop.
   return new Elysia({ detail: { hide: true, ...OPEN } })
     .use(plugin)
     .get("/swagger", serving(page(PAGE, "text/html; charset=utf-8")))
@@ -87,7 +87,7 @@ function page(content: string | Blob, type: string): FindFile {
   });
 }
 
-/** Everybody who asks meanwhile waits for the same making; after one that failed, the next request tries again. */
+/** Requests that come meanwhile wait for the same document; after a failure, the next request tries again. */
 function once(make: () => Promise<ReadyFile>): FindFile {
   let making: Promise<ReadyFile> | undefined;
   return () => {

@@ -1,10 +1,11 @@
 /**
- * Owns the answer to "who asks?": the address that limits count by.
+ * Owns the address of a request, as limits count it.
  *
  * **Invariants**
- * - A header is believed only from a trusted proxy, and only up to the hop which the trusted ones have seen.
- * - One header is read, the one that the proxy sets; another one comes from the client, and is ignored.
- * - What is remembered is bounded.
+ * - A header is believed only from a trusted proxy.
+ * - It is believed only up to the hop that the trusted proxies have seen.
+ * - One header is read, the one that the proxy sets. Another one comes from the client, and is ignored.
+ * - The memory for addresses is bounded.
  */
 import ipaddr from "ipaddr.js";
 import { remember } from "../remember.ts";
@@ -29,7 +30,7 @@ export interface Trust {
 /** Length of the prefix that makes an IPv4 address an IPv6 one. */
 const MAPPED_BITS = 96;
 
-/** Longer chains of proxies are nobody's: the rest is not read. */
+/** No real chain of proxies is longer: the rest is not read. */
 const MOST_HOPS = 32;
 
 const MOST_REMEMBERED = 10_000;
@@ -61,7 +62,7 @@ function createReader(
     const hops = isTrusted(client) ? readHops(written, proxyHeader) : [];
     while (isTrusted(client)) {
       const hop = parseAddress(hops.pop() ?? "");
-      // The last hop that is an address: beyond it nobody trusted has seen anything.
+      // The last hop that is an address: no trusted proxy has seen anything beyond it.
       if (!hop) break;
       client = hop;
     }
@@ -110,7 +111,7 @@ function readHops(written: string, proxyHeader: ProxyHeader): string[] {
 /**
  * The `for` of each element of a Forwarded header (RFC 7239, section 4), or "" where it has none:
  * `for="[2001:db8::1]:4711";proto=http, for=192.0.2.1` → `[2001:db8::1]:4711`, `192.0.2.1`.
- * What stands in quotes may hold commas and semicolons.
+ * Text in quotes may hold commas and semicolons.
  */
 function readForwarded(forwarded: string): string[] {
   const hops = [""];

@@ -15,7 +15,7 @@ export interface HeldCaps {
 /** So many may wait for one order: two tabs and a telephone are three. */
 export const MOST_PER_ORDER = 100;
 
-/** Whose share is used up: the order's, the address's, or everybody's. */
+/** The share that is used up: the order's, the address's, or that of all. */
 export type Crowd = "too_many_for_order" | "too_many_held" | "room_full";
 
 export type Entry = { readonly kind: "entered"; readonly place: HeldPlace } | { readonly kind: Crowd };
@@ -42,7 +42,7 @@ export class HeldRequests {
     this.#refusals = refusals;
   }
 
-  /** How many wait for an order. Who is let in and has none yet may still be refused. */
+  /** How many wait for an order. A request that has a slot and no order yet may still be refused. */
   get waiting(): number {
     return this.#counts.waiting;
   }

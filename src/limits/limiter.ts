@@ -2,8 +2,8 @@
  * Owns the rate limit: a token bucket an address, in Redis, shared by all replicas.
  *
  * **Invariants**
- * - An address known to be out of tokens is refused from this process's memory until its retry time, so a flood costs
- *   Redis nothing.
+ * - An address known to be out of tokens is refused from this process's memory until its retry time.
+ * - So a flood costs Redis nothing.
  * - That memory is bounded.
  */
 import type { Refusals } from "./refusals.ts";
@@ -15,7 +15,7 @@ export interface LimiterSettings {
   readonly refillPerSecond: number;
 }
 
-/** What the limiter says of one request. */
+/** The limiter's decision on one request. */
 export interface Verdict {
   readonly allowed: boolean;
   /** Whole tokens left. */
@@ -55,8 +55,9 @@ export class Limiter {
   }
 
   /**
-   * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. Asks nobody. Some that
-   * bring a key are let through, so that a flood does not keep its neighbours from coming back for their coffee.
+   * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. It makes no call. Some
+   * requests that bring a key are let through, so that a flood does not keep its neighbours from coming back for their
+   * coffee.
    */
   recall(address: string, hasKey = false): Verdict | undefined {
     const denied = this.#denied.get(address);
@@ -85,7 +86,7 @@ export class Limiter {
   note(address: string, allowed: boolean, tokens: Omit<Verdict, "allowed">): Verdict {
     const { remaining, retryAfterMs, resetAfterMs } = tokens;
     const verdict = { allowed, remaining, retryAfterMs, resetAfterMs };
-    // Who took the last token need not ask for the next one before it is there.
+    // An address that took its last token need not ask for the next one before it is there.
     if (verdict.retryAfterMs > 0) this.#remember(address, verdict);
     else this.#denied.delete(address);
     if (!verdict.allowed) this.#refusals.count("too_many_orders", address);

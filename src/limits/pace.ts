@@ -20,7 +20,10 @@ const MOST_ADDRESSES = 50_000;
 export class Pace {
   readonly #intervalMs: number;
   readonly #now: () => number;
-  /** When each address's bucket is full again. Who is seen moves into `recent`; `older` goes as a whole. */
+  /**
+   * When each address's bucket is full again. An address that is seen moves into `recent`; `older` is dropped as a
+   * whole.
+   */
   #recent = new Map<string, number>();
   #older = new Map<string, number>();
   #turnedAt: number;
@@ -51,7 +54,7 @@ export class Pace {
     return this.#recent.get(address) ?? this.#older.get(address) ?? 0;
   }
 
-  /** Who is in `older` then was not let in for BURST_SECONDS, unless there are too many addresses. */
+  /** An address in `older` then was not let in for BURST_SECONDS, unless there are too many addresses. */
   #turn(now: number): void {
     this.#older = this.#recent;
     this.#recent = new Map();

@@ -134,7 +134,7 @@ export class BaristaRoom {
     return await this.start(claim, answerWith);
   }
 
-  /** Sends all waiting baristas away without an order. */
+  /** Ends the wait of all baristas, without an order. */
   close(): void {
     this.#isClosed = true;
     for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.wake();

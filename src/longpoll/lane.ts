@@ -7,7 +7,7 @@
  * blocks again on the longer list.
  *
  * **Invariants**
- * - A bell only wakes. What is delivered is read from stored state.
+ * - A bell only wakes. Ends are delivered as they are read from stored state.
  * - A block is bounded. After each bound, error or reconnect all ids of the lane are read again.
  * - An id that is waited for no more is dropped before the next block.
  */
@@ -27,7 +27,7 @@ const AT_ONCE_MS = 5;
 /** Resolves once all that has arrived by now is dealt with. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** What a lane needs of its room. */
+/** The calls that a lane needs of its room. */
 export interface LaneRoom {
   bellOf(id: string): string;
   idOf(bell: string): string;
@@ -152,7 +152,7 @@ export class Lane {
       const bells = Array.from(this.#ids, (id) => this.#room.bellOf(id));
       const rung = await this.#redis.blpop(bells, Math.max(MIN_BLOCK_SECONDS, leftSeconds));
       this.#hear(rung?.[0], performance.now() - blockedAtMs);
-      // What is over by now need not be listened for again.
+      // Ids that are over by now need no bell again.
       if (rung) await nextTurn();
     } catch (error) {
       // A lost connection (logged as an outage) or CLIENT UNBLOCK … ERROR: a popped bell may be lost with it.

@@ -1,9 +1,9 @@
 /**
- * Owns a waiting room: who waits at this server, each for the end of something that is stored in Redis.
+ * Owns a waiting room: the callers that wait at this server, each for the end of something that is stored in Redis.
  *
  * A seat is taken by id before the thing is made, so that no end is missed. Once it is made, seats that last are
- * *armed* after a few milliseconds: a lane then listens to their bell. What ends at this server before is delivered
- * without.
+ * *armed* after a few milliseconds: a lane then listens to their bell. An end at this server before then is delivered
+ * without a lane.
  *
  * **Invariants**
  * - At most `maxLanes` Redis connections, however many wait.
@@ -25,12 +25,12 @@ export type End<Value> = { readonly kind: "final"; readonly value: Value } | { r
 /** Why a wait ended: the end; the time is over; the caller left; the room sent them on to another server. */
 export type WaitOutcome<Value> = End<Value> | { readonly kind: "time_over" } | { readonly kind: "left" | "sent_on" };
 
-/** What is waited for, and how it is read. */
+/** The thing that is waited for, and how it is read. */
 export interface Subject<Value> {
   /** The list that is rung (pushed to) at the end. */
   bellOf(id: string): string;
   idOf(bell: string): string;
-  /** Notes in Redis that somebody waits here, or reads the end. Rejects when Redis does not answer. */
+  /** Notes in Redis that a caller waits here, or reads the end. Rejects when Redis does not answer. */
   watch(id: string): Promise<End<Value> | undefined>;
   /** Reads which of them are over. */
   readFinals(ids: readonly string[]): Promise<ReadonlyMap<string, End<Value>>>;
@@ -56,7 +56,7 @@ export interface Wait {
   readonly seconds?: number | undefined;
 }
 
-/** Who waits. */
+/** A caller that waits. */
 export interface Guest<Value> {
   /** Whether they have to stay when others are sent on: their answer has begun. */
   readonly mustStay: boolean;
