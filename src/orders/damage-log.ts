@@ -1,9 +1,10 @@
 /**
- * Owns the log of what is damaged in the shop.
+ * Owns the log of damaged keys and orders of the shop.
  *
  * **Invariants**
- * - A damaged key or order is logged once when it is found, and a key once more when it was put right.
- * - No order's id is logged, only a short hash of it, and nothing of its record.
+ * - A damaged key or order is logged once, when it is found.
+ * - A key is logged once more when it was put right.
+ * - An order is logged by a short hash of its id, without its id and its record.
  */
 import type { Log } from "../log.ts";
 import type { Inspection } from "./maintenance.ts";

@@ -11,7 +11,7 @@ export function encodeModifiers(modifiers: Draft["modifiers"]): string {
   return hasOptions(modifiers) ? JSON.stringify(modifiers) : "";
 }
 
-/** What is kept of the order beside what scripts know: a JSON object. */
+/** The members of the order that are kept beside those that scripts know: a JSON object. */
 export function encodeDetails({ item: _item, code: _code, note, modifiers, ...others }: Draft): string {
   const options = hasOptions(modifiers) ? modifiers : undefined;
   return JSON.stringify({ ...others, note: note || undefined, modifiers: options });

@@ -1,5 +1,5 @@
 /**
- * Owns what is done for orders that nobody asks for: the sweeper calls it.
+ * Owns the work on orders that no request asks for: the sweeper calls it.
  *
  * **Invariants**
  * - Any number of replicas may do it at once.
@@ -94,7 +94,10 @@ async function settleAll(promises: readonly Promise<boolean>[]): Promise<boolean
   return outcomes.map((outcome) => outcome.status === "fulfilled" && outcome.value);
 }
 
-/** What is damaged: at most `most` orders are looked at. Orders that were put right go back to their place. */
+/**
+ * Finds damaged keys and orders: at most `most` orders are looked at. Orders that were put right go back to their
+ * place.
+ */
 function createInspect(run: RunScript, leaseMs: number) {
   const script = loadScript("inspect-shop");
   return async (most: number): Promise<Inspection> => {

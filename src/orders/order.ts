@@ -43,18 +43,19 @@ export const CancelReason = oneOf(CANCEL_REASONS, { $id: "CancelReason" });
 export type CancelReason = Static<typeof CancelReason>;
 
 /**
- * What a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is never stored.
+ * The reason that a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is
+ * never stored.
  */
 const Reason = oneOf([...CANCEL_REASONS, "lost"]);
 
-/** What an order is for that names no item. */
+/** The item of an order that names none. */
 export const DEFAULT_ITEM = "americano";
 
 const CustomerId = Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" });
 const CustomerName = Type.String({ minLength: 1, maxLength: 100, description: "1 to 100 characters" });
 const Code = Type.String({ minLength: 1, maxLength: 64, description: "the code from the board" });
 
-/** What is wanted, of the menu. */
+/** The drink that is wanted, of the menu. */
 const Choice = {
   item: Type.Optional(Type.String({ pattern: COFFEE_ID, description: "the id of a coffee on the menu" })),
   modifiers: Type.Optional(
@@ -73,7 +74,7 @@ const Choice = {
 
 const asObject = { additionalProperties: false, description: "an object" };
 
-/** What a customer may say of an order. */
+/** The body of an order request. */
 export const Draft = Type.Object(
   {
     ...Choice,
@@ -89,14 +90,14 @@ export const Draft = Type.Object(
 );
 export type Draft = Static<typeof Draft>;
 
-/** What a customer says who redeems a code and has not chosen yet. */
+/** The body of a request that redeems a code, for a drink to be chosen later. */
 export const ReservationDraft = Type.Object(
   { code: Code, customer_id: Type.Optional(CustomerId), customer_name: Type.Optional(CustomerName) },
   { $id: "ReservationDraft", ...asObject, examples: [{ code: "7QK2M9XWTR3B", customer_name: "Ada" }] },
 );
 export type ReservationDraft = Static<typeof ReservationDraft>;
 
-/** What a customer chooses for their reservation. */
+/** The drink that a customer chooses for their reservation. */
 export const Completion = Type.Object(
   { ...Choice, customer_name: Type.Optional(CustomerName) },
   { $id: "OrderCompletion", ...asObject, examples: [{ item: "latte", modifiers: { milk: "oat" } }] },

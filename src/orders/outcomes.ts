@@ -16,7 +16,7 @@ export type Refusal =
   | { readonly kind: "conflict"; readonly status: Status; readonly barista: string };
 export type ChangeOutcome = { readonly kind: "changed"; readonly order: OrderJson } | Refusal;
 
-/** Which order, and whose: `barista` undefined means whoever holds it. */
+/** Which order, and whose: `barista` undefined means any barista. */
 export interface Change {
   readonly orderId: string;
   readonly barista?: string | undefined;

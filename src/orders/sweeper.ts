@@ -36,7 +36,7 @@ export function startSweeper(orders: Swept, log: Log): Sweeper {
   let stopped = false;
   let mustWait = false;
 
-  /** False when Redis is away: then there is nothing more to try. */
+  /** False when Redis is unavailable: then there is nothing more to try. */
   const attempt = async (part: Part): Promise<boolean> => {
     try {
       await part.sweep();
@@ -80,7 +80,7 @@ export function startSweeper(orders: Swept, log: Log): Sweeper {
   };
 }
 
-/** What a round does, and how long it may sleep afterwards. */
+/** The work of a round, and how long the sweeper may sleep afterwards. */
 interface Part {
   readonly name: string;
   sweep(): Promise<void>;

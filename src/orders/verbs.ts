@@ -79,7 +79,10 @@ export interface Orders {
    * Drops a batch of what retention removed from the indexes. `skip` entries were found still kept by earlier calls.
    */
   readonly forget: (skip: number) => Promise<Forgotten>;
-  /** What is damaged: at most `most` orders are looked at. Orders that were put right go back to their place. */
+  /**
+   * Finds damaged keys and orders: at most `most` orders are looked at. Orders that were put right go back to their
+   * place.
+   */
   readonly inspect: (most: number) => Promise<Inspection>;
   /** Has a queue's stream and its indexes agree again. */
   readonly mend: (queue: string) => Promise<Mending>;

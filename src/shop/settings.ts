@@ -2,7 +2,8 @@
  * Owns the shop's settings: open or closed, how many orders, codes, and times.
  *
  * **Invariants**
- * - They are kept in Redis and read by the scripts that let orders in, so a change is in force on all replicas at once.
+ * - Settings are kept in Redis, and read by the scripts that let orders in.
+ * - So a change is in force on all replicas at once.
  */
 import { Type, type Static, type TSchema } from "@sinclair/typebox";
 import type { ShopRedis } from "../redis/connections.ts";
@@ -15,7 +16,7 @@ const orNone = <Schema extends TSchema>(schema: Schema, none: string) =>
   Type.Union([schema, Type.Null()], { description: `${schema.description}; null: ${none}` });
 const flag = (about: string) => Type.Boolean({ description: `true or false: ${about}` });
 
-/** What staff can change, as `redis/lib/settings.lua` keeps it. */
+/** The settings that staff can change, as `redis/lib/settings.lua` keeps it. */
 const SETTINGS = {
   open: flag("whether orders are taken"),
   capacity: orNone(integer(0, 1_000_000, "most orders reserved, queued and brewing"), "any number"),
@@ -64,7 +65,7 @@ export function createShop({ run }: Pick<ShopRedis, "run">, queue: string) {
       };
     },
 
-    /** Changes the settings named; staff who listen are told if anything is different. */
+    /** Changes the settings named; staff who listen get an event if anything is different. */
     change: async (patch: ShopPatch): Promise<void> => {
       const pairs = Object.entries(patch).flatMap(([name, value]) => [name, JSON.stringify(value)]);
       if (pairs.length > 0) await run(changeShop, pairs);

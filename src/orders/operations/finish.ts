@@ -3,7 +3,7 @@ import type { Operation } from "../../redis/group-commit.ts";
 import { encodeBarista, readChange, type Change, type ChangeOutcome } from "../outcomes.ts";
 
 export interface Finish extends Change {
-  /** What came of the work, as JSON in one line; undefined: nothing to say. */
+  /** The result of the work, as JSON in one line; undefined: none. */
   readonly result?: string | undefined;
 }
 

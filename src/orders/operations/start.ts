@@ -3,7 +3,7 @@ import type { Operation } from "../../redis/group-commit.ts";
 import type { OrderJson } from "../order.ts";
 import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";
 
-/** What a barista asks for. */
+/** The start that a barista asks for. */
 export interface Claim {
   /** Their Idempotency-Key: the same claim gets the same order, while that is brewing under it. */
   readonly claim?: string | undefined;
