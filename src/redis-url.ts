@@ -2,8 +2,9 @@
  * Owns the reading of REDIS_URL.
  *
  * **Invariants**
- * - A fault says what is wrong and what to write instead, and repeats nothing of the value: it may hold a secret.
- * - What is read is what was written: no part is guessed, and none is silently left out.
+ * - A fault says what is wrong and what to write instead.
+ * - A fault repeats nothing of the value: it may hold a secret.
+ * - The URL is read as it was written: no part is guessed, and none is silently left out.
  */
 
 /** Where Redis is, and as whom to log in. */
@@ -88,7 +89,7 @@ function readLogin(login: string | undefined): { username?: string; password?: s
   }
 }
 
-/** What must not be printed: the URL itself, and the password as it was written and as it is sent. */
+/** The texts that must not be printed: the URL itself, and the password as it was written and as it is sent. */
 export function secretsOf(text: string): string[] {
   const login = PARTS.exec(text)?.[2] ?? "";
   const read = readRedisUrl(text);

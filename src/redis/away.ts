@@ -1,8 +1,8 @@
 /**
- * Owns what a Redis that is away means to a call.
+ * Owns what an unavailable Redis means to a call.
  *
  * **Invariants**
- * - Who gets a RedisAwayError knows whether the call may still have run.
+ * - A RedisAwayError says whether the call may still have run.
  */
 import { faultOf } from "./errors.ts";
 import { SupersededError } from "./superseded.ts";

@@ -106,7 +106,7 @@ function loginRefusal(error: Error, user: string): StartError | undefined {
   );
 }
 
-/** What a server says that may serve later; throws a StartError for one that never will. */
+/** The error of a server that may serve later, in its words; throws a StartError for one that never will. */
 function metOrThrow(error: unknown, { user, database, keys }: Shop): string {
   if (error instanceof StartError || !(error instanceof Error)) throw error;
   if (isMissingDatabase(error)) {

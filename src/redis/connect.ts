@@ -17,7 +17,7 @@ export type RedisAddress = { readonly url: string } | { readonly socketPath: str
 /** Throws a StartError when the URL can't be read. */
 export function connect(address: RedisAddress, own: RedisOptions): Redis {
   const redis = new Redis({
-    // What a lost connection swallowed rejects at once. Whoever sent it knows whether, and how long, to try again.
+    // Commands that are lost with a connection reject at once. Their caller knows whether, and how long, to try again.
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
     reconnectOnError: isDemoted,

@@ -22,7 +22,7 @@ const READY_MS = 1000;
 
 export interface ShopRedis {
   readonly keys: Keys;
-  /** Runs a script, waiting for a Redis that is away. Rejects with RedisAwayError when that takes too long. */
+  /** Runs a script, and waits while Redis is unavailable. Rejects with RedisAwayError when that takes too long. */
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
   readonly later: (task: () => Promise<unknown>, isVital?: boolean) => void;
@@ -40,7 +40,7 @@ export interface ShopRedis {
 export interface RedisSettings {
   readonly address: RedisAddress;
   readonly shop: string;
-  /** How long a command waits for a Redis that is away. */
+  /** How long a command waits for a Redis that is unavailable. */
   readonly outageSeconds: number;
   readonly log: Log;
 }
@@ -113,7 +113,7 @@ class Line {
     });
   }
 
-  /** Throws a StartError when Redis went away since it was checked. */
+  /** Throws a StartError when Redis has become unavailable since it was checked. */
   static async open(options: LineOptions): Promise<Line> {
     const line = new Line(options);
     const { promise, resolve } = Promise.withResolvers<void>();

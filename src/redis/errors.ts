@@ -7,9 +7,9 @@
  */
 
 /**
- * What an error means to the call that got it.
- * - `lost`: the connection went away first; it may have run.
- * - `timed_out`: no answer within the bound; it may still run.
+ * The meaning of an error to the call that got it.
+ * - `lost`: the connection ended first; the call may have run.
+ * - `timed_out`: no answer within the bound; the call may still run.
  * - `unavailable`: the server can't serve now, and has not run it.
  * - `denied`: the server's user may not do it, or may not log in.
  * - `unknown_script`: the script has to be sent in full.
@@ -22,7 +22,7 @@ export type Fault =
 
 export type UnavailableCode = keyof typeof UNAVAILABLE;
 
-/** What each code says of the server, in an operator's words. */
+/** The meaning of each code for the server, in an operator's words. */
 export const UNAVAILABLE = {
   READONLY: "it is a read-only replica",
   MISCONF: "it can't write to its disk",

@@ -4,12 +4,12 @@
  *
  * A run has a number that grows by slot, and Redis keeps the answer of each slot's last run. A run whose answer was
  * lost is sent again and gets the same answer. A run that was given up keeps its slot until Redis answers; then it is
- * *recalled*: Redis answers what came of it, or makes sure that it never runs, and what it did for callers who have
- * gone is undone.
+ * *recalled*: Redis sends the answer of that run, or makes sure that it never runs. Its changes for callers that have
+ * gone are undone.
  *
  * **Invariants**
- * - At most SLOTS runs are under way. What is asked for meanwhile makes the next one.
- * - A run does what frees work first: operations run in the order of `OPERATIONS`.
+ * - At most SLOTS runs are under way. Calls that come meanwhile make the next one.
+ * - A run does first what frees work: operations run in the order of `OPERATIONS`.
  * - Each call stands or falls alone.
  * - A call waits for a bounded time, then rejects with RedisAwayError.
  */
@@ -64,7 +64,7 @@ export interface GroupCommitOptions {
   readonly replica: string;
   /** How long a call waits for a Redis that is unavailable. */
   readonly outageMs: number;
-  /** What all operations share, as `redis/commit.lua` lists it from ARGV[3] to ARGV[7]. */
+  /** The arguments that all operations share, as `redis/commit.lua` lists it from ARGV[3] to ARGV[7]. */
   readonly shared: readonly Argument[];
   /** Called with each order that a run of this server made final, and its JSON. */
   readonly notifyFinal: (orderId: string, json: string) => void;
@@ -77,7 +77,7 @@ export interface Ask<Item, Outcome> {
   readonly into: <Result>(item: Item, read: Read<Outcome, Result>) => Promise<Result>;
 }
 
-/** What is made of an outcome. */
+/** Makes something of an outcome. */
 export type Read<Outcome, Result> = (outcome: Outcome) => Result | PromiseLike<Result>;
 
 export const asItIs = <Outcome>(outcome: Outcome): Outcome => outcome;
@@ -102,7 +102,7 @@ interface Slot {
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #script = loadFunction("commit");
-  /** What waits for a run, by operation, in the order of `OPERATIONS`. */
+  /** The calls that wait for a run, by operation, in the order of `OPERATIONS`. */
   readonly #waiting: readonly Call[][] = OPERATIONS.map(() => []);
   readonly #free: Slot[];
   #waitingCount = 0;
@@ -124,7 +124,7 @@ export class GroupCommit {
       this.#arm();
     };
     const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
-      // What can't be sent rejects this call alone.
+      // A field that can't be sent rejects this call alone.
       new Promise((resolve, reject) => add(new OperationCall(operation, item, { read, resolve, reject })));
     return Object.assign((item: Item) => into(item, asItIs), { into });
   }
@@ -258,7 +258,7 @@ function failure(name: OperationName, said: string): Error {
   return new Error(`${name}: ${withoutWords(said)}`);
 }
 
-/** Who made a call: `read` makes of its outcome what they get. */
+/** The caller: `read` makes its result of the outcome. */
 interface Caller<Outcome, Result> {
   readonly read: Read<Outcome, Result>;
   readonly resolve: (result: Result | PromiseLike<Result>) => void;
@@ -305,7 +305,7 @@ class OperationCall<Item, Outcome, Field extends string, Result> implements Call
   }
 
   undo(line: string): void {
-    // What failed has changed nothing.
+    // An operation that failed has changed nothing.
     if (this.#operation.undo && !line.startsWith("failed\t")) this.#operation.undo(this.#decode(line), this.#item);
   }
 

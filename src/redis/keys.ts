@@ -2,7 +2,7 @@
  * Owns the names of keys and channels that TypeScript uses; `redis/lib/keys.lua` owns the others.
  *
  * **Invariants**
- * - Every key of a shop begins with its hash tag, so that a shop lives in one slot of a cluster.
+ * - Every key of a shop begins with its hash tag, so a shop lives in one slot of a cluster.
  */
 
 export interface Keys {

@@ -1,14 +1,14 @@
 /**
- * Owns the waiting for a Redis that is away: calls wait until it serves, and are sent again when they were lost or
- * refused. Every script is idempotent by an id that its caller made, so sending again is safe.
+ * Owns the waiting for a Redis that is unavailable: calls wait until it serves, and are sent again when they were lost
+ * or refused. Every script is idempotent by an id that its caller made, so sending again is safe.
  *
- * Redis *serves* until its connection is lost, it refuses a call, or it is silent. Then it is *away*: no call is sent,
- * and one harmless script is, with pauses that grow, until Redis runs that. So however many wait, Redis is asked
- * little.
+ * Redis *serves* until its connection is lost, it refuses a call, or it is silent. Then it is *unavailable*: no call is
+ * sent. One harmless script is sent instead, with pauses that grow, until Redis runs it. So however many calls wait,
+ * Redis is asked little.
  *
  * **Invariants**
  * - A call waits for `outageMs` at most, twice that if Redis falls silent under it.
- * - One that has given up is never sent afterwards.
+ * - A call that has given up is never sent afterwards.
  * - A script that was denied is not waited for, and not sent again before its rights are back.
  */
 import type { Redis } from "ioredis";
@@ -52,7 +52,8 @@ export class Patience {
   #unanswered = 0;
   #movedAtMs = 0;
   /**
-   * What #movedAtMs was at the last look: only the second look finds Redis silent, as this process may have been busy.
+   * The value of #movedAtMs at the last look: only the second look finds Redis silent, as this process may have been
+   * busy.
    */
   #seenMs = 0;
 
@@ -153,7 +154,7 @@ export class Patience {
     }
   }
 
-  /** Only a call's answer ends an outage: a Redis that takes probes and refuses calls is still away. */
+  /** Only a call's answer ends an outage: a Redis that takes probes and refuses calls is still unavailable. */
   #noteAnswer(): void {
     if (!this.#isServing) return;
     this.#attempts = 0;
@@ -212,7 +213,7 @@ export class Patience {
       return true;
     } catch (error) {
       const { kind } = faultOf(error);
-      // What else fails is for the calls to say.
+      // The calls report any other failure.
       return kind === "denied" || kind === "other";
     }
   }

@@ -3,7 +3,8 @@
  * asking.
  *
  * **Invariants**
- * - Nothing is installed unannounced, nothing asks for a password, and who may not install is told the exact command.
+ * - Nothing is installed unannounced, and nothing asks for a password.
+ * - A user who may not install gets the exact command.
  */
 import { spawn } from "node:child_process";
 import { userInfo } from "node:os";
@@ -44,7 +45,7 @@ export type Program = {
   readonly names: readonly [string, ...string[]];
   /** The package that brings it, by package manager. */
   readonly packages: Readonly<Partial<Record<Manager, string>>>;
-  /** What to do where no package manager helps, as half a sentence: "install …, or …". */
+  /** The advice where no package manager helps, as half a sentence: "install …, or …". */
   readonly byHand: string;
 };
 
@@ -68,7 +69,7 @@ let lastInstall: Promise<unknown> = Promise.resolve();
 function inTurn(work: () => Promise<string>): Promise<string> {
   const turn = lastInstall.then(work, work);
   lastInstall = turn;
-  // Whoever asked is told of a failure; the next in turn goes on after it.
+  // The caller gets the failure; the next in turn goes on after it.
   turn.catch(() => {});
   return turn;
 }

@@ -1,8 +1,9 @@
 /**
- * Owns the running of scripts, and what Redis keeps of them: hashes that it knows, and libraries of functions.
+ * Owns the running of scripts, and their copies in Redis: hashes that it knows, and libraries of functions.
  *
  * **Invariants**
- * - A script is sent by its hash or name, and in full only to a Redis that does not know it.
+ * - A script is sent by its hash or name.
+ * - It is sent in full only to a Redis that does not know it.
  * - A library is named by its content, so servers of several versions use one Redis.
  * - At most MAX_LIBRARIES are kept. A server whose library was dropped loads it again.
  */

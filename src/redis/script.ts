@@ -2,7 +2,8 @@
  * Owns the Lua scripts: reads them with what they include, and gathers the queries of one turn into one.
  *
  * **Invariants**
- * - A file's `-- Needs` lines name all that it uses of other files. Each is included once, where it is first needed.
+ * - A file's `-- Needs` lines name all files that it uses.
+ * - Each is included once, where it is first needed.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,18 +20,18 @@ export type Argument = string | number;
 export type RunScript = (script: Script, args: readonly Argument[]) => Promise<unknown>;
 
 /**
- * A script of `redis/`. Redis runs most by the hash of their text (`EVALSHA`). Where one has to be fast it is a function
- * of a library instead (`FCALL`): what it defines, Redis keeps.
+ * A script of `redis/`. Redis runs most by the hash of their text (`EVALSHA`). A script that has to be fast is a
+ * function of a library instead (`FCALL`): Redis keeps its definitions.
  */
 export interface Script {
   readonly name: string;
   readonly source: string;
   readonly command: "evalsha" | "fcall";
-  /** What Redis knows it by: its hash, or the name of the library and its one function. */
+  /** The name by which Redis knows it: its hash, or the name of the library and its one function. */
   readonly id: string;
 }
 
-/** `#!lua` makes Redis refuse the whole script when memory is short. What belongs to a run is set as it is defined. */
+/** `#!lua` makes Redis refuse the whole script when memory is short. The state of a run is set as it is defined. */
 export const SCRIPT_HEAD = "#!lua\nlocal function each_run(start)\n  start()\nend\n";
 
 /** Reads `redis/<name>.lua`, and what it needs. */

@@ -7,8 +7,8 @@
 import { Redis } from "ioredis";
 
 /**
- * What came of a question. `nobody`: no one listens there. `closed`: the other side hung up, as it does on SHUTDOWN.
- * `silent`: no answer within the bound.
+ * The outcome of a question. `nobody`: no process listens there. `closed`: the other side hung up, as it does on
+ * SHUTDOWN. `silent`: no answer within the bound.
  */
 export type Answer =
   | { readonly kind: "reply"; readonly reply: unknown }
@@ -36,7 +36,7 @@ export async function ask({ socketPath, command, boundMs }: Question): Promise<A
   });
   let connected = false;
   client.once("connect", () => (connected = true));
-  // What went wrong is told by the answer.
+  // The answer says what went wrong.
   client.on("error", () => {});
   const [name, ...given] = command;
   const answer = client.call(name, ...given).then(

@@ -2,7 +2,7 @@
  * Owns one process of Redis: how it is started, how its end is learned, when it answers.
  *
  * **Invariants**
- * - Starting never throws, so that whoever keeps it running meets every failure in one place, as an end.
+ * - Starting never throws: the supervisor meets every failure in one place, as an end.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, statSync } from "node:fs";
@@ -67,7 +67,7 @@ function spawnRedis(program: string, home: Home): ChildProcess {
     logfile: home.logPath,
   };
   const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  // What Redis can't say in its log, such as a fault in its configuration, it says on its standard error.
+  // Redis writes faults that it can't log, such as one in its configuration, to its standard error.
   const output = openSync(home.logPath, "a", 0o600);
   try {
     // In a session of its own: a Ctrl-C in the terminal must not end it before the server has drained.
@@ -132,7 +132,10 @@ export async function logTail({ logPath }: Home): Promise<string> {
     .join("\n");
 }
 
-/** What Redis says before it ends because a write failed: with `appendfsync always` it does not go on without one. */
+/**
+ * The message of a Redis that is about to end because a write failed: with `appendfsync always` it does not go on
+ * without one.
+ */
 const WRITE_FAULT =
   /(?:Error writing to the AOF file|Can't persist AOF for fsync error.*?'always'): ([^.\n]+)|(Short write while writing to the AOF)/;
 /** Less room than this is none: Redis needs some for what it writes beside the orders. */

@@ -2,7 +2,7 @@
  * Owns the Redis that a killed server left behind, and the record by which it is found.
  *
  * **Invariants**
- * - No Redis is started on a folder before the one that may still write there is gone, as Redis itself has no lock.
+ * - A Redis is started on a folder once no other Redis can write there: Redis itself has no lock.
  */
 import { execFile } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -56,14 +56,14 @@ export async function stopLeftOver(search: {
     boundMs: remainingMs,
   });
   if (kind === "nobody" && leftOver.pid !== undefined) terminate(leftOver.pid);
-  // It is nobody's child any more, so there is no event to wait for.
+  // It is no child of this process, so there is no event to wait for.
   while (!(await isGone(leftOver))) {
     if (performance.now() > deadline) throw new StartError(stuckMessage(leftOver));
     await sleep(POLL_MS);
   }
 }
 
-/** By the record first: its process is known even when it hangs, or its socket's file was swept away. */
+/** By the record first: its process is known even when it hangs, or its socket's file was removed. */
 async function find({
   socketPath,
   recordPath,
@@ -93,8 +93,8 @@ async function isGone({ pid, socketPath }: LeftOver): Promise<boolean> {
 }
 
 /**
- * Whether that process is the Redis of that socket. A process id alone is not enough: it may be another's by now, or a
- * dead one's that nobody has reaped.
+ * Whether that process is the Redis of that socket. A process id alone is not enough: it may be another process's by
+ * now, or that of a dead process that was never reaped.
  */
 async function runs({ pid, socketPath }: { pid: number; socketPath: string }): Promise<boolean> {
   return (await commandLine(pid)).includes(socketPath);
@@ -114,7 +114,7 @@ function terminate(pid: number): void {
   try {
     kill(pid, "SIGTERM");
   } catch {
-    // It has gone in between, or may not be signalled: the wait that follows tells which.
+    // It has gone in between, or may not be signalled: the wait that follows shows which.
   }
 }
 

@@ -2,9 +2,10 @@
  * Owns the lock on a data folder.
  *
  * **Invariants**
- * - At most one server of this machine has a folder, and the kernel frees it when that server dies, however it dies.
- * - Bun has no file lock of its own, SQLite has: an fcntl lock, which a child does not inherit, so a Redis that
- *   outlives its server does not keep it.
+ * - At most one server of this machine has a folder.
+ * - The kernel frees the folder when that server dies, however it dies.
+ * - The lock is SQLite's, an fcntl lock: Bun has no file lock of its own.
+ * - A child does not inherit it, so a Redis that outlives its server does not keep it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -84,7 +84,7 @@ export async function startEmbeddedRedis({
   }
 }
 
-/** The lock goes last: whoever gets it next finds nothing running. */
+/** The lock is released last: the server that gets it next finds nothing running. */
 async function stop({ keeper, home, lock }: { keeper: Keeper; home: Home; lock: FolderLock }): Promise<void> {
   await keeper.stop();
   rmSync(home.recordPath, { force: true });
@@ -102,7 +102,7 @@ async function checkVersion(program: string): Promise<void> {
     },
   );
   const [, version, major] = /v=((\d+)[\d.]*)/.exec(stdout) ?? [];
-  // One that tells its version otherwise is let through: the server looks again once it is connected.
+  // A Redis that prints its version otherwise is let through: the server checks again once it is connected.
   if (version && Number(major) < OLDEST_MAJOR)
     throw new StartError(`${program} is version ${version}, which is too old: ${REDIS.byHand}`);
 }
@@ -132,8 +132,8 @@ function socketPathFor(folder: string): string {
 }
 
 /**
- * Makes the folder if it is missing. Anyone may write among the temporary files: one that somebody else made first is
- * not to be trusted.
+ * Makes the folder if it is missing. Anyone may write among the temporary files: a folder that another user made first
+ * is not to be trusted.
  */
 function isPrivateFolder(path: string): boolean {
   try {
