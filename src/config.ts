@@ -2,7 +2,9 @@
  * Owns the settings: the environment, checked as a whole, becomes one frozen Config.
  *
  * **Invariants**
- * - Every value is in range, every fault is told at once, and no secret is repeated in a message.
+ * - Every value is in range.
+ * - All faults are reported at once.
+ * - No message repeats a secret.
  */
 import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -81,7 +83,7 @@ const Environment = Type.Object({
 
 type Environment = Static<typeof Environment>;
 
-/** What the server runs by. Times carry their unit in their name; absent means switched off. */
+/** The settings that the server runs by. Times carry their unit in their name; absent means switched off. */
 export type Config = Readonly<ReturnType<typeof configFrom>>;
 
 /** Reads the environment. Throws one StartError (exit code 2) that lists every fault. */

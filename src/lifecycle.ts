@@ -2,7 +2,8 @@
  * Owns the order in which things are opened and closed.
  *
  * **Invariants**
- * - What was opened last is closed first, each exactly once, and one that fails to close keeps none of the others open.
+ * - The part that was opened last is closed first, and each is closed exactly once.
+ * - A part that fails to close keeps none of the others open.
  */
 
 /** Why the server can't start, as one line an operator can act on. `main.ts` prints it and exits with `exitCode`. */

@@ -16,7 +16,7 @@ export interface LogOptions {
   readonly level: string;
   /** Chooses the coloured form. */
   readonly terminal: boolean;
-  /** What is made unreadable in errors. */
+  /** The texts that are made unreadable in errors. */
   readonly secrets?: readonly string[];
 }
 
@@ -29,14 +29,14 @@ export function createLog({ level, terminal, secrets = [] }: LogOptions): Log {
     : pino(options);
 }
 
-/** What may be printed of an error. */
+/** The parts of an error that may be printed. */
 export interface PlainError {
   readonly type: string;
   readonly message: string;
   readonly stack: string;
 }
 
-/** Longer messages hold what somebody sent. */
+/** Longer messages hold text that a client sent. */
 const LONGEST_MESSAGE = 500;
 /** A secret this short is none, and would be found everywhere. */
 const SHORTEST_SECRET = 3;

@@ -2,7 +2,8 @@
  * Owns the process: its settings, its signals and its exit. No other file touches them.
  *
  * **Invariants**
- * - It either serves both ports, or ends with one clear line and an exit code (2: wrong settings, 1: anything else).
+ * - The process serves both ports, or it ends with one clear line and an exit code.
+ * - The exit code is 2 for wrong settings, and 1 for anything else.
  */
 import { readConfig, type Config } from "./config.ts";
 import { Lifecycle, StartError } from "./lifecycle.ts";
@@ -43,7 +44,10 @@ function announce({ customers, baristas, swagger }: RunningServer, { staffToken 
   );
 }
 
-/** What must not stand in any output: Bun would print the source and the fields of an error beside its message. */
+/**
+ * The texts that must not stand in any output: Bun would print the source and the fields of an error beside its
+ * message.
+ */
 const secrets = [process.env.STAFF_TOKEN ?? "", ...secretsOf(process.env.REDIS_URL ?? "")];
 
 try {

@@ -2,12 +2,12 @@
  * Owns the errors of both ports: RFC 9457 problem details, one table from outcome to status.
  *
  * **Invariants**
- * - A problem says what to do, names the faulty field where there is one, and tells nothing internal.
+ * - A problem says what to do, names the faulty field where there is one, and shows nothing internal.
  */
 
 const kind = (status: number, title: string, detail: string) => ({ status, title, detail });
 
-/** `detail` is a sentence for the person who has to act on it; whoever knows more says more. */
+/** `detail` is a sentence for the person who has to act on it. A caller that knows more gives its own. */
 const PROBLEMS = {
   malformed_json: kind(
     400,
@@ -83,7 +83,7 @@ export interface FieldFault {
 }
 
 export interface ProblemOptions {
-  /** What the table says, unless there is more to say. */
+  /** Absent: the detail of the table. */
   readonly detail?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly errors?: readonly FieldFault[];

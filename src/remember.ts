@@ -1,8 +1,9 @@
 /**
- * Owns the remembering of what was worked out from a text, such as a header that thousands of requests share.
+ * Owns the memory of results that were worked out from a text, such as a header that thousands of requests share.
  *
  * **Invariants**
- * - What is remembered is bounded, in number and in length: a flood of made-up texts is worked out anew each time.
+ * - The memory is bounded, in number and in length of texts.
+ * - A flood of made-up texts is worked out anew each time.
  */
 
 /** Longer texts are nothing that comes often. */

@@ -52,8 +52,8 @@ export interface RunningServer {
   /** Swagger UI of the customers' port. */
   readonly swagger: string;
   /**
-   * Lets held customers end or sends them on, then closes everything. Resolves to what did not close, each named; called
-   * again, to the same.
+   * Lets held customers end or redirects them, then closes everything. Resolves to an error for each part that did not
+   * close; called again, to the same.
    */
   stop(): Promise<readonly Error[]>;
 }
@@ -87,7 +87,9 @@ export async function createServer(
 
 type Parts = Awaited<ReturnType<typeof openParts>>;
 
-/** Opens all that is below the ports. What was opened is registered at once: a failure half-way closes it again. */
+/**
+ * Opens all that is below the ports. Each part is registered as soon as it is open: a failure half-way closes it again.
+ */
 async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superseded: () => void) {
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());

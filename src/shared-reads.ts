@@ -3,11 +3,11 @@
  *
  * **Invariants**
  * - At most one read is under way, and one waits for its end.
- * - Who asks gets a value that was read after they asked, or one that is kept for so long at most.
+ * - A caller gets a value that was read after it asked, or one kept for a bounded time.
  * - A read that fails fails for those who waited for it; the next one reads anew.
  */
 
-/** Makes a reader that begins no second read while one is under way: who comes meanwhile shares the next. */
+/** Makes a reader that begins no second read while one is under way: callers that come meanwhile share the next. */
 export function shareReads<Value>(read: () => Promise<Value>): () => Promise<Value> {
   let underWay: Promise<void> | undefined;
   let next: Promise<Value> | undefined;

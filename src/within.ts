@@ -5,7 +5,7 @@
  * - No timer outlives it.
  */
 
-/** What `promise` resolves to, or undefined when that takes longer than `ms`; the promise itself goes on. */
+/** The value of `promise`, or undefined when that takes longer than `ms`; the promise itself goes on. */
 export async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => late.resolve(undefined), ms);
