@@ -1,9 +1,11 @@
 /**
- * Owns what a barista does with orders, and what they are told of it.
+ * Owns the actions of a barista on orders, and the notices about them.
  *
  * **Invariants**
- * - An order is asked for once at a time, a refusal is explained by how the order is now, and a "next" that got no
- *   answer is asked again under the same claim, so that nobody is given two orders for one press.
+ * - An order is asked for once at a time.
+ * - A refusal is explained by the order's present state.
+ * - A "next" that got no answer is sent again under the same claim.
+ * - So one press gives a barista one order at most.
  */
 import { get, writable } from "svelte/store";
 import type { Order } from "../../orders/order.ts";
@@ -166,7 +168,7 @@ export class Desk {
     }
   }
 
-  /** A conflict is somebody else's doing: says whose. */
+  /** A conflict is the result of an action of others: says whose. */
   async #explain(order: Order, answer: Answer<unknown>): Promise<void> {
     const isConflict = answer.kind === "refused" && [404, 409].includes(answer.problem.status);
     const now = isConflict ? await this.#station.look(order.order_id) : undefined;
@@ -191,7 +193,7 @@ export function sayProblem({ title, detail, errors }: Problem): string {
 }
 
 /**
- * What became of an order that left a barista's hands without their doing; undefined: nothing that they need to know.
+ * Says how an order left a barista's hands without their doing; undefined: they need not know.
  */
 function sayWhoTook(order: Order, me: string): string | undefined {
   if (order.status === "brewing" && order.barista !== me) {

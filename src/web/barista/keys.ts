@@ -2,7 +2,7 @@
  * Owns the keyboard.
  *
  * **Invariants**
- * - A key pressed while somebody types, chooses or holds it down does nothing.
+ * - A key does nothing while the barista types, chooses or holds it down.
  */
 
 const KEYS = {
@@ -17,7 +17,7 @@ const KEYS = {
 } as const;
 export type Action = (typeof KEYS)[keyof typeof KEYS];
 
-/** What of a KeyboardEvent matters here. */
+/** The fields of a KeyboardEvent that matter here. */
 interface Press {
   readonly key: string;
   readonly ctrlKey: boolean;

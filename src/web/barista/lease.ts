@@ -2,7 +2,8 @@
  * Owns how long an order is still its barista's.
  *
  * **Invariants**
- * - A page that was loaded again counts from the order's start, so it warns too early rather than too late.
+ * - A page that was loaded again counts from the order's start.
+ * - So it warns too early rather than too late.
  */
 import type { FloorOrder } from "../shared/staff/floor.ts";
 

@@ -1,15 +1,18 @@
 /**
- * Owns what the page says of what it did.
+ * Owns the notices of the page about its actions.
  *
  * **Invariants**
- * - A notice goes away by itself.
+ * - A notice disappears by itself.
  * - Faults stand until they were read, beside the last thing that went well.
  */
 import { writable, type Readable } from "svelte/store";
 
 export interface Notice {
   readonly id: number;
-  /** `done`: what was asked for. `fault`: what could not be done. `news`: what somebody else did with one's own. */
+  /**
+   * `done`: an action that succeeded. `fault`: one that failed. `news`: a change that others made to an order of this
+   * barista.
+   */
   readonly kind: "done" | "fault" | "news";
   readonly text: string;
 }

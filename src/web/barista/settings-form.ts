@@ -60,7 +60,7 @@ export const NUMBER_FIELDS: readonly NumberField[] = [
   },
 ];
 
-/** What stands in the fields; a number field of Svelte's is null (or undefined) while it is empty. */
+/** The values of the fields; a number field of Svelte's is null (or undefined) while it is empty. */
 export type Draft = Record<NumberName, number | null | undefined>;
 
 export function draftOf(settings: Settings): Draft {
@@ -68,7 +68,7 @@ export function draftOf(settings: Settings): Draft {
   return { capacity, max_open_per_customer, drinks_per_code, code_period_seconds, customer_timeout_seconds };
 }
 
-/** What to send: the fields that differ. */
+/** The settings to send: the fields that differ. */
 export function changesOf(draft: Draft, settings: Settings): SettingsChange {
   const changed = NUMBER_FIELDS.flatMap(({ name, canBeNone }) => {
     const value = draft[name] ?? null;

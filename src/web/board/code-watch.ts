@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - One question at a time.
- * - What came up during one is asked after it.
+ * - A need that came up during one is asked after it.
  */
 import { writable } from "svelte/store";
 import type { Answer, Code } from "../shared/staff/api.ts";

@@ -35,7 +35,7 @@ export interface Room {
   readonly lineHeight: number;
 }
 
-/** What a tile needs besides its number, and between it and the next. */
+/** The space that a tile needs besides its number, and between it and the next. */
 export interface Frame {
   readonly gap: number;
   readonly border: number;

@@ -2,7 +2,7 @@
  * Owns how the customer page speaks to the customers' port.
  *
  * **Invariants**
- * - Every call answers with a value: done, refused with a problem, or away (no answer, or one of no use).
+ * - Every call answers with a value: done, refused with a problem, or `away` (no answer, or one of no use).
  * - None throws.
  */
 import type { Draft, Completion, Order } from "../../orders/order.ts";
@@ -16,7 +16,7 @@ export type Answer<Value> =
   | { readonly kind: "refused"; readonly problem: Problem; readonly retryAfterSeconds: number | undefined }
   | { readonly kind: "away" };
 
-/** What customers are told of the shop. */
+/** The state of the shop that customers see. */
 export interface ShopView {
   readonly open: boolean;
   readonly full: boolean;
@@ -32,7 +32,7 @@ export interface ShopView {
 /** A server waits up to half a minute for its storage before it gives up; then there is nothing to wait for. */
 const PATIENCE_MS = 35_000;
 
-/** The shop's time, as its answers tell it. */
+/** The shop's time, as its answers show it. */
 export const clock = createShopClock();
 
 interface Asking {

@@ -1,13 +1,14 @@
 /**
- * Owns what the customer page knows and does: the shop and its menu, the orders of this device, and what is on its way.
+ * Owns the state and the actions of the customer page: the shop and its menu, the orders of this device, and what is on
+ * its way.
  *
  * A wish is written to the device, under a key of its own, before it is sent, and stays there until its answer is here:
  * a lost answer, a reload or a second tap never orders twice. A code from the board is redeemed once, as soon as the
- * page is seen, so that whoever opened it has a drink and the time to choose it.
+ * page is seen. So its customer has a drink, and the time to choose it.
  *
  * **Invariants**
  * - An order that is ready or cancelled never changes again.
- * - Nothing is asked for while nobody looks at the page, but the open orders.
+ * - While the page is hidden, it asks for the open orders only.
  */
 import type { Draft, Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";
@@ -31,13 +32,13 @@ const READY_SHOWN_MS = 30 * 60_000;
 const RINGS = 3;
 const RING_MS = 6000;
 
-/** What is said in a line at the top. */
+/** A line at the top of the page. */
 export interface Notice {
   readonly tone: "good" | "warn" | "bad";
   readonly text: string;
 }
 
-/** What a customer chose of a coffee. */
+/** The choice of a customer. */
 export interface Choice {
   readonly coffee: Coffee;
   readonly modifiers: Readonly<Record<string, string>>;
@@ -45,7 +46,7 @@ export interface Choice {
   readonly name: string;
 }
 
-/** What came of sending a wish: the order; what to tell; or nothing, because the customer stopped it. */
+/** The outcome of sending a wish: the order; the complaint to show; or nothing, because the customer stopped it. */
 export type Sent = { readonly order: Order } | { readonly complaint: string } | undefined;
 
 export class Counter {
@@ -72,7 +73,7 @@ export class Counter {
   readonly past = $derived.by<readonly KeptOrder[]>(() => this.device.kept.orders.filter(({ isPast }) => isPast));
   /** The drink that a code gave and that is not chosen yet. */
   readonly reservation = $derived.by(() => this.open.find(({ status }) => status === "reserved"));
-  /** A wish of which nobody knows whether it arrived, and that nobody is sending. */
+  /** A wish that may or may not have arrived, and that is not being sent. */
   readonly doubt = $derived.by(() => (this.sending === "no" ? this.device.kept.pending : undefined));
 
   /** Why nothing can be ordered now. A drink that is reserved can always be chosen. */
@@ -144,7 +145,7 @@ export class Counter {
     return await this.#place(pending);
   }
 
-  /** Sends the wish again of which nobody knows whether it arrived. */
+  /** Sends the wish again that may or may not have arrived. */
   async sendAgain(): Promise<void> {
     const { pending } = this.device.kept;
     if (!pending || this.sending !== "no") return;
@@ -167,7 +168,7 @@ export class Counter {
     this.device.change({ pending: undefined });
   }
 
-  /** Cancels an order, or gives a reservation back. Resolves to what to tell if that could not be done. */
+  /** Cancels an order, or gives a reservation back. Resolves to the message to show if that could not be done. */
   async cancel(orderId: string): Promise<string | undefined> {
     const answer = await api.cancel(orderId);
     if (answer.kind === "away") return "The shop can't be reached. Please try again.";
@@ -238,7 +239,7 @@ export class Counter {
     }
   }
 
-  /** A refusal tells how the shop is before the next look does. */
+  /** A refusal shows the state of the shop before the next look does. */
   #learn(problem: Problem): void {
     if (!this.shop) return;
     const name = problemName(problem);
@@ -277,7 +278,7 @@ export class Counter {
     }
   }
 
-  /** Redeems a code that was typed. Resolves to what to tell if it gave no drink. */
+  /** Redeems a code that was typed. Resolves to the message to show if it gave no drink. */
   async redeem(code: string): Promise<string | undefined> {
     if (this.#isRedeeming || this.reservation) return undefined;
     const answer = await this.#reserve(code);
@@ -362,7 +363,7 @@ export class Counter {
     this.#hear({ ...order, status: "cancelled", reason: "lost", finished_at: new Date().toISOString() });
   }
 
-  /** What ended long ago is of the past. */
+  /** Puts aside orders that ended long ago. */
   #tidy(): void {
     for (const { order_id, finished_at } of this.open) {
       if (finished_at && Date.now() - Date.parse(finished_at) > READY_SHOWN_MS) this.device.putAside(order_id);

@@ -24,7 +24,7 @@ export interface Pending {
   /** Its Idempotency-Key. */
   readonly key: string;
   readonly draft: Draft;
-  /** The drink's name, to be told. */
+  /** The drink's name, to be shown. */
   readonly name: string;
   /** When the customer last said that they want it, ms since 1970. */
   readonly wantedMs: number;

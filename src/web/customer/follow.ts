@@ -1,9 +1,10 @@
 /**
- * Owns how the page hears of one open order: its events, and a look at it now and then for what no event tells (its
+ * Owns how the page hears of one open order: its events, and a look at it now and then for what no event holds (its
  * position, the expected wait). Where events do not come through, it looks more often.
  *
  * **Invariants**
- * - An answer that was on its way when something newer was heard is dropped, so an order never steps back.
+ * - An answer is dropped if something newer was heard while it was on its way.
+ * - So an order never steps back.
  */
 import type { Order } from "../../orders/order.ts";
 import { Live } from "../shared/live.ts";

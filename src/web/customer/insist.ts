@@ -9,12 +9,12 @@ import type { Answer } from "./api.ts";
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8000;
-/** Who is to come back later than this is told so. */
+/** A refusal that asks for a longer pause is shown to the customer. */
 const LONGEST_RETRY_AFTER_SECONDS = 20;
 
 export interface Insisting {
   readonly signal: AbortSignal;
-  /** Told when a try did not get through: another one follows. */
+  /** Called when a try did not get through: another one follows. */
   readonly onRetry: () => void;
 }
 

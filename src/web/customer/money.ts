@@ -1,5 +1,5 @@
 /**
- * Owns how prices are told.
+ * Owns how prices are written.
  *
  * **Invariants**
  * - Cents in, two decimals out, as this device writes numbers.

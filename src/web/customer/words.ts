@@ -20,7 +20,7 @@ export function tellShortWait(seconds: number): string {
   return seconds < 50 ? "under 1 min" : `about ${Math.max(1, Math.round(seconds / 60))} min`;
 }
 
-/** What is before a queued order. */
+/** The orders before a queued one, in words. */
 export function tellPosition(position: number): string {
   if (position === 1) return "You are next";
   return position === 2 ? "One order before yours" : `${position - 1} orders before yours`;
@@ -52,7 +52,7 @@ export function tellReason({ reason, status, error }: Pick<Order, "reason" | "st
   }
 }
 
-/** What a refusal means for the customer. */
+/** The meaning of a refusal for the customer. */
 export function tellProblem(problem: Problem): string {
   const field = problem.errors?.[0]?.field ?? "";
   switch (problemName(problem)) {

@@ -1,5 +1,5 @@
 /**
- * Owns the shop's time on a device whose own clock may be wrong, and how spans of it are told.
+ * Owns the shop's time on a device whose own clock may be wrong, and how spans of it are worded.
  *
  * **Invariants**
  * - An age is that of the shop's clock, never less than zero.

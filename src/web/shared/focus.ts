@@ -1,9 +1,10 @@
 /**
- * Owns where the focus goes when what had it is gone: a button of a card that left, a field that was put away.
+ * Owns where the focus goes when the element that had it is gone: a button of a card that left, a field that was
+ * closed.
  *
  * **Invariants**
  * - The focus never falls to the page: a keyboard or a screen reader would begin at its top again.
- * - It goes to something that does nothing when the same key is pressed again: a card or a heading, not its buttons.
+ * - It goes to a card or a heading, not to its buttons: the same key pressed again does nothing there.
  */
 
 /**

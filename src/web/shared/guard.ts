@@ -2,8 +2,10 @@
  * Owns that one press moves one card: when a card goes, the next one slides to where the finger or the mouse still is.
  *
  * **Invariants**
- * - Of the presses on one spot, or of one key, one alone moves a card until the page has come to rest.
- * - Other spots, other keys and fields that are typed in work at any time; after another key, so does the held one.
+ * - Of the presses on one spot, one alone moves a card until the page has come to rest.
+ * - The same is true of the presses of one key.
+ * - Other spots, other keys and fields that are typed in work at any time.
+ * - After another key, the held one works again.
  */
 import { writable, type Readable } from "svelte/store";
 

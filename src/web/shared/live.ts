@@ -1,17 +1,18 @@
 /**
- * Owns the connection on which a page hears of events, of the shop or of one order, for as long as it wants them.
+ * Owns the connection on which a page receives events, of the shop or of one order, for as long as it wants them.
  *
  * **Invariants**
  * - One connection at a time.
- * - A lost or silent one is opened again after a pause that grows to `LONGEST_PAUSE_MS`, at once when the device comes
- *   back, and goes on after the last event that was heard.
+ * - A lost or silent connection is opened again after a pause that grows to `LONGEST_PAUSE_MS`.
+ * - It is opened at once when the device comes back.
+ * - It goes on after the last event that was received.
  */
 import { readShopEvents, type ShopEvent } from "./sse.ts";
 
 /** `locked`: a token is wanted before it makes sense to go on. */
 export type Connection = "connecting" | "live" | "lost" | "locked";
 
-/** What came of opening the stream. */
+/** The outcome of opening the stream. */
 export type Opened =
   | { readonly kind: "open"; readonly body: ReadableStream<Uint8Array<ArrayBuffer>> }
   | { readonly kind: "locked" | "away" };
@@ -55,7 +56,7 @@ export class Live {
     this.#endPause();
   }
 
-  /** Tries again now, should it be waiting to: the device came back, or somebody asked. */
+  /** Tries again now, should it be waiting to: the device came back, or its user asked. */
   hurry(): void {
     this.#endPause();
   }
@@ -106,7 +107,7 @@ export class Live {
           onEvent(event);
         },
       });
-      // Told by `await heard`; until then nobody listens for its failure.
+      // `await heard` reports a failure; until then nothing handles it.
       heard.catch(() => {});
       if (!(await load()) || lost.signal.aborted) return "away";
       isLive = true;

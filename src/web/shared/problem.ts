@@ -2,7 +2,7 @@
  * Owns how a page reads the server's refusals.
  *
  * **Invariants**
- * - What is no problem document (a proxy's page, say) is none.
+ * - A body that is no problem document (a proxy's page, say) is no problem.
  */
 
 /** RFC 9457, as the server says it. */

@@ -2,7 +2,7 @@
  * Owns how events are read off a fetch: EventSource can't send an Authorization header.
  *
  * **Invariants**
- * - An event is told once it is whole, whatever pieces it came in.
+ * - An event is passed on once it is whole, whatever pieces it came in.
  */
 import { createParser } from "eventsource-parser";
 

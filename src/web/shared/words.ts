@@ -2,7 +2,7 @@
  * Owns how pages name drinks and orders.
  *
  * **Invariants**
- * - What the menu no longer knows is still named, after its id.
+ * - A drink that the menu no longer has is still named, after its id.
  */
 import type { Order } from "../../orders/order.ts";
 import type { Coffee } from "../../shop/menu.ts";
@@ -25,7 +25,7 @@ export function nameModifiers({ modifiers = {} }: Pick<Order, "modifiers">): str
   return Object.entries(modifiers).map(([name, option]) => `${option} ${name}`.replaceAll("_", " "));
 }
 
-/** What an order is called: its number, or what it is while it has none. */
+/** The name of an order: its number, or a description while it has none. */
 export function nameOrder({ number }: Pick<Order, "number">): string {
   return number === undefined ? "The order without a number" : `Number ${number}`;
 }

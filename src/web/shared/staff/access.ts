@@ -6,7 +6,7 @@
  */
 import { writable, type Readable } from "svelte/store";
 
-/** What is asked of whoever opens the page; undefined: nothing. */
+/** The state in which a page asks for the token; undefined: it does not ask. */
 export interface Lock {
   /** Why a token is asked for again. */
   readonly complaint?: string;

@@ -2,7 +2,7 @@
  * Owns how a staff page speaks to the baristas' port.
  *
  * **Invariants**
- * - Every call answers with a value: done, refused with a problem, locked (a token is wanted), or away.
+ * - Every call answers with a value: done, refused with a problem, locked (a token is wanted), or `away`.
  * - None throws.
  */
 import type { Order, Status } from "../../../orders/order.ts";
@@ -25,14 +25,14 @@ export interface Settings extends ShopSettings {
   readonly open_orders: number;
 }
 
-/** What a barista says of an order that can't be made. */
+/** The body of a fail: why an order can't be made, and whether to try again. */
 export interface Failure {
   readonly error: string;
   readonly retry: boolean;
   readonly retry_after_seconds: number;
 }
 
-/** What a finish with `next` answers. */
+/** The answer of a finish with `next`. */
 export interface Handover {
   readonly finished: Order;
   /** Null: nothing waits. */

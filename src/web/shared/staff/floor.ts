@@ -2,8 +2,9 @@
  * Owns the orders that a staff page shows: a snapshot, and every event since.
  *
  * **Invariants**
- * - What events tell while an answer is on its way, of one order or of all, is newer than the answer, and an order that
- *   was ready or cancelled is never open again, however late an older event or answer comes.
+ * - An event that comes while an answer is on its way is newer than that answer.
+ * - This holds for answers of one order and of all.
+ * - An order that was ready or cancelled never opens again, however late an older event or answer comes.
  */
 import { writable, type Readable } from "svelte/store";
 import type { Order, Status } from "../../../orders/order.ts";
@@ -29,7 +30,7 @@ const FINAL_KEPT = 1000;
 export class Floor {
   readonly #orders = new Map<string, FloorOrder>();
   readonly #final = new Set<string>();
-  /** Of each snapshot on its way: the orders that were told of since it was asked for. */
+  /** Of each snapshot on its way: the orders that changed since it was asked for. */
   readonly #touched = new Set<Set<string>>();
   readonly #kept: ReadonlySet<Status>;
   readonly #store = writable<readonly FloorOrder[]>([]);
@@ -44,7 +45,7 @@ export class Floor {
     return this.#orders.get(orderId);
   }
 
-  /** An order as an event tells it. `leasedMs`: a lease that began then. */
+  /** An order as an event shows it. `leasedMs`: a lease that began then. */
   put(order: Order, leasedMs?: number): void {
     for (const touched of this.#touched) touched.add(order.order_id);
     this.#set(order, leasedMs);

@@ -29,7 +29,7 @@ export interface StationOptions {
   /** The states in which this page shows orders. */
   readonly states: readonly Status[];
   readonly keeper: Keeper;
-  /** Told of each event, once the floor knows of it. */
+  /** Called with each event, once the floor has it. */
   readonly onEvent?: (event: ShopEvent) => void;
   readonly fetch?: StaffApiOptions["fetch"];
 }
@@ -100,7 +100,7 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
     }
     const isShown = ({ status, finished_at = "" }: Order): boolean =>
       status !== "ready" || secondsSince(finished_at, clock.now()) < READY_SHOWN_SECONDS;
-    // What is ready stays so: of those, none is missing.
+    // A ready order stays ready: of those, none is missing.
     sync.end(pages.flat().filter(isShown), fromMs, open);
     return true;
   }
@@ -116,7 +116,7 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
     return spans.map((span) => api.search("ready", { ...span, mostPages: MOST_READY_PAGES }));
   }
 
-  /** What a verb made of an order is on the floor before its event comes, if the answer is quicker. */
+  /** The result of a verb is on the floor before its event comes, if the answer is quicker. */
   async function act(asked: Promise<Answer<Order>>, isLease = false): Promise<Answer<Order>> {
     const sync = floor.beginSync();
     const answer = await asked;
@@ -137,7 +137,7 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
 
     open(): void {
       live.start();
-      // Ready orders are told by events; the others are mended.
+      // Ready orders come by events; the others are mended.
       const open = states.filter((status) => status !== "ready");
       resync ??= setInterval(() => void load(open, LOOK_BACK_MS), RESYNC_MS);
     },
@@ -146,7 +146,7 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
       clearInterval(resync);
       resync = undefined;
     },
-    /** The device came back, or somebody pressed "try again". */
+    /** The device came back, or its user pressed "try again". */
     hurry: () => live.hurry(),
     /** The device lost its connection. */
     drop: () => live.drop(),
@@ -182,7 +182,7 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
     release: (barista: string, orderId: string) => act(api.release(barista, orderId)),
     extend: (barista: string, orderId: string) => act(api.extend(barista, orderId), true),
     cancel: (barista: string, orderId: string, reason: string) => act(api.cancel(barista, orderId, reason)),
-    /** Looks an order up: after a refusal, who has it. */
+    /** Looks an order up: after a refusal, to see which barista has it. */
     look: (orderId: string) => act(api.find(orderId)),
     find: (orderId: string) => floor.find(orderId),
 
@@ -198,7 +198,7 @@ export function createStation({ states, keeper, onEvent, fetch }: StationOptions
 /** The last answer to a question; the newest question's answer wins. */
 interface Kept<Value> extends Readable<Value | undefined> {
   readonly refresh: () => Promise<Answer<Value>>;
-  /** Takes the answer to another question that tells the same. */
+  /** Takes the answer to another question that shows the same. */
   readonly take: (asked: Promise<Answer<Value>>) => Promise<Answer<Value>>;
 }
 
