@@ -6,7 +6,7 @@
 -- - The first line is the format. The last is `fixed`: JSON members that never change once it is queued.
 -- - `barista`, `customer` and `failure` are JSON strings, so no line holds a line break.
 -- - A record of another shape is damaged: `decode_order` answers nil and why, and its caller goes on without it.
--- - What does not match USUAL is looked at line by line.
+-- - A record that does not match USUAL is read line by line.
 -- - Damage that only reading all of its JSON shows is found by `find_garbled`: where an order is shown beside others.
 
 local FORMAT = '1'

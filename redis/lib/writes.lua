@@ -3,7 +3,7 @@
 -- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/queue-writes.lua lib/held-claims.lua lib/wake.lua
 --
 -- Invariants
--- - What is written follows from each order as it was before the run and as it is now.
+-- - The writes follow from each order as it was before the run and as it is now.
 -- - A key gets one command a run, or one for each order that is added to it or ends.
 
 -- The writes to other keys: arguments by command and key, in the order in which they came.

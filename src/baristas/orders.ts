@@ -28,7 +28,7 @@ import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { invalidInput, problem } from "../problem.ts";
 
-/** A barista who gives no name: who holds orders as it can be taken over by any other without a name. */
+/** A barista without a name. Any other barista without a name can take over such orders. */
 const ANONYMOUS = "anonymous";
 
 const BaristaName = Type.String({

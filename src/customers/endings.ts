@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - It is a cancelled order (`reason: lost`), or says where to go on (`continue_at`).
- * - What it says of an order was read from Redis, or follows from the order's id.
+ * - Its statements about an order were read from Redis, or follow from the order's id.
  */
 import { Type } from "@sinclair/typebox";
 import { Order, type OrderJson } from "../orders/order.ts";

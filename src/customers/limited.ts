@@ -71,7 +71,7 @@ export function tooManyOrders(limits: Record<string, string>): Response {
   return problem("too_many_orders", { detail, headers: limits });
 }
 
-/** Whose an Idempotency-Key is that does not count alone, in the API's description. */
+/** The owner of an Idempotency-Key that does not count alone, in the API's description. */
 export const KEY_OWNER = "the customer_id (else the address block, /24 or /48)";
 
 /** The Idempotency-Key as it counts: alone, or as the customer's who names one, or as their address block's. */

@@ -149,7 +149,7 @@ export class EventFeed {
     seat.listener = following.listener;
     const after = following.after ?? seat.position;
     if (after === this.#position()) return this.#goLive(seat, following, after);
-    // Redis does not answer: who comes back goes on from where they are.
+    // Redis does not answer: a listener that comes back goes on from where it is.
     this.#catchUp(seat, following, after).catch(() => this.#end(seat));
   }
 

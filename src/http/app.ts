@@ -1,5 +1,5 @@
 /**
- * Owns what both ports have in common: how they listen, who passes, and what they answer when no route does.
+ * Owns what both ports have in common: how they listen, which requests pass, and the answer when no route has one.
  *
  * **Invariants**
  * - Every error answered here is problem+json, and nothing internal stands in it.
@@ -143,7 +143,7 @@ export interface App {
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
-  /** Whose port it is, in messages. */
+  /** The users of the port, in messages. */
   readonly name: string;
   /** The setting that chooses it. */
   readonly setting: string;

@@ -5,7 +5,7 @@
  * - A key is short and visible.
  * - A key that others may choose too counts only together with its owner.
  * - A key with room for 128 bits counts alone, from everywhere.
- * - What goes on from here is at most 43 characters, whatever was sent.
+ * - A key that is passed on has at most 43 characters, whatever was sent.
  */
 import { invalidInput } from "../problem.ts";
 

@@ -23,7 +23,7 @@ type Requests = Map<Request, Server>;
 let young: Requests = new Map();
 let old: Requests = new Map();
 const exempt: Requests = new Map();
-/** Whose body is being read: while that takes, they are not exempt. */
+/** Requests whose body is being read: they are not exempt as long as that takes. */
 const reading = new Set<Request>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -4,7 +4,7 @@
  *
  * **Invariants**
  * - Nothing here throws for want of a descriptor: that is an answer.
- * - What is opened to look is closed at once.
+ * - A file that is opened to look is closed at once.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 

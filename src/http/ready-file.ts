@@ -2,7 +2,8 @@
  * Owns answers that are made once and sent often: pages, Swagger UI, descriptions, the menu.
  *
  * **Invariants**
- * - A content has one tag, whatever its encoding; who has it already gets 304 and no body.
+ * - A content has one tag, whatever its encoding.
+ * - A client that has it already gets 304 and no body.
  * - Content is squeezed once, off the event loop, and where that makes it smaller.
  */
 import { promisify } from "node:util";

@@ -2,8 +2,8 @@
  * Owns the caps on held requests: in all, and from one address.
  *
  * **Invariants**
- * - Who was let in is counted until they leave, once.
- * - Who comes back for an order leaves a quarter of the places to those who place one.
+ * - A request that has a slot is counted once, until it leaves.
+ * - Requests that come back for an order leave a quarter of the slots to those that place one.
  */
 import type { Refusals } from "./refusals.ts";
 
@@ -24,7 +24,7 @@ const SHARE_OF_RETURNERS = 0.75;
 
 interface Counts {
   held: number;
-  /** Of those, who waits for an order that is placed. */
+  /** Of those, the ones that wait for an order that is placed. */
   waiting: number;
   returners: number;
   readonly byAddress: Map<string, number>;

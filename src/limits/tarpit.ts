@@ -3,7 +3,7 @@
  * Clients that ask again the moment they are refused then cost a few requests a second, not all that the server can do.
  *
  * **Invariants**
- * - A bounded number wait here; who comes when it is full is refused at once.
+ * - A bounded number of requests wait here. One that comes when it is full is refused at once.
  * - Those who wait are let go one by one: all at once, they would come back all at once.
  */
 

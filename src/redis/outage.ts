@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - An outage is logged once when it begins and once, with its length, when it ends.
- * - What Redis denies is logged once until all of it is allowed again.
+ * - A denial by Redis is logged once, until all of it is allowed again.
  */
 import type { Log } from "../log.ts";
 import { UNAVAILABLE, type UnavailableCode } from "./errors.ts";

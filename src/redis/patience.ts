@@ -65,7 +65,7 @@ export class Patience {
       this.#connected.resolve();
     });
     options.redis.on("close", () => {
-      // Failed attempts to connect close too: who waits already goes on waiting for the same promise.
+      // Failed attempts to connect close too: calls that wait already go on waiting for the same promise.
       if (this.#isConnected) this.#connected = Promise.withResolvers();
       this.#isConnected = false;
       this.#leave({ kind: "lost" });
