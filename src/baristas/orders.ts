@@ -312,7 +312,7 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
         tag: "Orders",
         operationId: "cancelOrder",
         summary: "Cancel an order, with a reason",
-        description: "While it is queued or brewing; without `reason` it is `barista`. Its customer is told.",
+        description: "While it is queued or brewing; without `reason` it is `barista`. Its customer is notified.",
         answers: { 200: { description: "The order is cancelled.", schema: Order, example: CANCELLED_EXAMPLE } },
         problems: REFUSALS,
       }),

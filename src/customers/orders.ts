@@ -307,7 +307,7 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
           body: { schema: Cancellation, required: true },
           answers: {
             200: {
-              description: "The order is cancelled; whoever waits for it is told.",
+              description: "The order is cancelled; each request that waits for it is notified.",
               schema: Order,
               example: CANCELLED_EXAMPLE,
             },
