@@ -279,7 +279,7 @@ test("a Redis that hangs is one outage in the log, as long as it was", async () 
 test("rights that are taken away: 503 at once, one line, and all is well when they are given back", async () => {
   await using cafe = await Cafe.open();
   const { server, admin } = cafe;
-  await admin.call("ACL", "SETUSER", "default", "-evalsha", "-eval");
+  await admin.call("ACL", "SETUSER", "default", "-@scripting");
   await cafe.untilReady(false);
   for (let wave = 0; wave < 3; wave += 1) {
     const asked = Array.from({ length: 10 }, () => order(server));
