@@ -18,7 +18,7 @@ export type { Draft, FieldFault, Order };
 
 const FIRST_BACK_OFF_MS = 100;
 const LONGEST_BACK_OFF_MS = 5000;
-/** Who is told to come back later than this is refused: it is further than a wait makes sense. */
+/** A call that is to come back later than this is refused: so long a wait makes no sense. */
 const LONGEST_RETRY_AFTER_MS = 86_400_000;
 /** Characters. An order has a few hundred, and its result up to 256 KB. */
 const LONGEST_ANSWER = 1_000_000;
@@ -41,7 +41,7 @@ export interface ClientOptions {
    * to be above the server's HEARTBEAT_SECONDS; Node's fetch gives up after 300 anyway. Default 90.
    */
   readonly silenceSeconds?: number;
-  /** Told of every try that failed, before the pause. What it throws rejects the call: a way to give up. */
+  /** Called for every try that failed, before the pause. If it throws, that rejects the call: a way to give up. */
   readonly onRetry?: (retry: Retry) => void;
 }
 
@@ -138,7 +138,7 @@ interface Try {
   readonly silenceMs: number;
 }
 
-/** A whole answer. One that began with heartbeats has begun with 200 (`ok`), whatever `status` its end tells. */
+/** A whole answer. One that began with heartbeats has begun with 200 (`ok`), whatever `status` its end shows. */
 export interface Answer {
   readonly ok: boolean;
   readonly status: number;
@@ -229,7 +229,7 @@ function acceptFinal(answer: Answer): Outcome<Order> | undefined {
 }
 
 /**
- * Bun's fetch ends a connection that is silent for five minutes unless told not to; elsewhere `timeout` means nothing.
+ * Bun's fetch ends a connection that is silent for five minutes, unless `timeout` is false; elsewhere `timeout` means nothing.
  */
 type PatientInit = RequestInit & { readonly timeout: false };
 
@@ -303,8 +303,8 @@ function judge<Value>(
 }
 
 /**
- * Retry-After (RFC 9110, 10.2.3) in milliseconds; 0 when there is none. A date counts from the server's own, where it
- * is told.
+ * Retry-After (RFC 9110, 10.2.3) in milliseconds; 0 when there is none. A date counts from the server's own, where
+ * the answer has one.
  */
 function readRetryAfterMs(headers: Headers): number {
   const text = headers.get("Retry-After") ?? "";

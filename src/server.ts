@@ -122,16 +122,11 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   return { redis, orders, room, baristaRoom: new BaristaRoom(redis, orders), refusals, lostOrders, feed };
 }
 
-/** Whether the server is stopping: nothing new begins. */
-interface Closing {
-  isClosing: boolean;
-}
-
 /** Opens both ports. Draining comes first when they close: baristas may finish meanwhile, which customers wait for. */
 function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts) {
   const { room, baristaRoom, feed } = parts;
-  const closing: Closing = { isClosing: false };
-  const { customers, baristas } = createApps(config, log, parts, closing);
+  let closing = false;
+  const { customers, baristas } = createApps(config, log, parts, () => closing);
   const customerDoor = new Door(customers, {
     host: config.customerHost,
     port: config.customerPort,
@@ -147,7 +142,7 @@ function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
   });
   lifecycle.opened("baristas' port", () => baristaDoor.stop(1));
   lifecycle.opened("customers' port", async () => {
-    closing.isClosing = true;
+    closing = true;
     room.sendOn();
     baristaRoom.close();
     feed.close();
@@ -156,11 +151,11 @@ function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
   return { customerDoor, baristaDoor };
 }
 
-function createApps(config: Config, log: Log, parts: Parts, closing: Closing) {
+/** `isClosing`: whether the server is stopping, so that nothing new begins. */
+function createApps(config: Config, log: Log, parts: Parts, isClosing: () => boolean) {
   const { redis, orders, room, baristaRoom, refusals, lostOrders, feed } = parts;
-  const isClosing = (): boolean => closing.isClosing;
   const readiness: Readiness = async () => {
-    if (closing.isClosing) return "closing";
+    if (isClosing()) return "closing";
     return (await redis.isReady()) ? undefined : "redis_away";
   };
   const held = new HeldRequests(config, refusals);

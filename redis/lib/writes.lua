@@ -199,7 +199,7 @@ local function write_usual(replica, retention_ms)
   for i = 1, #finals, 4 do
     local id, once, holder = finals[i], finals[i + 2], finals[i + 3]
     call('SET', order_key(id), finals[i + 1], 'PX', retention_ms)
-    if once ~= '' or holder ~= replica then
+    if once ~= '' or holder ~= '' and holder ~= replica then
       note_end(id, once, holder, replica, retention_ms)
     end
   end

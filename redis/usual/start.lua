@@ -69,13 +69,14 @@ end
 
 -- An order that this run has placed and started is not put among those that wait. (The oldest come first.)
 local function take_back(list, id)
-  local at = 4
-  while list[at] ~= id do
-    at = at + 2
-  end
   local last = #list
-  list[at - 1], list[at] = list[last - 1], list[last]
-  list[last - 1], list[last] = nil, nil
+  for at = 4, last, 2 do
+    if list[at] == id then
+      list[at - 1], list[at] = list[last - 1], list[last]
+      list[last - 1], list[last] = nil, nil
+      return
+    end
+  end
 end
 
 local function is_usual_start(at, width)

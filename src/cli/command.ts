@@ -2,7 +2,7 @@
  * Owns what a simulator does with its process: arguments in, Ctrl-C and the time limit, the exit code out.
  *
  * **Invariants**
- * - 0 = nothing was lost, 1 = something was, 2 = wrong arguments, told in one line on standard error.
+ * - 0 = nothing was lost, 1 = something was, 2 = wrong arguments: one line on standard error says which.
  * - A server that never answers counts as lost.
  */
 import { setMaxListeners } from "node:events";
@@ -10,7 +10,7 @@ import { createAsking } from "../client.ts";
 import { createFetch } from "./fetch.ts";
 import { readOptions, usage, type Option, type Spec, type Values } from "./options.ts";
 
-/** Why a run's signal was aborted. Who is still waiting when the time is up was let down; after Ctrl-C nobody was. */
+/** Why a run's signal was aborted. A customer who still waits when the time is up was let down; after Ctrl-C none was. */
 type StopReason = "interrupted" | "time is up" | "done";
 
 type Command<S extends Spec> = {

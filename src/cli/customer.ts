@@ -10,7 +10,7 @@ import type { CustomerTally, Ending } from "./tally.ts";
 
 export type Visit = {
   readonly url: URL;
-  /** Unique in the run: it tells whether the coffee is this customer's. */
+  /** Unique in the run: it shows whether the coffee is this customer's. */
   readonly name: string;
   /** Absent: whatever the shop gives to who names nothing. */
   readonly item?: Draft["item"] | undefined;

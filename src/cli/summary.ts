@@ -16,7 +16,7 @@ export function quantile(sample: readonly number[], q: number): number | undefin
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
 }
 
-/** `median 31.2 s, p99 58.0 s, max 61.1 s` of milliseconds; `-` when nobody waited. */
+/** `median 31.2 s, p99 58.0 s, max 61.1 s` of milliseconds; `-` when no customer waited. */
 export function formatWaits(sampleMs: readonly number[]): string {
   const shares = { median: 0.5, p99: 0.99, max: 1 };
   const parts = Object.entries(shares).map(([name, q]) => `${name} ${formatSeconds(quantile(sampleMs, q))}`);

@@ -9,7 +9,7 @@ import { formatSummary, formatWaits, type Row } from "./summary.ts";
 
 /**
  * served, cancelled: the order's final states. refused: turned away, and did not ask again. failed: any other answer.
- * wrong, doubled: somebody else's order. lost: no answer to the end. left: hung up.
+ * wrong, doubled: another customer's order. lost: no answer to the end. left: hung up.
  */
 export type Ending = "served" | "cancelled" | "refused" | "failed" | "wrong" | "doubled" | "lost" | "left";
 
@@ -47,7 +47,7 @@ export class CustomerTally {
     return this.arrived - this.ended;
   }
 
-  /** Whether this order was answered to nobody else; from now on it was answered to `customer`. */
+  /** Whether this order was answered to no other customer; from now on it was answered to `customer`. */
   claim(orderId: string, customer: string): boolean {
     const first = this.#answeredTo.get(orderId) ?? customer;
     this.#answeredTo.set(orderId, first);

@@ -24,6 +24,7 @@ export function scriptRunner(redis: Redis, prefix: string): RunScript {
   const loadAndCall = async (script: Script, args: readonly Argument[]): Promise<unknown> => {
     const [loaded, called] = await Promise.allSettled([loadInto(redis, script), call(script, args)]);
     if (called.status === "rejected") throw loaded.status === "rejected" ? loaded.reason : called.reason;
+    // What fails here is tried again with the next library.
     if (script.command === "fcall") dropOthers(redis, script.id).catch(() => {});
     return called.value;
   };

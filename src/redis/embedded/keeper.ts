@@ -124,8 +124,8 @@ export class Keeper {
   }
 
   #logAlarm(how: string): void {
-    const told = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${LONGEST_PAUSE_MS / 1000} s in the end`;
-    this.#log.error({ how, see: this.#home.logPath }, told);
+    const alarm = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${LONGEST_PAUSE_MS / 1000} s in the end`;
+    this.#log.error({ how, see: this.#home.logPath }, alarm);
   }
 }
 

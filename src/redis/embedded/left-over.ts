@@ -119,7 +119,7 @@ function terminate(pid: number): void {
 }
 
 function stuckMessage({ pid, socketPath }: LeftOver): string {
-  const told = "a Redis left over from a killed server does not stop";
-  if (pid === undefined) return `${told}: end the process that listens on ${socketPath}, then start again`;
-  return `${told}: it is process ${pid}. End it with "kill -9 ${pid}" (no order is lost by that), then start again`;
+  const fault = "a Redis left over from a killed server does not stop";
+  if (pid === undefined) return `${fault}: end the process that listens on ${socketPath}, then start again`;
+  return `${fault}: it is process ${pid}. End it with "kill -9 ${pid}" (no order is lost by that), then start again`;
 }

@@ -18,9 +18,9 @@ export function createShopClock(readMs: () => number = Date.now) {
 
     /** Learns from the Date header of an answer. */
     learn(date: string | null): void {
-      const told = Date.parse(date ?? "");
-      if (Number.isNaN(told)) return;
-      const differenceMs = told + 500 - readMs();
+      const serverMs = Date.parse(date ?? "");
+      if (Number.isNaN(serverMs)) return;
+      const differenceMs = serverMs + 500 - readMs();
       aheadMs = Math.abs(differenceMs) < TOLERANCE_MS ? 0 : differenceMs;
     },
   };
