@@ -21,6 +21,12 @@ local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(
 local PLAIN_END = '(%C*)\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED_PLAIN = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. PLAIN_END
 local BREWING_PLAIN = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. PLAIN_END
+-- The parts of such records between their fields, for those that write them as text (usual/): the start, by status; the
+-- lines between attempts and queue; the empty claim; the empty lines between the Idempotency-Key and `fixed`.
+local READY_START, QUEUED_START, BREWING_START = FORMAT .. '\nready\n\n', FORMAT .. '\nqueued\n\n', FORMAT .. '\nbrewing\n\n'
+local NO_EXPIRIES, NO_CLAIM, NO_MORE = '\n0\n', '\n\n', '\n\n\n\n\n\n\n'
+-- What a queued record has empty, from its barista to its Idempotency-Key.
+local NOT_STARTED = '\n\n\n\n\n'
 -- The fields that such an order leaves out. (Small tables: Redis makes and drops one an order and run.)
 local LEFT_OUT = {
   __index = { reason = '', expiries = '0', code = '', choice = '', due = '', failure = '', result = '' },

@@ -1,8 +1,6 @@
 -- usual-finish
 -- Owns the usual finish: of a brewing order without claim and customer's id, and without a result.
 
-local READY_START = FORMAT .. '\nready\n\n'
-
 usual('finish', function(at, width)
   local id, barista = ARGV[at], ARGV[at + 1]
   local record = records[id]
@@ -22,8 +20,8 @@ usual('finish', function(at, width)
   list[#list + 1] = id
   list = queue.delete
   list[#list + 1] = place
-  record = READY_START .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. by .. '\n'
-    .. started_at .. '\n' .. now .. '\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
+  record = READY_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. by .. '\n'
+    .. started_at .. '\n' .. now .. NO_CLAIM .. once .. NO_MORE .. fixed
   records[id] = record
   local n = #finals
   finals[n + 1], finals[n + 2], finals[n + 3], finals[n + 4] = id, record, once, holder

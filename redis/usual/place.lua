@@ -1,7 +1,6 @@
 -- usual-place
 -- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that is open to all.
 
-local QUEUED_START, QUEUED_END = FORMAT .. '\nqueued\n\n0\n0\n', string.rep('\n', 12)
 -- By name: the queues that new orders can be put into; false where the usual way does not do.
 local open_queues
 -- By item: its price, as text; false where it can't be had.
@@ -66,7 +65,8 @@ usual('place', function(at, width)
     take_from(bucket)
   end
   local fixed = fixed_members(number_text, item, price, ARGV[at + 3])
-  local record = QUEUED_START .. queue_name .. '\n' .. place .. '\n' .. ARGV[at + 5] .. QUEUED_END .. fixed
+  local record = QUEUED_START .. '0' .. NO_EXPIRIES .. queue_name .. '\n' .. place .. '\n' .. ARGV[at + 5] .. NOT_STARTED
+    .. NO_MORE .. fixed
   -- (An operation before may have found that it is not there.)
   records[id], orders[id] = record, nil
   set_record(id, record)

@@ -1,7 +1,6 @@
 -- usual-start
 -- Owns the usual start: of the oldest queued order, under no claim, where no lease ran out.
 
-local BREWING_START = FORMAT .. '\nbrewing\n\n'
 -- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, the members
 -- that never change, and whether this run has placed it. `at` is where the next one begins. False where the usual way
 -- does not do.
@@ -119,8 +118,8 @@ usual('start', function(at, width)
     queue.given = queue.given + 1
   end
   attempts = next_attempt(attempts)
-  local record = BREWING_START .. attempts .. '\n0\n' .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. barista
-    .. '\n' .. now .. '\n\n\n' .. once .. '\n\n\n\n\n\n\n' .. fixed
+  local record = BREWING_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. barista
+    .. '\n' .. now .. '\n' .. NO_CLAIM .. once .. NO_MORE .. fixed
   records[id] = record
   set_record(id, record)
   if line[next_at + 6] then
