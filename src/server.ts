@@ -5,10 +5,10 @@
  * - It either serves both ports, or has closed all that it had opened and throws.
  * - It touches nothing of the process: several can run in one.
  */
-import { createBaristaApp } from "./baristas/app.ts";
+import { createBaristaApp } from "./api/baristas/app.ts";
 import type { Config } from "./config.ts";
-import { createCustomerApp } from "./customers/app.ts";
-import { LostOrders } from "./customers/lost.ts";
+import { createCustomerApp } from "./api/customers/app.ts";
+import { LostOrders } from "./api/customers/lost.ts";
 import { EventFeed, MOST_LISTENERS } from "./events/feed.ts";
 import { Door } from "./http/door.ts";
 import { Doorkeeper } from "./http/doorkeeper.ts";

@@ -5,12 +5,12 @@
  * - With a staff token set, nothing answers without it but the routes that are marked open.
  * - Open are probes, the API's description and the pages' own files: they show nothing of the shop.
  */
-import { createApp } from "../http/app.ts";
-import type { FindServer } from "../http/listening.ts";
-import { healthRoutes, type Readiness } from "../http/health.ts";
-import { pageRoutes } from "../http/pages.ts";
-import { swaggerRoutes } from "../http/swagger.ts";
-import type { Log } from "../log.ts";
+import { createApp } from "../../http/app.ts";
+import type { FindServer } from "../../http/listening.ts";
+import { healthRoutes, type Readiness } from "../../http/health.ts";
+import { pageRoutes } from "../../http/pages.ts";
+import { swaggerRoutes } from "../../http/swagger.ts";
+import type { Log } from "../../log.ts";
 import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";

@@ -6,14 +6,14 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { COFFEE_ID } from "../formats.ts";
-import { answerJson } from "../http/answers.ts";
-import { documented } from "../http/documented.ts";
-import { createBodyReader } from "../http/input.ts";
-import { invalidInput, problem } from "../problem.ts";
-import { drawQr, type CurrentCode } from "../shop/codes.ts";
-import { Coffee, CoffeeDraft, CoffeeList, type Menu } from "../shop/menu.ts";
-import { ShopPatch, ShopSettings, type Shop } from "../shop/settings.ts";
+import { COFFEE_ID } from "../../formats.ts";
+import { answerJson } from "../../http/answers.ts";
+import { documented } from "../../http/documented.ts";
+import { createBodyReader } from "../../http/input.ts";
+import { invalidInput, problem } from "../../problem.ts";
+import { drawQr, type CurrentCode } from "../../shop/codes.ts";
+import { Coffee, CoffeeDraft, CoffeeList, type Menu } from "../../shop/menu.ts";
+import { ShopPatch, ShopSettings, type Shop } from "../../shop/settings.ts";
 
 const CoffeeParams = Type.Object({
   id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),

@@ -4,13 +4,13 @@
  * **Invariants**
  * - Nothing here can start, finish or list orders.
  */
-import { createApp } from "../http/app.ts";
-import { healthRoutes, type Readiness } from "../http/health.ts";
-import { pageRoutes } from "../http/pages.ts";
-import { createSharing, createSiteCheck } from "../http/sites.ts";
-import { swaggerRoutes } from "../http/swagger.ts";
-import type { Log } from "../log.ts";
-import { shareReads } from "../shared-reads.ts";
+import { createApp } from "../../http/app.ts";
+import { healthRoutes, type Readiness } from "../../http/health.ts";
+import { pageRoutes } from "../../http/pages.ts";
+import { createSharing, createSiteCheck } from "../../http/sites.ts";
+import { swaggerRoutes } from "../../http/swagger.ts";
+import type { Log } from "../../log.ts";
+import { shareReads } from "../../shared-reads.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { keepPace, rememberLast, type PaceDependencies } from "./limited.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";

@@ -8,12 +8,12 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerJson } from "../http/answers.ts";
-import { documented } from "../http/documented.ts";
-import { answerReady, makeReady, type ReadyFile } from "../http/ready-file.ts";
-import { keepReads, shareReads } from "../shared-reads.ts";
-import { CoffeeList, type Menu } from "../shop/menu.ts";
-import type { Shop } from "../shop/settings.ts";
+import { answerJson } from "../../http/answers.ts";
+import { documented } from "../../http/documented.ts";
+import { answerReady, makeReady, type ReadyFile } from "../../http/ready-file.ts";
+import { keepReads, shareReads } from "../../shared-reads.ts";
+import { CoffeeList, type Menu } from "../../shop/menu.ts";
+import type { Shop } from "../../shop/settings.ts";
 
 /** The shop, on the wire. */
 const ShopView = Type.Object(

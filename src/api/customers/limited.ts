@@ -6,12 +6,12 @@
  * - Such a request is refused late, so that sending it again at once is no use.
  * - Probes are never refused, only answered late.
  */
-import { scopeKey } from "../http/idempotency.ts";
-import { blockOf } from "../limits/address.ts";
-import type { Pace } from "../limits/pace.ts";
-import type { Refusals } from "../limits/refusals.ts";
-import { Tarpit } from "../limits/tarpit.ts";
-import { problem } from "../problem.ts";
+import { scopeKey } from "../../http/idempotency.ts";
+import { blockOf } from "../../limits/address.ts";
+import type { Pace } from "../../limits/pace.ts";
+import type { Refusals } from "../../limits/refusals.ts";
+import { Tarpit } from "../../limits/tarpit.ts";
+import { problem } from "../../problem.ts";
 
 /** Returns a request's address, as limits count it. */
 export type ClientOf = (request: Request) => string;

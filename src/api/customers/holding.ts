@@ -7,15 +7,15 @@
  * - The place in the waiting room is given back when the wait is over, however it ends.
  * - A held customer is one object, one promise and one seat.
  */
-import { answerJson, damagedOrder, unknownOrder } from "../http/answers.ts";
-import { createErrorAnswer } from "../http/app.ts";
-import { HeldAnswer, Heartbeat, type HeldRequest } from "../http/hold.ts";
-import type { HeldPlace } from "../limits/held.ts";
-import type { Log } from "../log.ts";
-import type { Guest, Seat, WaitingRoom, WaitOutcome } from "../longpoll/room.ts";
-import { isFinal, type OrderJson } from "../orders/order.ts";
-import type { Orders } from "../orders/verbs.ts";
-import { within } from "../within.ts";
+import { answerJson, damagedOrder, unknownOrder } from "../../http/answers.ts";
+import { createErrorAnswer } from "../../http/app.ts";
+import { HeldAnswer, Heartbeat, type HeldRequest } from "../../http/hold.ts";
+import type { HeldPlace } from "../../limits/held.ts";
+import type { Log } from "../../log.ts";
+import type { Guest, Seat, WaitingRoom, WaitOutcome } from "../../longpoll/room.ts";
+import { isFinal, type OrderJson } from "../../orders/order.ts";
+import type { Orders } from "../../orders/verbs.ts";
+import { within } from "../../within.ts";
 import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
 import type { LostOrders } from "./lost.ts";
 

@@ -7,20 +7,20 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../http/answers.ts";
-import type { FindServer } from "../http/listening.ts";
-import { documented } from "../http/documented.ts";
-import type { HeldRequest } from "../http/hold.ts";
-import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
-import { createBodyReader, createQueryReader, hasNoBody } from "../http/input.ts";
-import { readPreferences, WaitSeconds, type Preferences } from "../http/prefer.ts";
-import { MOST_PER_ORDER, type HeldPlace, type HeldRequests } from "../limits/held.ts";
-import type { Limiter, Verdict } from "../limits/limiter.ts";
-import { Tarpit } from "../limits/tarpit.ts";
-import type { PlaceOutcome, Placement } from "../orders/operations/place.ts";
-import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../orders/order.ts";
-import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
-import { invalidInput } from "../problem.ts";
+import { answerChanged, answerClosing, answerFound, answerJson, damagedOrder } from "../../http/answers.ts";
+import type { FindServer } from "../../http/listening.ts";
+import { documented } from "../../http/documented.ts";
+import type { HeldRequest } from "../../http/hold.ts";
+import { idempotencyKeyHeader, readIdempotencyKey } from "../../http/idempotency.ts";
+import { createBodyReader, createQueryReader, hasNoBody } from "../../http/input.ts";
+import { readPreferences, WaitSeconds, type Preferences } from "../../http/prefer.ts";
+import { MOST_PER_ORDER, type HeldPlace, type HeldRequests } from "../../limits/held.ts";
+import type { Limiter, Verdict } from "../../limits/limiter.ts";
+import { Tarpit } from "../../limits/tarpit.ts";
+import type { PlaceOutcome, Placement } from "../../orders/operations/place.ts";
+import { CANCELLED_EXAMPLE, Draft, isFinal, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../../orders/order.ts";
+import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
+import { invalidInput } from "../../problem.ts";
 import { Continuation } from "./endings.ts";
 import {
   createHolding,

@@ -6,12 +6,18 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { EVENT_TYPES } from "../events/event.ts";
-import type { EventFeed } from "../events/feed.ts";
-import { answerClosing } from "../http/answers.ts";
-import type { FindServer } from "../http/listening.ts";
-import { answerHead, createEventStreams, documentedEvents, readLastEventId, tooManyListeners } from "../http/events.ts";
-import { createQueryReader } from "../http/input.ts";
+import { EVENT_TYPES } from "../../events/event.ts";
+import type { EventFeed } from "../../events/feed.ts";
+import { answerClosing } from "../../http/answers.ts";
+import type { FindServer } from "../../http/listening.ts";
+import {
+  answerHead,
+  createEventStreams,
+  documentedEvents,
+  readLastEventId,
+  tooManyListeners,
+} from "../../http/events.ts";
+import { createQueryReader } from "../../http/input.ts";
 
 const oneType = `(${EVENT_TYPES.join("|").replaceAll(".", "\\.")})`;
 

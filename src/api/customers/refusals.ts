@@ -4,9 +4,9 @@
  * **Invariants**
  * - It names the faulty field where there is one, and says what to do.
  */
-import type { ShopRefusal } from "../orders/admission.ts";
-import { MOST_PER_ORDER, type Crowd } from "../limits/held.ts";
-import { invalidInput, problem, type ProblemName } from "../problem.ts";
+import type { ShopRefusal } from "../../orders/admission.ts";
+import { MOST_PER_ORDER, type Crowd } from "../../limits/held.ts";
+import { invalidInput, problem, type ProblemName } from "../../problem.ts";
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -6,13 +6,13 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { DATE, DATE_TIME } from "../formats.ts";
-import { answerFound, answerJson } from "../http/answers.ts";
-import { documented } from "../http/documented.ts";
-import { createQueryReader } from "../http/input.ts";
-import { Order, READY_EXAMPLE, Status } from "../orders/order.ts";
-import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
-import { invalidInput } from "../problem.ts";
+import { DATE, DATE_TIME } from "../../formats.ts";
+import { answerFound, answerJson } from "../../http/answers.ts";
+import { documented } from "../../http/documented.ts";
+import { createQueryReader } from "../../http/input.ts";
+import { Order, READY_EXAMPLE, Status } from "../../orders/order.ts";
+import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
+import { invalidInput } from "../../problem.ts";
 import { QueueName } from "./orders.ts";
 
 const DAY_MS = 86_400_000;

@@ -7,13 +7,13 @@
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerChanged, answerClosing, answerJson } from "../http/answers.ts";
-import { documented } from "../http/documented.ts";
-import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../http/idempotency.ts";
-import { createBodyReader, createQueryReader, hasNoBody, readResult } from "../http/input.ts";
-import { FROM_1_TO_500_CHARACTERS } from "../formats.ts";
-import { WaitSeconds } from "../http/prefer.ts";
-import type { BaristaRoom } from "../longpoll/baristas.ts";
+import { answerChanged, answerClosing, answerJson } from "../../http/answers.ts";
+import { documented } from "../../http/documented.ts";
+import { idempotencyKeyHeader, readIdempotencyKey, scopeKey } from "../../http/idempotency.ts";
+import { createBodyReader, createQueryReader, hasNoBody, readResult } from "../../http/input.ts";
+import { FROM_1_TO_500_CHARACTERS } from "../../formats.ts";
+import { WaitSeconds } from "../../http/prefer.ts";
+import type { BaristaRoom } from "../../longpoll/baristas.ts";
 import {
   BREWING_EXAMPLE,
   CANCELLED_EXAMPLE,
@@ -22,11 +22,11 @@ import {
   QUEUED_EXAMPLE,
   READY_EXAMPLE,
   type OrderJson,
-} from "../orders/order.ts";
-import type { StartOutcome } from "../orders/operations/start.ts";
-import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
-import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
-import { invalidInput, problem } from "../problem.ts";
+} from "../../orders/order.ts";
+import type { StartOutcome } from "../../orders/operations/start.ts";
+import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
+import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
+import { invalidInput, problem } from "../../problem.ts";
 
 /** A barista without a name. Any other barista without a name can take over such orders. */
 const ANONYMOUS = "anonymous";

@@ -6,7 +6,7 @@
  * - Its statements about an order were read from Redis, or follow from the order's id.
  */
 import { Type } from "@sinclair/typebox";
-import { Order, type OrderJson } from "../orders/order.ts";
+import { Order, type OrderJson } from "../../orders/order.ts";
 
 /** Where an order is waited for; `seconds` at most. Compose's nginx follows what looks like this, and nothing else. */
 export function waitPath(orderId: string, seconds?: number): string {

@@ -6,14 +6,14 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerChanged, answerClosing, answerJson, damagedOrder } from "../http/answers.ts";
-import { documented } from "../http/documented.ts";
-import { idempotencyKeyHeader, readIdempotencyKey } from "../http/idempotency.ts";
-import { createBodyReader } from "../http/input.ts";
-import type { Limiter } from "../limits/limiter.ts";
-import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../orders/order.ts";
-import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
-import { invalidInput } from "../problem.ts";
+import { answerChanged, answerClosing, answerJson, damagedOrder } from "../../http/answers.ts";
+import { documented } from "../../http/documented.ts";
+import { idempotencyKeyHeader, readIdempotencyKey } from "../../http/idempotency.ts";
+import { createBodyReader } from "../../http/input.ts";
+import type { Limiter } from "../../limits/limiter.ts";
+import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../../orders/order.ts";
+import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
+import { invalidInput } from "../../problem.ts";
 import { KEY_OWNER, scopeToCustomer, tooManyOrders, type ClientOf } from "./limited.ts";
 import { answerMismatch, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 

@@ -6,11 +6,11 @@
  * - The right token passes, whatever came from its address before.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Check } from "../http/edge.ts";
-import { isFromOtherSite } from "../http/sites.ts";
-import { Attempts } from "../limits/attempts.ts";
-import { problem } from "../problem.ts";
-import { remember } from "../remember.ts";
+import type { Check } from "../../http/edge.ts";
+import { isFromOtherSite } from "../../http/sites.ts";
+import { Attempts } from "../../limits/attempts.ts";
+import { problem } from "../../problem.ts";
+import { remember } from "../../remember.ts";
 
 /**
  * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. Wrong tokens from an address

@@ -7,10 +7,10 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { EventId } from "../events/event.ts";
-import type { EventFeed, Place } from "../events/feed.ts";
-import { answerClosing, answerFound } from "../http/answers.ts";
-import type { FindServer } from "../http/listening.ts";
+import type { EventId } from "../../events/event.ts";
+import type { EventFeed, Place } from "../../events/feed.ts";
+import { answerClosing, answerFound } from "../../http/answers.ts";
+import type { FindServer } from "../../http/listening.ts";
 import {
   answerFrames,
   answerHead,
@@ -18,11 +18,11 @@ import {
   documentedEvents,
   readLastEventId,
   tooManyListeners,
-} from "../http/events.ts";
-import type { HeldRequests } from "../limits/held.ts";
-import { isFinal, type Order, type OrderJson } from "../orders/order.ts";
-import type { Orders } from "../orders/verbs.ts";
-import { problem } from "../problem.ts";
+} from "../../http/events.ts";
+import type { HeldRequests } from "../../limits/held.ts";
+import { isFinal, type Order, type OrderJson } from "../../orders/order.ts";
+import type { Orders } from "../../orders/verbs.ts";
+import { problem } from "../../problem.ts";
 import type { ClientOf } from "./limited.ts";
 
 const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });

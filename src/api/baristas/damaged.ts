@@ -6,10 +6,10 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { DATE_TIME } from "../formats.ts";
-import { answerJson } from "../http/answers.ts";
-import { documented } from "../http/documented.ts";
-import type { Orders } from "../orders/verbs.ts";
+import { DATE_TIME } from "../../formats.ts";
+import { answerJson } from "../../http/answers.ts";
+import { documented } from "../../http/documented.ts";
+import type { Orders } from "../../orders/verbs.ts";
 
 /** As many as the shop's list names. */
 const MOST_ORDERS = 1000;
