@@ -124,6 +124,33 @@ function describedProblem(name: ProblemName, { headers, ...members }: ProblemOpt
 
 /** 422 that names each faulty field. */
 export function invalidInput(errors: readonly FieldFault[], headers: ProblemOptions["headers"] = {}): Response {
-  const detail = errors.map(({ field, detail: fault }) => `${field} ${fault}`).join("; ");
-  return problem("invalid_input", { detail, headers, errors });
+  return problem("invalid_input", { ...describeFaults(errors), headers });
+}
+
+function describeFaults(errors: readonly FieldFault[]): ProblemOptions {
+  return { detail: errors.map(({ field, detail }) => `${field} ${detail}`).join("; "), errors };
+}
+
+/** A problem on its way to `createApp`, which answers it. Only the edge of HTTP throws it: `src/http/` and `src/api/`. */
+export class ProblemError extends Error {
+  override readonly name = "ProblemError";
+  readonly #problem: ProblemName;
+  readonly #options: ProblemOptions | undefined;
+
+  constructor(name: ProblemName, options?: ProblemOptions) {
+    super(name);
+    this.#problem = name;
+    this.#options = options;
+  }
+
+  answer(): Response {
+    return problem(this.#problem, this.#options);
+  }
+}
+
+/** The problem of input that names each faulty field. */
+export class InvalidInputError extends ProblemError {
+  constructor(errors: readonly FieldFault[]) {
+    super("invalid_input", describeFaults(errors));
+  }
 }

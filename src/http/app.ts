@@ -10,7 +10,7 @@ import type { ValueError } from "@sinclair/typebox/errors";
 import { Elysia, ValidationError } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
-import { invalidInput, problem } from "../problem.ts";
+import { invalidInput, problem, ProblemError } from "../problem.ts";
 import { ShopDamagedError } from "../redis/damaged.ts";
 import { SupersededError } from "../redis/superseded.ts";
 import { isRedisAway } from "../redis/away.ts";
@@ -18,7 +18,7 @@ import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { beginAnswering, endAnswering, IDLE_SECONDS } from "./idle.ts";
-import { faultsOf } from "./input.ts";
+import { ClientGone, faultsOf } from "./input.ts";
 import type { Server } from "./listening.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
@@ -168,7 +168,9 @@ function answerFault(
   request: Request,
   answerError: (error: unknown, request: Request) => Response,
 ): Response {
+  if (error instanceof ProblemError) return error.answer();
   if (error instanceof Refusal || error instanceof Unrouted) return error.answer;
+  if (error instanceof ClientGone) return new Response(null, { status: 499 });
   if (error instanceof ValidationError && canExplain(error.validator)) {
     return invalidInput(faultsOf(error.validator.Errors(error.value)));
   }

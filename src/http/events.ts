@@ -16,7 +16,7 @@ import { isEventId, type EventId, type Wanted } from "../events/event.ts";
 import type { Listener, Place } from "../events/feed.ts";
 import { concatBytes, createEncoders } from "../events/frame.ts";
 import { BREWING_EXAMPLE } from "../orders/order.ts";
-import { invalidInput, problem } from "../problem.ts";
+import { InvalidInputError, problem } from "../problem.ts";
 import { documented, type Documentation } from "./documented.ts";
 import type { HeldRequest } from "./hold.ts";
 import { beginGoingOn, endGoingOn } from "./idle.ts";
@@ -98,12 +98,14 @@ function exampleFrame(): string {
   return new TextDecoder().decode(createEncoders("main").encode(event));
 }
 
-/** The last event that a listener got before it came back; undefined for one that comes for the first time. */
-export function readLastEventId(headers: Headers): EventId | undefined | Response {
+/** The last event that a listener got before it came back; undefined for one that comes for the first time. Throws a ProblemError for what is no id. */
+export function readLastEventId(headers: Headers): EventId | undefined {
   const given = headers.get("last-event-id") ?? "";
   if (given === "") return undefined;
   if (isEventId(given)) return given;
-  return invalidInput([{ field: "Last-Event-ID", detail: "must be the id of an event, such as 1795225048814-0" }]);
+  throw new InvalidInputError([
+    { field: "Last-Event-ID", detail: "must be the id of an event, such as 1795225048814-0" },
+  ]);
 }
 
 class EventStream implements Listener {

@@ -7,7 +7,7 @@
  * - A key with room for 128 bits counts alone, from everywhere.
  * - A key that is passed on has at most 43 characters, whatever was sent.
  */
-import { invalidInput } from "../problem.ts";
+import { InvalidInputError } from "../problem.ts";
 
 /** A UUID, or the same 32 hex digits without hyphens, as nginx's `$request_id`. */
 const ROOMY = /^(?:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i;
@@ -24,11 +24,11 @@ export function idempotencyKeyHeader({ effect, owner }: { readonly effect: strin
   };
 }
 
-/** The key as it was sent, undefined where there is none, or the problem with it. */
-export function readIdempotencyKey(headers: Headers): string | undefined | Response {
+/** The key as it was sent; undefined where there is none. Throws a ProblemError for what is no key. */
+export function readIdempotencyKey(headers: Headers): string | undefined {
   const key = headers.get("idempotency-key") ?? undefined;
   if (key === undefined || /^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  return invalidInput([{ field: "Idempotency-Key", detail: "must be 1 to 255 visible ASCII characters" }]);
+  throw new InvalidInputError([{ field: "Idempotency-Key", detail: "must be 1 to 255 visible ASCII characters" }]);
 }
 
 /** The key as it counts: alone, or as its owner's. The same owner and key always give the same. */

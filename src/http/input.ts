@@ -10,7 +10,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
 import { beginReading, endReading } from "./idle.ts";
 import { numbersIn, toNumber } from "../numeric.ts";
-import { invalidInput, problem, type FieldFault } from "../problem.ts";
+import { InvalidInputError, ProblemError, type FieldFault } from "../problem.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
 const RESULT_LIMIT_BYTES = 256 * 1024;
@@ -28,37 +28,40 @@ interface BodyOptions {
 }
 
 /**
- * Makes the reader of a JSON body of that schema: resolves to the body, undefined where there is none, or the problem
- * to answer.
+ * Makes the reader of a JSON body of that schema: resolves to the body, or undefined where there is none. Rejects with
+ * a ProblemError.
  */
 export function createBodyReader<Schema extends TSchema>(
   schema: Schema,
   { isFromCurl = false }: BodyOptions = {},
-): (request: Request) => Promise<Static<Schema> | undefined | Response> {
+): (request: Request) => Promise<Static<Schema> | undefined> {
   const validator = TypeCompiler.Compile(schema);
   return async (request) => {
     const text = await readText(request, BODY_LIMIT_BYTES);
-    if (text === "" || text instanceof Response) return text || undefined;
+    if (text === "") return undefined;
     const value = parseJson(text, request.headers.get("content-type"), isFromCurl);
-    if (value instanceof Response) return value;
-    if (!validator.Check(value)) return invalidInput(faultsOf(validator.Errors(value)));
-    return refuseBrokenText(text, value) ?? value;
+    if (!validator.Check(value)) throw new InvalidInputError(faultsOf(validator.Errors(value)));
+    refuseBrokenText(text, value);
+    return value;
   };
 }
 
-/** Reads a body of any JSON: resolves to it in one line, undefined where there is none, or the problem to answer. */
-export async function readResult(request: Request): Promise<string | undefined | Response> {
+/**
+ * Reads a body of any JSON: resolves to it in one line, or undefined where there is none. Rejects with a ProblemError.
+ */
+export async function readResult(request: Request): Promise<string | undefined> {
   const text = await readText(request, RESULT_LIMIT_BYTES);
-  if (text === "" || text instanceof Response) return text || undefined;
+  if (text === "") return undefined;
   if (isDeeperThan(MOST_LEVELS, text)) {
-    return invalidInput([{ field: "body", detail: `must have at most ${MOST_LEVELS} levels of arrays and objects` }]);
+    const detail = `must have at most ${MOST_LEVELS} levels of arrays and objects`;
+    throw new InvalidInputError([{ field: "body", detail }]);
   }
   const value = parseJson(text, request.headers.get("content-type"), true);
-  if (value instanceof Response) return value;
   const result = JSON.stringify(value);
   // `1e20` is written as 21 digits.
-  if (result.length > RESULT_LIMIT_BYTES) return tooLarge(RESULT_LIMIT_BYTES);
-  return refuseBrokenText(text, value) ?? result;
+  if (result.length > RESULT_LIMIT_BYTES) throw tooLarge(RESULT_LIMIT_BYTES);
+  refuseBrokenText(text, value);
+  return result;
 }
 
 /** Whether a text opens more brackets than that inside each other, as JSON. */
@@ -76,10 +79,10 @@ function isDeeperThan(levels: number, text: string): boolean {
   return false;
 }
 
-function refuseBrokenText(text: string, value: unknown): Response | undefined {
+function refuseBrokenText(text: string, value: unknown): void {
   const broken = SURROGATE.test(text) ? [...findBrokenText(value)] : [];
-  if (broken.length === 0) return undefined;
-  return invalidInput(broken.slice(0, MOST_FAULTS).map((field) => ({ field, detail: BROKEN_TEXT })));
+  if (broken.length === 0) return;
+  throw new InvalidInputError(broken.slice(0, MOST_FAULTS).map((field) => ({ field, detail: BROKEN_TEXT })));
 }
 
 /** Half of a character that JSON has to write as two escapes: UTF-8 can't hold one alone, though JSON can. */
@@ -98,10 +101,8 @@ function* findBrokenText(value: unknown, field = "body"): Generator<string> {
   }
 }
 
-/** Makes the reader of query parameters of that schema: their values, or the problem to answer. Others are ignored. */
-export function createQueryReader<Schema extends TObject>(
-  schema: Schema,
-): (request: Request) => Static<Schema> | Response {
+/** Makes the reader of query parameters of that schema. Others are ignored. It throws a ProblemError. */
+export function createQueryReader<Schema extends TObject>(schema: Schema): (request: Request) => Static<Schema> {
   const validator = TypeCompiler.Compile(schema);
   const numbers = numbersIn(schema);
   const parameters = new Map(
@@ -112,8 +113,9 @@ export function createQueryReader<Schema extends TObject>(
     const read = new ReadQuery(parameters);
     if (at >= 0) read.take(url.slice(at + 1));
     const { values, repeated } = read;
-    if (repeated) return invalidInput(repeated.map((field) => ({ field, detail: "must be given once" })));
-    return validator.Check(values) ? values : invalidInput(faultsOf(validator.Errors(values)));
+    if (repeated) throw new InvalidInputError(repeated.map((field) => ({ field, detail: "must be given once" })));
+    if (validator.Check(values)) return values;
+    throw new InvalidInputError(faultsOf(validator.Errors(values)));
   };
 }
 
@@ -189,32 +191,36 @@ export function hasNoBody({ headers }: Request): boolean {
   return (length === null || length === "0") && headers.get("transfer-encoding") === null;
 }
 
-/** The body as text, or 413 as soon as it is known to be too long: by its announced length, or by what has come. */
-async function readText(request: Request, limitBytes: number): Promise<string | Response> {
+/** The client left while its body was read: its answer is not read. */
+export class ClientGone extends Error {
+  override readonly name = "ClientGone";
+}
+
+/** The body as text; 413 as soon as it is known to be too long: by its announced length, or by what has come. */
+async function readText(request: Request, limitBytes: number): Promise<string> {
   if (hasNoBody(request)) return "";
   const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > limitBytes * TAKEN_AND_DROPPED) return tooLarge(limitBytes);
+  if (announced > limitBytes * TAKEN_AND_DROPPED) throw tooLarge(limitBytes);
   beginReading(request);
   try {
     // Of an announced length no more can come. (`request.body` would make a stream of it.)
     if (announced === 0) return request.body ? await readBody(request.body, limitBytes) : "";
     const bytes = await request.bytes();
-    return announced > limitBytes ? tooLarge(limitBytes) : decodeUtf8(bytes);
+    if (announced > limitBytes) throw tooLarge(limitBytes);
+    return decodeUtf8(bytes);
   } catch (error) {
-    // The client has gone: this answer is not read.
-    if (request.signal.aborted) return new Response(null, { status: 499 });
-    throw error;
+    throw request.signal.aborted ? new ClientGone() : error;
   } finally {
     endReading(request);
   }
 }
 
-async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<string | Response> {
+async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > limitBytes) return tooLarge(limitBytes);
+    if (bytes > limitBytes) throw tooLarge(limitBytes);
     chunks.push(chunk);
   }
   return decodeUtf8(Buffer.concat(chunks));
@@ -222,11 +228,11 @@ async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): P
 
 const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 
-function decodeUtf8(bytes: Uint8Array): string | Response {
+function decodeUtf8(bytes: Uint8Array): string {
   try {
     return UTF_8.decode(bytes);
   } catch {
-    return problem("malformed_json", { detail: "The body is not UTF-8: send JSON in UTF-8." });
+    throw new ProblemError("malformed_json", { detail: "The body is not UTF-8: send JSON in UTF-8." });
   }
 }
 
@@ -237,22 +243,18 @@ const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 function parseJson(text: string, contentType: string | null, isFromCurl: boolean): unknown {
   const type = contentType?.trim() ?? "";
   const isNamed = JSON_TYPE.test(type) || (isFromCurl && FORM_TYPE.test(type));
-  if (contentType !== null && !isNamed) return notJson();
+  if (contentType !== null && !isNamed) throw new ProblemError("not_json");
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    if (contentType === null && !isFromCurl) return notJson();
-    return problem("malformed_json", { detail: `The body does not parse as JSON (${String(error)}).` });
+    if (contentType === null && !isFromCurl) throw new ProblemError("not_json");
+    throw new ProblemError("malformed_json", { detail: `The body does not parse as JSON (${String(error)}).` });
   }
 }
 
-function notJson(): Response {
-  return problem("not_json");
-}
-
-function tooLarge(limitBytes: number): Response {
+function tooLarge(limitBytes: number): ProblemError {
   // The rest of the body is still on its way: this connection can't be used again.
-  return problem("body_too_large", {
+  return new ProblemError("body_too_large", {
     detail: `The body must be at most ${limitBytes} bytes.`,
     headers: { Connection: "close" },
   });

@@ -5,7 +5,7 @@
  * - A waiting time is a whole number of seconds.
  */
 import { Type } from "@sinclair/typebox";
-import { invalidInput } from "../problem.ts";
+import { InvalidInputError } from "../problem.ts";
 
 /** A day: longer than any proxy holds on, and within what timers can count. */
 const LONGEST_WAIT_SECONDS = 86_400;
@@ -23,8 +23,8 @@ export interface Preferences {
 
 const NONE: Preferences = { respondAsync: false };
 
-/** Reads the Prefer header; preferences not known here are ignored, as RFC 7240 asks. A wrong `wait` is a 422. */
-export function readPreferences(headers: Headers): Preferences | Response {
+/** Reads the Prefer header; preferences not known here are ignored, as RFC 7240 asks. Throws a ProblemError for a wrong `wait`. */
+export function readPreferences(headers: Headers): Preferences {
   const given = headers.get("prefer");
   if (given === null) return NONE;
   let preferences = NONE;
@@ -35,7 +35,7 @@ export function readPreferences(headers: Headers): Preferences | Response {
     if (name === "wait" && preferences.waitSeconds === undefined) {
       const seconds = /^"?(\d{1,9})"?$/.exec(value)?.[1];
       if (seconds === undefined || Number(seconds) > LONGEST_WAIT_SECONDS) {
-        return invalidInput([{ field: "Prefer: wait", detail: `must be ${description}` }]);
+        throw new InvalidInputError([{ field: "Prefer: wait", detail: `must be ${description}` }]);
       }
       preferences = { ...preferences, waitSeconds: Number(seconds) };
     }

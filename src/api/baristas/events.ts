@@ -46,9 +46,7 @@ export function eventRoutes({ feed, isClosing }: EventDependencies, findServer: 
     async ({ request }) => {
       if (isClosing()) return answerClosing();
       const asked = readEvents(request);
-      if (asked instanceof Response) return asked;
       const after = readLastEventId(request.headers);
-      if (after instanceof Response) return after;
       if (request.method === "HEAD") return answerHead();
       const connection = { server: findServer(), request };
       const outcome = await feed.takePlace();

@@ -139,7 +139,6 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
     (verb: (change: Change) => Promise<ChangeOutcome>, done: string) =>
     async ({ request }: { request: Request }): Promise<Response> => {
       const asked = readChange(request);
-      if (asked instanceof Response) return asked;
       return answerChanged(await verb({ orderId: asked.order_id.toLowerCase(), barista: asked.barista }), done);
     };
 
@@ -164,10 +163,8 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
         if (request.method === "HEAD") return takesGetOnly();
         if (isClosing()) return answerClosing();
         const asked = readStart(request);
-        if (asked instanceof Response) return asked;
         const { wait = 0, barista = ANONYMOUS, queue = DEFAULT_QUEUE } = asked;
         const key = readIdempotencyKey(request.headers);
-        if (key instanceof Response) return key;
         const claim = claimOf(key, barista);
         const orderId = asked.order_id?.toLowerCase();
         const { signal } = request;
@@ -195,13 +192,9 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
       "/finish/",
       ({ request }) => {
         const asked = readFinish(request);
-        if (asked instanceof Response) return asked;
         const key = readIdempotencyKey(request.headers);
-        if (key instanceof Response) return key;
         if (hasNoBody(request)) return finish(request, asked, key);
-        return readResult(request).then((result) =>
-          result instanceof Response ? result : finish(request, asked, key, result),
-        );
+        return readResult(request).then((result) => finish(request, asked, key, result));
       },
       documented({
         query: FinishQuery,
@@ -233,9 +226,7 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
       "/fail/",
       async ({ request }) => {
         const asked = readChange(request);
-        if (asked instanceof Response) return asked;
         const failure = await readFailure(request);
-        if (failure instanceof Response) return failure;
         if (!failure) return invalidInput([{ field: "body", detail: `is missing: it must be ${Failure.description}` }]);
         const { error, retry = true, retry_after_seconds = 0 } = failure;
         const wanted = { orderId: asked.order_id.toLowerCase(), barista: asked.barista };
@@ -302,7 +293,6 @@ export function orderRoutes({ orders, room, isClosing }: OrderDependencies) {
       "/cancel/",
       async ({ request }) => {
         const asked = readCancel(request);
-        if (asked instanceof Response) return asked;
         const { order_id, barista, reason = "barista" } = asked;
         const orderId = order_id.toLowerCase();
         return answerChanged(await orders.cancel({ orderId, barista, canceller: "barista", reason }), "cancelled");

@@ -71,7 +71,6 @@ export function queueRoutes({ orders, countHeld }: QueueDependencies) {
       "/order/",
       async ({ request }) => {
         const asked = readSearch(request);
-        if (asked instanceof Response) return asked;
         const { status, customer_id, date, from, to, limit = 50 } = asked;
         const outcome = await orders.search({
           status,
@@ -120,7 +119,6 @@ export function queueRoutes({ orders, countHeld }: QueueDependencies) {
       "/queue",
       async ({ request }) => {
         const asked = readQueue(request);
-        if (asked instanceof Response) return asked;
         const { queue = DEFAULT_QUEUE } = asked;
         const { depth, brewing, oldestWaitingSeconds, damaged } = await orders.measure(queue);
         const view = {

@@ -103,7 +103,6 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       "/shop",
       async ({ request }) => {
         const patch = await readPatch(request);
-        if (patch instanceof Response) return patch;
         if (!patch) return missingBody("an object of settings");
         await shop.change(patch);
         return await answerShop();
@@ -136,7 +135,6 @@ export function shopRoutes({ shop, menu, readCode, customersUrl, leaseSeconds }:
       "/coffees/:id",
       async ({ params: { id }, request }) => {
         const draft = await readCoffee(request);
-        if (draft instanceof Response) return draft;
         if (!draft) return missingBody("a coffee");
         if (new Set(draft.modifiers.map(({ name }) => name)).size < draft.modifiers.length) {
           return invalidInput([{ field: "modifiers", detail: "must have different names" }]);

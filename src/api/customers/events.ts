@@ -83,7 +83,6 @@ export function eventRoutes(
     async ({ params: { id }, request }) => {
       if (isClosing()) return answerClosing();
       const after = readLastEventId(request.headers);
-      if (after instanceof Response) return after;
       if (request.method === "HEAD") return answerHead();
       const entered = enter(clientOf(request));
       if (entered instanceof Response) return entered;

@@ -199,12 +199,10 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
         const recalled = limiter.recall(address, headers.has("idempotency-key"));
         if (recalled) return refuseLater(recalled);
         const preferences = readPreferences(headers);
-        if (preferences instanceof Response) return preferences;
         const key = readIdempotencyKey(headers);
-        if (key instanceof Response) return key;
         const asked = { preferences, key, address, connection: { server: findServer(), request } };
         if (hasNoBody(request)) return order(asked, {});
-        return readDraft(request).then((draft) => (draft instanceof Response ? draft : order(asked, draft ?? {})));
+        return readDraft(request).then((draft = {}) => order(asked, draft));
       },
       documented({
         tag: "Orders",
@@ -252,10 +250,8 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
       "/order/:id",
       async ({ params: { id }, request }) => {
         const wanted = readWait(request);
-        if (wanted instanceof Response) return wanted;
         const orderId = id.toLowerCase();
         const preferences = readPreferences(request.headers);
-        if (preferences instanceof Response) return preferences;
         const asked = wanted.wait ?? preferences.waitSeconds;
         const headers = preferenceApplied(preferences);
         if (asked === undefined || asked === 0) return await answerNow(orderId, headers);
@@ -291,7 +287,6 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
       "/order/:id",
       async ({ params: { id }, request }) => {
         const asked = await readCancellation(request);
-        if (asked instanceof Response) return asked;
         if (!asked)
           return invalidInput([{ field: "body", detail: `is missing: it must be ${Cancellation.description}` }]);
         const outcome = await orders.cancel({ orderId: id.toLowerCase(), canceller: "customer", reason: "customer" });

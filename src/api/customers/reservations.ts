@@ -38,10 +38,8 @@ export function reservationRoutes({ orders, limiter, isClosing }: ReservationDep
       async ({ request }) => {
         if (isClosing()) return answerClosing();
         const draft = await readReservation(request);
-        if (draft instanceof Response) return draft;
         if (!draft) return invalidInput([{ field: "body", detail: "is missing: it must be an object with a code" }]);
         const key = readIdempotencyKey(request.headers);
-        if (key instanceof Response) return key;
         const address = clientOf(request);
         const idempotencyKey = scopeToCustomer(key, { customerId: draft.customer_id, address });
         const recalled = limiter.recall(address, idempotencyKey !== undefined);
@@ -92,7 +90,6 @@ export function reservationRoutes({ orders, limiter, isClosing }: ReservationDep
       "/order/:id",
       async ({ params: { id }, request }) => {
         const completion = await readCompletion(request);
-        if (completion instanceof Response) return completion;
         const choice = { orderId: id.toLowerCase(), queue: DEFAULT_QUEUE, completion: completion ?? {} };
         const outcome = await orders.complete(choice);
         return outcome.kind === "refused" ? answerShopRefusal(outcome) : answerChanged(outcome, "chosen for");
