@@ -85,7 +85,7 @@ export interface FieldFault {
 export interface ProblemOptions {
   /** Absent: the detail of the table. */
   readonly detail?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly errors?: readonly FieldFault[];
   /** The state that an order is in, for a verb that this state does not allow. */
   readonly order_status?: string;

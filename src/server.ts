@@ -8,11 +8,10 @@
 import { createBaristaApp } from "./api/baristas/app.ts";
 import type { Config } from "./config.ts";
 import { createCustomerApp } from "./api/customers/app.ts";
-import { LostOrders } from "./api/customers/lost.ts";
 import { EventFeed, MOST_LISTENERS } from "./events/feed.ts";
 import { Door } from "./http/door.ts";
 import { Doorkeeper } from "./http/doorkeeper.ts";
-import type { Readiness } from "./http/health.ts";
+import { createReadiness } from "./http/health.ts";
 import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
 import { createCustomersUrl } from "./http/reach.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -23,9 +22,8 @@ import { Pace } from "./limits/pace.ts";
 import { Refusals } from "./limits/refusals.ts";
 import type { Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
-import { BaristaRoom } from "./longpoll/baristas.ts";
-import { BLOCK_SECONDS } from "./longpoll/lane.ts";
 import { WaitingRoom } from "./longpoll/room.ts";
+import { WakeRoom } from "./longpoll/wake-room.ts";
 import { openFormat } from "./orders/format.ts";
 import { createOrders, DEFAULT_QUEUE } from "./orders/verbs.ts";
 import type { RedisAddress } from "./redis/connect.ts";
@@ -34,7 +32,10 @@ import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
+import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
+import { Ordering } from "./service/ordering.ts";
+import { Staffing } from "./service/staffing.ts";
 
 /**
  * Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of
@@ -95,21 +96,15 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   lifecycle.opened("Redis connections", () => redis.close());
   await openFormat(redis, { shop: config.shop, log });
   let isSuperseded = false;
-  const orders = createOrders(redis, config, {
-    notifyFinal: (orderId, order) => room.deliver(orderId, order),
-    superseded: (version) => {
-      if (isSuperseded) return;
-      isSuperseded = true;
-      log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
-      superseded();
-    },
+  const orders = createOrders(redis, config, (version) => {
+    if (isSuperseded) return;
+    isSuperseded = true;
+    log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
+    superseded();
   });
   lifecycle.opened("orders", () => orders.close());
-  const room = new WaitingRoom(
-    createOrderEnds(redis, orders, log),
-    { openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS), unblock: (clientId) => redis.unblock(clientId) },
-    config.lanes,
-  );
+  const room = new WaitingRoom(createOrderEnds(redis, orders, log), redis, config.lanes);
+  orders.onFinal(room);
   lifecycle.opened("waiting room", () => room.close());
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
@@ -119,22 +114,23 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   lifecycle.opened("lost orders", () => lostOrders.close());
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
-  return { redis, orders, room, baristaRoom: new BaristaRoom(redis, orders), refusals, lostOrders, feed };
+  const baristaRoom = new WakeRoom(redis, redis.keys.wake);
+  return { redis, orders, room, baristaRoom, refusals, lostOrders, feed };
 }
 
 /** Opens both ports. Draining comes first when they close: baristas may finish meanwhile, which customers wait for. */
 function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts) {
   const { room, baristaRoom, feed } = parts;
-  let closing = false;
-  const { customers, baristas } = createApps(config, log, parts, () => closing);
-  const customerDoor = new Door(customers, {
+  const closing = new AbortController();
+  const services = createServices(config, parts, closing.signal);
+  const customerDoor = new Door(createCustomers(config, log, parts, services), {
     host: config.customerHost,
     port: config.customerPort,
     name: "customers",
     setting: "CUSTOMER_PORT",
   });
   lifecycle.opened("customers' socket", () => customerDoor.cut());
-  const baristaDoor = new Door(baristas, {
+  const baristaDoor = new Door(createBaristas(config, log, parts, { ...services, customerDoor }), {
     host: config.baristaHost,
     port: config.baristaPort,
     name: "baristas",
@@ -142,7 +138,7 @@ function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
   });
   lifecycle.opened("baristas' port", () => baristaDoor.stop(1));
   lifecycle.opened("customers' port", async () => {
-    closing = true;
+    closing.abort();
     room.sendOn();
     baristaRoom.close();
     feed.close();
@@ -151,56 +147,61 @@ function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
   return { customerDoor, baristaDoor };
 }
 
-/** `isClosing`: whether the server is stopping, so that nothing new begins. */
-function createApps(config: Config, log: Log, parts: Parts, isClosing: () => boolean) {
-  const { redis, orders, room, baristaRoom, refusals, lostOrders, feed } = parts;
-  const readiness: Readiness = async () => {
-    if (isClosing()) return "closing";
-    return (await redis.isReady()) ? undefined : "redis_away";
-  };
+type Services = ReturnType<typeof createServices>;
+
+/** Makes what both ports stand on. `closing`: aborted when the server stops, so that nothing new begins. */
+function createServices(config: Config, parts: Parts, closing: AbortSignal) {
+  const { redis, orders, room, baristaRoom, refusals, lostOrders } = parts;
+  const limiter = new Limiter(
+    { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
+    refusals,
+  );
   const held = new HeldRequests(config, refusals);
-  const shared = {
-    orders,
+  const passing = new HeldRequests(config, refusals);
+  return {
+    ordering: new Ordering({ orders, room, limiter, held, passing, lostOrders, closing }),
+    staffing: new Staffing({ orders, room: baristaRoom, closing }),
+    limiter,
+    held,
     shop: createShop(redis, DEFAULT_QUEUE),
     menu: createMenu(redis),
-    feed,
     addressOf: createAddressReader(config),
-    readiness,
-    isClosing,
-    log,
+    readiness: createReadiness(redis, closing),
   };
+}
 
-  const customers = createCustomerApp({
-    ...shared,
-    room,
-    limiter: new Limiter(
-      { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
-      refusals,
-    ),
-    lostOrders,
-    held,
-    passing: new HeldRequests(config, refusals),
-    pace: new Pace(config.requestsPerSecond),
+function createCustomers(config: Config, log: Log, { orders, feed, refusals }: Parts, services: Services) {
+  return createCustomerApp({
+    ...services,
+    orders,
+    feed,
+    log,
     refusals,
+    pace: new Pace(config.requestsPerSecond),
     // Some places are left for staff.
     listeners: new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals),
     heartbeatSeconds: config.heartbeatSeconds,
     allowedOrigins: config.allowedOrigins,
     publicUrl: config.publicUrl,
   });
-  const baristas = createBaristaApp({
-    ...shared,
-    room: baristaRoom,
+}
+
+function createBaristas(
+  config: Config,
+  log: Log,
+  { redis, orders, feed }: Parts,
+  { customerDoor, ...services }: Services & { readonly customerDoor: Door },
+) {
+  return createBaristaApp({
+    ...services,
+    orders,
+    feed,
+    log,
     readCode: createCodes(redis),
-    customersUrl: createCustomersUrl({
-      publicUrl: config.publicUrl,
-      customerPort: () => customers.server?.port ?? config.customerPort,
-    }),
+    customersUrl: createCustomersUrl({ publicUrl: config.publicUrl, customerPort: () => customerDoor.port }),
     leaseSeconds: config.leaseSeconds,
-    countHeld: () => held.waiting,
     staffToken: config.staffToken,
   });
-  return { customers, baristas };
 }
 
 /** Says at start whether the customers to be held fit, and watches the descriptors from now on. */

@@ -32,6 +32,11 @@ export class Door {
     return urlOf(this.#server);
   }
 
+  /** Its number: the same, however often it is paused. */
+  get port(): number {
+    return this.#endpoint.port;
+  }
+
   get isOpen(): boolean {
     return this.#isOpen;
   }

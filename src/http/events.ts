@@ -14,10 +14,8 @@
  */
 import { isEventId, type EventId, type Wanted } from "../events/event.ts";
 import type { Listener, Place } from "../events/feed.ts";
-import { concatBytes, createEncoders } from "../events/frame.ts";
-import { BREWING_EXAMPLE } from "../orders/order.ts";
-import { InvalidInputError, problem } from "../problem.ts";
-import { documented, type Documentation } from "./documented.ts";
+import { concatBytes } from "../events/frame.ts";
+import { InvalidInputError } from "../problem.ts";
 import type { HeldRequest } from "./hold.ts";
 import { beginGoingOn, endGoingOn } from "./idle.ts";
 
@@ -33,13 +31,6 @@ const RETRY_MS = { least: 1000, most: 3000 };
 const HEADERS = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
 const COMMENT = new TextEncoder().encode(":\n\n");
 const TOO_SLOW = new Error("the client reads too slowly");
-
-const LAST_EVENT_ID = {
-  name: "Last-Event-ID",
-  description:
-    "The `id` of the last event that you got: you get what came after it, each event once. Without it: what comes from now on. " +
-    "Where some of it is no longer kept, the first event is an `events.missed` (without an id of its own): look at the state anew.",
-};
 
 interface EventStreamOptions {
   readonly connection: HeldRequest;
@@ -77,25 +68,6 @@ export function answerFrames(frames: Uint8Array): Response {
 /** The answer to HEAD: its client does not listen. */
 export function answerHead(): Response {
   return new Response(null, { headers: HEADERS });
-}
-
-export function tooManyListeners(): Response {
-  return problem("room_full", { detail: "Too many listen here: try again soon.", headers: { "Retry-After": "5" } });
-}
-
-/** A route's options, with the description of a 200 that is a stream of events. */
-export function documentedEvents(documentation: Documentation) {
-  const { detail } = documented({ ...documentation, headers: [LAST_EVENT_ID] });
-  const examples = { event: { value: exampleFrame() } };
-  const content = { "text/event-stream": { schema: { type: "string" as const }, examples } };
-  const streamed = { description: "The events, as they come.", content };
-  return { detail: { ...detail, responses: { ...detail.responses, 200: streamed } } };
-}
-
-function exampleFrame(): string {
-  const { order_id: orderId, ...order } = BREWING_EXAMPLE;
-  const event = { id: "1795225048814-0", type: "order.started", orderId, data: JSON.stringify(order) };
-  return new TextDecoder().decode(createEncoders("main").encode(event));
 }
 
 /** The last event that a listener got before it came back; undefined for one that comes for the first time. Throws a ProblemError for what is no id. */

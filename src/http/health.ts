@@ -8,10 +8,19 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { problem } from "../problem.ts";
+import type { ShopRedis } from "../redis/connections.ts";
 import { documented, HEALTH_TAG } from "./documented.ts";
 
 /** Why the server is not ready; undefined when it is. */
 export type Readiness = () => Promise<"redis_away" | "closing" | undefined>;
+
+/** Makes the reading of readiness. `closing`: aborted when the server stops. */
+export function createReadiness(redis: Pick<ShopRedis, "isReady">, closing: AbortSignal): Readiness {
+  return async () => {
+    if (closing.aborted) return "closing";
+    return (await redis.isReady()) ? undefined : "redis_away";
+  };
+}
 
 const NOT_READY = {
   redis_away: {

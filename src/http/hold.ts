@@ -31,7 +31,7 @@ export abstract class HeldAnswer {
   readonly #server: Server | null;
   readonly request: Request;
   readonly answer: Promise<Response>;
-  #resolve: (answer: Response | Promise<Response>) => void = notYet;
+  #resolve: (answer: Response) => void = notYet;
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Whether its status and first bytes are sent: then it can't become another status. */
   hasBegun = false;
@@ -64,13 +64,6 @@ export abstract class HeldAnswer {
     if (!this.hasBegun) return this.#resolve(response);
     endGoingOn(this.request, this.#server);
     void this.#endBody(response);
-  }
-
-  /** Answers, once, with what another makes. To be called before `keepAlive`. */
-  protected endWith(make: () => Response | Promise<Response>): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#resolve(make());
   }
 
   /** The first time the answer begins. */

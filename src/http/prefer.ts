@@ -42,3 +42,12 @@ export function readPreferences(headers: Headers): Preferences {
   }
   return preferences;
 }
+
+/** The headers of an answer, and the preference that it obeys (RFC 7240, 3). */
+export function withPreference(
+  { respondAsync, waitSeconds }: Preferences,
+  headers?: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> | undefined {
+  if (waitSeconds !== undefined) return { ...headers, "Preference-Applied": `wait=${waitSeconds}` };
+  return respondAsync ? { ...headers, "Preference-Applied": "respond-async" } : headers;
+}

@@ -11,7 +11,7 @@
  * - A lane that is full is left alone: it is not woken for newcomers.
  */
 import type { Redis } from "ioredis";
-import { Lane, type LaneRoom } from "./lane.ts";
+import { BLOCK_SECONDS, Lane, type LaneRoom } from "./lane.ts";
 
 /** So many ids in a lane cost about as much to send to Redis again as a lane of their own costs to wake. */
 export const LANE_TARGET_SIZE = 150;
@@ -20,10 +20,17 @@ const ARM_MS = 20;
 const RETRY_MS = 50;
 
 /** How what was waited for ended: with a value; it is kept no more; it can't be read. */
-export type End<Value> = { readonly kind: "final"; readonly value: Value } | { readonly kind: "forgotten" | "damaged" };
+export type End<Value> =
+  | { readonly kind: "final"; readonly value: Value }
+  | { readonly kind: "forgotten" }
+  | { readonly kind: "damaged" };
 
 /** Why a wait ended: the end; the time is over; the caller left; the room sent them on to another server. */
-export type WaitOutcome<Value> = End<Value> | { readonly kind: "time_over" } | { readonly kind: "left" | "sent_on" };
+export type WaitOutcome<Value> =
+  | End<Value>
+  | { readonly kind: "time_over" }
+  | { readonly kind: "left" }
+  | { readonly kind: "sent_on" };
 
 /** The thing that is waited for, and how it is read. */
 export interface Subject<Value> {
@@ -39,7 +46,7 @@ export interface Subject<Value> {
 
 /** The connections that a room needs. */
 export interface RoomRedis {
-  openBlocking(): Redis;
+  openBlocking(name: string, longestBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
   unblock(clientId: number): Promise<boolean>;
 }
@@ -98,7 +105,7 @@ export class WaitingRoom<Value> {
         for (const [id, end] of await subject.readFinals(ids)) this.#end(id, end);
       },
       findBells: (ids) => subject.findBells(ids),
-      openBlocking: () => redis.openBlocking(),
+      openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS),
       unblock: (clientId) => redis.unblock(clientId),
     };
   }

@@ -86,20 +86,20 @@ export interface Orders {
   readonly inspect: (most: number) => Promise<Inspection>;
   /** Has a queue's stream and its indexes agree again. */
   readonly mend: (queue: string) => Promise<Mending>;
+  /** Delivers to this listener, from now on, each order that this server makes final, by whichever verb. */
+  readonly onFinal: (listener: FinalListener) => void;
   readonly close: () => void;
 }
 
-export interface OrderListener {
-  /** Called with each order that this server made final. */
-  readonly notifyFinal?: (orderId: string, order: OrderJson) => void;
-  /** Called, perhaps more than once, when a newer version has claimed the shop's data. */
-  readonly superseded?: (version: string) => void;
+interface FinalListener {
+  deliver(orderId: string, order: OrderJson): void;
 }
 
+/** `superseded`: called, perhaps more than once, when a newer version has claimed the shop's data. */
 export function createOrders(
   { run: runScript, later }: Pick<ShopRedis, "run" | "later">,
   settings: OrderSettings,
-  { notifyFinal = () => {}, superseded = () => {} }: OrderListener = {},
+  superseded: (version: string) => void = () => {},
 ): Orders {
   const { leaseSeconds, maxAttempts, retentionHours, limitCapacity, limitRefillPerSecond, outageSeconds } = settings;
   const retentionMs = retentionHours * 3_600_000;
@@ -111,6 +111,7 @@ export function createOrders(
       throw error;
     }
   };
+  const listeners: FinalListener[] = [];
   const replica = crypto.randomUUID().slice(0, 13);
   const commit = new GroupCommit({
     run,
@@ -118,7 +119,9 @@ export function createOrders(
     replica,
     outageMs: outageSeconds * 1000,
     shared: [leaseSeconds * 1000, maxAttempts, retentionMs, limitCapacity, limitRefillPerSecond],
-    notifyFinal,
+    notifyFinal: (orderId, order) => {
+      for (const listener of listeners) listener.deliver(orderId, order);
+    },
   });
   const cancelOrder = commit.operation(cancel);
   const releaseOrder = commit.operation(release);
@@ -153,6 +156,9 @@ export function createOrders(
     watch: commit.operation(watch),
     ...createLookups(run),
     ...createMaintenance(run, { maxAttempts, retentionMs, leaseMs: leaseSeconds * 1000, expireOrder, requeueOrder }),
+    onFinal: (listener) => {
+      listeners.push(listener);
+    },
     close: () => commit.close(),
   };
 }

@@ -55,7 +55,7 @@ function readEnds(reply: string): Ends {
     lines.map((line): [string, End<OrderJson>] => {
       const [outcome, id = "", order = ""] = line.split("\t");
       if (outcome === "final") return [id, { kind: outcome, value: order }];
-      return [id, { kind: outcome === "forgotten" ? outcome : "damaged" }];
+      return [id, outcome === "forgotten" ? { kind: outcome } : { kind: "damaged" }];
     }),
   );
 }

@@ -4,9 +4,9 @@
 import { spyOn } from "bun:test";
 import type { Redis } from "ioredis";
 import type { Log } from "../../src/log.ts";
-import { BaristaRoom } from "../../src/longpoll/baristas.ts";
 import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";
 import { LANE_TARGET_SIZE, WaitingRoom, type WaitOutcome } from "../../src/longpoll/room.ts";
+import { WakeRoom } from "../../src/longpoll/wake-room.ts";
 import type { Claim, StartOutcome } from "../../src/orders/operations/start.ts";
 import type { Order, OrderJson } from "../../src/orders/order.ts";
 import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
@@ -14,6 +14,7 @@ import type { ShopRedis } from "../../src/redis/connections.ts";
 import type { Read } from "../../src/redis/group-commit.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
+import { Staffing } from "../../src/service/staffing.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { Fixture } from "../support/fixture.ts";
 import { silent, type TestRedis } from "../support/redis.ts";
@@ -90,7 +91,8 @@ export class Replica {
   readonly redis: ShopRedis;
   readonly orders: ParsedOrders;
   readonly room: WaitingRoom<OrderJson>;
-  readonly baristas: BaristaRoom;
+  readonly baristas: WakeRoom;
+  readonly staffing: Staffing;
   /** How many orders baristas asked for so far, and how often they were answered. */
   starts = 0;
   answeredStarts = 0;
@@ -113,8 +115,9 @@ export class Replica {
       return reply;
     };
     this.redis = { ...redis, run };
-    const orders = createOrders(this.redis, settings, {
-      notifyFinal: (orderId, order) => {
+    const orders = createOrders(this.redis, settings);
+    orders.onFinal({
+      deliver: (orderId, order) => {
         this.delivered.push(orderId);
         this.room.deliver(orderId, order);
       },
@@ -136,7 +139,9 @@ export class Replica {
         return read(outcome);
       });
     };
-    this.baristas = new BaristaRoom(this.redis, { ...orders, start: { into } });
+    this.baristas = new WakeRoom(this.redis, this.redis.keys.wake);
+    const closing = new AbortController().signal;
+    this.staffing = new Staffing({ orders: { ...orders, start: { into } }, room: this.baristas, closing });
   }
 
   #openLane(): Redis {

@@ -2,33 +2,28 @@
  * Owns the life of one server without its ports: opened, used in every way that holds somebody, closed as src/main.ts
  * does. Run as a program (Redis's URL, shop) it must end by itself: nothing it opened may keep it alive.
  */
-import { BaristaRoom } from "../../src/longpoll/baristas.ts";
-import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";
 import { WaitingRoom } from "../../src/longpoll/room.ts";
-import type { OrderJson } from "../../src/orders/order.ts";
+import { WakeRoom } from "../../src/longpoll/wake-room.ts";
 import { startSweeper } from "../../src/orders/sweeper.ts";
 import { createOrders, DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
 import { asItIs } from "../../src/redis/group-commit.ts";
 import { openRedis } from "../../src/redis/connections.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
+import { Staffing } from "../../src/service/staffing.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { silent } from "../support/redis.ts";
 
 /** Resolves once all is closed; rejects when somebody got another answer than expected. */
 export async function wholeLife(url: string, shop: string): Promise<void> {
   const redis = await openRedis({ address: { url }, shop, outageSeconds: 5, log: silent });
-  const orders = createOrders(redis, ORDER_SETTINGS, {
-    notifyFinal: (orderId, order) => room.deliver(orderId, order),
-  });
+  const orders = createOrders(redis, ORDER_SETTINGS);
   const sweeper = startSweeper(orders, silent);
-  const room = new WaitingRoom<OrderJson>(
-    createOrderEnds(redis, orders, silent),
-    { openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS), unblock: (clientId) => redis.unblock(clientId) },
-    4,
-  );
-  const baristas = new BaristaRoom(redis, orders);
+  const room = new WaitingRoom(createOrderEnds(redis, orders, silent), redis, 4);
+  orders.onFinal(room);
+  const baristas = new WakeRoom(redis, redis.keys.wake);
   const { signal } = new AbortController();
-  const barista = (queue: string) => baristas.start({ barista: "Grace", queue, seconds: 3600, signal }, asItIs);
+  const staffing = new Staffing({ orders, room: baristas, closing: signal });
+  const barista = (queue: string) => staffing.start({ barista: "Grace", queue, seconds: 3600, signal }, asItIs);
 
   const [drunk, given, neverMade] = [Bun.randomUUIDv7(), Bun.randomUUIDv7(), Bun.randomUUIDv7()];
   const idle = barista("nobody-orders-here");

@@ -64,7 +64,8 @@ describe("an order's end rings", () => {
   async function bellAfter(holders: (own: string) => readonly string[]): Promise<string | undefined> {
     await using shop = await TestOrders.open();
     const finals: string[] = [];
-    const orders = createOrders(shop.redis, ORDER_SETTINGS, { notifyFinal: (id) => finals.push(id) });
+    const orders = createOrders(shop.redis, ORDER_SETTINGS);
+    orders.onFinal({ deliver: (id) => finals.push(id) });
     const [first, ...others] = holders(orders.replica);
     await orders.place({ orderId: "A", queue: "default", draft: {}, holder: first });
     for (const holder of others) expect(await orders.watch({ orderId: "A", holder })).toEqual({ kind: "watching" });

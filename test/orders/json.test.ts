@@ -34,13 +34,8 @@ class JsonShop implements AsyncDisposable {
 
   private constructor(shop: TestOrders) {
     this.shop = shop;
-    this.verbs = createOrders(
-      shop.redis,
-      { ...ORDER_SETTINGS, maxAttempts: 1 },
-      {
-        notifyFinal: (orderId, json) => this.#notified.set(orderId, json),
-      },
-    );
+    this.verbs = createOrders(shop.redis, { ...ORDER_SETTINGS, maxAttempts: 1 });
+    this.verbs.onFinal({ deliver: (orderId, json) => this.#notified.set(orderId, json) });
   }
 
   static async open(): Promise<JsonShop> {

@@ -43,9 +43,8 @@ class Line implements AsyncDisposable {
     this.client = client;
     const settings = { ...ORDER_SETTINGS, outageSeconds: 0.2 };
     const later = (task: () => Promise<unknown>) => void this.tasks.push(task);
-    const orders = createOrders({ run: this.run, later }, settings, {
-      notifyFinal: (id) => this.finals.push(id),
-    });
+    const orders = createOrders({ run: this.run, later }, settings);
+    orders.onFinal({ deliver: (id) => this.finals.push(id) });
     this.orders = parsing(orders);
     this.#close = () => orders.close();
   }

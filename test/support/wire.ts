@@ -24,7 +24,7 @@ type Read<Outcome> = Outcome extends { readonly order: OrderJson }
 
 /** The verbs, each of which answers its orders read. */
 export type ParsedOrders = {
-  readonly [Verb in Exclude<keyof Orders, "replica" | "close">]: Orders[Verb] extends (
+  readonly [Verb in Exclude<keyof Orders, "replica" | "onFinal" | "close">]: Orders[Verb] extends (
     ...args: infer Args
   ) => Promise<infer Outcome>
     ? (...args: Args) => Promise<Parsed<Outcome>>
@@ -55,7 +55,7 @@ export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> 
 
 export function parsing(orders: Orders): ParsedOrders {
   type Tell = (...args: readonly unknown[]) => Promise<object>;
-  const { replica: _replica, close: _close, ...asking } = orders;
+  const { replica: _replica, onFinal: _onFinal, close: _close, ...asking } = orders;
   const verbs = Object.entries(asking).map(([verb, tell]) => [
     verb,
     async (...args: readonly unknown[]) => parsed(await (tell as Tell)(...args)),

@@ -57,32 +57,34 @@ export interface DamagedDependencies {
   readonly orders: Pick<Orders, "inspect">;
 }
 
-export function damagedRoutes({ orders }: DamagedDependencies) {
-  return new Elysia().get(
-    "/damaged",
-    async () => {
-      const found = await orders.inspect(MOST_ORDERS);
-      const newest = found.orders.toSorted((one, other) => other.noticedMs - one.noticedMs);
-      return answerJson(
-        JSON.stringify({
-          orders: newest.map(({ orderId, reason, noticedMs }) => ({
-            order_id: orderId,
-            reason,
-            noticed_at: new Date(noticedMs).toISOString(),
-          })),
-          keys: found.keys.map(({ key, type, expectedType }) => ({ key, type, expected_type: expectedType })),
-        }),
-      );
-    },
-    documented({
-      tag: "Search",
-      operationId: "inspectDamage",
-      summary: "What is damaged?",
-      description:
-        "Orders whose record in Redis can't be read, and keys that hold a value of another type. Each is set aside: it fails alone. " +
-        "Put right in Redis, it goes back to its place within a second; deleted there, it leaves the list.",
-      answers: { 200: { description: "What is damaged now.", schema: DamagedView } },
-      problems: ["unauthorized", "redis_away", "closing"],
-    }),
-  );
+export function damagedRoutes(dependencies: DamagedDependencies) {
+  return new Elysia().get("/damaged", createInspectDamage(dependencies), INSPECT_DAMAGE);
 }
+
+function createInspectDamage({ orders }: DamagedDependencies) {
+  return async (): Promise<Response> => {
+    const found = await orders.inspect(MOST_ORDERS);
+    const newest = found.orders.toSorted((one, other) => other.noticedMs - one.noticedMs);
+    return answerJson(
+      JSON.stringify({
+        orders: newest.map(({ orderId, reason, noticedMs }) => ({
+          order_id: orderId,
+          reason,
+          noticed_at: new Date(noticedMs).toISOString(),
+        })),
+        keys: found.keys.map(({ key, type, expectedType }) => ({ key, type, expected_type: expectedType })),
+      }),
+    );
+  };
+}
+
+const INSPECT_DAMAGE = documented({
+  tag: "Search",
+  operationId: "inspectDamage",
+  summary: "What is damaged?",
+  description:
+    "Orders whose record in Redis can't be read, and keys that hold a value of another type. Each is set aside: it fails alone. " +
+    "Put right in Redis, it goes back to its place within a second; deleted there, it leaves the list.",
+  answers: { 200: { description: "What is damaged now.", schema: DamagedView } },
+  problems: ["unauthorized", "redis_away", "closing"],
+});

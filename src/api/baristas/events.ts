@@ -8,16 +8,12 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { EVENT_TYPES } from "../../events/event.ts";
 import type { EventFeed } from "../../events/feed.ts";
-import { answerClosing } from "../../http/answers.ts";
-import type { FindServer } from "../../http/listening.ts";
-import {
-  answerHead,
-  createEventStreams,
-  documentedEvents,
-  readLastEventId,
-  tooManyListeners,
-} from "../../http/events.ts";
+import { answerHead, createEventStreams, readLastEventId } from "../../http/events.ts";
 import { createQueryReader } from "../../http/input.ts";
+import type { FindServer } from "../../http/listening.ts";
+import { answerClosing, answerTooManyListeners } from "../answers.ts";
+import { documentedEvents } from "../documented-events.ts";
+import { OrderId } from "../parameters.ts";
 
 const oneType = `(${EVENT_TYPES.join("|").replaceAll(".", "\\.")})`;
 
@@ -28,42 +24,41 @@ const EventsQuery = Type.Object({
       description: `one or more of ${EVENT_TYPES.join(", ")}, with commas between`,
     }),
   ),
-  order_id: Type.Optional(Type.String({ format: "uuid", description: "the order's UUID" })),
+  order_id: Type.Optional(OrderId),
 });
 
 export interface EventDependencies {
   readonly feed: EventFeed;
-  /** Whether the server is stopping: nothing new begins. */
-  readonly isClosing: () => boolean;
 }
 
-export function eventRoutes({ feed, isClosing }: EventDependencies, findServer: FindServer) {
+export function eventRoutes(dependencies: EventDependencies, findServer: FindServer) {
+  return new Elysia().get("/events", createListenToShop(dependencies, findServer), LISTEN_TO_SHOP);
+}
+
+function createListenToShop({ feed }: EventDependencies, findServer: FindServer) {
   const readEvents = createQueryReader(EventsQuery);
   const streamEvents = createEventStreams();
 
-  return new Elysia().get(
-    "/events",
-    async ({ request }) => {
-      if (isClosing()) return answerClosing();
-      const asked = readEvents(request);
-      const after = readLastEventId(request.headers);
-      if (request.method === "HEAD") return answerHead();
-      const connection = { server: findServer(), request };
-      const outcome = await feed.takePlace();
-      if (outcome.kind !== "taken") return outcome.kind === "full" ? tooManyListeners() : answerClosing();
-      const wanted = { orderId: asked.order_id?.toLowerCase(), types: asked.type?.split(",") };
-      return streamEvents({ connection, place: outcome.place, wanted, after });
-    },
-    documentedEvents({
-      query: EventsQuery,
-      tag: "Events",
-      operationId: "listenToShop",
-      summary: "Listen to the shop",
-      description:
-        "Server-sent events, each a CloudEvent in JSON: of orders with the order as it is then, and the shop's own. " +
-        "It goes on until the server stops; who reads too slowly is cut off. A comment comes every 15 s.",
-      answers: {},
-      problems: ["unauthorized", "invalid_input", "room_full", "redis_away", "closing"],
-    }),
-  );
+  return async ({ request }: { request: Request }): Promise<Response> => {
+    const { order_id, type } = readEvents(request);
+    const after = readLastEventId(request.headers);
+    if (request.method === "HEAD") return answerHead();
+    const connection = { server: findServer(), request };
+    const outcome = await feed.takePlace();
+    if (outcome.kind !== "taken") return outcome.kind === "full" ? answerTooManyListeners() : answerClosing();
+    const wanted = { orderId: order_id?.toLowerCase(), types: type?.split(",") };
+    return streamEvents({ connection, place: outcome.place, wanted, after });
+  };
 }
+
+const LISTEN_TO_SHOP = documentedEvents({
+  query: EventsQuery,
+  tag: "Events",
+  operationId: "listenToShop",
+  summary: "Listen to the shop",
+  description:
+    "Server-sent events, each a CloudEvent in JSON: of orders with the order as it is then, and the shop's own. " +
+    "It goes on until the server stops; who reads too slowly is cut off. A comment comes every 15 s.",
+  answers: {},
+  problems: ["unauthorized", "invalid_input", "room_full", "redis_away", "closing"],
+});

@@ -7,17 +7,18 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { DATE, DATE_TIME } from "../../formats.ts";
-import { answerFound, answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/answers.ts";
 import { documented } from "../../http/documented.ts";
 import { createQueryReader } from "../../http/input.ts";
+import type { HeldRequests } from "../../limits/held.ts";
 import { Order, READY_EXAMPLE, Status } from "../../orders/order.ts";
 import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
-import { invalidInput } from "../../problem.ts";
-import { QueueName } from "./orders.ts";
+import { InvalidInputError } from "../../problem.ts";
+import { answerFound } from "../answers.ts";
+import { OrderParams } from "../parameters.ts";
+import { QueueName } from "./order-descriptions.ts";
 
 const DAY_MS = 86_400_000;
-
-const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
 
 const SearchQuery = Type.Object({
   status: Type.Optional(Status),
@@ -58,88 +59,29 @@ const QueueView = Type.Object(
 
 export interface QueueDependencies {
   readonly orders: Pick<Orders, "find" | "search" | "measure">;
-  /** How many customers this server holds. */
-  readonly countHeld: () => number;
+  /** The wait limit of the customers whom this server holds. */
+  readonly held: Pick<HeldRequests, "waiting">;
 }
 
-export function queueRoutes({ orders, countHeld }: QueueDependencies) {
-  const readSearch = createQueryReader(SearchQuery);
-  const readQueue = createQueryReader(QueueQuery);
-
+export function queueRoutes(dependencies: QueueDependencies) {
   return new Elysia()
-    .get(
-      "/order/",
-      async ({ request }) => {
-        const asked = readSearch(request);
-        const { status, customer_id, date, from, to, limit = 50 } = asked;
-        const outcome = await orders.search({
-          status,
-          customerId: customer_id,
-          ...readRange(date, from, to),
-          cursor: asked.cursor,
-          limit,
-        });
-        if (outcome.kind === "cursor_gone") {
-          return invalidInput([
-            { field: "cursor", detail: "points at an order that is no longer kept: search again without it" },
-          ]);
-        }
-        const cursor = JSON.stringify(outcome.cursor ?? null);
-        return answerJson(`{"orders":[${outcome.orders.join()}],"cursor":${cursor}}`);
-      },
-      documented({
-        query: SearchQuery,
-        tag: "Search",
-        operationId: "searchOrders",
-        summary: "Search orders",
-        description:
-          "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
-        answers: {
-          200: {
-            description: "A page of orders.",
-            schema: SearchPage,
-            example: { orders: [READY_EXAMPLE], cursor: null },
-          },
-        },
-        problems: ["unauthorized", "invalid_input", "redis_away", "closing"],
-      }),
-    )
-    .get("/order/:id", async ({ params: { id } }) => answerFound(await orders.find(id.toLowerCase())), {
-      params: OrderParams,
-      ...documented({
-        params: OrderParams,
-        tag: "Search",
-        operationId: "findOrder",
-        summary: "Look at an order",
-        answers: { 200: { description: "The order as it is now.", schema: Order } },
-        problems: ["unauthorized", "order_unknown", "invalid_input", "redis_away"],
-      }),
-    })
-    .get(
-      "/queue",
-      async ({ request }) => {
-        const asked = readQueue(request);
-        const { queue = DEFAULT_QUEUE } = asked;
-        const { depth, brewing, oldestWaitingSeconds, damaged } = await orders.measure(queue);
-        const view = {
-          queue,
-          depth,
-          brewing,
-          oldest_waiting_seconds: oldestWaitingSeconds,
-          held: countHeld(),
-          damaged,
-        };
-        return answerJson(JSON.stringify(view));
-      },
-      documented({
-        query: QueueQuery,
-        tag: "Search",
-        operationId: "measureQueue",
-        summary: "How long is the queue?",
-        answers: { 200: { description: "The queue now.", schema: QueueView } },
-        problems: ["unauthorized", "invalid_input", "redis_away"],
-      }),
-    );
+    .get("/order/", createSearchOrders(dependencies), SEARCH_ORDERS)
+    .get("/order/:id", createFindOrder(dependencies), FIND_ORDER)
+    .get("/queue", createMeasureQueue(dependencies), MEASURE_QUEUE);
+}
+
+function createSearchOrders({ orders }: QueueDependencies) {
+  const readSearch = createQueryReader(SearchQuery);
+
+  return async ({ request }: { request: Request }): Promise<Response> => {
+    const { status, customer_id: customerId, date, from, to, cursor, limit = 50 } = readSearch(request);
+    const outcome = await orders.search({ status, customerId, ...readRange(date, from, to), cursor, limit });
+    if (outcome.kind === "cursor_gone") {
+      const detail = "points at an order that is no longer kept: search again without it";
+      throw new InvalidInputError([{ field: "cursor", detail }]);
+    }
+    return answerJson(`{"orders":[${outcome.orders.join()}],"cursor":${JSON.stringify(outcome.cursor ?? null)}}`);
+  };
 }
 
 /** A day, narrowed by `from` and `to`; those alone need no day. */
@@ -156,3 +98,65 @@ function readRange(
     beforeMs: Math.min(dayEndMs, to === undefined ? dayEndMs : Date.parse(to)),
   };
 }
+
+function createFindOrder({ orders }: QueueDependencies) {
+  return async ({ params: { id } }: { params: { id: string } }): Promise<Response> =>
+    answerFound(await orders.find(id.toLowerCase()));
+}
+
+function createMeasureQueue({ orders, held }: QueueDependencies) {
+  const readQueue = createQueryReader(QueueQuery);
+
+  return async ({ request }: { request: Request }): Promise<Response> => {
+    const { queue = DEFAULT_QUEUE } = readQueue(request);
+    const { depth, brewing, oldestWaitingSeconds, damaged } = await orders.measure(queue);
+    return answerJson(
+      JSON.stringify({
+        queue,
+        depth,
+        brewing,
+        oldest_waiting_seconds: oldestWaitingSeconds,
+        held: held.waiting,
+        damaged,
+      }),
+    );
+  };
+}
+
+const SEARCH_ORDERS = documented({
+  query: SearchQuery,
+  tag: "Search",
+  operationId: "searchOrders",
+  summary: "Search orders",
+  description:
+    "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
+  answers: {
+    200: {
+      description: "A page of orders.",
+      schema: SearchPage,
+      example: { orders: [READY_EXAMPLE], cursor: null },
+    },
+  },
+  problems: ["unauthorized", "invalid_input", "redis_away", "closing"],
+});
+
+const FIND_ORDER = {
+  params: OrderParams,
+  ...documented({
+    params: OrderParams,
+    tag: "Search",
+    operationId: "findOrder",
+    summary: "Look at an order",
+    answers: { 200: { description: "The order as it is now.", schema: Order } },
+    problems: ["unauthorized", "order_unknown", "invalid_input", "redis_away"],
+  }),
+};
+
+const MEASURE_QUEUE = documented({
+  query: QueueQuery,
+  tag: "Search",
+  operationId: "measureQueue",
+  summary: "How long is the queue?",
+  answers: { 200: { description: "The queue now.", schema: QueueView } },
+  problems: ["unauthorized", "invalid_input", "redis_away"],
+});

@@ -12,8 +12,8 @@ import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
 import { shareReads } from "../../shared-reads.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
-import { keepPace, rememberLast, type PaceDependencies } from "./limited.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
+import { keepPace, rememberLast, type PaceDependencies } from "./request-pace.ts";
 import { reservationRoutes, type ReservationDependencies } from "./reservations.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
 

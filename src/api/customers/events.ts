@@ -5,113 +5,83 @@
  * - A listener gets the order's last event, and then its stream ends.
  * - A listener gets no event of another order.
  */
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { EventId } from "../../events/event.ts";
-import type { EventFeed, Place } from "../../events/feed.ts";
-import { answerClosing, answerFound } from "../../http/answers.ts";
+import { answerFrames, answerHead, createEventStreams, readLastEventId } from "../../http/events.ts";
 import type { FindServer } from "../../http/listening.ts";
-import {
-  answerFrames,
-  answerHead,
-  createEventStreams,
-  documentedEvents,
-  readLastEventId,
-  tooManyListeners,
-} from "../../http/events.ts";
-import type { HeldRequests } from "../../limits/held.ts";
-import { isFinal, type Order, type OrderJson } from "../../orders/order.ts";
-import type { Orders } from "../../orders/verbs.ts";
 import { problem } from "../../problem.ts";
-import type { ClientOf } from "./limited.ts";
+import { createListening, type ListeningParts, type ListenOutcome } from "../../service/listening.ts";
+import { answerClosing, answerFound, answerTooManyListeners } from "../answers.ts";
+import { documentedEvents } from "../documented-events.ts";
+import { OrderParams } from "../parameters.ts";
+import type { ClientOf } from "./request-pace.ts";
 
-const OrderParams = Type.Object({ id: Type.String({ format: "uuid", description: "the order's UUID" }) });
+export type EventDependencies = ListeningParts;
 
-export interface EventDependencies {
-  readonly orders: Pick<Orders, "find">;
-  readonly feed: EventFeed;
-  /** Customers who listen to events, counted apart from those who are held. */
-  readonly listeners: HeldRequests;
-  /** Whether the server is stopping: nothing new begins. */
-  readonly isClosing: () => boolean;
+export function eventRoutes(dependencies: EventDependencies, findServer: FindServer, clientOf: ClientOf) {
+  return new Elysia().get(
+    "/order/:id/events",
+    createListenToOrder(dependencies, findServer, clientOf),
+    LISTEN_TO_ORDER,
+  );
 }
 
-export function eventRoutes(
-  { orders, feed, listeners, isClosing }: EventDependencies,
-  findServer: FindServer,
-  clientOf: ClientOf,
-) {
+interface OrderContext {
+  readonly request: Request;
+  readonly params: { readonly id: string };
+}
+
+function createListenToOrder(dependencies: EventDependencies, findServer: FindServer, clientOf: ClientOf) {
+  const listen = createListening(dependencies);
   const streamEvents = createEventStreams();
 
-  /**
-   * A listener's place, to be given back by disposing of it, or the refusal while the address or the server has too
-   * many.
-   */
-  const enter = (address: string): DisposableStack | Response => {
-    const entry = listeners.enter(address);
-    if (entry.kind === "too_many_held") {
+  return async ({ params: { id }, request }: OrderContext): Promise<Response> => {
+    const after = readLastEventId(request.headers);
+    if (request.method === "HEAD") return answerHead();
+    const orderId = id.toLowerCase();
+    const connection = { server: findServer(), request };
+    const outcome = await listen({ orderId, address: clientOf(request), after });
+    if (outcome.kind !== "listening") return answerUnheard(outcome);
+    const { place, slot } = outcome;
+    const wanted = { orderId, untilFinal: true };
+    return streamEvents({ connection, place, wanted, after, onOver: () => slot[Symbol.dispose]() });
+  };
+}
+
+function answerUnheard(outcome: Exclude<ListenOutcome, { kind: "listening" }>): Response {
+  switch (outcome.kind) {
+    case "over":
+      return answerFrames(outcome.frames);
+    case "unknown":
+    case "damaged":
+      return answerFound({ kind: outcome.kind });
+    case "closing":
+      return answerClosing();
+    case "too_many_held": {
       const detail = "Too many of your address listen already: let some end.";
       return problem("too_many_held", { detail, headers: { "Retry-After": "5" } });
     }
-    if (entry.kind !== "entered") return tooManyListeners();
-    const stay = new DisposableStack();
-    stay.use(entry.place);
-    return stay;
-  };
-
-  /** Answers with the events that are left of an order that is over. */
-  const tellEnded = async (orderId: string, order: OrderJson, after: EventId | undefined): Promise<Response> => {
-    const { finished_at: finishedAt = "" } = JSON.parse(order) as Order;
-    return answerFrames(await feed.readEnded({ orderId, after, finishedMs: Date.parse(finishedAt) }));
-  };
-
-  /** Begins to listen, then looks at the order: its end comes after the look, or is seen by it. */
-  const listen = async (orderId: string, after: EventId | undefined): Promise<Place | Response> => {
-    const outcome = await feed.takePlace();
-    if (outcome.kind !== "taken") return outcome.kind === "full" ? tooManyListeners() : answerClosing();
-    using stay = new DisposableStack();
-    stay.defer(() => outcome.place.leave());
-    const found = await orders.find(orderId);
-    if (found.kind !== "found") return answerFound(found);
-    if (isFinal(found.status)) return await tellEnded(orderId, found.order, after);
-    stay.move();
-    return outcome.place;
-  };
-
-  return new Elysia().get(
-    "/order/:id/events",
-    async ({ params: { id }, request }) => {
-      if (isClosing()) return answerClosing();
-      const after = readLastEventId(request.headers);
-      if (request.method === "HEAD") return answerHead();
-      const entered = enter(clientOf(request));
-      if (entered instanceof Response) return entered;
-      using stay = entered;
-      const orderId = id.toLowerCase();
-      const connection = { server: findServer(), request };
-      const place = await listen(orderId, after);
-      if (place instanceof Response) return place;
-      const leaving = stay.move();
-      const wanted = { orderId, untilFinal: true };
-      return streamEvents({ connection, place, wanted, after, onOver: () => leaving.dispose() });
-    },
-    {
-      params: OrderParams,
-      ...documentedEvents({
-        params: OrderParams,
-        tag: "Orders",
-        operationId: "listenToOrder",
-        summary: "Listen to an order",
-        description:
-          "Server-sent events, each a CloudEvent in JSON with the order as it is then. The stream ends after the order's last " +
-          "event, `order.finished` or `order.cancelled`; of an order that is over it is sent at once. A comment comes every 15 s.",
-        answers: {
-          204: {
-            description: "The order is over, and you have its last event, or it is no longer kept: come back no more.",
-          },
-        },
-        problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away", "closing"],
-      }),
-    },
-  );
+    case "full":
+    case "room_full":
+    case "too_many_for_order":
+      return answerTooManyListeners();
+  }
 }
+
+const LISTEN_TO_ORDER = {
+  params: OrderParams,
+  ...documentedEvents({
+    params: OrderParams,
+    tag: "Orders",
+    operationId: "listenToOrder",
+    summary: "Listen to an order",
+    description:
+      "Server-sent events, each a CloudEvent in JSON with the order as it is then. The stream ends after the order's last " +
+      "event, `order.finished` or `order.cancelled`; of an order that is over it is sent at once. A comment comes every 15 s.",
+    answers: {
+      204: {
+        description: "The order is over, and you have its last event, or it is no longer kept: come back no more.",
+      },
+    },
+    problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away", "closing"],
+  }),
+};

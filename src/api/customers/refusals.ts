@@ -1,12 +1,16 @@
 /**
- * Owns how the shop's no becomes an answer.
+ * Owns how a refused order request becomes an answer: one table from refusal to problem.
  *
  * **Invariants**
- * - It names the faulty field where there is one, and says what to do.
+ * - An answer names the faulty field where there is one, and says what to do.
+ * - It has the headers of the rate limit where the request was counted.
  */
+import { MOST_PER_ORDER } from "../../limits/held.ts";
+import type { Limiter } from "../../limits/limiter.ts";
 import type { ShopRefusal } from "../../orders/admission.ts";
-import { MOST_PER_ORDER, type Crowd } from "../../limits/held.ts";
 import { invalidInput, problem, type ProblemName } from "../../problem.ts";
+import type { OrderRefusal } from "../../service/caller.ts";
+import { answerClosing } from "../answers.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -14,6 +18,33 @@ type Headers = Readonly<Record<string, string>>;
 const CLOSED_SECONDS = 60;
 const FULL_SECONDS = 10;
 const CROWD_SECONDS = 5;
+
+/** Not thrown: a flood is refused here, and an error costs more than an answer. */
+export function answerRefusal(refusal: OrderRefusal, limiter: Pick<Limiter, "headers">): Response {
+  const limits = refusal.limit && limiter.headers(refusal.limit);
+  switch (refusal.kind) {
+    case "closing":
+      return answerClosing();
+    case "damaged":
+      return problem("order_damaged");
+    case "denied": {
+      const detail = `Your address orders too fast: try again in ${limits?.["Retry-After"]} s.`;
+      return problem("too_many_orders", { detail, headers: limits });
+    }
+    case "mismatch":
+      return problem("idempotency_mismatch", { headers: limits });
+    case "too_many_held":
+    case "room_full":
+      return problem(refusal.kind, { headers: { ...limits, "Retry-After": String(CROWD_SECONDS) } });
+    case "too_many_for_order":
+      return problem("too_many_held", {
+        detail: `${MOST_PER_ORDER} requests wait for this order already: let some end, or look without waiting.`,
+        headers: { ...limits, "Retry-After": String(CROWD_SECONDS) },
+      });
+    case "refused":
+      return answerShopRefusal(refusal, limits);
+  }
+}
 
 /** The problems that `answerShopRefusal` can answer with, beside invalid_input. */
 export const SHOP_PROBLEMS = [
@@ -53,19 +84,6 @@ export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, l
     case "code_wrong":
       return faulty("code", "must be the current one: scan the board again", limits);
   }
-}
-
-/** Too many wait already: for this order, from this address, or in all. */
-export function answerCrowd(crowd: Crowd, limits: Headers = {}): Response {
-  const headers = { ...limits, "Retry-After": String(CROWD_SECONDS) };
-  if (crowd !== "too_many_for_order") return problem(crowd, { headers });
-  const detail = `${MOST_PER_ORDER} requests wait for this order already: let some end, or look without waiting.`;
-  return problem("too_many_held", { detail, headers });
-}
-
-/** The key was used with another body. */
-export function answerMismatch(limits: Headers): Response {
-  return problem("idempotency_mismatch", { headers: limits });
 }
 
 function faulty(field: string, detail: string, headers: Headers): Response {

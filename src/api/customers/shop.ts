@@ -61,54 +61,59 @@ export interface ShopDependencies {
   readonly menu: Menu;
 }
 
-export function shopRoutes({ shop, menu }: ShopDependencies) {
-  const readShop = shareReads(shop.read);
-  const readMenu = createMenuReader(menu);
+export function shopRoutes(dependencies: ShopDependencies) {
   return new Elysia()
-    .get(
-      "/shop",
-      async () => {
-        const { settings, openOrders, queueLength, expectedSeconds } = await readShop();
-        const { open, capacity, require_code, customer_timeout_seconds } = settings;
-        const full = capacity !== null && openOrders >= capacity;
-        return answerJson(
-          JSON.stringify({
-            open,
-            full,
-            require_code,
-            customer_timeout_seconds,
-            queue_length: queueLength,
-            eta_seconds: expectedSeconds,
-          }),
-        );
-      },
-      documented({
-        tag: "Shop",
-        operationId: "readShop",
-        summary: "Is it open, and how busy is it?",
-        answers: { 200: { description: "The shop now.", schema: ShopView } },
-        problems: ["redis_away"],
-      }),
-    )
-    .get(
-      "/coffees",
-      async ({ request }) => answerReady(await readMenu(), request),
-      documented({
-        tag: "Shop",
-        operationId: "listCoffees",
-        summary: "The menu",
-        description:
-          "Everything on the menu, cheapest first, with an ETag: who has it already sends If-None-Match, and gets 304. A change is " +
-          "seen at once on the replica that made it, and within a second on the others; an order is always checked against the menu as it is.",
-        answers: {
-          200: {
-            description: "Everything on the menu, cheapest first.",
-            schema: CoffeeList,
-            headers: { ETag: "names this content" },
-          },
-          304: { description: "It is as you have it (If-None-Match)." },
-        },
-        problems: ["redis_away"],
+    .get("/shop", createReadShop(dependencies), READ_SHOP)
+    .get("/coffees", createListCoffees(dependencies), LIST_COFFEES);
+}
+
+function createReadShop({ shop }: ShopDependencies) {
+  const read = shareReads(shop.read);
+
+  return async (): Promise<Response> => {
+    const { settings, openOrders, queueLength, expectedSeconds } = await read();
+    const { open, capacity, require_code, customer_timeout_seconds } = settings;
+    return answerJson(
+      JSON.stringify({
+        open,
+        full: capacity !== null && openOrders >= capacity,
+        require_code,
+        customer_timeout_seconds,
+        queue_length: queueLength,
+        eta_seconds: expectedSeconds,
       }),
     );
+  };
 }
+
+function createListCoffees({ menu }: ShopDependencies) {
+  const readMenu = createMenuReader(menu);
+
+  return async ({ request }: { request: Request }): Promise<Response> => answerReady(await readMenu(), request);
+}
+
+const READ_SHOP = documented({
+  tag: "Shop",
+  operationId: "readShop",
+  summary: "Is it open, and how busy is it?",
+  answers: { 200: { description: "The shop now.", schema: ShopView } },
+  problems: ["redis_away"],
+});
+
+const LIST_COFFEES = documented({
+  tag: "Shop",
+  operationId: "listCoffees",
+  summary: "The menu",
+  description:
+    "Everything on the menu, cheapest first, with an ETag: who has it already sends If-None-Match, and gets 304. A change is " +
+    "seen at once on the replica that made it, and within a second on the others; an order is always checked against the menu as it is.",
+  answers: {
+    200: {
+      description: "Everything on the menu, cheapest first.",
+      schema: CoffeeList,
+      headers: { ETag: "names this content" },
+    },
+    304: { description: "It is as you have it (If-None-Match)." },
+  },
+  problems: ["redis_away"],
+});

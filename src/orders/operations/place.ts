@@ -22,7 +22,8 @@ export interface Placement {
  * `mismatch`: with another. `denied`: the bucket is empty. `damaged`: the key's first order is.
  */
 export type PlaceOutcome =
-  | { readonly kind: "placed" | "joined"; readonly orderId: string; readonly tokens: Tokens }
+  | { readonly kind: "placed"; readonly orderId: string; readonly tokens: Tokens }
+  | { readonly kind: "joined"; readonly orderId: string; readonly tokens: Tokens }
   | { readonly kind: "mismatch"; readonly tokens: Tokens }
   | { readonly kind: "denied"; readonly tokens: Tokens }
   | { readonly kind: "damaged" }

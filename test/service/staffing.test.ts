@@ -1,26 +1,33 @@
-/** The baristas' room on a real Redis: who waits on an empty queue is woken by an order, not by a look at the clock. */
+/** Staffing on a real Redis: a barista who waits on an empty queue is woken by an order, not by a look at the clock. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startSweeper } from "../../src/orders/sweeper.ts";
-import type { StartOutcome } from "../../src/orders/operations/start.ts";
 import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import type { StaffingOutcome } from "../../src/service/staffing.ts";
 import { silent } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 import { parsed, type Parsed } from "../support/wire.ts";
-import { ReplicaFixture, nextTurn, phone, randomFrom, type ReplicaSettings, type Replica } from "./replicas.ts";
+import {
+  ReplicaFixture,
+  nextTurn,
+  phone,
+  randomFrom,
+  type ReplicaSettings,
+  type Replica,
+} from "../longpoll/replicas.ts";
 import { RedisRelay } from "../support/relay.ts";
 
 setDefaultTimeout(60_000);
 
 interface Shift {
-  readonly outcome: Promise<Parsed<StartOutcome>>;
+  readonly outcome: Promise<Parsed<StaffingOutcome>>;
   readonly hangUp: () => void;
 }
 
 /** A barista asks for an order. */
-function ask({ baristas }: Replica, { seconds = 3600, queue = DEFAULT_QUEUE, barista = "Grace" } = {}): Shift {
+function ask({ staffing }: Replica, { seconds = 3600, queue = DEFAULT_QUEUE, barista = "Grace" } = {}): Shift {
   const { signal, hangUp } = phone();
   const wait = { barista, queue, seconds, signal };
-  return { outcome: baristas.start(wait, parsed), hangUp };
+  return { outcome: staffing.start(wait, parsed), hangUp };
 }
 
 /** The order that the barista got, or `empty`. */
@@ -248,13 +255,13 @@ describe("a barista who hangs up", () => {
 
   testBoth("but may return keeps the order for the same claim", async (_cafe, here, there) => {
     const [orderId = ""] = await there.place(1);
-    const claim = crypto.randomUUID();
+    const key = crypto.randomUUID();
     const { signal, hangUp } = phone();
-    const wait = { claim, barista: "Ada", queue: DEFAULT_QUEUE, seconds: 3600 };
-    const lost = here.baristas.start({ ...wait, signal }, parsed);
+    const wait = { key, barista: "Ada", queue: DEFAULT_QUEUE, seconds: 3600 };
+    const lost = here.staffing.start({ ...wait, signal }, parsed);
     hangUp();
     await soon(lost, "the first try ends");
-    const again = there.baristas.start({ ...wait, signal: phone().signal }, parsed);
+    const again = there.staffing.start({ ...wait, signal: phone().signal }, parsed);
     expect(await soon(again, "the second try ends")).toMatchObject({
       kind: "started",
       order: { order_id: orderId, attempts: 1 },

@@ -5,7 +5,7 @@
  * - A loss is one line with its number, however many customers it strikes.
  * - A line comes 3 s after the last loss, and at most 35 s after the first.
  */
-import type { Log } from "../../log.ts";
+import type { Log } from "../log.ts";
 
 const QUIET_MS = 3000;
 /** Longer than a lane blocks: within that time, each has read its orders again. */

@@ -1,13 +1,11 @@
 /**
- * Owns how the customers' port limits addresses: requests of any kind, then orders.
+ * Owns how fast an address may send requests of any kind to the customers' port.
  *
  * **Invariants**
  * - A request of an address that is known to be too fast costs Redis nothing.
  * - Such a request is refused late, so that sending it again at once is no use.
  * - Probes are never refused, only answered late.
  */
-import { scopeKey } from "../../http/idempotency.ts";
-import { blockOf } from "../../limits/address.ts";
 import type { Pace } from "../../limits/pace.ts";
 import type { Refusals } from "../../limits/refusals.ts";
 import { Tarpit } from "../../limits/tarpit.ts";
@@ -64,21 +62,4 @@ function tooManyRequests(waitMs: number): Response {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   const detail = `Your address sends requests too fast: try again in ${seconds} s.`;
   return problem("too_many_requests", { detail, headers: { "Retry-After": String(seconds) } });
-}
-
-export function tooManyOrders(limits: Record<string, string>): Response {
-  const detail = `Your address orders too fast: try again in ${limits["Retry-After"]} s.`;
-  return problem("too_many_orders", { detail, headers: limits });
-}
-
-/** The owner of an Idempotency-Key that does not count alone, in the API's description. */
-export const KEY_OWNER = "the customer_id (else the address block, /24 or /48)";
-
-/** The Idempotency-Key as it counts: alone, or as the customer's who names one, or as their address block's. */
-export function scopeToCustomer(
-  key: string | undefined,
-  { customerId, address }: { readonly customerId: string | undefined; readonly address: string },
-): string | undefined {
-  if (key === undefined) return undefined;
-  return scopeKey(key, customerId === undefined ? `block ${blockOf(address)}` : `customer ${customerId}`);
 }

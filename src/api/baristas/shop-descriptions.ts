@@ -1,0 +1,132 @@
+/**
+ * Owns what the baristas' routes of the shop take and answer, for their readers and for the OpenAPI document.
+ *
+ * **Invariants**
+ * - What a route checks is what its description says.
+ */
+import { Type } from "@sinclair/typebox";
+import { COFFEE_ID } from "../../formats.ts";
+import { documented } from "../../http/documented.ts";
+import { Coffee, CoffeeDraft, CoffeeList } from "../../shop/menu.ts";
+import { ShopPatch, ShopSettings } from "../../shop/settings.ts";
+
+const CoffeeParams = Type.Object({
+  id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),
+});
+
+const StaffShopView = Type.Intersect(
+  [
+    ShopSettings,
+    Type.Object({
+      open_orders: Type.Integer({ description: "orders reserved, queued and brewing" }),
+      lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
+    }),
+  ],
+  {
+    $id: "StaffShop",
+    examples: [
+      {
+        open: true,
+        capacity: null,
+        require_code: false,
+        drinks_per_code: 10,
+        code_period_seconds: 300,
+        max_open_per_customer: null,
+        customer_timeout_seconds: 900,
+        open_orders: 4,
+        lease_seconds: 900,
+      },
+    ],
+  },
+);
+
+const CodeView = Type.Object(
+  {
+    code: Type.String(),
+    url: Type.String({ description: "where the code leads: the customers' page" }),
+    qr_svg: Type.String({ description: "the URL as a QR picture" }),
+    remaining: Type.Integer({ description: "drinks that the code is still good for" }),
+    changes_at: Type.String({ format: "date-time", description: "when the next code comes" }),
+  },
+  {
+    $id: "Code",
+    examples: [
+      {
+        code: "7QK2M9XWTR3B",
+        url: "http://192.168.1.20:8000/?code=7QK2M9XWTR3B",
+        qr_svg: "<svg …></svg>",
+        remaining: 7,
+        changes_at: "2026-11-20T09:35:00.000Z",
+      },
+    ],
+  },
+);
+
+const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
+
+export const READ_SHOP = documented({
+  tag: "Shop",
+  operationId: "readShop",
+  summary: "The shop's settings",
+  answers: { 200: { description: "The settings now.", schema: StaffShopView } },
+  problems: ["unauthorized", "redis_away"],
+});
+
+export const CHANGE_SHOP = documented({
+  tag: "Shop",
+  operationId: "changeShop",
+  summary: "Open or close the shop, or change its settings",
+  description:
+    "In force for every order that is placed from now on, on all replicas. What is not named stays as it is.",
+  body: { schema: ShopPatch, required: true },
+  answers: { 200: { description: "The settings now.", schema: StaffShopView } },
+  problems: ["unauthorized", ...INPUT_PROBLEMS],
+});
+
+export const LIST_COFFEES = documented({
+  tag: "Shop",
+  operationId: "listCoffees",
+  summary: "The menu",
+  answers: {
+    200: { description: "Everything on the menu, cheapest first.", schema: CoffeeList },
+  },
+  problems: ["unauthorized", "redis_away"],
+});
+
+export const PUT_COFFEE = {
+  params: CoffeeParams,
+  ...documented({
+    params: CoffeeParams,
+    tag: "Shop",
+    operationId: "putCoffee",
+    summary: "Put a coffee on the menu, or change it",
+    description: "In force for every order that is placed from now on; orders placed before keep their price.",
+    body: { schema: CoffeeDraft, required: true },
+    answers: {
+      200: { description: "The coffee is changed.", schema: Coffee },
+      201: { description: "The coffee is on the menu.", schema: Coffee },
+    },
+    problems: ["unauthorized", "menu_full", ...INPUT_PROBLEMS],
+  }),
+};
+
+export const REMOVE_COFFEE = {
+  params: CoffeeParams,
+  ...documented({
+    params: CoffeeParams,
+    tag: "Shop",
+    operationId: "removeCoffee",
+    summary: "Take a coffee off the menu",
+    answers: { 204: { description: "It is off the menu." } },
+    problems: ["unauthorized", "coffee_unknown", "invalid_input", "redis_away"],
+  }),
+};
+
+export const READ_CODE = documented({
+  tag: "Shop",
+  operationId: "readCode",
+  summary: "The current code, for the board",
+  description: "The same on every replica until `changes_at`. The picture leads to the customers' page.",
+  answers: { 200: { description: "The code now.", schema: CodeView } },
+  problems: ["unauthorized", "redis_away"],
+});

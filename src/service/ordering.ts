@@ -1,0 +1,196 @@
+/**
+ * Owns what a customer can do, whatever transport they come by: order and wait, order and look later, wait again,
+ * cancel, reserve, choose. To look at an order, a transport calls `orders.find` itself.
+ *
+ * **Invariants**
+ * - A request is refused before anything is queued, or its order is queued.
+ * - The customer of a queued order is notified of its end.
+ * - A request has a slot before its order is placed.
+ */
+import { MOST_PER_ORDER, type HeldPlace, type HeldRequests } from "../limits/held.ts";
+import type { Limiter, Verdict } from "../limits/limiter.ts";
+import { Tarpit } from "../limits/tarpit.ts";
+import type { Tokens } from "../orders/admission.ts";
+import type { FindOutcome } from "../orders/lookups.ts";
+import type { CompleteOutcome } from "../orders/operations/complete.ts";
+import type { Placement } from "../orders/operations/place.ts";
+import type { Completion, Draft, OrderJson, ReservationDraft } from "../orders/order.ts";
+import type { ChangeOutcome } from "../orders/outcomes.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
+import { within } from "../within.ts";
+import type { Caller, OrderRefusal } from "./caller.ts";
+import { HeldOrder, type HoldingParts } from "./held-order.ts";
+import { scopeToCustomer } from "./idempotency.ts";
+
+/** A stopping server reads an order for so long: it is about to end the connection. */
+const LAST_LOOK_MS = 1000;
+
+interface OrderRequestOf<Body> {
+  /** The sender, as limits count it. */
+  readonly address: string;
+  /** The Idempotency-Key as it was sent. */
+  readonly key: string | undefined;
+  readonly draft: Body;
+}
+export type OrderRequest = OrderRequestOf<Draft>;
+export type ReservationRequest = OrderRequestOf<ReservationDraft>;
+
+/** `accepted`: the order is queued, or was before under the same key, and it was found so. */
+export type AcceptOutcome =
+  | {
+      readonly kind: "accepted";
+      readonly orderId: string;
+      readonly limit: Verdict | undefined;
+      readonly found: FindOutcome;
+    }
+  | OrderRefusal;
+
+export type ReservationOutcome =
+  | {
+      readonly kind: "reserved";
+      readonly orderId: string;
+      readonly limit: Verdict | undefined;
+      readonly order: OrderJson;
+    }
+  | OrderRefusal;
+
+export interface OrderingParts extends HoldingParts {
+  readonly orders: Pick<Orders, "replica" | "place" | "reserve" | "complete" | "cancel" | "find">;
+  readonly limiter: Limiter;
+  /** The wait limit of those who are held. */
+  readonly held: HeldRequests;
+  /** The same of those whose order is placed, and who are not held. */
+  readonly passing: HeldRequests;
+  /** Aborted when the server stops: nothing new begins. */
+  readonly closing: AbortSignal;
+}
+
+export class Ordering {
+  readonly #parts: OrderingParts;
+  readonly #tarpit = new Tarpit();
+
+  constructor(parts: OrderingParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The refusal of an order request that need not be read, late enough that sending it again at once is no use;
+   * undefined lets it go on. To be asked of each order request first: it costs Redis nothing.
+   */
+  refuseEarly(address: string, hasKey: boolean): Promise<OrderRefusal> | undefined {
+    const { closing, limiter } = this.#parts;
+    if (closing.aborted) return Promise.resolve({ kind: "closing" });
+    const limit = limiter.recall(address, hasKey);
+    return limit && this.#tarpit.wait().then(() => ({ kind: "denied", limit }));
+  }
+
+  /**
+   * Places an order and holds its caller until it is final. The seat is taken before, so that no end is missed. (A held
+   * order keeps no promise of its own, and nothing of how it came.)
+   */
+  orderAndWait(request: OrderRequest, caller: Caller): void {
+    const { orders, held } = this.#parts;
+    const { address } = request;
+    const entry = held.enter(address);
+    if (entry.kind !== "entered") return caller.refuse(entry);
+    const orderId = Bun.randomUUIDv7();
+    const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: entry.place, caller });
+    const placing = orders.place.into(this.#placementOf(request, orderId, orders.replica), (outcome) => {
+      const limit = this.#noteTokens(outcome, address);
+      if (outcome.kind === "placed") order.hold(limit);
+      else if (outcome.kind === "joined") this.#join(order, { orderId: outcome.orderId, address, limit });
+      else order.refuse({ ...outcome, limit });
+    });
+    placing.catch((error: unknown) => order.fail(error));
+  }
+
+  /** Places an order, and returns it as it is then. Its caller is counted while that takes, among others like them. */
+  async orderAndAccept(request: OrderRequest): Promise<AcceptOutcome> {
+    const { orders, passing } = this.#parts;
+    const entry = passing.enter(request.address);
+    if (entry.kind !== "entered") return entry;
+    using _ = entry.place;
+    const outcome = await orders.place(this.#placementOf(request, Bun.randomUUIDv7()));
+    const limit = this.#noteTokens(outcome, request.address);
+    if (outcome.kind !== "placed" && outcome.kind !== "joined") return { ...outcome, limit };
+    const { orderId } = outcome;
+    return { kind: "accepted", orderId, limit, found: await orders.find(orderId) };
+  }
+
+  /** Holds a caller who comes back to an order until it is final. */
+  waitAgain({ orderId, address }: { readonly orderId: string; readonly address: string }, caller: Caller): void {
+    const entry = this.#parts.held.enterAgain(address);
+    if (entry.kind !== "entered") return caller.refuse(entry);
+    this.#hold({ orderId, address, limit: undefined }, entry.place, caller);
+  }
+
+  cancel(orderId: string): Promise<ChangeOutcome> {
+    return this.#parts.orders.cancel({ orderId, canceller: "customer", reason: "customer" });
+  }
+
+  /** Redeems a code for an order whose drink is chosen later. */
+  async reserve({ address, key, draft }: ReservationRequest): Promise<ReservationOutcome> {
+    const { orders, limiter } = this.#parts;
+    const outcome = await orders.reserve({
+      orderId: Bun.randomUUIDv7(),
+      draft,
+      idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
+      bucket: limiter.bucketOf(address),
+    });
+    const limit = this.#noteTokens(outcome, address);
+    return { ...outcome, limit };
+  }
+
+  /** Queues a reserved order, its drink chosen. */
+  complete(orderId: string, completion: Completion): Promise<CompleteOutcome> {
+    return this.#parts.orders.complete({ orderId, queue: DEFAULT_QUEUE, completion });
+  }
+
+  /** Looks at an order for a caller who has to leave; undefined where Redis does not answer soon. Never rejects. */
+  async lookLast(orderId: string): Promise<FindOutcome | undefined> {
+    const { orders, lostOrders } = this.#parts;
+    const found = await within(LAST_LOOK_MS, orders.find(orderId)).catch(() => undefined);
+    if (found?.kind === "unknown") lostOrders.count();
+    return found;
+  }
+
+  /** Has the caller wait for the order first placed under their key, in the slot that they have. */
+  #join(order: HeldOrder, first: Joining): void {
+    const { slot, caller } = order.leaveSeat();
+    this.#hold(first, slot, caller);
+  }
+
+  #hold({ orderId, address, limit }: Joining, slot: HeldPlace, caller: Caller): void {
+    const { room, held } = this.#parts;
+    if (room.countFor(orderId) < MOST_PER_ORDER) {
+      return new HeldOrder(this.#parts, { orderId, isNew: false, slot, caller }).hold(limit);
+    }
+    slot.leave();
+    held.noteRefusal("too_many_for_order", address);
+    caller.refuse({ kind: "too_many_for_order", limit });
+  }
+
+  #placementOf({ address, key, draft }: OrderRequest, orderId: string, holder?: string): Placement {
+    return {
+      orderId,
+      queue: DEFAULT_QUEUE,
+      draft,
+      idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
+      bucket: this.#parts.limiter.bucketOf(address),
+      holder,
+    };
+  }
+
+  /** Notes what Redis said of the address's bucket; undefined where it was not looked at. */
+  #noteTokens(outcome: { readonly kind: string; readonly tokens?: Tokens }, address: string): Verdict | undefined {
+    if (!outcome.tokens) return undefined;
+    return this.#parts.limiter.note(address, outcome.kind !== "denied", outcome.tokens);
+  }
+}
+
+/** An order that is placed, and who comes to wait for it. */
+interface Joining {
+  readonly orderId: string;
+  readonly address: string;
+  readonly limit: Verdict | undefined;
+}

@@ -1,0 +1,160 @@
+/**
+ * Owns what a barista can do that is more than one change of an order: start and wait, finish and start the next,
+ * cancel. To finish, fail, release or extend an order, a transport calls `orders` itself.
+ *
+ * **Invariants**
+ * - An order is given to one barista at a time.
+ * - An order goes back if its barista has left and has no claim to fetch it with.
+ * - A barista who waits asks again when woken, and at the latest when the wake room says so.
+ */
+import type { WakeRoom, Waiter } from "../longpoll/wake-room.ts";
+import type { Finish } from "../orders/operations/finish.ts";
+import type { Claim, StartOutcome } from "../orders/operations/start.ts";
+import type { CancelReason } from "../orders/order.ts";
+import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
+import { asItIs, type Read } from "../redis/group-commit.ts";
+import { scopeToBarista } from "./idempotency.ts";
+
+/** A barista without a name. Any other barista without a name can take over such orders. */
+const ANONYMOUS = "anonymous";
+const EMPTY: StartOutcome = { kind: "empty" };
+
+/** The start that a barista asks for. */
+export interface StartRequest {
+  /** The Idempotency-Key as it was sent. */
+  readonly key?: string | undefined;
+  readonly barista?: string | undefined;
+  readonly queue?: string | undefined;
+  /** Only this order, out of its turn. */
+  readonly orderId?: string | undefined;
+  /** How long they wait for an order; 0 asks once. */
+  readonly seconds: number;
+  /** Aborted when the barista leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** `closing`: the server is stopping. */
+export type StaffingOutcome = StartOutcome | { readonly kind: "closing" };
+
+interface BaristaWait extends Claim {
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+}
+
+interface BaristaCancellation extends Change {
+  readonly reason?: CancelReason | undefined;
+}
+
+/** Of a finish, and of the start that came with it. */
+export interface Handover {
+  readonly finished: ChangeOutcome;
+  readonly started: StartOutcome;
+}
+
+export interface StaffingParts {
+  readonly orders: Pick<Orders, "finish" | "release" | "cancel"> & { readonly start: Pick<Orders["start"], "into"> };
+  /** The baristas who wait, by queue. */
+  readonly room: WakeRoom;
+  /** Aborted when the server stops: nothing new begins. */
+  readonly closing: AbortSignal;
+}
+
+export class Staffing {
+  readonly #parts: StaffingParts;
+
+  constructor(parts: StaffingParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts an order for the barista, waiting up to `seconds` for one, and makes an answer of the outcome at once.
+   * Rejects when Redis does not answer.
+   */
+  start<Answer>(request: StartRequest, answer: Read<StaffingOutcome, Answer>): Promise<Answer> {
+    if (this.#parts.closing.aborted) return Promise.resolve(answer({ kind: "closing" }));
+    return this.#start(readWait(request), answer);
+  }
+
+  /**
+   * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one, and makes an answer. A
+   * refused finish starts nothing.
+   */
+  async finishAndStart<Answer>(
+    wanted: Finish,
+    next: StartRequest,
+    answer: (handover: Handover) => Answer,
+  ): Promise<Answer> {
+    const { orders, room } = this.#parts;
+    const wait = readWait(next);
+    const isWaiting = wait.seconds > 0 && !room.isClosed;
+    // Both are asked for in this turn: a run does finishes first.
+    const [finished, first] = await Promise.all([
+      orders.finish(wanted),
+      room.isClosed ? EMPTY : orders.start.into({ ...wait, after: wanted.orderId }, asItIs),
+    ]);
+    if (finished.kind !== "changed") return answer({ finished, started: EMPTY });
+    const answerWith = (started: StartOutcome): Answer => answer({ finished, started });
+    if (first.kind !== "empty" || !isWaiting || wait.signal.aborted) return await this.#give(first, wait, answerWith);
+    return await this.#start(wait, answerWith);
+  }
+
+  cancel({ orderId, barista, reason = "barista" }: BaristaCancellation): Promise<ChangeOutcome> {
+    return this.#parts.orders.cancel({ orderId, barista, canceller: "barista", reason });
+  }
+
+  #start<Answer>(wait: BaristaWait, answer: Read<StartOutcome, Answer>): Promise<Answer> {
+    const { orders, room } = this.#parts;
+    if (wait.seconds === 0) return orders.start.into(wait, (outcome) => this.#give(outcome, wait, answer));
+    const waitsMs = wait.seconds * 1000;
+    const deadline = performance.now() + waitsMs;
+    const waiter = room.enter(wait.queue);
+    const started = orders.start.into({ ...wait, waitsMs }, (outcome) => {
+      if (outcome.kind === "empty") return this.#startLater(waiter, wait, deadline).then(answer);
+      room.leave(waiter);
+      return this.#give(outcome, wait, answer);
+    });
+    return started.catch((error: unknown) => {
+      room.leave(waiter);
+      throw error;
+    });
+  }
+
+  /** Waits for an order: there was none. */
+  async #startLater(waiter: Waiter, wait: BaristaWait, deadline: number): Promise<StartOutcome> {
+    const { orders, room } = this.#parts;
+    try {
+      for (;;) {
+        const leftMs = deadline - performance.now();
+        if (leftMs <= 0 || !(await room.untilWoken(waiter, wait.signal, leftMs))) return EMPTY;
+        const again = { ...wait, waitsMs: Math.max(0, deadline - performance.now()) };
+        const outcome = await orders.start.into(again, asItIs);
+        if (outcome.kind !== "empty") return await this.#give(outcome, wait, asItIs);
+      }
+    } finally {
+      room.leave(waiter);
+    }
+  }
+
+  /** Gives an order out; where its barista has left, and can't come back to it by a claim, it goes back. */
+  #give<Answer>(
+    outcome: StartOutcome,
+    wait: BaristaWait,
+    answer: Read<StartOutcome, Answer>,
+  ): Answer | PromiseLike<Answer> {
+    if (outcome.kind !== "started" || wait.claim !== undefined || !wait.signal.aborted) return answer(outcome);
+    const { orderId } = outcome;
+    return this.#parts.orders.release({ orderId, barista: wait.barista }).then(() => answer(EMPTY));
+  }
+}
+
+function readWait({
+  key,
+  barista = ANONYMOUS,
+  queue = DEFAULT_QUEUE,
+  orderId,
+  seconds,
+  signal,
+}: StartRequest): BaristaWait {
+  return { claim: scopeToBarista(key, barista), barista, queue, orderId, seconds, signal };
+}
