@@ -171,10 +171,16 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
 }
 
 function createCustomers(config: Config, log: Log, { orders, feed, refusals }: Parts, services: Services) {
+  const { ordering, limiter, shop, menu, addressOf, readiness } = services;
   return createCustomerApp({
-    ...services,
+    ordering,
     orders,
+    limiter,
+    shop,
+    menu,
     feed,
+    addressOf,
+    readiness,
     log,
     refusals,
     pace: new Pace(config.requestsPerSecond),
@@ -190,12 +196,18 @@ function createBaristas(
   config: Config,
   log: Log,
   { redis, orders, feed }: Parts,
-  { customerDoor, ...services }: Services & { readonly customerDoor: Door },
+  services: Services & { readonly customerDoor: Door },
 ) {
+  const { staffing, held, shop, menu, addressOf, readiness, customerDoor } = services;
   return createBaristaApp({
-    ...services,
+    staffing,
     orders,
+    held,
+    shop,
+    menu,
     feed,
+    addressOf,
+    readiness,
     log,
     readCode: createCodes(redis),
     customersUrl: createCustomersUrl({ publicUrl: config.publicUrl, customerPort: () => customerDoor.port }),

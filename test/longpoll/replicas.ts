@@ -103,7 +103,8 @@ export class Replica {
   /** Scripts that run once more, and whose reply is lost then. */
   readonly losesNext = new Set<string>();
   readonly #calls = new Map<string, number>();
-  readonly #orders: Orders;
+  /** The same as `orders`, whose outcomes are not read. */
+  readonly verbs: Orders;
   /** The bells that each lane listens to. */
   readonly #listensTo: (() => string[])[] = [];
 
@@ -122,7 +123,7 @@ export class Replica {
         this.room.deliver(orderId, order);
       },
     });
-    this.#orders = orders;
+    this.verbs = orders;
     this.orders = parsing(orders);
     const watch: Orders["watch"] = (wanted) => {
       this.watches += 1;
@@ -188,7 +189,7 @@ export class Replica {
   async place(count: number, queue = DEFAULT_QUEUE): Promise<string[]> {
     const orderIds = Array.from({ length: count }, () => Bun.randomUUIDv7());
     await Promise.all(
-      orderIds.map((orderId) => this.orders.place({ orderId, queue, draft: {}, holder: this.#orders.replica })),
+      orderIds.map((orderId) => this.orders.place({ orderId, queue, draft: {}, holder: this.verbs.replica })),
     );
     return orderIds;
   }
@@ -213,7 +214,7 @@ export class Replica {
   close(): void {
     this.room.close();
     this.baristas.close();
-    this.#orders.close();
+    this.verbs.close();
     this.redis.close();
   }
 }

@@ -1,0 +1,191 @@
+/** Ordering without HTTP: callers are plain objects, as any transport may have them. A real Redis, no port. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { HeldRequests, MOST_PER_ORDER } from "../../src/limits/held.ts";
+import { Limiter } from "../../src/limits/limiter.ts";
+import type { Caller, HeldOutcome, OrderRefusal } from "../../src/service/caller.ts";
+import { LostOrders } from "../../src/service/lost-orders.ts";
+import { Ordering, type OrderRequest } from "../../src/service/ordering.ts";
+import { ReplicaFixture, type Replica } from "../longpoll/replicas.ts";
+import { silent } from "../support/redis.ts";
+import { soon, until } from "../support/until.ts";
+
+setDefaultTimeout(60_000);
+
+const ADDRESS = "192.0.2.7";
+
+/** A transport of its own. */
+class PlainCaller implements Caller {
+  readonly #controller = new AbortController();
+  readonly #end = Promise.withResolvers<HeldOutcome | OrderRefusal>();
+  readonly signal = this.#controller.signal;
+  readonly seconds: number | undefined;
+  readonly mustStay = false;
+  orderId: string | undefined;
+
+  constructor(seconds?: number) {
+    this.seconds = seconds;
+  }
+
+  hold(orderId: string): void {
+    this.orderId = orderId;
+  }
+
+  refuse(refusal: OrderRefusal): void {
+    this.#end.resolve(refusal);
+  }
+
+  settle(outcome: HeldOutcome): void {
+    this.#end.resolve(outcome);
+  }
+
+  fail(error: unknown): void {
+    this.#end.reject(error);
+  }
+
+  leave(): void {
+    this.#controller.abort();
+  }
+
+  /** How the wait ended. */
+  end(): Promise<HeldOutcome | OrderRefusal> {
+    return soon(this.#end.promise, "the caller's wait ends");
+  }
+
+  /** The id of the order that they wait for. */
+  async held(): Promise<string> {
+    await until(() => this.orderId !== undefined, "the caller is held");
+    return this.orderId ?? "";
+  }
+}
+
+class Shop implements AsyncDisposable {
+  readonly #fixture: ReplicaFixture;
+  readonly replica: Replica;
+  readonly held: HeldRequests;
+  readonly ordering: Ordering;
+  readonly closing = new AbortController();
+
+  private constructor(fixture: ReplicaFixture, replica: Replica, { capacity, maxHeld }: Bounds) {
+    const refusals = { count: () => {} };
+    this.#fixture = fixture;
+    this.replica = replica;
+    this.held = new HeldRequests({ maxHeld, maxHeldPerAddress: 1000 }, refusals);
+    this.ordering = new Ordering({
+      orders: replica.verbs,
+      room: replica.room,
+      limiter: new Limiter({ policy: "order", capacity, refillPerSecond: 1 / 3600 }, refusals),
+      held: this.held,
+      passing: new HeldRequests({ maxHeld, maxHeldPerAddress: 1000 }, refusals),
+      lostOrders: new LostOrders(silent),
+      closing: this.closing.signal,
+    });
+  }
+
+  static async open({ capacity = 250, maxHeld = 1000 }: Partial<Bounds> = {}): Promise<Shop> {
+    const fixture = await ReplicaFixture.open({ limitCapacity: capacity, limitRefillPerSecond: 1 / 3600 });
+    return new Shop(fixture, await fixture.replica(), { capacity, maxHeld });
+  }
+
+  order(own: Partial<OrderRequest> = {}, caller = new PlainCaller()): PlainCaller {
+    this.ordering.orderAndWait({ address: ADDRESS, key: undefined, draft: {}, ...own }, caller);
+    return caller;
+  }
+
+  wait(orderId: string, caller = new PlainCaller()): PlainCaller {
+    this.ordering.waitAgain({ orderId, address: ADDRESS }, caller);
+    return caller;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fixture[Symbol.asyncDispose]();
+  }
+}
+
+interface Bounds {
+  readonly capacity: number;
+  readonly maxHeld: number;
+}
+
+describe("a caller who orders", () => {
+  test("is held, and gets the final order", async () => {
+    await using shop = await Shop.open();
+    const caller = shop.order();
+    const orderId = await caller.held();
+    expect(shop.held.waiting).toBe(1);
+    expect(await shop.ordering.cancel(orderId)).toMatchObject({ kind: "changed" });
+    const end = await caller.end();
+    expect(end.kind === "final" && JSON.parse(end.value)).toMatchObject({ order_id: orderId, reason: "customer" });
+    expect(shop.held.waiting).toBe(0);
+  });
+
+  test("and waits so long at most gets the order as it is then", async () => {
+    await using shop = await Shop.open();
+    const caller = shop.order({}, new PlainCaller(0.05));
+    expect(await caller.end()).toMatchObject({ kind: "time_over", found: { kind: "found", status: "queued" } });
+    expect(shop.held.waiting).toBe(0);
+  });
+
+  test("under a key that was used joins the first order; with another body they are refused", async () => {
+    await using shop = await Shop.open();
+    const key = "breakfast";
+    const first = shop.order({ key });
+    const orderId = await first.held();
+    const again = shop.order({ key });
+    expect(await again.held()).toBe(orderId);
+    expect(await shop.order({ key, draft: { note: "hot" } }).end()).toMatchObject({ kind: "mismatch" });
+    expect(shop.held.waiting).toBe(2);
+    await shop.ordering.cancel(orderId);
+    expect([(await first.end()).kind, (await again.end()).kind]).toEqual(["final", "final"]);
+    expect(shop.held.waiting).toBe(0);
+  });
+
+  test("and leaves gives the slot back; the order goes on", async () => {
+    await using shop = await Shop.open({ maxHeld: 1 });
+    const caller = shop.order();
+    const orderId = await caller.held();
+    expect(await shop.order().end()).toEqual({ kind: "room_full" });
+    caller.leave();
+    expect(await caller.end()).toEqual({ kind: "left" });
+    expect(shop.held.waiting).toBe(0);
+    await shop.wait(orderId).held();
+  });
+
+  test("too fast is refused, and then without Redis", async () => {
+    await using shop = await Shop.open({ capacity: 1 });
+    await shop.order().held();
+    const early = shop.ordering.refuseEarly(ADDRESS, false);
+    expect(await early).toMatchObject({ kind: "denied", limit: { allowed: false, remaining: 0 } });
+    expect(shop.ordering.refuseEarly("192.0.2.8", false)).toBeUndefined();
+    expect(await shop.order().end()).toMatchObject({ kind: "denied" });
+    expect(await shop.ordering.orderAndAccept({ address: ADDRESS, key: undefined, draft: {} })).toMatchObject({
+      kind: "denied",
+    });
+  });
+
+  test("something that is not on the menu is refused, and holds no slot", async () => {
+    await using shop = await Shop.open();
+    expect(await shop.order({ draft: { item: "soup" } }).end()).toMatchObject({
+      kind: "refused",
+      why: "unknown_item",
+      limit: { allowed: true },
+    });
+    expect([shop.held.waiting, shop.replica.room.held]).toEqual([0, 0]);
+  });
+});
+
+test("a server that is stopping refuses early", async () => {
+  await using shop = await Shop.open();
+  shop.closing.abort();
+  expect(await shop.ordering.refuseEarly(ADDRESS, true)).toEqual({ kind: "closing" });
+});
+
+test("so many wait for one order, and no more", async () => {
+  await using shop = await Shop.open();
+  const outcome = await shop.ordering.orderAndAccept({ address: ADDRESS, key: undefined, draft: {} });
+  expect(outcome).toMatchObject({ kind: "accepted", found: { kind: "found", status: "queued" } });
+  const orderId = outcome.kind === "accepted" ? outcome.orderId : "";
+  const callers = Array.from({ length: MOST_PER_ORDER }, () => shop.wait(orderId));
+  expect(await shop.wait(orderId).end()).toEqual({ kind: "too_many_for_order", limit: undefined });
+  await shop.ordering.cancel(orderId);
+  for (const caller of callers) expect((await caller.end()).kind).toBe("final");
+});
