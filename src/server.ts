@@ -32,6 +32,7 @@ import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
+import { Listening } from "./service/listening.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
 import { Ordering } from "./service/ordering.ts";
@@ -172,20 +173,20 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
 
 function createCustomers(config: Config, log: Log, { orders, feed, refusals }: Parts, services: Services) {
   const { ordering, limiter, shop, menu, addressOf, readiness } = services;
+  // Some places are left for staff.
+  const listeners = new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals);
   return createCustomerApp({
     ordering,
+    listening: new Listening({ orders, feed, listeners }),
     orders,
     limiter,
     shop,
     menu,
-    feed,
     addressOf,
     readiness,
     log,
     refusals,
     pace: new Pace(config.requestsPerSecond),
-    // Some places are left for staff.
-    listeners: new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals),
     heartbeatSeconds: config.heartbeatSeconds,
     allowedOrigins: config.allowedOrigins,
     publicUrl: config.publicUrl,

@@ -18,7 +18,7 @@ export interface ListeningParts {
   readonly listeners: HeldRequests;
 }
 
-interface Listening {
+interface ListenRequest {
   readonly orderId: string;
   /** The listener, as limits count it. */
   readonly address: string;
@@ -35,14 +35,16 @@ export type ListenOutcome =
   | { readonly kind: "over"; readonly frames: Uint8Array }
   | { readonly kind: "unknown" | "damaged" | "full" | "closing" | Crowd };
 
-/** Makes the function that begins to listen to an order. */
-export function createListening({ orders, feed, listeners }: ListeningParts) {
-  const readReplay = (orderId: string, order: OrderJson, after: EventId | undefined): Promise<Uint8Array> => {
-    const { finished_at: finishedAt = "" } = JSON.parse(order) as Order;
-    return feed.readEnded({ orderId, after, finishedMs: Date.parse(finishedAt) });
-  };
+export class Listening {
+  readonly #parts: ListeningParts;
 
-  return async ({ orderId, address, after }: Listening): Promise<ListenOutcome> => {
+  constructor(parts: ListeningParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to listen to an order. Rejects when Redis does not answer. */
+  async listenToOrder({ orderId, address, after }: ListenRequest): Promise<ListenOutcome> {
+    const { orders, feed, listeners } = this.#parts;
     const entry = listeners.enter(address);
     if (entry.kind !== "entered") return entry;
     using stay = new DisposableStack();
@@ -53,8 +55,13 @@ export function createListening({ orders, feed, listeners }: ListeningParts) {
     stay.defer(() => place.leave());
     const found = await orders.find(orderId);
     if (found.kind !== "found") return found;
-    if (isFinal(found.status)) return { kind: "over", frames: await readReplay(orderId, found.order, after) };
+    if (isFinal(found.status)) return { kind: "over", frames: await this.#readReplay(orderId, found.order, after) };
     stay.move();
     return { kind: "listening", place, slot };
-  };
+  }
+
+  #readReplay(orderId: string, order: OrderJson, after: EventId | undefined): Promise<Uint8Array> {
+    const { finished_at: finishedAt = "" } = JSON.parse(order) as Order;
+    return this.#parts.feed.readEnded({ orderId, after, finishedMs: Date.parse(finishedAt) });
+  }
 }

@@ -9,13 +9,15 @@ import { Elysia } from "elysia";
 import { answerFrames, answerHead, createEventStreams, readLastEventId } from "../../http/events.ts";
 import type { FindServer } from "../../http/listening.ts";
 import { problem } from "../../problem.ts";
-import { createListening, type ListeningParts, type ListenOutcome } from "../../service/listening.ts";
+import type { Listening, ListenOutcome } from "../../service/listening.ts";
 import { answerClosing, answerFound, answerTooManyListeners } from "../answers.ts";
 import { documentedEvents } from "../documented-events.ts";
 import { OrderParams } from "../parameters.ts";
 import type { ClientOf } from "./request-pace.ts";
 
-export type EventDependencies = ListeningParts;
+export interface EventDependencies {
+  readonly listening: Listening;
+}
 
 export function eventRoutes(dependencies: EventDependencies, findServer: FindServer, clientOf: ClientOf) {
   return new Elysia().get(
@@ -30,8 +32,7 @@ interface OrderContext {
   readonly params: { readonly id: string };
 }
 
-function createListenToOrder(dependencies: EventDependencies, findServer: FindServer, clientOf: ClientOf) {
-  const listen = createListening(dependencies);
+function createListenToOrder({ listening }: EventDependencies, findServer: FindServer, clientOf: ClientOf) {
   const streamEvents = createEventStreams();
 
   return async ({ params: { id }, request }: OrderContext): Promise<Response> => {
@@ -39,7 +40,7 @@ function createListenToOrder(dependencies: EventDependencies, findServer: FindSe
     if (request.method === "HEAD") return answerHead();
     const orderId = id.toLowerCase();
     const connection = { server: findServer(), request };
-    const outcome = await listen({ orderId, address: clientOf(request), after });
+    const outcome = await listening.listenToOrder({ orderId, address: clientOf(request), after });
     if (outcome.kind !== "listening") return answerUnheard(outcome);
     const { place, slot } = outcome;
     const wanted = { orderId, untilFinal: true };
