@@ -5,8 +5,22 @@
  * - Each has a description: it is what a client reads when the parameter is faulty.
  */
 import { Type } from "@sinclair/typebox";
+import { createParamsReader } from "../http/input.ts";
 
 export const OrderId = Type.String({ format: "uuid", description: "the order's UUID" });
 
 /** Of a path. */
 export const OrderParams = Type.Object({ id: OrderId });
+
+/** The request of a route whose path names one thing. */
+export interface PathContext {
+  readonly request: Request;
+  readonly params: { readonly id: string };
+}
+
+const readParams = createParamsReader(OrderParams);
+
+/** The order that a path names, as orders are named: in lower case. Throws a ProblemError. */
+export function readOrderId(params: PathContext["params"]): string {
+  return readParams(params).id.toLowerCase();
+}

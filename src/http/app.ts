@@ -6,11 +6,10 @@
  * - Nothing unexpected goes unlogged.
  * - A port's gate comes before everything that a route, or the lack of one, would say.
  */
-import type { ValueError } from "@sinclair/typebox/errors";
-import { Elysia, ValidationError } from "elysia";
+import { Elysia } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
-import { invalidInput, problem, ProblemError } from "../problem.ts";
+import { problem, ProblemError } from "../problem.ts";
 import { ShopDamagedError } from "../redis/damaged.ts";
 import { SupersededError } from "../redis/superseded.ts";
 import { isRedisAway } from "../redis/away.ts";
@@ -18,7 +17,7 @@ import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { beginAnswering, endAnswering, IDLE_SECONDS } from "./idle.ts";
-import { ClientGone, faultsOf } from "./input.ts";
+import { ClientGone } from "./input.ts";
 import type { Server } from "./listening.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
@@ -78,7 +77,7 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
     });
   if (gate) {
     const pass = createGate(gate, () => app.routes);
-    // The first hook that knows the route that was matched; params, query and body are validated after it.
+    // The first hook that knows the route that was matched, before its handler reads anything.
     app.onTransform({ as: "global" }, ({ request, route }) => {
       pass(request, route);
     });
@@ -171,15 +170,7 @@ function answerFault(
   if (error instanceof ProblemError) return error.answer();
   if (error instanceof Refusal || error instanceof Unrouted) return error.answer;
   if (error instanceof ClientGone) return new Response(null, { status: 499 });
-  if (error instanceof ValidationError && canExplain(error.validator)) {
-    return invalidInput(faultsOf(error.validator.Errors(error.value)));
-  }
   return answerError(error, request);
-}
-
-/** Elysia types its validators by several libraries; ours are TypeBox's. */
-function canExplain(validator: unknown): validator is { Errors(value: unknown): Iterable<ValueError> } {
-  return typeof validator === "object" && validator !== null && "Errors" in validator;
 }
 
 /** 405 with Allow where the path is known with other methods, else 404. */

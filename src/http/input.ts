@@ -1,5 +1,7 @@
 /**
- * Owns the reading of input: bodies, and their faults, in words.
+ * Owns the reading of input: bodies, queries and paths, and their faults, in words.
+ *
+ * Elysia validates nothing: it takes malformed JSON for no body, and its faults do not say what is wanted.
  *
  * **Invariants**
  * - Nothing longer than the bound of its route is kept in memory.
@@ -119,6 +121,15 @@ export function createQueryReader<Schema extends TObject>(schema: Schema): (requ
   };
 }
 
+/** Makes the reader of a path's parameters of that schema. It throws a ProblemError. */
+export function createParamsReader<Schema extends TObject>(schema: Schema): (params: unknown) => Static<Schema> {
+  const validator = TypeCompiler.Compile(schema);
+  return (params) => {
+    if (validator.Check(params)) return params;
+    throw new InvalidInputError(faultsOf(validator.Errors(params)));
+  };
+}
+
 interface Parameter {
   readonly name: string;
   readonly isNumber: boolean;
@@ -162,7 +173,7 @@ class ReadQuery {
 }
 
 /** One fault a field, in the words of the field's schema. */
-export function faultsOf(errors: Iterable<ValueError>): FieldFault[] {
+function faultsOf(errors: Iterable<ValueError>): FieldFault[] {
   const faults = new Map<string, FieldFault>();
   for (const error of errors) {
     const field = readPointer(error.path).join(".") || "body";

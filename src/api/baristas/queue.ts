@@ -15,7 +15,7 @@ import { Order, READY_EXAMPLE, Status } from "../../orders/order.ts";
 import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
 import { InvalidInputError } from "../../problem.ts";
 import { answerFound } from "../answers.ts";
-import { OrderParams } from "../parameters.ts";
+import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
 import { QueueName } from "./order-descriptions.ts";
 
 const DAY_MS = 86_400_000;
@@ -100,8 +100,7 @@ function readRange(
 }
 
 function createFindOrder({ orders }: QueueDependencies) {
-  return async ({ params: { id } }: { params: { id: string } }): Promise<Response> =>
-    answerFound(await orders.find(id.toLowerCase()));
+  return async ({ params }: PathContext): Promise<Response> => answerFound(await orders.find(readOrderId(params)));
 }
 
 function createMeasureQueue({ orders, held }: QueueDependencies) {
@@ -140,17 +139,14 @@ const SEARCH_ORDERS = documented({
   problems: ["unauthorized", "invalid_input", "redis_away", "closing"],
 });
 
-const FIND_ORDER = {
+const FIND_ORDER = documented({
   params: OrderParams,
-  ...documented({
-    params: OrderParams,
-    tag: "Search",
-    operationId: "findOrder",
-    summary: "Look at an order",
-    answers: { 200: { description: "The order as it is now.", schema: Order } },
-    problems: ["unauthorized", "order_unknown", "invalid_input", "redis_away"],
-  }),
-};
+  tag: "Search",
+  operationId: "findOrder",
+  summary: "Look at an order",
+  answers: { 200: { description: "The order as it is now.", schema: Order } },
+  problems: ["unauthorized", "order_unknown", "invalid_input", "redis_away"],
+});
 
 const MEASURE_QUEUE = documented({
   query: QueueQuery,

@@ -10,7 +10,7 @@ import { documented } from "../../http/documented.ts";
 import { Coffee, CoffeeDraft, CoffeeList } from "../../shop/menu.ts";
 import { ShopPatch, ShopSettings } from "../../shop/settings.ts";
 
-const CoffeeParams = Type.Object({
+export const CoffeeParams = Type.Object({
   id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),
 });
 
@@ -93,34 +93,28 @@ export const LIST_COFFEES = documented({
   problems: ["unauthorized", "redis_away"],
 });
 
-export const PUT_COFFEE = {
+export const PUT_COFFEE = documented({
   params: CoffeeParams,
-  ...documented({
-    params: CoffeeParams,
-    tag: "Shop",
-    operationId: "putCoffee",
-    summary: "Put a coffee on the menu, or change it",
-    description: "In force for every order that is placed from now on; orders placed before keep their price.",
-    body: { schema: CoffeeDraft, required: true },
-    answers: {
-      200: { description: "The coffee is changed.", schema: Coffee },
-      201: { description: "The coffee is on the menu.", schema: Coffee },
-    },
-    problems: ["unauthorized", "menu_full", ...INPUT_PROBLEMS],
-  }),
-};
+  tag: "Shop",
+  operationId: "putCoffee",
+  summary: "Put a coffee on the menu, or change it",
+  description: "In force for every order that is placed from now on; orders placed before keep their price.",
+  body: { schema: CoffeeDraft, required: true },
+  answers: {
+    200: { description: "The coffee is changed.", schema: Coffee },
+    201: { description: "The coffee is on the menu.", schema: Coffee },
+  },
+  problems: ["unauthorized", "menu_full", ...INPUT_PROBLEMS],
+});
 
-export const REMOVE_COFFEE = {
+export const REMOVE_COFFEE = documented({
   params: CoffeeParams,
-  ...documented({
-    params: CoffeeParams,
-    tag: "Shop",
-    operationId: "removeCoffee",
-    summary: "Take a coffee off the menu",
-    answers: { 204: { description: "It is off the menu." } },
-    problems: ["unauthorized", "coffee_unknown", "invalid_input", "redis_away"],
-  }),
-};
+  tag: "Shop",
+  operationId: "removeCoffee",
+  summary: "Take a coffee off the menu",
+  answers: { 204: { description: "It is off the menu." } },
+  problems: ["unauthorized", "coffee_unknown", "invalid_input", "redis_away"],
+});
 
 export const READ_CODE = documented({
   tag: "Shop",

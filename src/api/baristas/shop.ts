@@ -6,12 +6,21 @@
  */
 import { Elysia } from "elysia";
 import { answerJson } from "../../http/answers.ts";
-import { createBodyReader } from "../../http/input.ts";
+import { createBodyReader, createParamsReader } from "../../http/input.ts";
 import { InvalidInputError, problem } from "../../problem.ts";
 import { drawQr, type CurrentCode } from "../../shop/codes.ts";
 import { CoffeeDraft, type Menu } from "../../shop/menu.ts";
 import { ShopPatch, type Shop } from "../../shop/settings.ts";
-import { CHANGE_SHOP, LIST_COFFEES, PUT_COFFEE, READ_CODE, READ_SHOP, REMOVE_COFFEE } from "./shop-descriptions.ts";
+import type { PathContext } from "../parameters.ts";
+import {
+  CHANGE_SHOP,
+  CoffeeParams,
+  LIST_COFFEES,
+  PUT_COFFEE,
+  READ_CODE,
+  READ_SHOP,
+  REMOVE_COFFEE,
+} from "./shop-descriptions.ts";
 
 export interface ShopDependencies {
   readonly shop: Shop;
@@ -26,10 +35,7 @@ interface Context {
   readonly request: Request;
 }
 
-/** The request of a route of one coffee. */
-interface CoffeeContext extends Context {
-  readonly params: { readonly id: string };
-}
+const readCoffeeParams = createParamsReader(CoffeeParams);
 
 export function shopRoutes(dependencies: ShopDependencies) {
   return new Elysia()
@@ -67,7 +73,8 @@ function createListCoffees({ menu }: ShopDependencies) {
 function createPutCoffee({ menu }: ShopDependencies) {
   const readCoffee = createBodyReader(CoffeeDraft);
 
-  return async ({ params: { id }, request }: CoffeeContext): Promise<Response> => {
+  return async ({ params, request }: PathContext): Promise<Response> => {
+    const { id } = readCoffeeParams(params);
     const draft = await readCoffee(request);
     if (!draft) throw missingBody("a coffee");
     if (new Set(draft.modifiers.map(({ name }) => name)).size < draft.modifiers.length) {
@@ -80,7 +87,8 @@ function createPutCoffee({ menu }: ShopDependencies) {
 }
 
 function createRemoveCoffee({ menu }: ShopDependencies) {
-  return async ({ params: { id } }: CoffeeContext): Promise<Response> => {
+  return async ({ params }: PathContext): Promise<Response> => {
+    const { id } = readCoffeeParams(params);
     if (await menu.remove(id)) return new Response(null, { status: 204 });
     return problem("coffee_unknown", { detail: `There is no ${id} on the menu (GET /coffees).` });
   };

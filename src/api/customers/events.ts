@@ -12,7 +12,7 @@ import { problem } from "../../problem.ts";
 import type { Listening, ListenOutcome } from "../../service/listening.ts";
 import { answerClosing, answerFound, answerTooManyListeners } from "../answers.ts";
 import { documentedEvents } from "../documented-events.ts";
-import { OrderParams } from "../parameters.ts";
+import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
 import type { ClientOf } from "./request-pace.ts";
 
 export interface EventDependencies {
@@ -27,18 +27,13 @@ export function eventRoutes(dependencies: EventDependencies, findServer: FindSer
   );
 }
 
-interface OrderContext {
-  readonly request: Request;
-  readonly params: { readonly id: string };
-}
-
 function createListenToOrder({ listening }: EventDependencies, findServer: FindServer, clientOf: ClientOf) {
   const streamEvents = createEventStreams();
 
-  return async ({ params: { id }, request }: OrderContext): Promise<Response> => {
+  return async ({ params, request }: PathContext): Promise<Response> => {
+    const orderId = readOrderId(params);
     const after = readLastEventId(request.headers);
     if (request.method === "HEAD") return answerHead();
-    const orderId = id.toLowerCase();
     const connection = { server: findServer(), request };
     const outcome = await listening.listenToOrder({ orderId, address: clientOf(request), after });
     if (outcome.kind !== "listening") return answerUnheard(outcome);
@@ -68,21 +63,18 @@ function answerUnheard(outcome: Exclude<ListenOutcome, { kind: "listening" }>): 
   }
 }
 
-const LISTEN_TO_ORDER = {
+const LISTEN_TO_ORDER = documentedEvents({
   params: OrderParams,
-  ...documentedEvents({
-    params: OrderParams,
-    tag: "Orders",
-    operationId: "listenToOrder",
-    summary: "Listen to an order",
-    description:
-      "Server-sent events, each a CloudEvent in JSON with the order as it is then. The stream ends after the order's last " +
-      "event, `order.finished` or `order.cancelled`; of an order that is over it is sent at once. A comment comes every 15 s.",
-    answers: {
-      204: {
-        description: "The order is over, and you have its last event, or it is no longer kept: come back no more.",
-      },
+  tag: "Orders",
+  operationId: "listenToOrder",
+  summary: "Listen to an order",
+  description:
+    "Server-sent events, each a CloudEvent in JSON with the order as it is then. The stream ends after the order's last " +
+    "event, `order.finished` or `order.cancelled`; of an order that is over it is sent at once. A comment comes every 15 s.",
+  answers: {
+    204: {
+      description: "The order is over, and you have its last event, or it is no longer kept: come back no more.",
     },
-    problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away", "closing"],
-  }),
-};
+  },
+  problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away", "closing"],
+});

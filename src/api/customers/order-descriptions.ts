@@ -100,49 +100,43 @@ export const PLACE_ORDER = documented({
   ],
 });
 
-export const FIND_ORDER = {
+export const FIND_ORDER = documented({
   params: OrderParams,
-  ...documented({
-    params: OrderParams,
-    query: WaitQuery,
-    tag: "Orders",
-    operationId: "findOrder",
-    summary: "Look at an order, or wait for it",
-    description:
-      "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
-    headers: [PREFER_OF_A_LOOK],
-    answers: {
-      200: { description: "The order as it is now.", schema: OrderOrContinuation },
-      303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
-    },
-    problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away"],
-  }),
-};
+  query: WaitQuery,
+  tag: "Orders",
+  operationId: "findOrder",
+  summary: "Look at an order, or wait for it",
+  description:
+    "With `wait` (or `Prefer: wait=N`) it is held until the order is final, N seconds at most; `?wait` alone: for ever.",
+  headers: [PREFER_OF_A_LOOK],
+  answers: {
+    200: { description: "The order as it is now.", schema: OrderOrContinuation },
+    303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
+  },
+  problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away"],
+});
 
-export const CANCEL_ORDER = {
+export const CANCEL_ORDER = documented({
   params: OrderParams,
-  ...documented({
-    params: OrderParams,
-    tag: "Orders",
-    operationId: "cancelOrder",
-    summary: "Cancel an order while it is queued or reserved",
-    body: { schema: Cancellation, required: true },
-    answers: {
-      200: {
-        description: "The order is cancelled; each request that waits for it is notified.",
-        schema: Order,
-        example: CANCELLED_EXAMPLE,
-      },
+  tag: "Orders",
+  operationId: "cancelOrder",
+  summary: "Cancel an order while it is queued or reserved",
+  body: { schema: Cancellation, required: true },
+  answers: {
+    200: {
+      description: "The order is cancelled; each request that waits for it is notified.",
+      schema: Order,
+      example: CANCELLED_EXAMPLE,
     },
-    problems: [
-      "cross_site",
-      "malformed_json",
-      "order_unknown",
-      "order_conflict",
-      "body_too_large",
-      "not_json",
-      "invalid_input",
-      "redis_away",
-    ],
-  }),
-};
+  },
+  problems: [
+    "cross_site",
+    "malformed_json",
+    "order_unknown",
+    "order_conflict",
+    "body_too_large",
+    "not_json",
+    "invalid_input",
+    "redis_away",
+  ],
+});

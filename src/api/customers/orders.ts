@@ -18,6 +18,7 @@ import type { Orders } from "../../orders/verbs.ts";
 import { InvalidInputError } from "../../problem.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
 import { answerChanged, answerFound } from "../answers.ts";
+import { readOrderId, type PathContext } from "../parameters.ts";
 import { createHolding, type AnswerHeaders, type HoldingDependencies } from "./held-customer.ts";
 import { CANCEL_ORDER, Cancellation, FIND_ORDER, PLACE_ORDER, WaitQuery } from "./order-descriptions.ts";
 import { answerRefusal } from "./refusals.ts";
@@ -28,12 +29,6 @@ type OrderingDependency = Pick<Ordering, "refuseEarly" | "orderAndWait" | "order
 export interface OrderDependencies extends HoldingDependencies {
   readonly ordering: HoldingDependencies["ordering"] & OrderingDependency;
   readonly orders: Pick<Orders, "find">;
-}
-
-/** The request of a route, with its path's parameters. */
-interface OrderContext {
-  readonly request: Request;
-  readonly params: { readonly id: string };
 }
 
 export function orderRoutes(dependencies: OrderDependencies, findServer: FindServer, clientOf: ClientOf) {
@@ -95,9 +90,9 @@ function createFindOrder({ ordering, orders, holdCustomer, connectionOf, clientO
   const answerNow = (found: FindOutcome, _orderId: string, headers: AnswerHeaders): Response =>
     answerFound(found, { headers });
 
-  return async ({ params: { id }, request }: OrderContext): Promise<Response> => {
+  return async ({ params, request }: PathContext): Promise<Response> => {
+    const orderId = readOrderId(params);
     const { wait } = readWait(request);
-    const orderId = id.toLowerCase();
     const preferences = readPreferences(request.headers);
     const bound = wait ?? preferences.waitSeconds;
     if (bound === undefined || bound === 0) {
@@ -114,10 +109,11 @@ function createFindOrder({ ordering, orders, holdCustomer, connectionOf, clientO
 function createCancelOrder({ ordering }: Shared) {
   const readCancellation = createBodyReader(Cancellation);
 
-  return async ({ params: { id }, request }: OrderContext): Promise<Response> => {
+  return async ({ params, request }: PathContext): Promise<Response> => {
+    const orderId = readOrderId(params);
     if (!(await readCancellation(request))) {
       throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${Cancellation.description}` }]);
     }
-    return answerChanged(await ordering.cancel(id.toLowerCase()), "cancelled by its customer");
+    return answerChanged(await ordering.cancel(orderId), "cancelled by its customer");
   };
 }

@@ -14,7 +14,7 @@ import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft }
 import { InvalidInputError } from "../../problem.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { answerChanged } from "../answers.ts";
-import { OrderParams } from "../parameters.ts";
+import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
 import { KEY_OWNER } from "./order-descriptions.ts";
 import { answerRefusal, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
@@ -50,9 +50,10 @@ function createReserveOrder({ ordering, limiter }: ReservationDependencies, clie
 function createCompleteOrder({ ordering }: ReservationDependencies) {
   const readCompletion = createBodyReader(Completion);
 
-  return async ({ params: { id }, request }: { params: { id: string }; request: Request }): Promise<Response> => {
+  return async ({ params, request }: PathContext): Promise<Response> => {
+    const orderId = readOrderId(params);
     const completion = await readCompletion(request);
-    const outcome = await ordering.complete(id.toLowerCase(), completion ?? {});
+    const outcome = await ordering.complete(orderId, completion ?? {});
     return outcome.kind === "refused" ? answerShopRefusal(outcome) : answerChanged(outcome, "chosen for");
   };
 }
@@ -91,15 +92,12 @@ const RESERVE_ORDER = documented({
   ],
 });
 
-const COMPLETE_ORDER = {
+const COMPLETE_ORDER = documented({
   params: OrderParams,
-  ...documented({
-    params: OrderParams,
-    tag: "Orders",
-    operationId: "completeOrder",
-    summary: "Choose the drink of a reservation",
-    body: { schema: Completion, required: false },
-    answers: { 200: { description: "The order is queued.", schema: Order, example: QUEUED_EXAMPLE } },
-    problems: ["cross_site", ...INPUT_PROBLEMS, "order_unknown", "order_conflict"],
-  }),
-};
+  tag: "Orders",
+  operationId: "completeOrder",
+  summary: "Choose the drink of a reservation",
+  body: { schema: Completion, required: false },
+  answers: { 200: { description: "The order is queued.", schema: Order, example: QUEUED_EXAMPLE } },
+  problems: ["cross_site", ...INPUT_PROBLEMS, "order_unknown", "order_conflict"],
+});
