@@ -20,7 +20,7 @@ import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { within } from "../within.ts";
 import type { Caller, OrderRefusal } from "./caller.ts";
 import { HeldOrder, type HoldingParts } from "./held-order.ts";
-import { scopeToCustomer } from "./idempotency.ts";
+import { scopeToCustomer } from "./key-scope.ts";
 
 /** A stopping server reads an order for so long: it is about to end the connection. */
 const LAST_LOOK_MS = 1000;

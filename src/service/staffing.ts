@@ -14,7 +14,7 @@ import type { CancelReason } from "../orders/order.ts";
 import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
 import { asItIs, type Read } from "../redis/group-commit.ts";
-import { scopeToBarista } from "./idempotency.ts";
+import { scopeToBarista } from "./key-scope.ts";
 
 /** A barista without a name. Any other barista without a name can take over such orders. */
 const ANONYMOUS = "anonymous";

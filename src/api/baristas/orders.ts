@@ -6,7 +6,7 @@
  */
 import type { Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, hasNoBody, readResult } from "../../http/input.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";

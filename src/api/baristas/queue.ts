@@ -7,7 +7,7 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { DATE, DATE_TIME } from "../../formats.ts";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { createQueryReader } from "../../http/input.ts";
 import type { HeldRequests } from "../../limits/held.ts";

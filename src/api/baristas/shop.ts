@@ -5,7 +5,7 @@
  * - A faulty change changes nothing.
  */
 import { Elysia } from "elysia";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import { createBodyReader, createParamsReader } from "../../http/input.ts";
 import { InvalidInputError, problem } from "../../problem.ts";
 import { drawQr, type CurrentCode } from "../../shop/codes.ts";

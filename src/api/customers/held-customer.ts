@@ -7,7 +7,7 @@
  * - A held customer is one object with one promise.
  */
 import { createErrorAnswer } from "../../http/app.ts";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import { HeldAnswer, Heartbeat, type HeldRequest } from "../../http/hold.ts";
 import { withPreference, type Preferences } from "../../http/prefer.ts";
 import type { Limiter, Verdict } from "../../limits/limiter.ts";

@@ -6,7 +6,7 @@
  * - A held request costs no promise but its answer's.
  */
 import { Elysia } from "elysia";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import type { HeldRequest } from "../../http/hold.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, hasNoBody } from "../../http/input.ts";

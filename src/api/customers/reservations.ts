@@ -5,7 +5,7 @@
  * - A code is spent only with an order to show for it.
  */
 import { Elysia } from "elysia";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader } from "../../http/input.ts";

@@ -8,7 +8,7 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { answerJson } from "../../http/answers.ts";
+import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { answerReady, makeReady, type ReadyFile } from "../../http/ready-file.ts";
 import { keepReads, shareReads } from "../../shared-reads.ts";
