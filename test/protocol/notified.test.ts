@@ -12,24 +12,23 @@ afterEach(async () => {
   await redis?.stop();
 });
 
-/** Listens to what Redis runs; `rings` resolves to the bells that were rung so far. */
+/** Listens to bells; `rung` resolves to those that were rung so far. */
 async function listenForBells(server: TestRedis) {
   const outside = server.connect();
-  const monitor = await outside.monitor();
-  const commands: string[][] = [];
-  monitor.on("monitor", (_time: string, command: string[]) => commands.push(command));
-  const isSeen = (mark: string): boolean => commands.some((command) => command.includes(mark));
+  const heard = server.connect();
+  const bells: string[] = [];
+  await outside.config("SET", "notify-keyspace-events", "Kl");
+  await heard.psubscribe("__keyspace@0__:*:bell:*");
+  heard.on("pmessage", (_pattern: string, bell: string) => bells.push(bell));
   return {
-    rings: async (): Promise<string[]> => {
-      const mark = crypto.randomUUID();
-      await outside.echo(mark);
-      await until(() => isSeen(mark), "all commands are seen");
-      return commands
-        .filter(([name = "", key = ""]) => name.toUpperCase() === "RPUSH" && key.includes(":bell:"))
-        .map(([, key = ""]) => key);
+    rung: async (): Promise<string[]> => {
+      const mark = `:bell:${crypto.randomUUID()}`;
+      await outside.rpush(mark, "");
+      await until(() => bells.some((bell) => bell.endsWith(mark)), "all bells are heard");
+      return bells.filter((bell) => !bell.endsWith(mark));
     },
     close: (): void => {
-      monitor.disconnect();
+      heard.disconnect();
       outside.disconnect();
     },
   };
@@ -81,6 +80,6 @@ test.each(ENDS)("who waits where %s is notified there", async (_how, status, end
   for (const held of [ordering, waiting]) {
     expectOrder(await soon(held, "the customer is answered", 10_000), { order_id: orderId, status });
   }
-  expect(await bells.rings()).toEqual([]);
+  expect(await bells.rung()).toEqual([]);
   bells.close();
 });
