@@ -6,6 +6,7 @@
  * - The events of one read are one write for each listener.
  * - A crowd of listeners does not delay others for long.
  */
+import { nextTurn } from "../turn.ts";
 import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";
 import { concatBytes, type Encode } from "./frame.ts";
 
@@ -97,12 +98,6 @@ async function deliver(channel: Channel, turn: { writesLeft: number }): Promise<
   if (wanted.untilFinal && gathered.some(({ event }) => isFinalEvent(event))) {
     for (const follower of followers) follower.end();
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 function framesAfter(id: EventId, gathered: readonly Gathered[]): Uint8Array {

@@ -13,6 +13,7 @@
  */
 import type { Redis } from "ioredis";
 import { isWrongType } from "../redis/errors.ts";
+import { nextTurn } from "../turn.ts";
 
 /** Longest BLPOP: after it the lane reads stored state again. */
 export const BLOCK_SECONDS = 30;
@@ -23,9 +24,6 @@ const UNBLOCK_AGAIN_MS = 1;
 const MIN_BLOCK_SECONDS = 0.1;
 /** A bell that rings so soon after the block began was rung before it. */
 const AT_ONCE_MS = 5;
-
-/** Resolves once all that has arrived by now is dealt with. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The calls that a lane needs of its room. */
 export interface LaneRoom {

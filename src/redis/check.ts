@@ -14,6 +14,7 @@ import { faultOf, isCertificateFault, isMissingDatabase } from "./errors.ts";
 import type { Keys } from "./keys.ts";
 import { asList, asText } from "./reply.ts";
 import { loadScript } from "./script.ts";
+import { within } from "../within.ts";
 
 /** The setting is wrong: see main.ts. */
 const WRONG_SETTING = 2;
@@ -80,16 +81,15 @@ class Login {
 
   /** Resolves once there is a connection; throws a StartError when the time is over, or no wait can mend it. */
   async ready(deadline: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const giveUp = (): void => reject(new StartError(`Redis can't be reached (${this.#met}). Check REDIS_URL`));
+    const { promise, resolve } = Promise.withResolvers<true>();
+    const noteReady = (): void => resolve(true);
     const leftMs = deadline - performance.now();
-    const timer = setTimeout(giveUp, Math.max(0, leftMs));
-    this.#redis.once("ready", resolve);
-    if (leftMs > 0 && this.#redis.status === "ready") resolve();
-    await Promise.race([promise, this.#refused.promise]).finally(() => {
-      clearTimeout(timer);
-      this.#redis.off("ready", resolve);
-    });
+    this.#redis.once("ready", noteReady);
+    if (leftMs > 0 && this.#redis.status === "ready") noteReady();
+    const isReady = await within(Math.max(0, leftMs), Promise.race([promise, this.#refused.promise])).finally(() =>
+      this.#redis.off("ready", noteReady),
+    );
+    if (!isReady) throw new StartError(`Redis can't be reached (${this.#met}). Check REDIS_URL`);
   }
 }
 

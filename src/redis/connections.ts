@@ -16,6 +16,7 @@ import { keysOf, type Keys } from "./keys.ts";
 import { Outage } from "./outage.ts";
 import { Patience } from "./patience.ts";
 import type { RunScript } from "./script.ts";
+import { within } from "../within.ts";
 import { scriptProbe, scriptRunner } from "./script-runner.ts";
 
 const READY_MS = 1000;
@@ -161,11 +162,9 @@ function listen(listener: Redis, channel: string, heard: (message: string | null
 }
 
 async function answersWithin(redis: Redis, ms: number): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(false), ms);
   const answered = redis.ping().then(
     () => true,
     () => false,
   );
-  return await Promise.race([answered, late.promise]).finally(() => clearTimeout(timer));
+  return (await within(ms, answered)) ?? false;
 }

@@ -14,6 +14,7 @@
 import type { Redis } from "ioredis";
 import { RedisAwayError } from "./away.ts";
 import { faultOf } from "./errors.ts";
+import { within } from "../within.ts";
 import type { Outage, OutageCause } from "./outage.ts";
 
 /** Most tasks that wait for Redis to be back. */
@@ -241,9 +242,7 @@ export class Patience {
     while (!this.#isServing) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0 || this.#isClosed) return false;
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, leftMs);
-      await Promise.race([this.#serves.promise, late.promise]).finally(() => clearTimeout(timer));
+      await within(leftMs, this.#serves.promise);
     }
     return true;
   }

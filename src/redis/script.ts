@@ -7,6 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gatherTurn } from "../turn.ts";
 
 const folder = join(import.meta.dir, "../../redis");
 const read = (path: string): string => readFileSync(join(folder, path), "utf8");
@@ -94,8 +95,6 @@ export function gathered<Outcome>(
   ask: (ids: readonly string[]) => Promise<readonly string[]>,
   decode: (line: string) => Outcome,
 ): (id: string) => Promise<Outcome> {
-  let queries: Query<Outcome>[] = [];
-
   const settle = ({ resolve, reject }: Query<Outcome>, line: string): void => {
     try {
       resolve(decode(line));
@@ -113,13 +112,11 @@ export function gathered<Outcome>(
     }
   };
 
-  const flush = (): void => {
+  const add = gatherTurn<Query<Outcome>>((queries) => {
     while (queries.length > 0) void send(queries.splice(0, MAX_GATHERED));
-  };
-
+  });
   return (id) =>
     new Promise((resolve, reject) => {
-      if (queries.length === 0) setImmediate(flush);
-      queries.push({ id, resolve, reject });
+      add({ id, resolve, reject });
     });
 }

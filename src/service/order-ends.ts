@@ -13,6 +13,7 @@ import { isRedisAway } from "../redis/away.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { asText } from "../redis/reply.ts";
 import { loadScript } from "../redis/script.ts";
+import { gatherTurn } from "../turn.ts";
 
 /** Redis serves no other server while it reads them. One lane's read may hold more. */
 const MAX_ORDERS_PER_READ = 1000;
@@ -65,7 +66,6 @@ function createReader(
   read: (ids: readonly string[]) => Promise<Ends>,
   log: Log,
 ): (ids: readonly string[]) => Promise<Ends> {
-  let gathered: Read[] = [];
   let isFailing = false;
 
   const send = async (reads: readonly Read[]): Promise<void> => {
@@ -83,10 +83,10 @@ function createReader(
     }
   };
 
-  const flush = (): void => {
+  const add = gatherTurn<Read>((reads) => {
     let together: Read[] = [];
     let orders = 0;
-    for (const one of gathered.splice(0)) {
+    for (const one of reads) {
       if (orders + one.ids.length > MAX_ORDERS_PER_READ && together.length > 0) {
         void send(together);
         together = [];
@@ -96,11 +96,9 @@ function createReader(
       orders += one.ids.length;
     }
     void send(together);
-  };
-
+  });
   return (ids) =>
     new Promise((resolve, reject) => {
-      if (gathered.length === 0) setImmediate(flush);
-      gathered.push({ ids, resolve, reject });
+      add({ ids, resolve, reject });
     });
 }

@@ -5,6 +5,7 @@
  * - Every question has a connection of its own, ends within its bound and leaves nothing open.
  */
 import { Redis } from "ioredis";
+import { within } from "../../within.ts";
 
 /**
  * The outcome of a question. `nobody`: no process listens there. `closed`: the other side hung up, as it does on
@@ -46,12 +47,7 @@ export async function ask({ socketPath, command, boundMs }: Question): Promise<A
       return { kind: connected ? "closed" : "nobody" };
     },
   );
-  const bound = Promise.withResolvers<Answer>();
-  const timer = setTimeout(() => bound.resolve({ kind: "silent" }), boundMs);
-  try {
-    return await Promise.race([answer, bound.promise]);
-  } finally {
-    clearTimeout(timer);
-    client.disconnect();
-  }
+  const answered = await within(boundMs, answer);
+  client.disconnect();
+  return answered ?? { kind: "silent" };
 }

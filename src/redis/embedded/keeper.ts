@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
+import { within } from "../../within.ts";
 import { ask } from "./ask.ts";
 import { type Child, type Home, logTail, startChild, untilAnswers, writeFault } from "./child.ts";
 
@@ -130,12 +131,8 @@ export class Keeper {
 }
 
 async function endsWithin(child: Child, boundMs: number): Promise<boolean> {
-  const bound = new AbortController();
-  try {
-    return await Promise.race([child.ended.then(() => true), pause(boundMs, bound.signal).then(() => false)]);
-  } finally {
-    bound.abort();
-  }
+  const hasEnded = child.ended.then(() => true);
+  return (await within(boundMs, hasEnded)) ?? false;
 }
 
 /** Resolves after `ms`, or at once when `signal` says so. */
