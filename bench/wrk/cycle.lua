@@ -1,6 +1,6 @@
 -- cycle
--- wrk, with one thread: the people of a closed loop. Customers order until a moment, are answered, and then wait for
--- wrk's end. Baristas start an order, held up to five seconds for one, and finish it; or, with `next`, finish it and
+-- wrk, with one thread: the people of a closed loop. Customers order an americano, without a body, until a moment, are
+-- answered, and then wait for wrk's end. Baristas start an order, held up to five seconds for one, and finish it; or, with `next`, finish it and
 -- start the next in one request.
 -- Arguments  customers, and the moment (seconds since 1970); or baristas, and next or none
 -- Says       at its end, in one line of JSON: requests answered; answers that were not expected; socket errors; the
@@ -17,8 +17,7 @@ function setup(only)
 end
 
 local function order_until(ends_at)
-  wrk.method, wrk.path, wrk.body = 'POST', '/order/', '{"note":"wrk"}'
-  wrk.headers['Content-Type'] = 'application/json'
+  wrk.method, wrk.path = 'POST', '/order/'
 
   -- How long until the next order, ms.
   function delay()
