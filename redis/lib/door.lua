@@ -10,7 +10,7 @@
 local limit_capacity, limit_refill_per_second
 -- Buckets by name, as they are now. A bucket starts full and refills steadily.
 local buckets
-local clock_seconds
+local clock_seconds, clock_text
 -- Open orders as stored; nil until the door needs to know.
 local open_before, open_of_before
 local refusals
@@ -28,6 +28,7 @@ local new_onces
 each_run(function()
   limit_capacity, limit_refill_per_second = tonumber(ARGV[6]), tonumber(ARGV[7])
   clock_seconds = now_ms / 1000
+  clock_text = string.sub(now_text, 1, -4) .. '.' .. string.sub(now_text, -3)
   buckets, open_of_before, refusals, new_onces = {}, {}, {}, {}
   open_before, rules, code, first_number, number, digits = nil, nil, nil, nil, nil, nil
 end)
@@ -83,9 +84,9 @@ end
 local function write_buckets()
   for name, bucket in pairs(buckets) do
     if bucket.is_taken then
-      local tokens, at = string.format('%.6f', bucket.tokens), string.format('%.3f', clock_seconds)
+      local tokens, at = string.format('%.6f', bucket.tokens), clock_text
       redis.call('HSET', key.bucket(name), 'tokens', tokens, 'at', at)
-      redis.call('PEXPIRE', key.bucket(name), math.max(1, full_ms(bucket)))
+      redis.call('PEXPIRE', key.bucket(name), string.format('%d', math.max(1, full_ms(bucket))))
     end
   end
 end
@@ -214,7 +215,8 @@ local function take_number()
 end
 
 local function write_numbers()
-  if number and number > first_number and redis.call('INCRBY', key.numbers(date), number - first_number) == number - first_number then
+  local taken = number and number - first_number or 0
+  if taken > 0 and redis.call('INCRBY', key.numbers(date), string.format('%d', taken)) == taken then
     redis.call('PEXPIRE', key.numbers(date), 2 * DAY_MS)
   end
 end

@@ -48,7 +48,7 @@ local function append_events()
   if count == 0 then
     return ''
   end
-  local last = redis.pcall('INCRBY', key.event_count, count)
+  local last = redis.pcall('INCRBY', key.event_count, string.format('%d', count))
   if type(last) ~= 'number' then
     return ''
   end

@@ -7,7 +7,7 @@
 -- one that lost it.
 local function give_out(queue, replica)
   local read = {
-    'XREADGROUP', 'GROUP', 'baristas', replica, 'COUNT', queue.given, 'NOACK', 'STREAMS', queue.stream, '>',
+    'XREADGROUP', 'GROUP', 'baristas', replica, 'COUNT', string.format('%d', queue.given), 'NOACK', 'STREAMS', queue.stream, '>',
   }
   local reply = redis.pcall(unpack(read))
   if reply and reply.err then

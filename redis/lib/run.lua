@@ -6,7 +6,7 @@
 -- - An operation that fails has changed nothing, and the others go on.
 -- - A run that has run is answered from what was kept of it, and changes nothing again.
 
-local RUN_KEPT_MS = 3600000
+local RUN_KEPT_MS = '3600000'
 local LARGE_REPLY = 262144 -- results are in it: they are not held until the next run
 local slot, run_number, retention_ms, replica, mode
 

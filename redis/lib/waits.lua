@@ -7,7 +7,8 @@
 -- - The expected wait is their median.
 
 local WAITS_KEPT = 51
-local WAITS_MS = 86400000
+local FIRST_WAIT, LAST_WAIT = '0', string.format('%d', WAITS_KEPT - 1)
+local WAITS_MS = '86400000'
 
 -- When an order was placed, ms since 1970; nil where the index does not name it, or can't be read.
 local function placed_ms(id)
@@ -16,7 +17,7 @@ end
 
 -- The median of the queue's recent waits, in ms; nil without history.
 local function median_wait_ms(queue)
-  local waits = try('LRANGE', key.waits(queue), 0, WAITS_KEPT - 1) or {}
+  local waits = try('LRANGE', key.waits(queue), FIRST_WAIT, LAST_WAIT) or {}
   if #waits == 0 then
     return nil
   end
@@ -28,9 +29,10 @@ local function median_wait_ms(queue)
 end
 
 local function keep_wait(queue, wait_ms)
-  redis.call('LPUSH', key.waits(queue), wait_ms)
-  redis.call('LTRIM', key.waits(queue), 0, WAITS_KEPT - 1)
-  redis.call('PEXPIRE', key.waits(queue), WAITS_MS)
+  local name = key.waits(queue)
+  redis.call('LPUSH', name, string.format('%d', wait_ms))
+  redis.call('LTRIM', name, FIRST_WAIT, LAST_WAIT)
+  redis.call('PEXPIRE', name, WAITS_MS)
 end
 
 -- An order as it is now, as JSON: while it is queued, with its position and, once there is history, its expected wait.

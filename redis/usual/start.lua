@@ -33,11 +33,11 @@ local function read_line(queue)
   if changed_of.queued > 0 or #queued_now * 3 ~= #news then
     return false
   end
-  if #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', 0, 1) > 0 then
+  if #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', '0', '1') > 0 then
     return false
   end
   local most = count_items('start')
-  local ids = redis.call('ZRANGE', queue.waiting, 0, most - 1)
+  local ids = redis.call('ZRANGE', queue.waiting, '0', string.format('%d', most - 1))
   load_orders(ids)
   local line = { at = 1 }
   for i = 1, #ids do
