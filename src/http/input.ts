@@ -29,31 +29,40 @@ interface BodyOptions {
   readonly isFromCurl?: boolean;
 }
 
-/**
- * Makes the reader of a JSON body of that schema: resolves to the body, or undefined where there is none. Rejects with
- * a ProblemError.
- */
+/** Reads a body; undefined where there is none. Rejects with a ProblemError. */
+export interface BodyReader<Body> {
+  (request: Request): Promise<Body | undefined>;
+  /** The same, and makes something of the body at once: a `then` would be a promise more. It may throw as well. */
+  readonly into: <Result>(request: Request, use: UseOf<Body, Result>) => Result | Promise<Result>;
+}
+
+type UseOf<Body, Result> = (body: Body | undefined) => Result | Promise<Result>;
+
+function bodyReader<Body>(limitBytes: number, parse: (text: string, request: Request) => Body): BodyReader<Body> {
+  const into = <Result>(request: Request, use: UseOf<Body, Result>): Result | Promise<Result> =>
+    hasNoBody(request)
+      ? use(undefined)
+      : readText(request, limitBytes, (text) => use(text === "" ? undefined : parse(text, request)));
+  const read = async (request: Request): Promise<Body | undefined> => await into(request, (body) => body);
+  return Object.assign(read, { into });
+}
+
+/** Makes the reader of a JSON body of that schema. */
 export function createBodyReader<Schema extends TSchema>(
   schema: Schema,
   { isFromCurl = false }: BodyOptions = {},
-): (request: Request) => Promise<Static<Schema> | undefined> {
+): BodyReader<Static<Schema>> {
   const validator = TypeCompiler.Compile(schema);
-  return async (request) => {
-    const text = await readText(request, BODY_LIMIT_BYTES);
-    if (text === "") return undefined;
+  return bodyReader(BODY_LIMIT_BYTES, (text, request) => {
     const value = parseJson(text, request.headers.get("content-type"), isFromCurl);
     if (!validator.Check(value)) throw new InvalidInputError(faultsOf(validator.Errors(value)));
     refuseBrokenText(text, value);
     return value;
-  };
+  });
 }
 
-/**
- * Reads a body of any JSON: resolves to it in one line, or undefined where there is none. Rejects with a ProblemError.
- */
-export async function readResult(request: Request): Promise<string | undefined> {
-  const text = await readText(request, RESULT_LIMIT_BYTES);
-  if (text === "") return undefined;
+/** Reads a body of any JSON, as JSON in one line. */
+export const readResult = bodyReader(RESULT_LIMIT_BYTES, (text, request) => {
   if (isDeeperThan(MOST_LEVELS, text)) {
     const detail = `must have at most ${MOST_LEVELS} levels of arrays and objects`;
     throw new InvalidInputError([{ field: "body", detail }]);
@@ -64,7 +73,7 @@ export async function readResult(request: Request): Promise<string | undefined> 
   if (result.length > RESULT_LIMIT_BYTES) throw tooLarge(RESULT_LIMIT_BYTES);
   refuseBrokenText(text, value);
   return result;
-}
+});
 
 /** Whether a text opens more brackets than that inside each other, as JSON. */
 function isDeeperThan(levels: number, text: string): boolean {
@@ -197,7 +206,7 @@ function describe({ type, schema, value, message }: ValueError): string {
 }
 
 /** Whether a request says that it brings no body (RFC 9112, 6.3). */
-export function hasNoBody({ headers }: Request): boolean {
+function hasNoBody({ headers }: Request): boolean {
   const length = headers.get("content-length");
   return (length === null || length === "0") && headers.get("transfer-encoding") === null;
 }
@@ -207,34 +216,45 @@ export class ClientGone extends Error {
   override readonly name = "ClientGone";
 }
 
-/** The body as text; 413 as soon as it is known to be too long: by its announced length, or by what has come. */
-async function readText(request: Request, limitBytes: number): Promise<string> {
-  if (hasNoBody(request)) return "";
+/**
+ * Reads the body as text, and makes a result of it at once. 413 as soon as it is known to be too long: by its announced
+ * length, or by what has come.
+ */
+function readText<Result>(
+  request: Request,
+  limitBytes: number,
+  read: (text: string) => Result | Promise<Result>,
+): Promise<Result> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > limitBytes * TAKEN_AND_DROPPED) throw tooLarge(limitBytes);
   beginReading(request);
-  try {
-    // Of an announced length no more can come. (`request.body` would make a stream of it.)
-    if (announced === 0) return request.body ? await readBody(request.body, limitBytes) : "";
-    const bytes = await request.bytes();
-    if (announced > limitBytes) throw tooLarge(limitBytes);
-    return decodeUtf8(bytes);
-  } catch (error) {
-    throw request.signal.aborted ? new ClientGone() : error;
-  } finally {
-    endReading(request);
-  }
+  return readBytes(request, announced, limitBytes).then(
+    (bytes) => {
+      endReading(request);
+      if (bytes.length > limitBytes) throw tooLarge(limitBytes);
+      return read(decodeUtf8(bytes));
+    },
+    (error: unknown) => {
+      endReading(request);
+      throw request.signal.aborted ? new ClientGone() : error;
+    },
+  );
 }
 
-async function readBody(body: ReadableStream<Uint8Array>, limitBytes: number): Promise<string> {
+/** Of an announced length no more can come. (`request.body` would make a stream of it.) */
+function readBytes(request: Request, announced: number, limitBytes: number): Promise<Uint8Array> {
+  return announced > 0 ? request.bytes() : readChunks(request.body, limitBytes);
+}
+
+async function readChunks(body: ReadableStream<Uint8Array> | null, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > limitBytes) throw tooLarge(limitBytes);
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.length;
+    if (length > limitBytes) throw tooLarge(limitBytes);
     chunks.push(chunk);
   }
-  return decodeUtf8(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }
 
 const UTF_8 = new TextDecoder("utf-8", { fatal: true });

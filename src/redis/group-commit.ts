@@ -75,12 +75,12 @@ export interface Ask<Item, Outcome> {
   (item: Item): Promise<Outcome>;
   /** The same, and makes something of the outcome at once: a `then` would be a promise and a turn of its queue more. */
   readonly into: <Result>(item: Item, read: Read<Outcome, Result>) => Promise<Result>;
+  /** The same without a promise: calls one of the two, once. */
+  readonly callBack: (item: Item, settle: (outcome: Outcome) => void, reject: (error: unknown) => void) => void;
 }
 
 /** Makes something of an outcome. */
 export type Read<Outcome, Result> = (outcome: Outcome) => Result | PromiseLike<Result>;
-
-export const asItIs = <Outcome>(outcome: Outcome): Outcome => outcome;
 
 /** One call of an operation. */
 interface Call {
@@ -123,10 +123,13 @@ export class GroupCommit {
       this.#waitingCount += 1;
       this.#arm();
     };
+    const callBack: Ask<Item, Outcome>["callBack"] = (item, settle, reject) =>
+      add(new OperationCall(operation, item, { settle, reject }));
+    // A field that can't be sent rejects this call alone.
     const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
-      // A field that can't be sent rejects this call alone.
-      new Promise((resolve, reject) => add(new OperationCall(operation, item, { read, resolve, reject })));
-    return Object.assign((item: Item) => into(item, asItIs), { into });
+      new Promise((resolve, reject) => callBack(item, (outcome) => resolve(read(outcome)), reject));
+    const ask = (item: Item): Promise<Outcome> => new Promise((resolve, reject) => callBack(item, resolve, reject));
+    return Object.assign(ask, { into, callBack });
   }
 
   close(): void {
@@ -258,21 +261,20 @@ function failure(name: OperationName, said: string): Error {
   return new Error(`${name}: ${withoutWords(said)}`);
 }
 
-/** The caller: `read` makes its result of the outcome. */
-interface Caller<Outcome, Result> {
-  readonly read: Read<Outcome, Result>;
-  readonly resolve: (result: Result | PromiseLike<Result>) => void;
+/** One of the two is called. */
+interface Caller<Outcome> {
+  readonly settle: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
 
-class OperationCall<Item, Outcome, Field extends string, Result> implements Call {
+class OperationCall<Item, Outcome, Field extends string> implements Call {
   readonly #operation: Operation<Item, Outcome, Field>;
   readonly #item: Item;
   readonly #values: Readonly<Record<Field, Argument>>;
-  readonly #caller: Caller<Outcome, Result>;
+  readonly #caller: Caller<Outcome>;
   readonly askedAtMs = performance.now();
 
-  constructor(operation: Operation<Item, Outcome, Field>, item: Item, caller: Caller<Outcome, Result>) {
+  constructor(operation: Operation<Item, Outcome, Field>, item: Item, caller: Caller<Outcome>) {
     this.#operation = operation;
     this.#item = item;
     this.#values = operation.encode(item);
@@ -292,11 +294,10 @@ class OperationCall<Item, Outcome, Field extends string, Result> implements Call
   }
 
   settle(line: string): void {
-    const { read, resolve, reject } = this.#caller;
     try {
-      resolve(read(this.#decode(line)));
+      this.#caller.settle(this.#decode(line));
     } catch (error) {
-      reject(error);
+      this.#caller.reject(error);
     }
   }
 

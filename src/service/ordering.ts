@@ -13,7 +13,7 @@ import { Tarpit } from "../limits/tarpit.ts";
 import type { Tokens } from "../orders/admission.ts";
 import type { FindOutcome } from "../orders/lookups.ts";
 import type { CompleteOutcome } from "../orders/operations/complete.ts";
-import type { Placement } from "../orders/operations/place.ts";
+import type { Placement, PlaceOutcome } from "../orders/operations/place.ts";
 import type { Completion, Draft, OrderJson, ReservationDraft } from "../orders/order.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
@@ -95,13 +95,14 @@ export class Ordering {
     if (entry.kind !== "entered") return caller.refuse(entry);
     const orderId = Bun.randomUUIDv7();
     const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: entry.place, caller });
-    const placing = orders.place.into(this.#placementOf(request, orderId, orders.replica), (outcome) => {
+    const placement = this.#placementOf(request, orderId, orders.replica);
+    const settle = (outcome: PlaceOutcome): void => {
       const limit = this.#noteTokens(outcome, address);
       if (outcome.kind === "placed") order.hold(limit);
       else if (outcome.kind === "joined") this.#join(order, { orderId: outcome.orderId, address, limit });
       else order.refuse({ ...outcome, limit });
-    });
-    placing.catch((error: unknown) => order.fail(error));
+    };
+    orders.place.callBack(placement, settle, (error) => order.fail(error));
   }
 
   /** Places an order, and returns it as it is then. Its caller is counted while that takes, among others like them. */

@@ -13,7 +13,7 @@ import type { Claim, StartOutcome } from "../orders/operations/start.ts";
 import type { CancelReason } from "../orders/order.ts";
 import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
-import { asItIs, type Read } from "../redis/group-commit.ts";
+import type { Read } from "../redis/group-commit.ts";
 import { scopeToBarista } from "./key-scope.ts";
 
 /** A barista without a name. Any other barista without a name can take over such orders. */
@@ -53,7 +53,7 @@ export interface Handover {
 }
 
 export interface StaffingParts {
-  readonly orders: Pick<Orders, "finish" | "release" | "cancel"> & { readonly start: Pick<Orders["start"], "into"> };
+  readonly orders: Pick<Orders, "finish" | "release" | "cancel" | "start">;
   /** The baristas who wait, by queue. */
   readonly room: WakeRoom;
   /** Aborted when the server stops: nothing new begins. */
@@ -80,27 +80,44 @@ export class Staffing {
    * Finishes an order and starts the next one, both in one run; waits up to `seconds` for one, and makes an answer. A
    * refused finish starts nothing.
    */
-  async finishAndStart<Answer>(
-    wanted: Finish,
-    next: StartRequest,
-    answer: (handover: Handover) => Answer,
-  ): Promise<Answer> {
+  finishAndStart<Answer>(wanted: Finish, next: StartRequest, answer: (handover: Handover) => Answer): Promise<Answer> {
     const { orders, room } = this.#parts;
+    if (room.isClosed) return orders.finish.into(wanted, (finished) => answer({ finished, started: EMPTY }));
     const wait = readWait(next);
-    const isWaiting = wait.seconds > 0 && !room.isClosed;
-    // Both are asked for in this turn: a run does finishes first.
-    const [finished, first] = await Promise.all([
-      orders.finish(wanted),
-      room.isClosed ? EMPTY : orders.start.into({ ...wait, after: wanted.orderId }, asItIs),
-    ]);
-    if (finished.kind !== "changed") return answer({ finished, started: EMPTY });
-    const answerWith = (started: StartOutcome): Answer => answer({ finished, started });
-    if (first.kind !== "empty" || !isWaiting || wait.signal.aborted) return await this.#give(first, wait, answerWith);
-    return await this.#start(wait, answerWith);
+    return new Promise((resolve, reject) => {
+      let finished: ChangeOutcome | undefined;
+      let first: StartOutcome | undefined;
+      const settle = (): void => {
+        if (finished && first) resolve(this.#handOver(finished, first, wait, answer));
+      };
+      // Both are asked for in this turn: a run does finishes first.
+      const noteFinished = (outcome: ChangeOutcome): void => {
+        finished = outcome;
+        settle();
+      };
+      const noteFirst = (outcome: StartOutcome): void => {
+        first = outcome;
+        settle();
+      };
+      orders.finish.callBack(wanted, noteFinished, reject);
+      orders.start.callBack({ ...wait, after: wanted.orderId }, noteFirst, reject);
+    });
   }
 
   cancel({ orderId, barista, reason = "barista" }: BaristaCancellation): Promise<ChangeOutcome> {
     return this.#parts.orders.cancel({ orderId, barista, canceller: "barista", reason });
+  }
+
+  #handOver<Answer>(
+    finished: ChangeOutcome,
+    first: StartOutcome,
+    wait: BaristaWait,
+    answer: (handover: Handover) => Answer,
+  ): Answer | PromiseLike<Answer> {
+    if (finished.kind !== "changed") return answer({ finished, started: EMPTY });
+    const answerWith = (started: StartOutcome): Answer => answer({ finished, started });
+    const isWaiting = wait.seconds > 0 && !wait.signal.aborted && !this.#parts.room.isClosed;
+    return first.kind === "empty" && isWaiting ? this.#start(wait, answerWith) : this.#give(first, wait, answerWith);
   }
 
   #start<Answer>(wait: BaristaWait, answer: Read<StartOutcome, Answer>): Promise<Answer> {
@@ -109,14 +126,17 @@ export class Staffing {
     const waitsMs = wait.seconds * 1000;
     const deadline = performance.now() + waitsMs;
     const waiter = room.enter(wait.queue);
-    const started = orders.start.into({ ...wait, waitsMs }, (outcome) => {
-      if (outcome.kind === "empty") return this.#startLater(waiter, wait, deadline).then(answer);
-      room.leave(waiter);
-      return this.#give(outcome, wait, answer);
-    });
-    return started.catch((error: unknown) => {
-      room.leave(waiter);
-      throw error;
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: StartOutcome): void => {
+        if (outcome.kind === "empty") return resolve(this.#startLater(waiter, wait, deadline).then(answer));
+        room.leave(waiter);
+        resolve(this.#give(outcome, wait, answer));
+      };
+      const fail = (error: unknown): void => {
+        room.leave(waiter);
+        reject(error);
+      };
+      orders.start.callBack({ ...wait, waitsMs }, settle, fail);
     });
   }
 
@@ -128,8 +148,8 @@ export class Staffing {
         const leftMs = deadline - performance.now();
         if (leftMs <= 0 || !(await room.untilWoken(waiter, wait.signal, leftMs))) return EMPTY;
         const again = { ...wait, waitsMs: Math.max(0, deadline - performance.now()) };
-        const outcome = await orders.start.into(again, asItIs);
-        if (outcome.kind !== "empty") return await this.#give(outcome, wait, asItIs);
+        const outcome = await orders.start(again);
+        if (outcome.kind !== "empty") return await this.#give(outcome, wait, (given) => given);
       }
     } finally {
       room.leave(waiter);

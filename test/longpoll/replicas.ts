@@ -133,16 +133,25 @@ export class Replica {
     const unblock = (clientId: number): Promise<boolean> => redis.unblock(clientId);
     const ends = createOrderEnds(this.redis, { watch, replica: orders.replica }, log);
     this.room = new WaitingRoom(ends, { openBlocking, unblock }, lanes);
-    const into = <Result>(claim: Claim, read: Read<StartOutcome, Result>): Promise<Result> => {
-      this.starts += 1;
-      return orders.start.into(claim, (outcome) => {
-        this.answeredStarts += 1;
-        return read(outcome);
-      });
-    };
+    const start = this.#count(orders.start);
     this.baristas = new WakeRoom(this.redis, this.redis.keys.wake);
     const closing = new AbortController().signal;
-    this.staffing = new Staffing({ orders: { ...orders, start: { into } }, room: this.baristas, closing });
+    this.staffing = new Staffing({ orders: { ...orders, start }, room: this.baristas, closing });
+  }
+
+  /** Counts the starts that are asked for, and those that are answered. */
+  #count(start: Orders["start"]): Orders["start"] {
+    const callBack: Orders["start"]["callBack"] = (claim, settle, reject) => {
+      this.starts += 1;
+      const count = (outcome: StartOutcome): void => {
+        this.answeredStarts += 1;
+        settle(outcome);
+      };
+      start.callBack(claim, count, reject);
+    };
+    const into = <Result>(claim: Claim, read: Read<StartOutcome, Result>): Promise<Result> =>
+      new Promise((resolve, reject) => callBack(claim, (outcome) => resolve(read(outcome)), reject));
+    return Object.assign((claim: Claim) => into(claim, (outcome) => outcome), { into, callBack });
   }
 
   #openLane(): Redis {

@@ -6,7 +6,6 @@ import { WaitingRoom } from "../../src/longpoll/room.ts";
 import { WakeRoom } from "../../src/longpoll/wake-room.ts";
 import { startSweeper } from "../../src/orders/sweeper.ts";
 import { createOrders, DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
-import { asItIs } from "../../src/redis/group-commit.ts";
 import { openRedis } from "../../src/redis/connections.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
 import { Staffing } from "../../src/service/staffing.ts";
@@ -23,7 +22,8 @@ export async function wholeLife(url: string, shop: string): Promise<void> {
   const baristas = new WakeRoom(redis, redis.keys.wake);
   const { signal } = new AbortController();
   const staffing = new Staffing({ orders, room: baristas, closing: signal });
-  const barista = (queue: string) => staffing.start({ barista: "Grace", queue, seconds: 3600, signal }, asItIs);
+  const barista = (queue: string) =>
+    staffing.start({ barista: "Grace", queue, seconds: 3600, signal }, (outcome) => outcome);
 
   const [drunk, given, neverMade] = [Bun.randomUUIDv7(), Bun.randomUUIDv7(), Bun.randomUUIDv7()];
   const idle = barista("nobody-orders-here");

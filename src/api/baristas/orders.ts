@@ -8,7 +8,7 @@ import type { Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
-import { createBodyReader, createQueryReader, hasNoBody, readResult } from "../../http/input.ts";
+import { createBodyReader, createQueryReader, readResult } from "../../http/input.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
 import type { Orders } from "../../orders/verbs.ts";
 import { InvalidInputError, problem, ProblemError } from "../../problem.ts";
@@ -89,10 +89,9 @@ function createFinishOrder({ orders, staffing }: OrderDependencies) {
     return staffing.finishAndStart(finished, start, answerHandover);
   };
 
-  return ({ request }: Context): Promise<Response> => {
+  return ({ request }: Context): Promise<Response> | Response => {
     const wanted = readFinish(request);
-    if (hasNoBody(request)) return finish(request, wanted);
-    return readResult(request).then((result) => finish(request, wanted, result));
+    return readResult.into(request, (result) => finish(request, wanted, result));
   };
 }
 

@@ -9,7 +9,7 @@ import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import type { HeldRequest } from "../../http/hold.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
-import { createBodyReader, createQueryReader, hasNoBody } from "../../http/input.ts";
+import { createBodyReader, createQueryReader } from "../../http/input.ts";
 import type { FindServer } from "../../http/listening.ts";
 import { readPreferences, withPreference, type Preferences } from "../../http/prefer.ts";
 import type { FindOutcome } from "../../orders/lookups.ts";
@@ -67,15 +67,14 @@ function createPlaceOrder({ ordering, limiter, holdCustomer, connectionOf, clien
   };
 
   // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a return.
-  return ({ request }: { request: Request }): Promise<Response> => {
+  return ({ request }: { request: Request }): Promise<Response> | Response => {
     const address = clientOf(request);
     const { headers } = request;
     const refusing = ordering.refuseEarly(address, headers.has("idempotency-key"));
     if (refusing) return refusing.then((refusal) => answerRefusal(refusal, limiter));
     const preferences = readPreferences(headers);
     const key = readIdempotencyKey(headers);
-    if (hasNoBody(request)) return order(request, preferences, { address, key, draft: {} });
-    return readDraft(request).then((draft = {}) => order(request, preferences, { address, key, draft }));
+    return readDraft.into(request, (draft = {}) => order(request, preferences, { address, key, draft }));
   };
 }
 
