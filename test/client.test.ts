@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient, OrderRefused, type Client, type Retry } from "../src/client.ts";
+import { createClient, OrderRefused, type Client, type Retry } from "../src/client/index.ts";
 import {
   answer,
   BadNetwork,

@@ -8,9 +8,10 @@
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { createAsking, OrderRefused, type Accept, type Ask, type Retry } from "../client.ts";
+import { createAsking, type Accept, type Ask, type Retry } from "../client/ask.ts";
+import { between, pause } from "../client/pause.ts";
+import { OrderRefused } from "../client/problem.ts";
 import { createFetch } from "./fetch.ts";
-import { between, pause } from "./pause.ts";
 import type { Handover, StaffTally } from "./staff-tally.ts";
 
 const Started = Type.Object({ order_id: Type.String(), placed_at: Type.String(), started_at: Type.String() });

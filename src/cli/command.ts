@@ -6,7 +6,7 @@
  * - A server that never answers counts as lost.
  */
 import { setMaxListeners } from "node:events";
-import { createAsking } from "../client.ts";
+import { createAsking } from "../client/ask.ts";
 import { createFetch } from "./fetch.ts";
 import { readOptions, usage, type Option, type Spec, type Values } from "./options.ts";
 

@@ -4,7 +4,7 @@
  * **Invariants**
  * - A customer ends in exactly one way, and a coffee counts only when it is the one that was ordered.
  */
-import { createClient, OrderRefused, type Draft, type Order, type Retry } from "../client.ts";
+import { createClient, OrderRefused, type Draft, type Order, type Retry } from "../client/index.ts";
 import { createFetch } from "./fetch.ts";
 import type { CustomerTally, Ending } from "./tally.ts";
 

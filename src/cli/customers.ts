@@ -5,11 +5,11 @@
  * - Groups arrive whether or not the last one was served.
  * - The run ends when everybody is.
  */
+import { between, pause } from "../client/pause.ts";
 import { runCommand } from "./command.ts";
 import { visit } from "./customer.ts";
 import { readMenu } from "./menu.ts";
 import { amount, seconds, server, whole, type Values } from "./options.ts";
-import { between, pause } from "./pause.ts";
 import { showProgress } from "./progress.ts";
 import { CustomerTally } from "./tally.ts";
 

@@ -10,7 +10,7 @@
  */
 import { Agent, request, type IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import type { Fetch } from "../client.ts";
+import type { Fetch } from "../client/ask.ts";
 
 /** As many as browsers follow. */
 const MOST_HOPS = 20;

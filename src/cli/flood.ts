@@ -6,12 +6,12 @@
  * - The flood is bounded in count and time, goes to this machine only, never asks twice, and ends with the last
  *   regular.
  */
+import { between, pause } from "../client/pause.ts";
 import { isOurs, loopbackAddresses } from "./addresses.ts";
 import { Quota, workShift } from "./barista.ts";
 import { createStop, runCommand } from "./command.ts";
 import { visit } from "./customer.ts";
 import { address, seconds, server, staffToken, whole, type Values } from "./options.ts";
-import { between, pause } from "./pause.ts";
 import { showProgress } from "./progress.ts";
 import { StaffTally } from "./staff-tally.ts";
 import { CustomerTally } from "./tally.ts";

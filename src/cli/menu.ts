@@ -6,7 +6,7 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { createAsking } from "../client.ts";
+import { createAsking } from "../client/ask.ts";
 import { createFetch } from "./fetch.ts";
 
 const CoffeeList = Type.Object({

@@ -22,6 +22,9 @@ export const EVENT_TYPES = [
   "menu.changed",
 ] as const;
 
+/** The type of a frame: of an event, or of what comes first where some events are no longer kept. */
+export type FrameType = (typeof EVENT_TYPES)[number] | "events.missed";
+
 /** The last event of an order is one of these. */
 export const FINAL_TYPES: readonly string[] = ["order.finished", "order.cancelled"];
 

@@ -7,10 +7,10 @@
  * - A listener that comes back with an id goes on right behind that event.
  */
 import { toOrderJson } from "../orders/order.ts";
-import { msOf, type EventId, type ShopEvent } from "./event.ts";
+import { msOf, type EventId, type FrameType, type ShopEvent } from "./event.ts";
 
 /** The type of the frame that comes first where some events are no longer kept, whatever types are wanted. */
-const MISSED_TYPE = "events.missed";
+const MISSED_TYPE = "events.missed" satisfies FrameType;
 
 export type Encode = (event: ShopEvent) => Uint8Array;
 

@@ -14,6 +14,9 @@
  */
 import { Type, type SchemaOptions, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
 import { AT_MOST_200_CHARACTERS, COFFEE_ID, DATE_TIME } from "../formats.ts";
+import { STATUSES } from "./status.ts";
+
+export { isFinal } from "./status.ts";
 
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
@@ -26,7 +29,7 @@ function oneOf<const Values extends readonly string[]>(
   return Type.Union(literals, { ...options, description: `one of ${values.join(", ")}` }) as TUnion<Literals<Values>>;
 }
 
-export const Status = oneOf(["reserved", "queued", "brewing", "ready", "cancelled"], { $id: "OrderStatus" });
+export const Status = oneOf(STATUSES, { $id: "OrderStatus" });
 export type Status = Static<typeof Status>;
 
 const CANCEL_REASONS = [
@@ -181,9 +184,4 @@ export type OrderJson = string;
  */
 export function toOrderJson(id: string, rest: string): OrderJson {
   return `{"order_id":"${id}",${rest.slice(1)}`;
-}
-
-/** Whether the order will never change again. */
-export function isFinal(status: Status): boolean {
-  return status === "ready" || status === "cancelled";
 }

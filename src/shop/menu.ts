@@ -64,6 +64,7 @@ export const CoffeeList = Type.Object(
   { coffees: Type.Array(Coffee) },
   { $id: "Menu", examples: [{ coffees: Coffee.examples as unknown }] },
 );
+export type CoffeeList = Static<typeof CoffeeList>;
 
 type PutOutcome = "created" | "changed" | "full";
 

@@ -3,7 +3,7 @@
  * what happens, a word a line: `asking`, `answered` (headers have come), `retry`, and last the status, or why it was
  * rejected. SIGUSR2 aborts. It never calls exit: it ends when nothing is left, which is what the tests look at.
  */
-import { createClient, OrderRefused } from "../../src/client.ts";
+import { createClient, OrderRefused } from "../../src/client/index.ts";
 
 const [url = "", isAborted] = process.argv.slice(2);
 const visit = new AbortController();

@@ -6,7 +6,7 @@
  * - Every wait is bounded by `patienceMs`: a longer one is a fault.
  * - A claim is used until an order came under it: no order is left to a barista who no longer asks for it.
  */
-import { createClient, type Client } from "../../src/client.ts";
+import { createClient, type Client } from "../../src/client/index.ts";
 import { ask, expectOrder, readWireOrder, tell, type Answer, type Ports, type WireOrder } from "../support/http.ts";
 import { unmark } from "../support/words.ts";
 import type { Ledger } from "./ledger.ts";

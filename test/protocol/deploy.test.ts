@@ -4,7 +4,7 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createFetch } from "../../src/cli/fetch.ts";
-import { createClient, type Retry } from "../../src/client.ts";
+import { createClient, type Retry } from "../../src/client/index.ts";
 import {
   ask,
   brew,

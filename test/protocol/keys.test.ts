@@ -2,7 +2,7 @@
  * Idempotency-Keys: whose a key is, and when it counts alone. Strangers who choose the same short one share nothing.
  */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { createClient } from "../../src/client.ts";
+import { createClient } from "../../src/client/index.ts";
 import { ask, cancelByCustomer, expectOrder, order, place, tell, untilHeld, type WireOrder } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";

@@ -3,7 +3,7 @@
  * to go on.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { createClient } from "../../src/client.ts";
+import { createClient } from "../../src/client/index.ts";
 import {
   ask,
   expectOrder,

@@ -1,7 +1,7 @@
 /** Results: what a barista answers with a finished order, on its way to the customer. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { Redis } from "ioredis";
-import { createClient } from "../../src/client.ts";
+import { createClient } from "../../src/client/index.ts";
 import { keysOf } from "../../src/redis/keys.ts";
 import {
   ask,

@@ -66,7 +66,7 @@ function open(options: Partial<LiveOptions> = {}): void {
     },
     onEvent: ({ id, type }) => heard.push(`${id} ${type}`),
     onConnection: (connection) => connections.push(connection),
-    shortestPauseMs: 5,
+    backOff: { firstMs: 5, maxMs: 5000 },
     ...options,
   });
   live.start();
@@ -136,7 +136,7 @@ describe("a server that is away", () => {
         asked += 1;
         return { kind: "away" };
       },
-      shortestPauseMs: 60_000,
+      backOff: { firstMs: 60_000, maxMs: 60_000 },
     });
     await until(() => asked === 1, "it was asked");
     // Once it is waiting.

@@ -9,7 +9,7 @@
  */
 import { get, writable } from "svelte/store";
 import type { Order } from "../../orders/order.ts";
-import type { Problem } from "../shared/problem.ts";
+import type { Problem } from "../../client/problem.ts";
 import type { Answer, Failure } from "../shared/staff/api.ts";
 import type { Station } from "../shared/staff/station.ts";
 import { nameOrder } from "../shared/words.ts";

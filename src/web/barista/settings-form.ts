@@ -4,7 +4,8 @@
  * **Invariants**
  * - Only what was changed is sent, and an empty field means "no limit" or is kept back.
  */
-import type { Settings, SettingsChange } from "../shared/staff/api.ts";
+import type { ShopPatch } from "../../shop/settings.ts";
+import type { Settings } from "../shared/staff/api.ts";
 
 type NumberName =
   | "capacity"
@@ -69,7 +70,7 @@ export function draftOf(settings: Settings): Draft {
 }
 
 /** The settings to send: the fields that differ. */
-export function changesOf(draft: Draft, settings: Settings): SettingsChange {
+export function changesOf(draft: Draft, settings: Settings): ShopPatch {
   const changed = NUMBER_FIELDS.flatMap(({ name, canBeNone }) => {
     const value = draft[name] ?? null;
     if (value === settings[name] || (value === null && !canBeNone)) return [];

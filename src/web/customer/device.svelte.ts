@@ -6,6 +6,7 @@
  * - Every change is written before anything is sent because of it, and is built on what another tab wrote meanwhile.
  * - Where the browser keeps nothing (a private window), the page works for as long as it is open.
  */
+import { createKey } from "../../client/key.ts";
 import type { Draft, Order } from "../../orders/order.ts";
 
 const KEY = "longpour.customer";
@@ -41,12 +42,6 @@ export interface Kept {
   readonly pending: Pending | undefined;
   /** A code that is being redeemed, under an Idempotency-Key of its own. */
   readonly redeeming: { readonly code: string; readonly key: string } | undefined;
-}
-
-/** A random UUID, which counts alone as a key. Not randomUUID: a browser has that only for pages over https. */
-export function randomKey(): string {
-  const digits = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"));
-  return digits.join("").replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
 }
 
 export class Device {
@@ -104,7 +99,7 @@ export class Device {
 function empty(): Kept {
   return {
     name: "",
-    customerId: `web-${randomKey()}`,
+    customerId: `web-${createKey()}`,
     isSilent: false,
     orders: [],
     pending: undefined,

@@ -2,17 +2,17 @@
  * Owns how a customer's wish gets through a bad connection.
  *
  * **Invariants**
- * - Between two tries is a pause, random, and never shorter than the shop asked for.
+ * - A shop that is closed or full is no bad connection: its refusal is the answer.
  */
-import { problemName } from "../shared/problem.ts";
-import type { Answer } from "./api.ts";
+import { problemName } from "../../client/problem.ts";
+import { isRetryable, type Failed, type Retrier, type Tried } from "../../client/retry.ts";
+import type { Answer } from "../shared/call.ts";
 
-const FIRST_PAUSE_MS = 400;
-const LONGEST_PAUSE_MS = 8000;
 /** A refusal that asks for a longer pause is shown to the customer. */
-const LONGEST_RETRY_AFTER_SECONDS = 20;
+const MAX_RETRY_AFTER_MS = 20_000;
 
 export interface Insisting {
+  readonly retrier: Retrier;
   readonly signal: AbortSignal;
   /** Called when a try did not get through: another one follows. */
   readonly onRetry: () => void;
@@ -24,40 +24,28 @@ export interface Insisting {
  */
 export async function insist<Value>(
   ask: () => Promise<Answer<Value>>,
-  { signal, onRetry }: Insisting,
+  { retrier, signal, onRetry }: Insisting,
 ): Promise<Answer<Value>> {
-  for (let failures = 1; ; failures++) {
+  const attempt = async (): Promise<Tried<Answer<Value>, Failed>> => {
     const answer = await ask();
-    if (signal.aborted || !isPassing(answer)) return answer;
-    onRetry();
-    const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
-    const asked = answer.kind === "refused" ? (answer.retryAfterSeconds ?? 0) * 1000 : 0;
-    await pause(asked + bound * (0.5 + Math.random() / 2), signal);
+    return isPassing(answer) ? { kind: "again", retryAfterMs: retryAfterOf(answer) } : { kind: "done", value: answer };
+  };
+  try {
+    return await retrier.run(attempt, { signal, onRetry });
+  } catch (error) {
     if (signal.aborted) return { kind: "away" };
+    throw error;
   }
 }
 
-/**
- * Whether another try may be answered otherwise: no connection, a server that is busy, stopping or without its storage.
- */
-function isPassing<Value>(answer: Answer<Value>): boolean {
+/** Whether another try may be answered otherwise: no connection, a server that is busy or stopping. */
+function isPassing(answer: Answer<unknown>): boolean {
   if (answer.kind !== "refused") return answer.kind === "away";
-  const { problem, retryAfterSeconds = 0 } = answer;
-  if (["shop_closed", "shop_full"].includes(problemName(problem))) return false;
-  return [429, 502, 503, 504].includes(problem.status) && retryAfterSeconds <= LONGEST_RETRY_AFTER_SECONDS;
+  const name = problemName(answer.problem);
+  if (name === "shop_closed" || name === "shop_full") return false;
+  return isRetryable(answer.problem.status, retryAfterOf(answer), MAX_RETRY_AFTER_MS);
 }
 
-/** Resolves after `ms`, when the signal is aborted, or when the device is back in a network. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      removeEventListener("online", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-    addEventListener("online", end);
-  });
+function retryAfterOf(answer: Answer<unknown>): number {
+  return answer.kind === "refused" ? (answer.retryAfterMs ?? 0) : 0;
 }

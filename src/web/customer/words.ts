@@ -4,8 +4,9 @@
  * **Invariants**
  * - It says what to do next.
  */
+import { problemName, type Problem } from "../../client/problem.ts";
 import type { Order } from "../../orders/order.ts";
-import { problemName, type Problem } from "../shared/problem.ts";
+import type { ProblemName } from "../../problem.ts";
 
 /** An expected wait, no more exact than it is. */
 export function tellWait(seconds: number): string {
@@ -52,34 +53,26 @@ export function tellReason({ reason, status, error }: Pick<Order, "reason" | "st
   }
 }
 
+const REFUSALS: Partial<Record<ProblemName, string>> = {
+  shop_closed: "The shop has closed. Nothing was ordered.",
+  shop_full: "All hands are busy right now. Nothing was ordered; try again in a moment.",
+  code_required: "To order, scan the code on the board, or type it.",
+  code_used_up: "All drinks of this code are taken. Use the next code on the board.",
+  too_many_open: "You have as many open orders as the shop allows. Wait for one to be ready, then order again.",
+  too_many_orders: "Too many orders came from your network. Try again in a moment.",
+  order_unknown: "The shop no longer knows this order.",
+  order_conflict: "This order has moved on.",
+};
+
 /** The meaning of a refusal for the customer. */
 export function tellProblem(problem: Problem): string {
+  const name = problemName(problem);
+  if (name !== "invalid_input") return REFUSALS[name] ?? `Something went wrong: ${problem.detail}`;
   const field = problem.errors?.[0]?.field ?? "";
-  switch (problemName(problem)) {
-    case "shop_closed":
-      return "The shop has closed. Nothing was ordered.";
-    case "shop_full":
-      return "All hands are busy right now. Nothing was ordered; try again in a moment.";
-    case "code_required":
-      return "To order, scan the code on the board, or type it.";
-    case "code_used_up":
-      return "All drinks of this code are taken. Use the next code on the board.";
-    case "too_many_open":
-      return "You have as many open orders as the shop allows. Wait for one to be ready, then order again.";
-    case "too_many_orders":
-      return "Too many orders came from your network. Try again in a moment.";
-    case "order_unknown":
-      return "The shop no longer knows this order.";
-    case "order_conflict":
-      return "This order has moved on.";
-    case "invalid_input":
-      if (field === "code") return "This code is no longer valid. Use the one that is on the board now.";
-      if (field === "item") return "This drink is not available right now. Please choose another.";
-      if (field.startsWith("modifiers")) return "This choice is not available right now. Please choose another.";
-      return `The shop did not accept this: ${problem.detail}`;
-    default:
-      return `Something went wrong: ${problem.detail}`;
-  }
+  if (field === "code") return "This code is no longer valid. Use the one that is on the board now.";
+  if (field === "item") return "This drink is not available right now. Please choose another.";
+  if (field.startsWith("modifiers")) return "This choice is not available right now. Please choose another.";
+  return `The shop did not accept this: ${problem.detail}`;
 }
 
 /** The page's title, so that it is seen in another tab: the order that needs the customer first. */

@@ -3,19 +3,16 @@
  *
  * **Invariants**
  * - One connection at a time.
- * - A lost or silent connection is opened again after a pause that grows to `LONGEST_PAUSE_MS`.
+ * - A lost or silent connection is opened again after a pause.
  * - It is opened at once when the device comes back.
  * - It goes on after the last event that was received.
  */
-import { readShopEvents, type ShopEvent } from "./sse.ts";
+import { Retrier, type BackOff, type Failed, type Tried } from "../../client/retry.ts";
+import { PAGE_BACK_OFF } from "./call.ts";
+import { readShopEvents, type Opened, type ShopEvent } from "./sse.ts";
 
 /** `locked`: a token is wanted before it makes sense to go on. */
 export type Connection = "connecting" | "live" | "lost" | "locked";
-
-/** The outcome of opening the stream. */
-export type Opened =
-  | { readonly kind: "open"; readonly body: ReadableStream<Uint8Array<ArrayBuffer>> }
-  | { readonly kind: "locked" | "away" };
 
 export interface LiveOptions {
   readonly open: (lastEventId: string | undefined, signal: AbortSignal) => Promise<Opened>;
@@ -27,20 +24,19 @@ export interface LiveOptions {
   readonly onConnection: (connection: Connection) => void;
   /** A connection on which nothing came for so long is taken for lost: the server comments every 15 s. */
   readonly silenceMs?: number;
-  readonly shortestPauseMs?: number;
+  readonly backOff?: BackOff;
 }
-
-const LONGEST_PAUSE_MS = 10_000;
 
 export class Live {
   readonly #options: LiveOptions;
+  readonly #retrier: Retrier;
   #lastEventId: string | undefined;
   #ended: AbortController | undefined;
-  #endPause = (): void => {};
   #hangUp = (): void => {};
 
   constructor(options: LiveOptions) {
     this.#options = options;
+    this.#retrier = new Retrier(options.backOff ?? PAGE_BACK_OFF);
   }
 
   /** Opens the connection, and keeps it open until `stop`. */
@@ -53,12 +49,11 @@ export class Live {
   stop(): void {
     this.#ended?.abort();
     this.#ended = undefined;
-    this.#endPause();
   }
 
   /** Tries again now, should it be waiting to: the device came back, or its user asked. */
   hurry(): void {
-    this.#endPause();
+    this.#retrier.hurry();
   }
 
   /** The device says that it has no connection: the stream would only fall silent. */
@@ -67,36 +62,30 @@ export class Live {
   }
 
   async #keep(ended: AbortSignal): Promise<void> {
-    const { onConnection, shortestPauseMs = 500 } = this.#options;
-    let pauseMs = shortestPauseMs;
+    const { onConnection } = this.#options;
     onConnection("connecting");
-    while (!ended.aborted) {
-      const came = await this.#listen(ended);
-      if (ended.aborted) return;
-      if (came === "locked") {
-        this.#ended = undefined;
-        onConnection("locked");
-        return;
-      }
-      onConnection("lost");
-      if (came === "live") pauseMs = shortestPauseMs;
-      await this.#pause(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    try {
+      await this.#retrier.run(() => this.#listen(ended), { signal: ended, onRetry: () => onConnection("lost") });
+    } catch (error) {
+      if (!ended.aborted) throw error;
     }
+    if (ended.aborted) return;
+    this.#ended = undefined;
+    onConnection("locked");
   }
 
-  /** One connection, from its opening to its end; resolves to how far it came. */
-  async #listen(ended: AbortSignal): Promise<"live" | "locked" | "away"> {
+  /** One connection, from its opening to its end; done once a token is wanted. */
+  async #listen(ended: AbortSignal): Promise<Tried<undefined, Failed>> {
     const { open, load, onEvent, onConnection, silenceMs = 40_000 } = this.#options;
     const lost = new AbortController();
     const hangUp = (): void => lost.abort();
     this.#hangUp = hangUp;
     ended.addEventListener("abort", hangUp);
     let silence = setTimeout(hangUp, silenceMs);
-    let isLive = false;
     try {
       const opened = await open(this.#lastEventId, lost.signal);
-      if (opened.kind !== "open") return opened.kind;
+      if (opened.kind === "locked") return { kind: "done", value: undefined };
+      if (opened.kind === "away") return { kind: "again" };
       const heard = readShopEvents(opened.body, {
         onBytes: () => {
           clearTimeout(silence);
@@ -109,8 +98,7 @@ export class Live {
       });
       // `await heard` reports a failure; until then nothing handles it.
       heard.catch(() => {});
-      if (!(await load()) || lost.signal.aborted) return "away";
-      isLive = true;
+      if (!(await load()) || lost.signal.aborted) return { kind: "again" };
       onConnection("live");
       await heard;
     } catch {
@@ -120,16 +108,6 @@ export class Live {
       hangUp();
       ended.removeEventListener("abort", hangUp);
     }
-    return isLive ? "live" : "away";
-  }
-
-  async #pause(ms: number): Promise<void> {
-    // Many pages that lost one server do not come back in one instant.
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms * (0.5 + Math.random()));
-    this.#endPause = resolve;
-    await promise;
-    clearTimeout(timer);
-    this.#endPause = () => {};
+    return { kind: "again" };
   }
 }

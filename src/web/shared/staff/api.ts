@@ -2,21 +2,17 @@
  * Owns how a staff page speaks to the baristas' port.
  *
  * **Invariants**
- * - Every call answers with a value: done, refused with a problem, locked (a token is wanted), or `away`.
- * - None throws.
+ * - Every request carries the token that is kept now.
+ * - 401 locks the page, and so does 429 until the server has taken a token.
  */
+import type { Problem } from "../../../client/problem.ts";
 import type { Order, Status } from "../../../orders/order.ts";
-import type { Coffee } from "../../../shop/menu.ts";
+import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
 import type { ShopPatch, ShopSettings } from "../../../shop/settings.ts";
-import type { ShopClock } from "../clock.ts";
-import type { Opened } from "../live.ts";
-import { isProblem, type Problem } from "../problem.ts";
+import * as calls from "../call.ts";
+import { openEvents } from "../sse.ts";
 
-export type Answer<Value> =
-  | { readonly kind: "done"; readonly value: Value }
-  | { readonly kind: "refused"; readonly problem: Problem }
-  | { readonly kind: "locked" }
-  | { readonly kind: "away" };
+export type Answer<Value> = calls.Answer<Value> | { readonly kind: "locked" };
 
 /** `GET /shop`. */
 export interface Settings extends ShopSettings {
@@ -38,8 +34,6 @@ export interface Handover {
   /** Null: nothing waits. */
   readonly started: Order | null;
 }
-
-export type { Coffee, ShopPatch as SettingsChange };
 
 /** `GET /queue`. */
 export interface QueueCounts {
@@ -66,64 +60,35 @@ interface SearchSpan {
   readonly mostPages?: number;
 }
 
-/** A server waits up to half a minute for its storage before it gives up; then there is nothing to wait for. */
-const PATIENCE_MS = 35_000;
-
-export interface StaffApiOptions {
+export interface StaffApiOptions extends calls.SendOptions {
   /** The token now, if there is one. */
   readonly readToken: () => string | undefined;
   /** The server wants a token, does not take this one (`given`), or has had too many wrong ones to look at it. */
   readonly onLocked: (given: string | undefined, problem: Problem | undefined) => void;
-  readonly clock: Pick<ShopClock, "learn">;
-  readonly fetch?: (path: string, init: RequestInit) => Promise<Response>;
 }
 
-interface Asking {
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH";
-  readonly json?: object;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.fetch }: StaffApiOptions) {
+export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOptions) {
+  const plainSend = calls.createSend({ clock, fetch });
   /** Whether the server has taken a token: then 429 passes, else it is about the token. */
   let hasWorked = false;
 
   /** Sends a request with the token. */
-  async function send(path: string, init: RequestInit): Promise<Response | "locked" | "away"> {
+  const send: calls.Send<calls.NoResponse> = async (path, init) => {
     const token = readToken();
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
-    try {
-      const response = await fetch(path, { ...init, headers, cache: "no-store" });
-      clock.learn(response.headers.get("date"));
-      if (response.status === 401 || (response.status === 429 && !hasWorked)) {
-        hasWorked = false;
-        onLocked(token, await readProblem(response));
-        return "locked";
-      }
-      hasWorked ||= response.ok;
-      return response;
-    } catch {
-      return "away";
+    const response = await plainSend(path, { ...init, headers });
+    if (response === "away") return response;
+    if (response.status === 401 || (response.status === 429 && !hasWorked)) {
+      hasWorked = false;
+      onLocked(token, await calls.readResponseProblem(response));
+      return "locked";
     }
-  }
+    hasWorked ||= response.ok;
+    return response;
+  };
 
-  async function call<Value>(path: string, { method = "GET", json, headers }: Asking = {}): Promise<Answer<Value>> {
-    const response = await send(path, {
-      method,
-      headers: { ...headers, ...(json ? { "Content-Type": "application/json" } : undefined) },
-      body: json ? JSON.stringify(json) : null,
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    if (!(response instanceof Response)) return { kind: response };
-    try {
-      if (response.ok) return { kind: "done", value: (await response.json()) as Value };
-    } catch {
-      return { kind: "away" };
-    }
-    const problem = await readProblem(response);
-    return problem ? { kind: "refused", problem } : { kind: "away" };
-  }
+  const call = <Value>(path: string, options?: calls.Call): Promise<Answer<Value>> => calls.call(send, path, options);
 
   const change = (verb: string, query: Readonly<Record<string, string>>) =>
     call<Order>(`/${verb}/?${new URLSearchParams(query)}`, { method: "POST" });
@@ -151,7 +116,7 @@ export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.
     queue: () => call<QueueCounts>("/queue"),
     settings: () => call<Settings>("/shop"),
     changeSettings: (wish: ShopPatch) => call<Settings>("/shop", { method: "PATCH", json: wish }),
-    coffees: () => call<{ readonly coffees: readonly Coffee[] }>("/coffees"),
+    coffees: () => call<CoffeeList>("/coffees"),
     putCoffee: ({ id, ...coffee }: Coffee) =>
       call<Coffee>(`/coffees/${encodeURIComponent(id)}`, { method: "PUT", json: coffee }),
     code: () => call<Code>("/code"),
@@ -176,20 +141,7 @@ export function createStaffApi({ readToken, onLocked, clock, fetch = globalThis.
     },
 
     /** The shop's events, from now or after the last one heard. */
-    listen: async (lastEventId: string | undefined, signal: AbortSignal): Promise<Opened> => {
-      const headers = lastEventId === undefined ? undefined : { "Last-Event-ID": lastEventId };
-      const response = await send("/events", { ...(headers ? { headers } : undefined), signal });
-      if (!(response instanceof Response)) return { kind: response };
-      return response.ok && response.body ? { kind: "open", body: response.body } : { kind: "away" };
-    },
+    listen: (lastEventId: string | undefined, signal: AbortSignal) =>
+      openEvents(send, "/events", { lastEventId, signal }),
   };
-}
-
-async function readProblem(response: Response): Promise<Problem | undefined> {
-  try {
-    const value: unknown = await response.json();
-    return isProblem(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,11 +7,12 @@
  */
 import { writable, type Readable } from "svelte/store";
 import type { Order, Status } from "../../../orders/order.ts";
+import type { Coffee } from "../../../shop/menu.ts";
 import { createShopClock, secondsSince } from "../clock.ts";
 import { Live, type Connection } from "../live.ts";
 import type { ShopEvent } from "../sse.ts";
 import { Access, type Keeper } from "./access.ts";
-import { createStaffApi, type Answer, type Coffee, type Failure, type Handover, type StaffApiOptions } from "./api.ts";
+import { createStaffApi, type Answer, type Failure, type Handover, type StaffApiOptions } from "./api.ts";
 import { Floor, READY_SHOWN_SECONDS } from "./floor.ts";
 
 const RESYNC_MS = 60_000;

@@ -6,9 +6,11 @@
  * - An answer is dropped if something newer was heard while it was on its way.
  * - So an order never steps back.
  */
+import { isOrder } from "../../client/orders.ts";
+import { problemName } from "../../client/problem.ts";
+import { between } from "../../client/pause.ts";
 import type { Order } from "../../orders/order.ts";
 import { Live } from "../shared/live.ts";
-import { problemName } from "../shared/problem.ts";
 import * as api from "./api.ts";
 
 /** How often to look, ms. */
@@ -16,10 +18,11 @@ const QUEUED_MS = 5000;
 const QUIET_MS = 20_000;
 const WITHOUT_EVENTS_MS = 3000;
 
+/** Learns how the order is. */
 export interface Hearing {
-  readonly onOrder: (order: Order) => void;
+  hear(order: Order): void;
   /** The shop does not know the order, or no longer. */
-  readonly onGone: () => void;
+  lose(orderId: string): void;
 }
 
 export class Follower {
@@ -86,7 +89,7 @@ export class Follower {
     const answer = await api.find(this.#orderId);
     if (this.#isStopped) return true;
     if (answer.kind === "done") this.#tell(answer.value, asked);
-    if (answer.kind === "refused" && problemName(answer.problem) === "order_unknown") this.#hearing.onGone();
+    if (answer.kind === "refused" && problemName(answer.problem) === "order_unknown") this.#hearing.lose(this.#orderId);
     return answer.kind === "done";
   }
 
@@ -94,7 +97,7 @@ export class Follower {
     if (this.#isStopped || asked < this.#newest) return;
     this.#newest = asked;
     this.#isQueued = order.status === "queued";
-    this.#hearing.onOrder(order);
+    this.#hearing.hear(order);
   }
 
   #plan(): void {
@@ -102,10 +105,6 @@ export class Follower {
     if (this.#isStopped) return;
     const calmMs = this.#isQueued && !document.hidden ? QUEUED_MS : QUIET_MS;
     const ms = this.#isLive ? calmMs : WITHOUT_EVENTS_MS;
-    this.#timer = setTimeout(() => void this.look().finally(() => this.#plan()), ms * (0.8 + 0.4 * Math.random()));
+    this.#timer = setTimeout(() => void this.look().finally(() => this.#plan()), between(0.8 * ms, 1.2 * ms));
   }
-}
-
-function isOrder(data: object): data is Order {
-  return "order_id" in data && "status" in data;
 }

@@ -1,0 +1,84 @@
+/**
+ * Owns the customers' side of the protocol: a typed client for browsers, Node and Bun.
+ *
+ * An order outlives every connection, so a wait is one or many tries.
+ *
+ * **Invariants**
+ * - All tries of an order carry one Idempotency-Key, so it is one order.
+ * - A call that waits ends with an order that is final, or rejects.
+ */
+import type { Draft, Order } from "../orders/order.ts";
+import { isFinal } from "../orders/status.ts";
+import { createAsking, type Answer, type ClientOptions, type Outcome } from "./ask.ts";
+import { createKey } from "./key.ts";
+import { isRecord } from "./problem.ts";
+
+export interface CallOptions {
+  /**
+   * Aborting rejects at once with the signal's reason. The order goes on: cancel it, or come back with the same key.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface OrderOptions extends CallOptions {
+  /**
+   * Best a UUID; the same key with the same draft joins the order first placed under it. A new UUID where it is absent.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/** Each resolves to an order as the server spells it, and rejects with OrderRefused or the signal's reason. */
+export interface Client {
+  /** Orders, and waits until the order is final: `status` says whether it is ready or cancelled. */
+  order(draft?: Draft, options?: OrderOptions): Promise<Order>;
+  /** The order as it is now. */
+  find(orderId: string, options?: CallOptions): Promise<Order>;
+  /** Waits until an order placed before is final. */
+  wait(orderId: string, options?: CallOptions): Promise<Order>;
+  /** Cancels an order that is still queued. */
+  cancel(orderId: string, options?: CallOptions): Promise<Order>;
+}
+
+/** Makes a client. It holds nothing between calls. A wrong `url` or header rejects with a TypeError. */
+export function createClient(options: ClientOptions): Client {
+  const ask = createAsking(options);
+  return {
+    order: (draft = {}, { signal, idempotencyKey = createKey() } = {}) => {
+      const headers = { "Idempotency-Key": idempotencyKey };
+      return ask({ path: "/order/", method: "POST", headers, json: draft, signal }, acceptFinal);
+    },
+    find: (orderId, { signal } = {}) => ask({ path: pathOf(orderId), signal }, acceptOrder),
+    wait: (orderId, { signal } = {}) => ask({ path: `${pathOf(orderId)}?wait`, signal }, acceptFinal),
+    cancel: (orderId, { signal } = {}) =>
+      ask({ path: pathOf(orderId), method: "PATCH", json: { status: "cancelled" }, signal }, acceptOrder),
+  };
+}
+
+function acceptOrder({ ok, json }: Answer): Outcome<Order> | undefined {
+  return ok && isOrder(json) ? { kind: "done", value: json } : undefined;
+}
+
+/** Only a final order is an answer. */
+function acceptFinal(answer: Answer): Outcome<Order> | undefined {
+  const continueAt = answer.ok ? readContinuation(answer.json) : undefined;
+  if (continueAt !== undefined) return { kind: "again", reason: "unfinished", continueAt };
+  const outcome = acceptOrder(answer);
+  const isWaiting = outcome?.kind === "done" && !isFinal(outcome.value.status);
+  return isWaiting ? { kind: "again", reason: "unfinished" } : outcome;
+}
+
+/** Whether the value is an order, as far as it has to be known. */
+export function isOrder(value: unknown): value is Order {
+  return isRecord(value) && typeof value["order_id"] === "string" && typeof value["status"] === "string";
+}
+
+/** Where the server says that the order goes on: a path of its own, never another server's. */
+function readContinuation(value: unknown): string | undefined {
+  const path = isRecord(value) ? value["continue_at"] : undefined;
+  return typeof path === "string" && /^\/[^/\\\s]/.test(path) ? path : undefined;
+}
+
+/** The path of an order on both ports. */
+export function pathOf(orderId: string): string {
+  return `/order/${encodeURIComponent(orderId)}`;
+}
