@@ -1,7 +1,6 @@
 /** The staff token on a device, and how the pages speak to the shop with it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { get } from "svelte/store";
-import { Access, type Keeper } from "../../src/web/shared/staff/access.ts";
+import { Access, type Keeper } from "../../src/web/shared/staff/access.svelte.ts";
 import { createStaffApi } from "../../src/web/shared/staff/api.ts";
 import { createShopClock } from "../../src/web/shared/clock.ts";
 
@@ -17,13 +16,13 @@ beforeEach(() => kept.clear());
 describe("the token", () => {
   test("is asked for once it is refused, kept once it is taken, and there after a reload", () => {
     const access = new Access(keeper);
-    expect(get(access.lock)).toBeUndefined();
+    expect(access.lock).toBeUndefined();
     access.refuse(undefined, "Send a token.");
-    expect(get(access.lock)).toEqual({});
+    expect(access.lock).toEqual({});
     access.offer(" right ");
     expect([access.token, kept.size]).toEqual(["right", 0]);
     access.accept();
-    expect(get(access.lock)).toBeUndefined();
+    expect(access.lock).toBeUndefined();
     expect(new Access(keeper).token).toBe("right");
   });
 
@@ -31,7 +30,7 @@ describe("the token", () => {
     const access = new Access(keeper);
     access.offer("wrong");
     access.refuse("wrong", "This is not the staff token.");
-    expect(get(access.lock)).toEqual({ complaint: "This is not the staff token." });
+    expect(access.lock).toEqual({ complaint: "This is not the staff token." });
     expect(kept.size).toBe(0);
   });
 
@@ -41,7 +40,7 @@ describe("the token", () => {
     access.offer("new");
     access.accept();
     access.refuse("old", "This is not the staff token.");
-    expect(get(access.lock)).toBeUndefined();
+    expect(access.lock).toBeUndefined();
     expect(new Access(keeper).token).toBe("new");
   });
 
@@ -50,7 +49,7 @@ describe("the token", () => {
     access.offer("right");
     access.accept();
     access.forget();
-    expect([access.token, kept.size, get(access.lock)]).toEqual([undefined, 0, {}]);
+    expect([access.token, kept.size, access.lock]).toEqual([undefined, 0, {}]);
   });
 });
 
@@ -62,7 +61,7 @@ test("a device that keeps nothing still works", () => {
   access.offer("right");
   access.accept();
   access.rename(" Ada ");
-  expect([access.token, get(access.name)]).toEqual(["right", "Ada"]);
+  expect([access.token, access.name]).toEqual(["right", "Ada"]);
 });
 
 describe("what the shop answers", () => {

@@ -1,8 +1,7 @@
 /** The desk: what a barista is told of what they did, and of what somebody else did first. */
 import { beforeEach, describe, expect, test } from "bun:test";
-import { get } from "svelte/store";
 import type { Order } from "../../src/orders/order.ts";
-import { Desk, NEXT, sayWhoHas } from "../../src/web/barista/desk.ts";
+import { Desk, NEXT, sayWhoHas } from "../../src/web/barista/desk.svelte.ts";
 import type { Answer } from "../../src/web/shared/staff/api.ts";
 import { makeOrder } from "./barista-orders.ts";
 
@@ -78,10 +77,10 @@ test("each verb is done in the barista's name, and told", async () => {
 
 test("pressing twice asks once", async () => {
   const both = [desk.takeNext(), desk.takeNext(), desk.finish(ordered), desk.finish(ordered)];
-  expect([...get(desk.busy)]).toEqual([NEXT, "order-17"]);
+  expect([...desk.busy]).toEqual([NEXT, "order-17"]);
   await Promise.all(both);
   expect(calls.map(([verb]) => verb)).toEqual(["start", "finish"]);
-  expect([...get(desk.busy)]).toEqual([]);
+  expect([...desk.busy]).toEqual([]);
 });
 
 test("a next without an answer is asked again under the same claim, and the one after under another", async () => {

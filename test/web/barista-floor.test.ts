@@ -1,8 +1,7 @@
 /** The floor: what a staff page makes of a snapshot and of the events since. */
 import { beforeEach, describe, expect, test } from "bun:test";
-import { get } from "svelte/store";
 import type { Order } from "../../src/orders/order.ts";
-import { Floor, inQueueOrder, inState } from "../../src/web/shared/staff/floor.ts";
+import { Floor, inQueueOrder, inState } from "../../src/web/shared/staff/floor.svelte.ts";
 import { at, makeOrder } from "./barista-orders.ts";
 
 let floor: Floor;
@@ -13,7 +12,7 @@ beforeEach(() => {
 
 /** `17 queued, 18 brewing`, in the order of the queue. */
 function shown(): string {
-  return inQueueOrder(get(floor.orders))
+  return inQueueOrder(floor.orders)
     .map(({ number, status }) => `${number} ${status}`)
     .join(", ");
 }
@@ -55,7 +54,7 @@ describe("events", () => {
 test("of ready orders the last 1000 are kept, however long a board hangs", () => {
   floor = new Floor(["ready"]);
   for (let number = 1; number <= 1001; number += 1) floor.put(makeOrder(number, "ready"));
-  expect(get(floor.orders)).toHaveLength(1000);
+  expect(floor.orders).toHaveLength(1000);
   expect([floor.find("order-1")?.number, floor.find("order-2")?.number]).toEqual([undefined, 2]);
 });
 

@@ -1,8 +1,10 @@
 /** The barista page's small decisions: ages, leases, keys, the settings' form, the words for drinks. */
 import { describe, expect, test } from "bun:test";
+import type { TSchema } from "@sinclair/typebox";
+import { ShopSettings } from "../../src/shop/settings.ts";
 import { actionOf } from "../../src/web/barista/keys.ts";
 import { leaseOf } from "../../src/web/barista/lease.ts";
-import { changesOf, draftOf } from "../../src/web/barista/settings-form.ts";
+import { changesOf, draftOf, NUMBER_FIELDS } from "../../src/web/barista/settings-form.ts";
 import type { Coffee } from "../../src/shop/menu.ts";
 import type { Settings } from "../../src/web/shared/staff/api.ts";
 import { createShopClock, formatSpan, saySpan, secondsSince, urgencyOf } from "../../src/web/shared/clock.ts";
@@ -128,6 +130,16 @@ describe("the settings' form", () => {
 
   test("keeps back an emptied field that must have a value", () => {
     expect(changesOf({ ...draftOf(settings), drinks_per_code: null }, settings)).toEqual({});
+  });
+
+  test("has the least values that the shop has", () => {
+    const minimums = Object.fromEntries(NUMBER_FIELDS.map(({ name, minimum }) => [name, minimum]));
+    const isOf = (schema: TSchema): boolean => schema["type"] === "integer";
+    const ofShop = Object.entries<TSchema>(ShopSettings.properties).flatMap(([name, schema]) => {
+      const number = [schema, ...((schema["anyOf"] as TSchema[] | undefined) ?? [])].find(isOf);
+      return number ? [[name, number["minimum"] as number] as const] : [];
+    });
+    expect(minimums).toEqual(Object.fromEntries(ofShop));
   });
 });
 

@@ -1,9 +1,8 @@
 /** The station: which orders a staff page finds when it is loaded. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { get } from "svelte/store";
 import type { Order } from "../../src/orders/order.ts";
-import { inQueueOrder } from "../../src/web/shared/staff/floor.ts";
-import { createStation, type Station } from "../../src/web/shared/staff/station.ts";
+import { inQueueOrder } from "../../src/web/shared/staff/floor.svelte.ts";
+import { Station } from "../../src/web/shared/staff/station.svelte.ts";
 import { until } from "../support/until.ts";
 import { makeOrder } from "./barista-orders.ts";
 
@@ -49,11 +48,10 @@ async function answer(path: string, { signal }: RequestInit): Promise<Response> 
 /** The numbers of the orders that a board has once it is live, in the order of the queue. */
 async function load(): Promise<(number | undefined)[]> {
   const keeper = { getItem: () => null, setItem: () => {}, removeItem: () => {} };
-  station = createStation({ states: ["queued", "brewing", "ready"], keeper, fetch: answer });
+  station = new Station({ states: ["queued", "brewing", "ready"], keeper, fetch: answer });
   station.open();
-  const { connection } = station;
-  await until(() => get(connection) === "live", "it is live");
-  return inQueueOrder(get(station.orders)).map(({ number }) => number);
+  await until(() => station?.connection === "live", "it is live");
+  return inQueueOrder(station.orders).map(({ number }) => number);
 }
 
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();

@@ -1,7 +1,6 @@
 /** When the board asks for the code again. */
 import { afterEach, expect, test } from "bun:test";
-import { get } from "svelte/store";
-import { CodeWatch } from "../../src/web/board/code-watch.ts";
+import { CodeWatch } from "../../src/web/board/code-watch.svelte.ts";
 import type { Answer, Code } from "../../src/web/shared/staff/api.ts";
 import { until } from "../support/until.ts";
 
@@ -30,7 +29,7 @@ function code(remaining: number, lastsMs = 60_000): Answer<Code> {
   return { kind: "done", value: { code: "x", url: "", qr_svg: "", remaining, changes_at } };
 }
 
-const untilRemaining = (remaining: number) => until(() => get(watch)?.remaining === remaining, `${remaining} remain`);
+const untilRemaining = (remaining: number) => until(() => watch.code?.remaining === remaining, `${remaining} remain`);
 
 test("a burst of orders is one question", async () => {
   open((count) => code(count));
@@ -59,6 +58,6 @@ test("no answer: asks again, and shows the last one meanwhile", async () => {
   await untilRemaining(1);
   watch.refresh();
   await until(() => asked === 2, "it asked");
-  expect(get(watch)?.remaining).toBe(1);
+  expect(watch.code?.remaining).toBe(1);
   await untilRemaining(3);
 });

@@ -5,7 +5,7 @@
  * - A page that was loaded again counts from the order's start.
  * - So it warns too early rather than too late.
  */
-import type { FloorOrder } from "../shared/staff/floor.ts";
+import type { FloorOrder } from "../shared/staff/floor.svelte.ts";
 
 /** `out`: the next who takes an order may be given this one. */
 type LeaseLevel = "long" | "soon" | "out";

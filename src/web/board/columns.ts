@@ -6,7 +6,7 @@
  * - The newest ready ones come first, and leave after ten minutes.
  */
 import { secondsSince } from "../shared/clock.ts";
-import { inState, READY_SHOWN_SECONDS, type FloorOrder } from "../shared/staff/floor.ts";
+import { inState, READY_SHOWN_SECONDS, type FloorOrder } from "../shared/staff/floor.svelte.ts";
 
 export interface Columns {
   readonly preparing: readonly FloorOrder[];

@@ -6,7 +6,7 @@
  * - 401 locks the page, and so does 429 until the server has taken a token.
  */
 import type { Problem } from "../../../client/problem.ts";
-import type { Order, Status } from "../../../orders/order.ts";
+import type { CancelReason, Order, Status } from "../../../orders/order.ts";
 import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
 import type { ShopPatch, ShopSettings } from "../../../shop/settings.ts";
 import * as calls from "../call.ts";
@@ -67,6 +67,8 @@ export interface StaffApiOptions extends calls.SendOptions {
   readonly onLocked: (given: string | undefined, problem: Problem | undefined) => void;
 }
 
+export type StaffApi = ReturnType<typeof createStaffApi>;
+
 export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOptions) {
   const plainSend = calls.createSend({ clock, fetch });
   /** Whether the server has taken a token: then 429 passes, else it is about the token. */
@@ -109,13 +111,13 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
       call<Order>(`/fail/?${new URLSearchParams({ barista, order_id: orderId })}`, { method: "POST", json }),
     release: (barista: string, orderId: string) => change("release", { barista, order_id: orderId }),
     extend: (barista: string, orderId: string) => change("extend", { barista, order_id: orderId }),
-    cancel: (barista: string, orderId: string, reason: string) =>
+    cancel: (barista: string, orderId: string, reason: CancelReason) =>
       change("cancel", { barista, order_id: orderId, reason }),
 
     find: (orderId: string) => call<Order>(`/order/${orderId}`),
     queue: () => call<QueueCounts>("/queue"),
     settings: () => call<Settings>("/shop"),
-    changeSettings: (wish: ShopPatch) => call<Settings>("/shop", { method: "PATCH", json: wish }),
+    changeSettings: (patch: ShopPatch) => call<Settings>("/shop", { method: "PATCH", json: patch }),
     coffees: () => call<CoffeeList>("/coffees"),
     putCoffee: ({ id, ...coffee }: Coffee) =>
       call<Coffee>(`/coffees/${encodeURIComponent(id)}`, { method: "PUT", json: coffee }),

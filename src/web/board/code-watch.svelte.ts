@@ -5,7 +5,6 @@
  * - One question at a time.
  * - A need that came up during one is asked after it.
  */
-import { writable } from "svelte/store";
 import type { Answer, Code } from "../shared/staff/api.ts";
 
 interface CodeWatchOptions {
@@ -25,15 +24,19 @@ const LONGEST_MS = 3_600_000;
 
 export class CodeWatch {
   readonly #options: CodeWatchOptions;
-  readonly #store = writable<Code | undefined>();
-  readonly subscribe = this.#store.subscribe;
-  #timer: ReturnType<typeof setTimeout> | number | undefined;
+  #code = $state.raw<Code>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #isAsking = false;
   #isStale = false;
   #isOver = false;
 
   constructor(options: CodeWatchOptions) {
     this.#options = options;
+  }
+
+  /** The last one; undefined until there was an answer. */
+  get code(): Code | undefined {
+    return this.#code;
   }
 
   /** Something may have changed the code, or what remains of it. */
@@ -58,7 +61,7 @@ export class CodeWatch {
     this.#isStale = false;
     const answer = await this.#options.ask();
     this.#isAsking = false;
-    if (answer.kind === "done") this.#store.set(answer.value);
+    if (answer.kind === "done") this.#code = answer.value;
     if (this.#isStale) this.#askIn(BURST_MS);
     else if (answer.kind === "done") {
       const leftMs = Date.parse(answer.value.changes_at) - this.#options.now();

@@ -7,13 +7,13 @@
  * - A "next" that got no answer is sent again under the same claim.
  * - So one press gives a barista one order at most.
  */
-import { get, writable } from "svelte/store";
-import type { Order } from "../../orders/order.ts";
+import { createKey } from "../../client/key.ts";
 import type { Problem } from "../../client/problem.ts";
+import type { CancelReason, Order } from "../../orders/order.ts";
 import type { Answer, Failure } from "../shared/staff/api.ts";
-import type { Station } from "../shared/staff/station.ts";
+import type { Verbs } from "../shared/staff/verbs.ts";
 import { nameOrder } from "../shared/words.ts";
-import type { Notices } from "./notices.ts";
+import type { Notices } from "./notices.svelte.ts";
 
 export const NEXT = "next";
 
@@ -23,9 +23,7 @@ export const CANCEL_REASONS = [
   { reason: "customer", label: "The customer asked for it" },
   { reason: "customer_timeout", label: "Nobody came for it" },
   { reason: "machine_error", label: "The machine is out of order" },
-] as const;
-
-type Verbs = Pick<Station, "start" | "finish" | "finishAndStart" | "fail" | "release" | "extend" | "cancel" | "look">;
+] as const satisfies readonly { readonly reason: CancelReason; readonly label: string }[];
 
 /** Does what moves cards, so that the press which asked for it moves no second one. */
 interface Mover {
@@ -35,21 +33,24 @@ interface Mover {
 type Verb = (barista: string, orderId: string) => Promise<Answer<Order>>;
 
 export class Desk {
-  readonly #station: Verbs;
+  readonly #verbs: Verbs;
   readonly #notices: Pick<Notices, "say">;
   readonly #readName: () => string;
   readonly #guard: Mover;
   #mine: { readonly name: string; readonly orders: ReadonlyMap<string, Order> } = { name: "", orders: new Map() };
   readonly #claims = new Map<string, string>();
-  readonly #busy = writable<ReadonlySet<string>>(new Set());
-  /** Ids of the orders that something is being done with, and `next`. */
-  readonly busy = { subscribe: this.#busy.subscribe };
+  #busy = $state.raw<ReadonlySet<string>>(new Set());
 
-  constructor(station: Verbs, notices: Pick<Notices, "say">, readName: () => string, guard: Mover) {
+  constructor(verbs: Verbs, notices: Pick<Notices, "say">, readName: () => string, guard: Mover) {
     this.#guard = guard;
-    this.#station = station;
+    this.#verbs = verbs;
     this.#notices = notices;
     this.#readName = readName;
+  }
+
+  /** Ids of the orders that something is being done with, and `next`. */
+  get busy(): ReadonlySet<string> {
+    return this.#busy;
   }
 
   takeNext(): Promise<void> {
@@ -70,16 +71,16 @@ export class Desk {
   }
 
   finish(order: Order): Promise<void> {
-    return this.#change(order, this.#station.finish, "is ready");
+    return this.#change(order, this.#verbs.finish, "is ready");
   }
 
   /** Finishes it and takes the next one, under a claim that is kept until it was answered. */
   finishAndNext(order: Order): Promise<void> {
     return this.#move(order.order_id, async () => {
       const what = `after ${order.order_id}`;
-      const claim = this.#claims.get(what) ?? crypto.randomUUID();
+      const claim = this.#claims.get(what) ?? createKey();
       this.#claims.set(what, claim);
-      const answer = await this.#station.finishAndStart(this.#readName(), claim, order.order_id);
+      const answer = await this.#verbs.finishAndStart(this.#readName(), claim, order.order_id);
       if (answer.kind !== "away") this.#claims.delete(what);
       if (answer.kind !== "done") return await this.#explain(order, answer);
       const { started } = answer.value;
@@ -91,7 +92,7 @@ export class Desk {
 
   fail(order: Order, failure: Failure): Promise<void> {
     return this.#move(order.order_id, async () => {
-      const answer = await this.#station.fail(this.#readName(), order.order_id, failure);
+      const answer = await this.#verbs.fail(this.#readName(), order.order_id, failure);
       if (answer.kind !== "done") return await this.#explain(order, answer);
       const isOver = answer.value.status === "cancelled";
       this.#say(`${nameOrder(order)} ${isOver ? "is cancelled" : "is back in the queue"}.`);
@@ -99,16 +100,16 @@ export class Desk {
   }
 
   release(order: Order): Promise<void> {
-    return this.#change(order, this.#station.release, "is back in the queue");
+    return this.#change(order, this.#verbs.release, "is back in the queue");
   }
 
   /** Moves no card: the press on the next button is free at once. */
   extend(order: Order): Promise<void> {
-    return this.#once(order.order_id, () => this.#tell(order, this.#station.extend, "stays yours"));
+    return this.#once(order.order_id, () => this.#tell(order, this.#verbs.extend, "stays yours"));
   }
 
-  cancel(order: Order, reason: string): Promise<void> {
-    const cancel: Verb = (barista, id) => this.#station.cancel(barista, id, reason);
+  cancel(order: Order, reason: CancelReason): Promise<void> {
+    const cancel: Verb = (barista, id) => this.#verbs.cancel(barista, id, reason);
     return this.#change(order, cancel, "is cancelled");
   }
 
@@ -121,12 +122,11 @@ export class Desk {
     const now = new Map(mine.map((order) => [order.order_id, order]));
     const before = this.#mine.name === name ? this.#mine.orders : new Map<string, Order>();
     this.#mine = { name, orders: now };
-    const busy = get(this.#busy);
-    for (const [id] of before) if (!now.has(id) && !busy.has(id)) void this.#sayTaken(id, name);
+    for (const [id] of before) if (!now.has(id) && !this.#busy.has(id)) void this.#sayTaken(id, name);
   }
 
   async #sayTaken(id: string, name: string): Promise<void> {
-    const answer = await this.#station.look(id);
+    const answer = await this.#verbs.look(id);
     const words = answer.kind === "done" ? sayWhoTook(answer.value, name) : undefined;
     if (words !== undefined) this.#notices.say("news", words);
   }
@@ -143,9 +143,9 @@ export class Desk {
 
   /** Asks for an order under a claim that is kept until it was answered. */
   async #claim(what: string): Promise<Answer<Order>> {
-    const claim = this.#claims.get(what) ?? crypto.randomUUID();
+    const claim = this.#claims.get(what) ?? createKey();
     this.#claims.set(what, claim);
-    const answer = await this.#station.start(this.#readName(), claim, what === NEXT ? undefined : what);
+    const answer = await this.#verbs.start(this.#readName(), claim, what === NEXT ? undefined : what);
     if (answer.kind !== "away") this.#claims.delete(what);
     return answer;
   }
@@ -155,23 +155,19 @@ export class Desk {
   }
 
   async #once(what: string, act: () => Promise<void>): Promise<void> {
-    let isBusy = false;
-    this.#busy.update((busy) => {
-      isBusy = busy.has(what);
-      return new Set(busy).add(what);
-    });
-    if (isBusy) return;
+    if (this.#busy.has(what)) return;
+    this.#busy = new Set(this.#busy).add(what);
     try {
       await act();
     } finally {
-      this.#busy.update((busy) => new Set([...busy].filter((other) => other !== what)));
+      this.#busy = new Set([...this.#busy].filter((other) => other !== what));
     }
   }
 
   /** A conflict is the result of an action of others: says whose. */
   async #explain(order: Order, answer: Answer<unknown>): Promise<void> {
     const isConflict = answer.kind === "refused" && [404, 409].includes(answer.problem.status);
-    const now = isConflict ? await this.#station.look(order.order_id) : undefined;
+    const now = isConflict ? await this.#verbs.look(order.order_id) : undefined;
     if (now?.kind === "done") this.#notices.say("fault", sayWhoHas(now.value, this.#readName()));
     else this.#complain(answer);
   }

@@ -5,7 +5,6 @@
  * - A notice disappears by itself.
  * - Faults stand until they were read, beside the last thing that went well.
  */
-import { writable, type Readable } from "svelte/store";
 
 export interface Notice {
   readonly id: number;
@@ -18,22 +17,25 @@ export interface Notice {
 }
 
 const SHOWN_MS: Readonly<Record<Notice["kind"], number>> = { done: 3000, fault: 10_000, news: 60_000 };
-const MOST = 3;
+const MAX_SHOWN = 3;
 
-export class Notices implements Readable<readonly Notice[]> {
-  readonly #store = writable<readonly Notice[]>([]);
-  readonly subscribe = this.#store.subscribe;
+export class Notices {
+  #shown = $state.raw<readonly Notice[]>([]);
   #count = 0;
+
+  get shown(): readonly Notice[] {
+    return this.#shown;
+  }
 
   say(kind: Notice["kind"], text: string): void {
     this.#count += 1;
     const notice = { id: this.#count, kind, text };
     const isStale = (other: Notice): boolean => other.text === text || (other.kind === "done" && kind === "done");
-    this.#store.update((notices) => [...notices.filter((other) => !isStale(other)), notice].slice(-MOST));
+    this.#shown = [...this.#shown.filter((other) => !isStale(other)), notice].slice(-MAX_SHOWN);
     setTimeout(() => this.dismiss(notice.id), SHOWN_MS[kind]);
   }
 
   dismiss(id: number): void {
-    this.#store.update((notices) => notices.filter((notice) => notice.id !== id));
+    this.#shown = this.#shown.filter((notice) => notice.id !== id);
   }
 }

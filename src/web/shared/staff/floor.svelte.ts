@@ -4,10 +4,10 @@
  * **Invariants**
  * - An event that comes while an answer is on its way is newer than that answer.
  * - This holds for answers of one order and of all.
- * - An order that was ready or cancelled never opens again, however late an older event or answer comes.
+ * - An order that is final never opens again, however late an older event or answer comes.
  */
-import { writable, type Readable } from "svelte/store";
 import type { Order, Status } from "../../../orders/order.ts";
+import { isFinal } from "../../../orders/status.ts";
 
 /** An order, and since when its barista has it (ms since 1970): from its start, or from the last "still on it". */
 export interface FloorOrder extends Order {
@@ -28,28 +28,31 @@ export const READY_SHOWN_SECONDS = 600;
 const FINAL_KEPT = 1000;
 
 export class Floor {
-  readonly #orders = new Map<string, FloorOrder>();
+  readonly #byId = new Map<string, FloorOrder>();
   readonly #final = new Set<string>();
   /** Of each snapshot on its way: the orders that changed since it was asked for. */
   readonly #touched = new Set<Set<string>>();
   readonly #kept: ReadonlySet<Status>;
-  readonly #store = writable<readonly FloorOrder[]>([]);
-  readonly orders: Readable<readonly FloorOrder[]> = { subscribe: this.#store.subscribe };
+  #orders = $state.raw<readonly FloorOrder[]>([]);
 
   /** `kept`: the states in which orders are shown. */
   constructor(kept: readonly Status[]) {
     this.#kept = new Set(kept);
   }
 
+  get orders(): readonly FloorOrder[] {
+    return this.#orders;
+  }
+
   find(orderId: string): FloorOrder | undefined {
-    return this.#orders.get(orderId);
+    return this.#byId.get(orderId);
   }
 
   /** An order as an event shows it. `leasedMs`: a lease that began then. */
   put(order: Order, leasedMs?: number): void {
     for (const touched of this.#touched) touched.add(order.order_id);
     this.#set(order, leasedMs);
-    this.#tell();
+    this.#show();
   }
 
   /**
@@ -69,31 +72,30 @@ export class Floor {
       end: (orders, fromMs, states = [...this.#kept]) => {
         abandon();
         const found = new Set(orders.map(({ order_id }) => order_id));
-        for (const { order_id: id, placed_at, status } of this.#orders.values()) {
+        for (const { order_id: id, placed_at, status } of this.#byId.values()) {
           const isMissing = states.includes(status) && Date.parse(placed_at) >= fromMs && !found.has(id);
-          if (isMissing && !touched.has(id)) this.#orders.delete(id);
+          if (isMissing && !touched.has(id)) this.#byId.delete(id);
         }
         for (const order of orders) if (!touched.has(order.order_id)) this.#set(order);
-        this.#tell();
+        this.#show();
       },
     };
   }
 
   #set(order: Order, leasedMs = 0): void {
     const id = order.order_id;
-    const isFinal = order.status === "ready" || order.status === "cancelled";
-    if (this.#final.has(id) && !isFinal) return;
-    if (isFinal) this.#remember(id);
+    if (isFinal(order.status)) this.#remember(id);
+    else if (this.#final.has(id)) return;
     if (!this.#kept.has(order.status)) {
-      this.#orders.delete(id);
+      this.#byId.delete(id);
       return;
     }
     if (order.status !== "brewing") {
-      this.#orders.set(id, order);
+      this.#byId.set(id, order);
       return;
     }
-    const before = this.#orders.get(id)?.leasedMs ?? 0;
-    this.#orders.set(id, { ...order, leasedMs: Math.max(leasedMs, before, Date.parse(order.started_at ?? "") || 0) });
+    const before = this.#byId.get(id)?.leasedMs ?? 0;
+    this.#byId.set(id, { ...order, leasedMs: Math.max(leasedMs, before, Date.parse(order.started_at ?? "") || 0) });
   }
 
   #remember(id: string): void {
@@ -101,13 +103,13 @@ export class Floor {
     if (this.#final.size <= FINAL_KEPT) return;
     for (const oldest of this.#final) {
       this.#final.delete(oldest);
-      this.#orders.delete(oldest);
+      this.#byId.delete(oldest);
       return;
     }
   }
 
-  #tell(): void {
-    this.#store.set([...this.#orders.values()]);
+  #show(): void {
+    this.#orders = [...this.#byId.values()];
   }
 }
 

@@ -7,7 +7,6 @@
  * - Other spots, other keys and fields that are typed in work at any time.
  * - After another key, the held one works again.
  */
-import { writable, type Readable } from "svelte/store";
 
 /** From the press on: longer than the second half of a double tap takes, shorter than reading the next card. */
 const REST_MS = 700;
@@ -26,9 +25,12 @@ export class Guard {
   #last: Press | undefined;
   /** Presses whose cards are moving, or came to rest a moment ago. */
   readonly #held = new Set<Press>();
-  readonly #isHeld = writable(false);
+  #isHeld = $state(false);
+
   /** Whether any spot or key is held just now. */
-  readonly isHeld: Readable<boolean> = { subscribe: this.#isHeld.subscribe };
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
 
   /** Hears each press before the page does; returns how to stop. */
   watch(): () => void {
@@ -42,7 +44,7 @@ export class Guard {
   async moving(act: () => unknown): Promise<void> {
     const press = this.#last;
     if (press) this.#held.add(press);
-    this.#isHeld.set(this.#held.size > 0);
+    this.#isHeld = this.#held.size > 0;
     try {
       await act();
     } finally {
@@ -54,7 +56,7 @@ export class Guard {
     const restMs = Math.max(press.ms + REST_MS - performance.now(), MOVED_MS);
     setTimeout(() => {
       this.#held.delete(press);
-      this.#isHeld.set(this.#held.size > 0);
+      this.#isHeld = this.#held.size > 0;
     }, restMs);
   }
 
@@ -74,7 +76,7 @@ export class Guard {
   /** A key that is pressed after another one is meant: Enter, Tab, Enter presses two buttons. */
   #freeKeys(): void {
     for (const held of this.#held) if (held.kind === "key") this.#held.delete(held);
-    this.#isHeld.set(this.#held.size > 0);
+    this.#isHeld = this.#held.size > 0;
   }
 
   /**

@@ -4,7 +4,6 @@
  * **Invariants**
  * - A token that the server refused is asked for again, and nothing else of the shop is kept.
  */
-import { writable, type Readable } from "svelte/store";
 
 /** The state in which a page asks for the token; undefined: it does not ask. */
 export interface Lock {
@@ -24,17 +23,23 @@ const NAME = "longpour.barista";
 
 export class Access {
   readonly #keeper: Keeper;
-  readonly #lock = writable<Lock | undefined>();
-  readonly #name = writable<string>("");
-  readonly lock: Readable<Lock | undefined> = { subscribe: this.#lock.subscribe };
-  /** The barista's name; empty until it was given. */
-  readonly name: Readable<string> = { subscribe: this.#name.subscribe };
+  #lock = $state.raw<Lock>();
+  #name = $state("");
   #token: string | undefined;
 
   constructor(keeper: Keeper) {
     this.#keeper = keeper;
     this.#token = this.#read(TOKEN);
-    this.#name.set(this.#read(NAME) ?? "");
+    this.#name = this.#read(NAME) ?? "";
+  }
+
+  get lock(): Lock | undefined {
+    return this.#lock;
+  }
+
+  /** The barista's name; empty until it was given. */
+  get name(): string {
+    return this.#name;
   }
 
   get token(): string | undefined {
@@ -49,26 +54,26 @@ export class Access {
   /** The server took the token, or wants none. */
   accept(): void {
     this.#write(TOKEN, this.#token);
-    this.#lock.set(undefined);
+    this.#lock = undefined;
   }
 
   /** The server refused `given`. That of one which was replaced meanwhile is no news. */
   refuse(given: string | undefined, complaint?: string): void {
     if (given !== this.#token) return;
     this.#write(TOKEN, undefined);
-    this.#lock.set(given === undefined || complaint === undefined ? {} : { complaint });
+    this.#lock = given === undefined || complaint === undefined ? {} : { complaint };
   }
 
   /** Leaves nothing of the token on this device. */
   forget(): void {
     this.#token = undefined;
     this.#write(TOKEN, undefined);
-    this.#lock.set({});
+    this.#lock = {};
   }
 
   rename(name: string): void {
     this.#write(NAME, name.trim());
-    this.#name.set(name.trim());
+    this.#name = name.trim();
   }
 
   #read(name: string): string | undefined {
