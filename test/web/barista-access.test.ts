@@ -135,11 +135,11 @@ describe("what the shop answers", () => {
 
   test("may be none, or none that a page can read", async () => {
     answer = () => new Response("<html>", { status: 502 });
-    expect(await api().queue()).toEqual({ kind: "away" });
+    expect(await api().queue()).toEqual({ kind: "unreachable" });
     answer = () => new Response("{", { status: 200 });
-    expect(await api().queue()).toEqual({ kind: "away" });
+    expect(await api().queue()).toEqual({ kind: "unreachable" });
     await server.stop(true);
-    expect(await api().queue()).toEqual({ kind: "away" });
+    expect(await api().queue()).toEqual({ kind: "unreachable" });
   });
 
   test("comes page by page in a search", async () => {

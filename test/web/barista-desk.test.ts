@@ -84,7 +84,7 @@ test("pressing twice asks once", async () => {
 });
 
 test("a next without an answer is asked again under the same claim, and the one after under another", async () => {
-  answers = [{ kind: "away" }, done(makeOrder(17, "brewing"))];
+  answers = [{ kind: "unreachable" }, done(makeOrder(17, "brewing"))];
   await desk.takeNext();
   await desk.takeNext();
   await desk.takeNext();
@@ -142,7 +142,7 @@ test("a refusal that names fields tells them", async () => {
 });
 
 test("done, next that got no answer is asked again under the same claim; answered, under another", async () => {
-  answers = [{ kind: "away" }, done(makeOrder(17, "ready"))];
+  answers = [{ kind: "unreachable" }, done(makeOrder(17, "ready"))];
   await desk.finishAndNext(ordered);
   await desk.finishAndNext(ordered);
   await desk.finishAndNext(ordered);

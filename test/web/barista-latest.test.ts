@@ -28,8 +28,8 @@ test("no answer leaves the one before", async () => {
   asked[0]?.(done(1));
   await first;
   const second = latest.refresh();
-  asked[1]?.({ kind: "away" });
-  expect([await second, latest.value]).toEqual([{ kind: "away" }, 1]);
+  asked[1]?.({ kind: "unreachable" });
+  expect([await second, latest.value]).toEqual([{ kind: "unreachable" }, 1]);
 });
 
 test("the answer to another question that shows the same is taken", async () => {

@@ -58,7 +58,7 @@ function open(options: Partial<LiveOptions> = {}): void {
     open: async (lastEventId, signal) => {
       const headers = lastEventId === undefined ? undefined : { "Last-Event-ID": lastEventId };
       const response = await fetch(server.url, { signal, ...(headers ? { headers } : undefined) });
-      return response.body ? { kind: "open", body: response.body } : { kind: "away" };
+      return response.body ? { kind: "open", body: response.body } : { kind: "unreachable" };
     },
     load: async () => {
       loads += 1;
@@ -134,7 +134,7 @@ describe("a server that is away", () => {
     open({
       open: async () => {
         asked += 1;
-        return { kind: "away" };
+        return { kind: "unreachable" };
       },
       backOff: { firstMs: 60_000, maxMs: 60_000 },
     });
@@ -150,7 +150,7 @@ describe("a server that is away", () => {
     open({
       open: async () => {
         asked += 1;
-        return { kind: asked === 1 ? "locked" : "away" };
+        return { kind: asked === 1 ? "locked" : "unreachable" };
       },
     });
     await until(() => connections.at(-1) === "locked", "it is locked");

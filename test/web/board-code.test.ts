@@ -54,7 +54,7 @@ test("a new code is asked for when the time of the old one is over", async () =>
 });
 
 test("no answer: asks again, and shows the last one meanwhile", async () => {
-  open((count) => (count === 2 ? { kind: "away" } : code(count)));
+  open((count) => (count === 2 ? { kind: "unreachable" } : code(count)));
   await untilRemaining(1);
   watch.refresh();
   await until(() => asked === 2, "it asked");

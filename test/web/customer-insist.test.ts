@@ -5,7 +5,7 @@ import { insist } from "../../src/web/customer/insist.ts";
 import type { Answer } from "../../src/web/shared/call.ts";
 
 const done: Answer<string> = { kind: "done", value: "coffee" };
-const away: Answer<string> = { kind: "away" };
+const unreachable: Answer<string> = { kind: "unreachable" };
 
 function refused(status: number, name = "any", retryAfterMs = 0): Answer<string> {
   const problem = { type: `urn:longpour:problem:${name}`, title: "No", status, detail: "" };
@@ -32,7 +32,7 @@ async function outcomeOf(answers: readonly Answer<string>[], stopAfter = Infinit
 }
 
 test.each([
-  ["no connection", away],
+  ["no connection", unreachable],
   ["too many", refused(429)],
   ["a server that stops", refused(503, "closing")],
   ["as long a pause as a customer waits for", refused(429, "too_many_orders", 20_000)],
@@ -51,6 +51,6 @@ test.each([
 });
 
 test("a customer who stops gets no further try, but the answer that came", async () => {
-  expect(await outcomeOf([away, away], 2)).toEqual({ answer: away, asked: 2, retries: 1 });
-  expect(await outcomeOf([away, done], 2)).toEqual({ answer: done, asked: 2, retries: 1 });
+  expect(await outcomeOf([unreachable, unreachable], 2)).toEqual({ answer: unreachable, asked: 2, retries: 1 });
+  expect(await outcomeOf([unreachable, done], 2)).toEqual({ answer: done, asked: 2, retries: 1 });
 });

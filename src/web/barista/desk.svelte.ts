@@ -81,7 +81,7 @@ export class Desk {
       const claim = this.#claims.get(what) ?? createKey();
       this.#claims.set(what, claim);
       const answer = await this.#verbs.finishAndStart(this.#readName(), claim, order.order_id);
-      if (answer.kind !== "away") this.#claims.delete(what);
+      if (answer.kind !== "unreachable") this.#claims.delete(what);
       if (answer.kind !== "done") return await this.#explain(order, answer);
       const { started } = answer.value;
       this.#say(
@@ -105,7 +105,7 @@ export class Desk {
 
   /** Moves no card: the press on the next button is free at once. */
   extend(order: Order): Promise<void> {
-    return this.#once(order.order_id, () => this.#tell(order, this.#verbs.extend, "stays yours"));
+    return this.#once(order.order_id, () => this.#perform(order, this.#verbs.extend, "stays yours"));
   }
 
   cancel(order: Order, reason: CancelReason): Promise<void> {
@@ -132,10 +132,10 @@ export class Desk {
   }
 
   #change(order: Order, verb: Verb, done: string): Promise<void> {
-    return this.#move(order.order_id, () => this.#tell(order, verb, done));
+    return this.#move(order.order_id, () => this.#perform(order, verb, done));
   }
 
-  async #tell(order: Order, verb: Verb, done: string): Promise<void> {
+  async #perform(order: Order, verb: Verb, done: string): Promise<void> {
     const answer = await verb(this.#readName(), order.order_id);
     if (answer.kind === "done") this.#say(`${nameOrder(order)} ${done}.`);
     else await this.#explain(order, answer);
@@ -146,7 +146,7 @@ export class Desk {
     const claim = this.#claims.get(what) ?? createKey();
     this.#claims.set(what, claim);
     const answer = await this.#verbs.start(this.#readName(), claim, what === NEXT ? undefined : what);
-    if (answer.kind !== "away") this.#claims.delete(what);
+    if (answer.kind !== "unreachable") this.#claims.delete(what);
     return answer;
   }
 
@@ -173,7 +173,7 @@ export class Desk {
   }
 
   #complain(answer: Answer<unknown>): void {
-    if (answer.kind === "away") this.#notices.say("fault", "No answer from the shop. Please try again.");
+    if (answer.kind === "unreachable") this.#notices.say("fault", "No answer from the shop. Please try again.");
     if (answer.kind === "refused") this.#notices.say("fault", sayProblem(answer.problem));
   }
 

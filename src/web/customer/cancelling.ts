@@ -13,7 +13,7 @@ import * as api from "./api.ts";
 import type { Following } from "./following.ts";
 import type { ShopWatch } from "./shop-watch.svelte.ts";
 import type { Tickets } from "./tickets.svelte.ts";
-import { tellProblem } from "./words.ts";
+import { sayProblem } from "./words.ts";
 
 interface Parts {
   readonly tickets: Tickets;
@@ -33,7 +33,7 @@ export class Cancelling {
   async cancel(orderId: string): Promise<string | undefined> {
     const { tickets, following, shop, announcer } = this.#parts;
     const answer = await api.cancel(orderId);
-    if (answer.kind === "away") return "The shop can't be reached. Please try again.";
+    if (answer.kind === "unreachable") return "The shop can't be reached. Please try again.";
     if (answer.kind === "done") {
       tickets.hear(answer.value);
       announcer.notice = { tone: "good", text: confirmCancelled(answer.value, shop.menu) };
@@ -42,7 +42,7 @@ export class Cancelling {
     following.look(orderId);
     return problemName(answer.problem) === "order_conflict"
       ? "Too late to cancel: it is being made already."
-      : tellProblem(answer.problem);
+      : sayProblem(answer.problem);
   }
 }
 

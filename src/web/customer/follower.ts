@@ -7,8 +7,8 @@
  * - So an order never steps back.
  */
 import { isOrder } from "../../client/orders.ts";
-import { problemName } from "../../client/problem.ts";
 import { between } from "../../client/pause.ts";
+import { problemName } from "../../client/problem.ts";
 import type { Order } from "../../orders/order.ts";
 import { Live } from "../shared/live.ts";
 import * as api from "./api.ts";
@@ -47,7 +47,7 @@ export class Follower {
       load: () => this.look(),
       onEvent: ({ data }) => {
         if (!isOrder(data)) return;
-        this.#tell(data, ++this.#asked);
+        this.#take(data, ++this.#asked);
         // Its place in the queue is in no event.
         if (data.status === "queued") void this.look();
       },
@@ -88,12 +88,12 @@ export class Follower {
     const asked = ++this.#asked;
     const answer = await api.find(this.#orderId);
     if (this.#isStopped) return true;
-    if (answer.kind === "done") this.#tell(answer.value, asked);
+    if (answer.kind === "done") this.#take(answer.value, asked);
     if (answer.kind === "refused" && problemName(answer.problem) === "order_unknown") this.#hearing.lose(this.#orderId);
     return answer.kind === "done";
   }
 
-  #tell(order: Order, asked: number): void {
+  #take(order: Order, asked: number): void {
     if (this.#isStopped || asked < this.#newest) return;
     this.#newest = asked;
     this.#isQueued = order.status === "queued";

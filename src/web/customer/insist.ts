@@ -19,7 +19,7 @@ export interface Insisting {
 }
 
 /**
- * Asks until there is an answer that counts; `away` only once the signal is aborted. To be used where asking twice is
+ * Asks until there is an answer that counts; `unreachable` only once the signal is aborted. To be used where asking twice is
  * safe.
  */
 export async function insist<Value>(
@@ -33,14 +33,14 @@ export async function insist<Value>(
   try {
     return await retrier.run(attempt, { signal, onRetry });
   } catch (error) {
-    if (signal.aborted) return { kind: "away" };
+    if (signal.aborted) return { kind: "unreachable" };
     throw error;
   }
 }
 
 /** Whether another try may be answered otherwise: no connection, a server that is busy or stopping. */
 function isPassing(answer: Answer<unknown>): boolean {
-  if (answer.kind !== "refused") return answer.kind === "away";
+  if (answer.kind !== "refused") return answer.kind === "unreachable";
   const name = problemName(answer.problem);
   if (name === "shop_closed" || name === "shop_full") return false;
   return isRetryable(answer.problem.status, retryAfterOf(answer), MAX_RETRY_AFTER_MS);

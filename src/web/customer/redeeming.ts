@@ -13,7 +13,7 @@ import * as api from "./api.ts";
 import type { Device } from "./device.svelte.ts";
 import type { ShopWatch } from "./shop-watch.svelte.ts";
 import type { Tickets } from "./tickets.svelte.ts";
-import { tellProblem } from "./words.ts";
+import { sayProblem } from "./words.ts";
 
 interface Parts {
   readonly device: Device;
@@ -41,7 +41,7 @@ export class Redeeming {
     const answer = await this.#reserve(code);
     if (answer.kind === "done") this.#forgetScanned();
     else if (answer.kind === "refused" && answer.problem.status < 500 && answer.problem.status !== 429) {
-      this.#parts.announcer.notice = { tone: "bad", text: tellProblem(answer.problem) };
+      this.#parts.announcer.notice = { tone: "bad", text: sayProblem(answer.problem) };
       this.#forgetScanned();
     }
   }
@@ -51,12 +51,12 @@ export class Redeeming {
     const { device, tickets, shop } = this.#parts;
     if (this.#isRedeeming || tickets.reservation) return undefined;
     const answer = await this.#reserve(code);
-    if (answer.kind === "away") return "The shop can't be reached. Please try again.";
+    if (answer.kind === "unreachable") return "The shop can't be reached. Please try again.";
     // The same code tried again later is a new wish, unless its answer was lost.
     device.change({ redeeming: undefined });
     if (answer.kind === "done") return undefined;
     shop.learn(answer.problem);
-    return tellProblem(answer.problem);
+    return sayProblem(answer.problem);
   }
 
   /** The same code again, after no answer, gets the same drink. */

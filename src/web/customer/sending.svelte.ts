@@ -19,7 +19,7 @@ import type { Device, Pending } from "./device.svelte.ts";
 import { insist } from "./insist.ts";
 import type { ShopWatch } from "./shop-watch.svelte.ts";
 import type { Tickets } from "./tickets.svelte.ts";
-import { tellProblem } from "./words.ts";
+import { sayProblem } from "./words.ts";
 
 /** A choice that was sent this long ago is still wanted; after it, the customer is asked. */
 const STILL_WANTED_MS = 120_000;
@@ -147,8 +147,8 @@ export class Sending {
       case "refused":
         shop.learn(answer.problem);
         void shop.look();
-        return { complaint: tellProblem(answer.problem) };
-      case "away":
+        return { complaint: sayProblem(answer.problem) };
+      case "unreachable":
         return undefined;
     }
   }

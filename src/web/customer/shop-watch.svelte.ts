@@ -25,7 +25,7 @@ export class ShopWatch {
   view = $state.raw<api.ShopView>();
   menu = $state.raw<readonly Coffee[]>();
   /** Whether the shop could not be reached last time. */
-  isAway = $state(false);
+  isUnreachable = $state(false);
 
   /** Why nothing can be ordered now. A drink that is reserved can always be chosen. */
   readonly blocked = $derived.by(() => {
@@ -52,7 +52,7 @@ export class ShopWatch {
       const isNewest = this.#looks.begin();
       const [view, menu] = await Promise.all([api.shop(), api.menu()]);
       if (!isNewest()) return;
-      this.isAway = view.kind === "away";
+      this.isUnreachable = view.kind === "unreachable";
       const wasBlocked = this.blocked !== undefined;
       if (view.kind === "done") this.view = view.value;
       if (wasBlocked && !this.blocked) this.#announcer.announcement = "You can order now.";

@@ -8,7 +8,7 @@ import type { Order } from "../../orders/order.ts";
 import { isFinal } from "../../orders/status.ts";
 import type { Announcer } from "./announcer.svelte.ts";
 import type { Device, KeptOrder } from "./device.svelte.ts";
-import { tellReason } from "./words.ts";
+import { sayReason } from "./words.ts";
 
 /** Ready ones that were not put aside are of the past after this. */
 const READY_SHOWN_MS = 30 * 60_000;
@@ -70,7 +70,7 @@ export class Tickets {
     if (order.status === "brewing") this.#announcer.announcement = `Your order ${order.number} is being made.`;
     // An own cancellation is confirmed by a notice.
     if (order.status === "cancelled" && order.reason !== "customer")
-      this.#announcer.announcement = `Your order was cancelled. ${tellReason(order)}`;
+      this.#announcer.announcement = `Your order was cancelled. ${sayReason(order)}`;
     // The ticket says it, as an alert.
     if (order.status === "ready") this.#announcer.ring(() => this.#isRung(order.order_id));
   }

@@ -9,7 +9,7 @@ import type { Order } from "../../orders/order.ts";
 import type { ProblemName } from "../../problem.ts";
 
 /** An expected wait, no more exact than it is. */
-export function tellWait(seconds: number): string {
+export function sayWait(seconds: number): string {
   if (seconds < 20) return "any moment now";
   if (seconds < 50) return "less than a minute";
   const minutes = Math.round(seconds / 60);
@@ -17,12 +17,12 @@ export function tellWait(seconds: number): string {
 }
 
 /** The same where there is little room. */
-export function tellShortWait(seconds: number): string {
+export function sayShortWait(seconds: number): string {
   return seconds < 50 ? "under 1 min" : `about ${Math.max(1, Math.round(seconds / 60))} min`;
 }
 
 /** The orders before a queued one, in words. */
-export function tellPosition(position: number): string {
+export function sayPosition(position: number): string {
   if (position === 1) return "You are next";
   return position === 2 ? "One order before yours" : `${position - 1} orders before yours`;
 }
@@ -30,7 +30,7 @@ export function tellPosition(position: number): string {
 const SORRY = "Sorry, we could not make it. Please order again, or ask at the counter.";
 
 /** Why an order was cancelled. */
-export function tellReason({ reason, status, error }: Pick<Order, "reason" | "status" | "error">): string {
+export function sayReason({ reason, status, error }: Pick<Order, "reason" | "status" | "error">): string {
   if (status !== "cancelled") return "";
   switch (reason) {
     case "customer":
@@ -65,7 +65,7 @@ const REFUSALS: Partial<Record<ProblemName, string>> = {
 };
 
 /** The meaning of a refusal for the customer. */
-export function tellProblem(problem: Problem): string {
+export function sayProblem(problem: Problem): string {
   const name = problemName(problem);
   if (name !== "invalid_input") return REFUSALS[name] ?? `Something went wrong: ${problem.detail}`;
   const field = problem.errors?.[0]?.field ?? "";
@@ -83,6 +83,6 @@ export function titleOf(open: readonly Order[]): string {
   if (brewing) return `${brewing.number}: being made`;
   const queued = open.find(({ status }) => status === "queued");
   if (queued)
-    return `${queued.number}: ${queued.position === undefined ? "in the queue" : tellPosition(queued.position)}`;
+    return `${queued.number}: ${queued.position === undefined ? "in the queue" : sayPosition(queued.position)}`;
   return "Longpour: order a coffee";
 }

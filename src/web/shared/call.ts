@@ -2,7 +2,7 @@
  * Owns how a page calls its server.
  *
  * **Invariants**
- * - Every call answers with a value: done, refused with a problem, or `away` (no answer, or one of no use).
+ * - Every call answers with a value: done, refused with a problem, or `unreachable` (no answer, or one of no use).
  * - None throws.
  */
 import { completeProblem, readProblem, type Problem } from "../../client/problem.ts";
@@ -12,10 +12,10 @@ import type { ShopClock } from "./clock.ts";
 export type Answer<Value> =
   | { readonly kind: "done"; readonly value: Value }
   | { readonly kind: "refused"; readonly problem: Problem; readonly retryAfterMs?: number }
-  | { readonly kind: "away" };
+  | { readonly kind: "unreachable" };
 
 /** Why there was no response. */
-export type NoResponse = "away" | "locked";
+export type NoResponse = "unreachable" | "locked";
 
 /** Sends a request; does not throw. */
 export type Send<No extends NoResponse> = (path: string, init: RequestInit) => Promise<Response | No>;
@@ -33,7 +33,7 @@ export interface SendOptions {
 }
 
 /** Makes what all calls of a page are sent with. */
-export function createSend({ clock, fetch = globalThis.fetch }: SendOptions): Send<"away"> {
+export function createSend({ clock, fetch = globalThis.fetch }: SendOptions): Send<"unreachable"> {
   return async (path, init) => {
     try {
       const response = await fetch(path, { ...init, cache: "no-store" });
@@ -41,7 +41,7 @@ export function createSend({ clock, fetch = globalThis.fetch }: SendOptions): Se
       return response;
     } catch {
       // No connection, or none in time.
-      return "away";
+      return "unreachable";
     }
   };
 }
@@ -66,10 +66,12 @@ export async function call<Value, No extends NoResponse>(
   });
   if (!(response instanceof Response)) return { kind: response };
   const body = await readJson(response);
-  if (body === undefined) return { kind: "away" };
+  if (body === undefined) return { kind: "unreachable" };
   if (response.ok) return { kind: "done", value: body as Value };
   const problem = readWholeProblem(body);
-  return problem ? { kind: "refused", problem, retryAfterMs: readRetryAfterMs(response.headers) } : { kind: "away" };
+  return problem
+    ? { kind: "refused", problem, retryAfterMs: readRetryAfterMs(response.headers) }
+    : { kind: "unreachable" };
 }
 
 /** The problem of a response; undefined for a body that is none, as a proxy's page. */

@@ -85,7 +85,7 @@ export class Live {
     try {
       const opened = await open(this.#lastEventId, lost.signal);
       if (opened.kind === "locked") return { kind: "done", value: undefined };
-      if (opened.kind === "away") return { kind: "again" };
+      if (opened.kind === "unreachable") return { kind: "again" };
       const heard = readShopEvents(opened.body, {
         onBytes: () => {
           clearTimeout(silence);

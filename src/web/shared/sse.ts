@@ -24,7 +24,7 @@ export interface ShopEvent {
 export type Opened =
   | { readonly kind: "open"; readonly body: ReadableStream<Uint8Array<ArrayBuffer>> }
   | { readonly kind: "locked" }
-  | { readonly kind: "away" };
+  | { readonly kind: "unreachable" };
 
 interface Listener {
   readonly onEvent: (event: ShopEvent) => void;
@@ -40,8 +40,8 @@ export async function openEvents(
 ): Promise<Opened> {
   const headers = { Accept: "text/event-stream", ...(lastEventId ? { "Last-Event-ID": lastEventId } : undefined) };
   const response = await send(path, { headers, signal });
-  if (!(response instanceof Response)) return response === "away" ? { kind: "away" } : { kind: "locked" };
-  return response.ok && response.body ? { kind: "open", body: response.body } : { kind: "away" };
+  if (!(response instanceof Response)) return response === "unreachable" ? { kind: "unreachable" } : { kind: "locked" };
+  return response.ok && response.body ? { kind: "open", body: response.body } : { kind: "unreachable" };
 }
 
 /** Resolves when the stream has ended; rejects when the connection is lost. */

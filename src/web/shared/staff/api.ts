@@ -80,7 +80,7 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
     const response = await plainSend(path, { ...init, headers });
-    if (response === "away") return response;
+    if (response === "unreachable") return response;
     if (response.status === 401 || (response.status === 429 && !hasWorked)) {
       hasWorked = false;
       onLocked(token, await calls.readResponseProblem(response));

@@ -119,7 +119,7 @@ export class Station {
   async unlock(token: string): Promise<void> {
     this.access.offer(token);
     const answer = await this.#api.queue();
-    if (answer.kind === "locked" || answer.kind === "away") return;
+    if (answer.kind === "locked" || answer.kind === "unreachable") return;
     this.access.accept();
     this.#live.start();
   }
