@@ -24,7 +24,7 @@ type Command<S extends Spec> = {
 };
 
 /** A server that is still starting is waited for, for so long. */
-const START_BOUND_MS = 5000;
+const START_TIMEOUT_MS = 5000;
 
 /** Runs one simulator from the command line to its exit code. */
 export async function runCommand<const S extends Spec & { readonly seconds: Option<number> }>(
@@ -52,7 +52,7 @@ export async function runCommand<const S extends Spec & { readonly seconds: Opti
 
 /** Whether there is a server at all. Any answer counts, whatever its status: what it says is for the run to judge. */
 async function isAnswering(url: URL, signal: AbortSignal): Promise<boolean> {
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(START_BOUND_MS)]);
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
   const ask = createAsking({ url: url.origin, fetch: createFetch() });
   return await ask({ path: "/livez", signal: patience }, () => ({ kind: "done", value: true })).catch(() => false);
 }

@@ -13,7 +13,7 @@ import { Readable } from "node:stream";
 import type { Fetch } from "../client/ask.ts";
 
 /** As many as browsers follow. */
-const MOST_HOPS = 20;
+const MAX_HOPS = 20;
 
 const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
 
@@ -24,7 +24,7 @@ export function createFetch(localAddress?: string): Fetch {
   return async (url, init) => {
     let target = url;
     let asked = init;
-    for (let hop = 0; hop <= MOST_HOPS; hop++) {
+    for (let hop = 0; hop <= MAX_HOPS; hop++) {
       const answer = await send(target, asked, localAddress);
       const { location } = answer.headers;
       if (answer.statusCode !== 303 || location === undefined) return responseFrom(answer);
@@ -32,7 +32,7 @@ export function createFetch(localAddress?: string): Fetch {
       target = new URL(location, target).href;
       asked = { signal: init.signal ?? null };
     }
-    throw new TypeError(`more than ${MOST_HOPS} redirects`);
+    throw new TypeError(`more than ${MAX_HOPS} redirects`);
   };
 }
 

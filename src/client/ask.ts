@@ -10,6 +10,7 @@
  */
 import { OrderRefused, readProblem } from "./problem.ts";
 import { isRetryable, readRetryAfterMs, Retrier, type Pausing, type Tried } from "./retry.ts";
+import { SilenceWatch } from "./silence.ts";
 
 const BACK_OFF = { firstMs: 100, maxMs: 5000 };
 /** A call that is to come back later than this is refused: so long a wait makes no sense. */
@@ -131,25 +132,19 @@ async function tryOnce<Value>(
 ): Promise<Outcome<Value>> {
   const connection = new AbortController();
   const hangUp = (): void => connection.abort(signal?.reason);
-  const giveUp = (): void => connection.abort();
-  let silence: ReturnType<typeof setTimeout> | undefined;
-  const heard = (): void => {
-    clearTimeout(silence);
-    silence = setTimeout(giveUp, silenceMs);
-  };
-  heard();
+  const silence = new SilenceWatch(silenceMs, () => connection.abort());
   signal?.addEventListener("abort", hangUp);
   try {
     const patient: PatientInit = { ...init, signal: connection.signal, timeout: false };
     const response = await fetch(url, patient);
-    heard();
-    return judge(response, await readText(response, heard), accept);
+    silence.heard();
+    return judge(response, await readText(response, silence), accept);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof OrderRefused) throw error;
     return { kind: "again", reason: connection.signal.aborted ? "silent" : "lost" };
   } finally {
-    clearTimeout(silence);
+    silence.stop();
     signal?.removeEventListener("abort", hangUp);
     // A body that was not read to its end would hold the connection.
     connection.abort();
@@ -159,14 +154,14 @@ async function tryOnce<Value>(
 /**
  * The body without the spaces before it, which are heartbeats; of one that is too long, a little more than the bound.
  */
-async function readText({ body }: Response, heard: () => void): Promise<string> {
+async function readText({ body }: Response, silence: SilenceWatch): Promise<string> {
   const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
   const decoder = new TextDecoder();
   let text = "";
   while (reader && text.length <= MAX_ANSWER_LENGTH) {
     const { done, value } = await reader.read();
     if (done) break;
-    heard();
+    silence.heard();
     text = (text + decoder.decode(value, { stream: true })).trimStart();
   }
   return text;

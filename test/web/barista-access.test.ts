@@ -157,7 +157,7 @@ describe("what the shop answers", () => {
 
   test("comes no further than so many pages of a search, of a span", async () => {
     answer = () => Response.json({ orders: [{ order_id: "a" }], cursor: "a" });
-    const found = await api().search("ready", { fromMs: 0, beforeMs: 3_600_000, mostPages: 3 });
+    const found = await api().search("ready", { fromMs: 0, beforeMs: 3_600_000, maxPages: 3 });
     expect(found).toEqual({ kind: "done", value: [{ order_id: "a" }, { order_id: "a" }, { order_id: "a" }] as never });
     expect(requests).toHaveLength(3);
     const { from, to } = Object.fromEntries(new URLSearchParams(requests[2]?.path.split("?")[1]));

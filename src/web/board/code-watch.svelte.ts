@@ -20,7 +20,7 @@ const AGAIN_MS = 2000;
 /** Reservations come in bursts. */
 const BURST_MS = 200;
 /** setTimeout counts to 2^31 ms. */
-const LONGEST_MS = 3_600_000;
+const MAX_TIMER_MS = 3_600_000;
 
 export class CodeWatch {
   readonly #options: CodeWatchOptions;
@@ -53,7 +53,7 @@ export class CodeWatch {
   #askIn(ms: number): void {
     if (this.#isOver) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#ask(), Math.min(ms, LONGEST_MS));
+    this.#timer = setTimeout(() => void this.#ask(), Math.min(ms, MAX_TIMER_MS));
   }
 
   async #ask(): Promise<void> {

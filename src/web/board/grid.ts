@@ -53,15 +53,15 @@ export const FRAMES: Readonly<Record<Form, Frame>> = {
 export const FACTS = { line: 2.4, gap: 1 } as const;
 
 /** So that one order is no wall of a number. */
-const FEWEST_ROWS = 5;
+const MIN_ROWS = 5;
 /** Less room than this shows no name. */
-const LEAST_FACTS_WIDTH = 10;
+const MIN_FACTS_WIDTH = 10;
 /** Numbers that stand without facts are bigger than this would be. */
-const LEAST_WITH_FACTS = 2.7;
+const MIN_NUMBER_WITH_FACTS = 2.7;
 /** Smaller ones can't be read from the counter. */
-const LEAST_NUMBER = 1.4;
+const MIN_NUMBER = 1.4;
 /** Of a tile's height: more would crowd it. */
-const MOST_OF_HEIGHT = 0.85;
+const MAX_SHARE_OF_HEIGHT = 0.85;
 /** Measured lengths are whole pixels. */
 const EXACT = 0.97;
 
@@ -69,9 +69,9 @@ export function gridOf(room: Room): Grid {
   const columns = Array.from({ length: Math.max(1, room.count) }, (_, index) => index + 1);
   const withFacts = columns.flatMap((wide) => [fit(room, "beside", wide), fit(room, "below", wide)]);
   const best = biggest(withFacts);
-  if (best && best.number >= LEAST_WITH_FACTS) return best;
+  if (best && best.number >= MIN_NUMBER_WITH_FACTS) return best;
   const alone = biggest(columns.map((wide) => fit(room, "alone", wide)));
-  if (alone && alone.number >= LEAST_NUMBER) return alone;
+  if (alone && alone.number >= MIN_NUMBER) return alone;
   return overfull(room);
 }
 
@@ -80,20 +80,20 @@ function overfull({ digits, width, height, digitWidth, lineHeight }: Room): Grid
   const { gap, border, inline, block } = FRAMES.alone;
   const most = (length: number, size: number, padding: number): number =>
     Math.max(1, Math.floor((length + gap) / (size + 2 * (padding + border) + gap)));
-  const columns = most(width, (LEAST_NUMBER * digits * digitWidth) / EXACT, inline);
-  const rows = most(height, LEAST_NUMBER / shareOfHeight(lineHeight), block);
-  return { form: "alone", columns, rows, shown: columns * rows - 1, number: LEAST_NUMBER };
+  const columns = most(width, (MIN_NUMBER * digits * digitWidth) / EXACT, inline);
+  const rows = most(height, MIN_NUMBER / shareOfHeight(lineHeight), block);
+  return { form: "alone", columns, rows, shown: columns * rows - 1, number: MIN_NUMBER };
 }
 
 /** So many columns of tiles of one form, with the biggest number that lies in them. */
 function fit({ count, digits, width, height, digitWidth, lineHeight }: Room, form: Form, columns: number): Grid {
-  const rows = Math.max(FEWEST_ROWS, Math.ceil(count / columns));
+  const rows = Math.max(MIN_ROWS, Math.ceil(count / columns));
   const { gap, border, inline, block } = FRAMES[form];
   const wide = (width + gap) / columns - gap - 2 * (inline + border);
   const high = (height + gap) / rows - gap - 2 * (block + border);
   const forNumber = {
-    beside: { wide: wide - FACTS.gap - LEAST_FACTS_WIDTH, high: high < FACTS.line ? 0 : high },
-    below: { wide: wide < LEAST_FACTS_WIDTH ? 0 : wide, high: high - FACTS.line },
+    beside: { wide: wide - FACTS.gap - MIN_FACTS_WIDTH, high: high < FACTS.line ? 0 : high },
+    below: { wide: wide < MIN_FACTS_WIDTH ? 0 : wide, high: high - FACTS.line },
     alone: { wide, high },
   }[form];
   const number = Math.min(forNumber.high * shareOfHeight(lineHeight), (forNumber.wide * EXACT) / (digits * digitWidth));
@@ -108,5 +108,5 @@ function biggest(grids: readonly Grid[]): Grid | undefined {
  * How big a number may be beside the height of its place: with all that its font keeps above and below, it lies in it.
  */
 function shareOfHeight(lineHeight: number): number {
-  return Math.min(MOST_OF_HEIGHT, EXACT / lineHeight);
+  return Math.min(MAX_SHARE_OF_HEIGHT, EXACT / lineHeight);
 }

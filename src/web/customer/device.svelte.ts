@@ -11,7 +11,7 @@ import type { Draft, Order } from "../../orders/order.ts";
 
 const KEY = "longpour.customer";
 /** How many orders are kept. */
-const MOST_ORDERS = 30;
+const MAX_ORDERS = 30;
 
 /** An order as it was last heard of. */
 export interface KeptOrder {
@@ -72,7 +72,7 @@ export class Device {
       ? fresh.orders.map((kept) =>
           kept.order.order_id === order.order_id ? { order, isPast: kept.isPast || isPast } : kept,
         )
-      : [{ order, isPast }, ...fresh.orders].slice(0, MOST_ORDERS);
+      : [{ order, isPast }, ...fresh.orders].slice(0, MAX_ORDERS);
     this.#write({ ...fresh, orders });
   }
 

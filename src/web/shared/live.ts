@@ -8,6 +8,7 @@
  * - It goes on after the last event that was received.
  */
 import { Retrier, type BackOff, type Failed, type Tried } from "../../client/retry.ts";
+import { SilenceWatch } from "../../client/silence.ts";
 import { PAGE_BACK_OFF } from "./call.ts";
 import { readShopEvents, type Opened, type ShopEvent } from "./sse.ts";
 
@@ -81,16 +82,13 @@ export class Live {
     const hangUp = (): void => lost.abort();
     this.#hangUp = hangUp;
     ended.addEventListener("abort", hangUp);
-    let silence = setTimeout(hangUp, silenceMs);
+    const silence = new SilenceWatch(silenceMs, hangUp);
     try {
       const opened = await open(this.#lastEventId, lost.signal);
       if (opened.kind === "locked") return { kind: "done", value: undefined };
       if (opened.kind === "unreachable") return { kind: "again" };
       const heard = readShopEvents(opened.body, {
-        onBytes: () => {
-          clearTimeout(silence);
-          silence = setTimeout(hangUp, silenceMs);
-        },
+        onBytes: () => silence.heard(),
         onEvent: (event) => {
           if (event.id) this.#lastEventId = event.id;
           onEvent(event);
@@ -104,7 +102,7 @@ export class Live {
     } catch {
       // The connection was lost, which is what this loop is for.
     } finally {
-      clearTimeout(silence);
+      silence.stop();
       hangUp();
       ended.removeEventListener("abort", hangUp);
     }

@@ -57,7 +57,7 @@ interface SearchSpan {
   readonly fromMs: number;
   readonly beforeMs?: number;
   /** Where there are more, the later ones are left out. */
-  readonly mostPages?: number;
+  readonly maxPages?: number;
 }
 
 export interface StaffApiOptions extends calls.SendOptions {
@@ -126,7 +126,7 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
     /** The orders of a state that were placed in a span, oldest first, page by page. */
     search: async (
       status: Status,
-      { fromMs, beforeMs, mostPages = Infinity }: SearchSpan,
+      { fromMs, beforeMs, maxPages = Infinity }: SearchSpan,
     ): Promise<Answer<readonly Order[]>> => {
       const orders: Order[] = [];
       const query = new URLSearchParams({ status, from: new Date(fromMs).toISOString(), limit: "200" });
@@ -137,7 +137,7 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
         );
         if (page.kind !== "done") return page;
         orders.push(...page.value.orders);
-        if (page.value.cursor === null || pages >= mostPages) return { kind: "done", value: orders };
+        if (page.value.cursor === null || pages >= maxPages) return { kind: "done", value: orders };
         query.set("cursor", page.value.cursor);
       }
     },

@@ -25,7 +25,7 @@ interface Sync {
 /** Ready orders are shown for so long. */
 export const READY_SHOWN_SECONDS = 600;
 /** How many final orders are remembered, so that nothing late opens them again, and ready ones kept. */
-const FINAL_KEPT = 1000;
+const MAX_FINAL = 1000;
 
 export class Floor {
   readonly #byId = new Map<string, FloorOrder>();
@@ -100,7 +100,7 @@ export class Floor {
 
   #remember(id: string): void {
     this.#final.add(id);
-    if (this.#final.size <= FINAL_KEPT) return;
+    if (this.#final.size <= MAX_FINAL) return;
     for (const oldest of this.#final) {
       this.#final.delete(oldest);
       this.#byId.delete(oldest);

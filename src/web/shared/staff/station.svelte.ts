@@ -191,6 +191,6 @@ export class Station {
   #searchReady(oldestMs: number): Promise<Answer<readonly Order[]>>[] {
     const lateMs = oldestMs - LOOK_BACK_MS;
     const spans = [{ fromMs: oldestMs - FIRST_LOOK_BACK_MS, beforeMs: lateMs }, { fromMs: lateMs }];
-    return spans.map((span) => this.#api.search("ready", { ...span, mostPages: MAX_READY_PAGES }));
+    return spans.map((span) => this.#api.search("ready", { ...span, maxPages: MAX_READY_PAGES }));
   }
 }
