@@ -23,6 +23,8 @@ export interface Failed {
   readonly kind: "again";
   /** How long the server asks to wait; absent: it does not. */
   readonly retryAfterMs?: number | undefined;
+  /** Whether the try had got through before it failed: the pauses begin anew. */
+  readonly hasWorked?: boolean;
 }
 
 /** The outcome of a try. What no other try can mend is thrown, or is a value. */
@@ -61,8 +63,8 @@ export class Retrier {
       const tried = await attempt();
       if (tried.kind === "done") return tried.value;
       signal?.throwIfAborted();
-      // A try that lasted for long says that the server was well.
-      if (performance.now() - beganMs > this.#backOff.maxMs) failures = 1;
+      // A try that lasted for long says that the server was well, too.
+      if (tried.hasWorked || performance.now() - beganMs > this.#backOff.maxMs) failures = 1;
       const delayMs = (tried.retryAfterMs ?? 0) + backOffMs(failures, this.#backOff);
       onRetry?.(tried, { attempt: tries, delayMs });
       await this.#pause(delayMs, signal);

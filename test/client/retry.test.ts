@@ -50,6 +50,11 @@ describe("the pauses", () => {
     expect(await delaysOf([asked, asked, again], 1)).toEqual([3100, 3200, 400]);
   });
 
+  test("begin anew after a try that had got through", async () => {
+    const cut = { ...again, hasWorked: true };
+    expect(await delaysOf([again, again, cut, again, cut], 1)).toEqual([100, 200, 100, 200, 100]);
+  });
+
   test("begin anew after a try that lasted for long", async () => {
     // Each try takes as long as the next of these.
     const tookMs = [0, 0, 5001, 0, 5000, 0];

@@ -1,5 +1,5 @@
 /** The connection of a staff page, against a server of server-sent events that is cut, silent, locked or away. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { Live, type Connection, type LiveOptions } from "../../src/web/shared/live.ts";
 import { until } from "../support/until.ts";
 
@@ -27,6 +27,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  mock.restore();
   live?.stop();
   await server.stop(true);
 });
@@ -119,6 +120,19 @@ test("a silent connection is taken for lost; a comment is not silence", async ()
   expect(guests).toHaveLength(1);
   await untilGuests(2);
   await until(() => guests[0]?.hasLeft === true, "the silent one is let go");
+});
+
+test("a connection that is cut again and again is opened again soon, each time", async () => {
+  // Every pause is as long as it may be: 20 ms each time, or growing to 40 s.
+  spyOn(Math, "random").mockReturnValue(1);
+  open({ backOff: { firstMs: 20, maxMs: 60_000 } });
+  for (let count = 1; count <= 12; count += 1) {
+    await until(
+      () => connections.filter((connection) => connection === "live").length === count,
+      `live ${count} times`,
+    );
+    guests.at(-1)?.cut();
+  }
 });
 
 test("without a snapshot a connection is no good", async () => {

@@ -83,6 +83,7 @@ export class Live {
     this.#hangUp = hangUp;
     ended.addEventListener("abort", hangUp);
     const silence = new SilenceWatch(silenceMs, hangUp);
+    let hasWorked = false;
     try {
       const opened = await open(this.#lastEventId, lost.signal);
       if (opened.kind === "locked") return { kind: "done", value: undefined };
@@ -97,6 +98,7 @@ export class Live {
       // `await heard` reports a failure; until then nothing handles it.
       heard.catch(() => {});
       if (!(await load()) || lost.signal.aborted) return { kind: "again" };
+      hasWorked = true;
       onConnection("live");
       await heard;
     } catch {
@@ -106,6 +108,6 @@ export class Live {
       hangUp();
       ended.removeEventListener("abort", hangUp);
     }
-    return { kind: "again" };
+    return { kind: "again", hasWorked };
   }
 }
