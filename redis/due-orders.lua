@@ -2,12 +2,12 @@
 -- Finds the orders whose time is over: reservations that were not completed, brewing orders whose last lease ran out,
 -- and orders that failed and may be started again. For leases of orders that have attempts left it wakes waiting
 -- baristas.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/lookup.lua lib/damage.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how many leases of one order may run out before it is cancelled
 -- Returns  {ms until the next one runs out or -1, how many to expire, their ids …, the ids of those to requeue …}
 
-local MOST = 500
+local MAX_ORDERS = 500
 local max_attempts = tonumber(ARGV[1])
 local next_ms = -1
 local reply = { next_ms, 0 }
@@ -22,7 +22,7 @@ local function note_next(index)
 end
 
 local function due(index)
-  return try('ZRANGEBYSCORE', index, '-inf', now_text, 'LIMIT', 0, MOST) or {}
+  return try('ZRANGEBYSCORE', index, '-inf', now_text, 'LIMIT', 0, MAX_ORDERS) or {}
 end
 
 local function forget(index, id)

@@ -1,6 +1,6 @@
 -- find-orders
 -- Finds orders by id, as they are now.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/lookup.lua lib/waits.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/waits.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  per order: its id
 -- Returns  a line an order: found, status, the order as JSON with position and expected wait | unknown | damaged

@@ -1,8 +1,8 @@
 -- inspect-shop
 -- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside
--- as damaged, and the queues that need mending. An order that was put right goes back to its place; one that is gone
+-- as damaged, and the queues that need mending. An order that was put right goes back into its queue; one that is gone
 -- leaves the list.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/lookup.lua lib/claims.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/claims.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms
 -- ARGV[2]  most orders to look at: of more, some by chance
@@ -10,7 +10,7 @@
 --          {{order id, what is wrong, when it was set aside (ms since 1970)} …},
 --          {queue …}: their stream has more or fewer entries than the queue has orders
 
-local lease_ms, most = tonumber(ARGV[1]), ARGV[2]
+local lease_ms, max_orders = tonumber(ARGV[1]), ARGV[2]
 
 local TYPES = {
   hash = { key.claims, key.code, key.menu, key.settings },
@@ -50,7 +50,7 @@ local function put_back(id, order)
   elseif order.status == 'queued' and order.due ~= '' then
     redis.call('ZADD', key.delayed(order.queue), 'NX', order.due, id)
   elseif order.status == 'queued' then
-    redis.call('ZADD', key.waiting(order.queue), 'NX', order.place, id)
+    redis.call('ZADD', key.waiting(order.queue), 'NX', order.queue_number, id)
     wake_baristas(order.queue, 1)
   end
   if order.customer ~= '' and not FINAL[order.status] then
@@ -60,7 +60,7 @@ local function put_back(id, order)
 end
 
 local function find_damaged()
-  local listed = try('ZRANDMEMBER', key.damaged, most, 'WITHSCORES') or {}
+  local listed = try('ZRANDMEMBER', key.damaged, max_orders, 'WITHSCORES') or {}
   local ids, noticed_ms = {}, {}
   for at = 1, #listed, 2 do
     ids[#ids + 1] = listed[at]

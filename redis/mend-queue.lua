@@ -1,8 +1,8 @@
 -- mend-queue
 -- Mends a page of a queue whose stream and indexes disagree: what names an order that is gone, final or elsewhere is
--- dropped, a damaged order is set aside, and an order that one of them has lost is put back, at its place. No order's
--- record is written.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/lookup.lua lib/wake.lua
+-- dropped, a damaged order is set aside, and an order that one of them has lost is put back, under its queue number. No
+-- order's record is written.
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
 -- ARGV[2]  lease of a brewing order that had none, ms
@@ -29,12 +29,12 @@ local function index_of(order)
   if order.due ~= '' then
     return key.delayed(queue), order.due
   end
-  return key.waiting(queue), order.place
+  return key.waiting(queue), order.queue_number
 end
 
 local function mend_entry(entry, id, order)
   local index, score = index_of(order)
-  if index and order.place .. '-0' == entry then
+  if index and order.queue_number .. '-0' == entry then
     restored = restored + redis.call('ZADD', index, 'NX', score, id)
   else
     redis.call('XDEL', stream, entry)
@@ -64,7 +64,7 @@ local function mend_indexed(index, id, order)
     dropped = dropped + 1
     return 0
   end
-  local entry = order.place .. '-0'
+  local entry = order.queue_number .. '-0'
   if #redis.call('XRANGE', stream, entry, entry) == 0 and try('XADD', stream, entry, 'order_id', id) then
     restored = restored + 1
   end

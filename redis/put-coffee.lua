@@ -7,10 +7,10 @@
 -- ARGV[3]  most coffees on a menu
 -- Returns  'created' | 'changed' | 'full'
 
-local id, json, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local id, json, max_coffees = ARGV[1], ARGV[2], tonumber(ARGV[3])
 keep_menu()
 local before = redis.call('HGET', key.menu, id)
-if not before and redis.call('HLEN', key.menu) >= most then
+if not before and redis.call('HLEN', key.menu) >= max_coffees then
   return 'full'
 end
 if before ~= json then

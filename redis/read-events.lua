@@ -1,7 +1,7 @@
 -- read-events
 -- Reads a page of the events after an id: of one order or of everything, of some types or of all. An event holds the
 -- members that changed; those of its order that never change are added here.
--- Needs lib/keys.lua lib/try.lua lib/order.lua lib/lookup.lua
+-- Needs lib/keys.lua lib/try.lua lib/order.lua lib/queries.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  id to read after; '' reads nothing, and only finds the newest
 -- ARGV[2]  most entries to look at
@@ -11,7 +11,7 @@
 --          read up to, 1 where events after ARGV[1] are no longer kept, else 0; then per event that fits its id, type,
 --          order id, data as JSON
 
-local after, most = ARGV[1], tonumber(ARGV[2])
+local after, max_entries = ARGV[1], tonumber(ARGV[2])
 local wanted_order, wanted_types = ARGV[3], ARGV[4] ~= '' and ',' .. ARGV[4] .. ','
 
 local function numbers_of(id)
@@ -44,7 +44,7 @@ if after == '' then
 end
 
 local first_entry = redis.call('XRANGE', key.events, '-', '+', 'COUNT', 1)[1]
-local entries = redis.call('XRANGE', key.events, '(' .. after, '+', 'COUNT', most)
+local entries = redis.call('XRANGE', key.events, '(' .. after, '+', 'COUNT', max_entries)
 local _, after_number = numbers_of(after)
 local after_ms = numbers_of(after)
 local found, ids = {}, {}

@@ -1,7 +1,7 @@
 -- read-finals
 -- Reads which of the orders that lanes wait for are final, and sees to it that the bells of those ring: one may have
 -- been popped for all, or be lost with a connection, while another customer waits for the same order.
--- Needs lib/keys.lua lib/order.lua lib/lookup.lua
+-- Needs lib/keys.lua lib/order.lua lib/queries.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  the ids of the orders
 -- Returns  a line for each that is over: final, id, the order as JSON | forgotten, id | damaged, id

@@ -1,6 +1,6 @@
 -- read-fixed
 -- Reads what never changes of orders, for readers of events.
--- Needs lib/keys.lua lib/order.lua lib/lookup.lua
+-- Needs lib/keys.lua lib/order.lua lib/queries.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  the ids of the orders
 -- Returns  a line an order: JSON members; empty where it is not kept, or damaged

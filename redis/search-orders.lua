@@ -1,7 +1,7 @@
 -- search-orders
 -- Searches orders by the time they were placed, oldest first, a page at a time. Examines a bounded number of them a
 -- call.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/lookup.lua lib/waits.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/waits.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  customer id, or '' for all
 -- ARGV[2]  status, or '' for any

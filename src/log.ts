@@ -37,15 +37,15 @@ export interface PlainError {
 }
 
 /** Longer messages hold text that a client sent. */
-const LONGEST_MESSAGE = 500;
+const MAX_MESSAGE_CHARACTERS = 500;
 /** A secret this short is none, and would be found everywhere. */
-const SHORTEST_SECRET = 3;
+const MIN_SECRET_CHARACTERS = 3;
 
 export function plainError(error: unknown, secrets: readonly string[]): PlainError {
   const { name, message, stack = "" } = error instanceof Error ? error : new TypeError(`${typeof error} was thrown`);
   // The stack begins with the message.
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
-  const plain = withoutSecrets(withoutWords(message), secrets).slice(0, LONGEST_MESSAGE);
+  const plain = withoutSecrets(withoutWords(message), secrets).slice(0, MAX_MESSAGE_CHARACTERS);
   return { type: name, message: plain, stack: withoutSecrets([`${name}: ${plain}`, ...frames].join("\n"), secrets) };
 }
 
@@ -58,7 +58,7 @@ export function withoutWords(message: string): string {
 
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
-    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .filter(({ length }) => length >= MIN_SECRET_CHARACTERS)
     .toSorted((one, other) => other.length - one.length)
     .reduce((hidden, secret) => hidden.replaceAll(secret, "***"), text);
 }

@@ -30,7 +30,7 @@ const DEFAULT_PORT = 6379;
 /** scheme, user and password, the rest */
 const PARTS = /^(rediss?):\/\/(?:(.*)@)?([^@]*)$/is;
 /** host or [IPv6], port, database, query */
-const PLACE = /^(?:\[([\da-f:.]+)\]|([^\s:/?#[\]]*))(?::([^/?#]*))?(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
+const ENDPOINT = /^(?:\[([\da-f:.]+)\]|([^\s:/?#[\]]*))(?::([^/?#]*))?(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
 
 /** Reads `redis://[[user][:password]@]host[:port][/database][?family=4|6]`, or `rediss://` for TLS. */
 export function readRedisUrl(text: string): ReadRedisUrl {
@@ -38,9 +38,9 @@ export function readRedisUrl(text: string): ReadRedisUrl {
   if (!scheme) return faulty(`must begin with redis:// or rediss://, as in ${SHAPE}`);
   if (login !== undefined && /[/?#@\s]/.test(login))
     return faulty(`its user or password has a character that ends it: ${ENCODE}`);
-  const place = PLACE.exec(rest);
-  if (!place) return faulty(`is not of the form ${SHAPE}; ${ENCODE}`);
-  const [, ipv6, name, port, database, query] = place;
+  const endpoint = ENDPOINT.exec(rest);
+  if (!endpoint) return faulty(`is not of the form ${SHAPE}; ${ENCODE}`);
+  const [, ipv6, name, port, database, query] = endpoint;
   const host = ipv6 ?? name;
   if (!host) return faulty(`names no host: ${SHAPE}`);
   if (port !== undefined && !isNumber(port, 1, 65_535)) return faulty("its port must be a number from 1 to 65535");
@@ -66,8 +66,8 @@ function faulty(fault: string): ReadRedisUrl {
   return { kind: "fault", fault };
 }
 
-function isNumber(text: string, least: number, most: number): boolean {
-  return /^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= most;
+function isNumber(text: string, min: number, max: number): boolean {
+  return /^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max;
 }
 
 function familyIn(query = ""): RedisServer["family"] | undefined {

@@ -7,20 +7,20 @@
  */
 
 /** Longer texts are nothing that comes often. */
-const LONGEST = 256;
+const MAX_TEXT_CHARACTERS = 256;
 
 /**
- * Makes a function that answers as `read` does, and does not read the same text again. Beyond `most` texts it begins
- * anew.
+ * Makes a function that answers as `read` does, and does not read the same text again. Beyond `maxTexts` texts it
+ * begins anew.
  */
-export function remember<Result>(read: (text: string) => Result, most: number): (text: string) => Result {
+export function remember<Result>(read: (text: string) => Result, maxTexts: number): (text: string) => Result {
   const known = new Map<string, { readonly result: Result }>();
   return (text) => {
     const found = known.get(text);
     if (found) return found.result;
     const result = read(text);
-    if (text.length > LONGEST) return result;
-    if (known.size >= most) known.clear();
+    if (text.length > MAX_TEXT_CHARACTERS) return result;
+    if (known.size >= maxTexts) known.clear();
     known.set(text, { result });
     return result;
   };

@@ -8,24 +8,24 @@
 import { createBaristaApp } from "./api/baristas/app.ts";
 import type { Config } from "./config.ts";
 import { createCustomerApp } from "./api/customers/app.ts";
-import { EventFeed, MOST_LISTENERS } from "./events/feed.ts";
-import { Door } from "./http/door.ts";
-import { Doorkeeper } from "./http/doorkeeper.ts";
+import { EventFeed, MAX_LISTENERS } from "./events/feed.ts";
+import { PortSocket } from "./http/port-socket.ts";
+import { DescriptorReserve } from "./http/descriptor-reserve.ts";
 import { createReadiness } from "./http/health.ts";
 import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
-import { createCustomersUrl } from "./http/reach.ts";
+import { createPublicUrl } from "./http/public-url.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createAddressReader } from "./limits/address.ts";
-import { HeldRequests } from "./limits/held.ts";
+import { WaitLimit } from "./limits/wait-limit.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
-import { Refusals } from "./limits/refusals.ts";
+import { RejectionLog } from "./limits/rejection-log.ts";
 import type { Log } from "./log.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { WaitingRoom } from "./longpoll/room.ts";
 import { WakeRoom } from "./longpoll/wake-room.ts";
 import { openFormat } from "./orders/format.ts";
-import { createOrders, DEFAULT_QUEUE } from "./orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE } from "./orders/orders.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
@@ -77,10 +77,10 @@ export async function createServer(
   const stop = (): Promise<readonly Error[]> => (stopped ??= lifecycle.close());
   try {
     const parts = await openParts(config, log, lifecycle, superseded);
-    const { customerDoor, baristaDoor } = openDoors(config, log, lifecycle, parts);
-    keepFilesInReserve(config, log, lifecycle, { customerDoor, baristaDoor });
-    const customers = customerDoor.url;
-    return { customers, baristas: baristaDoor.url, swagger: `${customers}/swagger`, stop };
+    const { customerSocket, baristaSocket } = openPorts(config, log, lifecycle, parts);
+    keepFilesInReserve(config, log, lifecycle, { customerSocket, baristaSocket });
+    const customers = customerSocket.url;
+    return { customers, baristas: baristaSocket.url, swagger: `${customers}/swagger`, stop };
   } catch (error) {
     for (const failure of await stop()) log.error({ err: failure.cause }, failure.message);
     throw error;
@@ -109,61 +109,61 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   lifecycle.opened("waiting room", () => room.close());
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
-  const refusals = new Refusals(log);
-  lifecycle.opened("refusals", () => refusals.close());
+  const rejectionLog = new RejectionLog(log);
+  lifecycle.opened("rejection log", () => rejectionLog.close());
   const lostOrders = new LostOrders(log);
   lifecycle.opened("lost orders", () => lostOrders.close());
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
   const baristaRoom = new WakeRoom(redis, redis.keys.wake);
-  return { redis, orders, room, baristaRoom, refusals, lostOrders, feed };
+  return { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed };
 }
 
 /** Opens both ports. Draining comes first when they close: baristas may finish meanwhile, which customers wait for. */
-function openDoors(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts) {
+function openPorts(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts) {
   const { room, baristaRoom, feed } = parts;
   const closing = new AbortController();
   const services = createServices(config, parts, closing.signal);
-  const customerDoor = new Door(createCustomers(config, log, parts, services), {
+  const customerSocket = new PortSocket(createCustomers(config, log, parts, services), {
     host: config.customerHost,
     port: config.customerPort,
     name: "customers",
     setting: "CUSTOMER_PORT",
   });
-  lifecycle.opened("customers' socket", () => customerDoor.cut());
-  const baristaDoor = new Door(createBaristas(config, log, parts, { ...services, customerDoor }), {
+  lifecycle.opened("customers' socket", () => customerSocket.cut());
+  const baristaSocket = new PortSocket(createBaristas(config, log, parts, { ...services, customerSocket }), {
     host: config.baristaHost,
     port: config.baristaPort,
     name: "baristas",
     setting: "BARISTA_PORT",
   });
-  lifecycle.opened("baristas' port", () => baristaDoor.stop(1));
+  lifecycle.opened("baristas' port", () => baristaSocket.stop(1));
   lifecycle.opened("customers' port", async () => {
     closing.abort();
-    room.sendOn();
+    room.redirect();
     baristaRoom.close();
     feed.close();
-    await customerDoor.stop(config.drainSeconds, () => room.sendEverybodyOn());
+    await customerSocket.stop(config.drainSeconds, () => room.redirectAll());
   });
-  return { customerDoor, baristaDoor };
+  return { customerSocket, baristaSocket };
 }
 
 type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. `closing`: aborted when the server stops, so that nothing new begins. */
 function createServices(config: Config, parts: Parts, closing: AbortSignal) {
-  const { redis, orders, room, baristaRoom, refusals, lostOrders } = parts;
+  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
-    refusals,
+    rejectionLog,
   );
-  const held = new HeldRequests(config, refusals);
-  const passing = new HeldRequests(config, refusals);
+  const waitLimit = new WaitLimit(config, rejectionLog);
+  const passingLimit = new WaitLimit(config, rejectionLog);
   return {
-    ordering: new Ordering({ orders, room, limiter, held, passing, lostOrders, closing }),
+    ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
     staffing: new Staffing({ orders, room: baristaRoom, closing }),
     limiter,
-    held,
+    waitLimit,
     shop: createShop(redis, DEFAULT_QUEUE),
     menu: createMenu(redis),
     addressOf: createAddressReader(config),
@@ -171,13 +171,13 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
   };
 }
 
-function createCustomers(config: Config, log: Log, { orders, feed, refusals }: Parts, services: Services) {
+function createCustomers(config: Config, log: Log, { orders, feed, rejectionLog }: Parts, services: Services) {
   const { ordering, limiter, shop, menu, addressOf, readiness } = services;
-  // Some places are left for staff.
-  const listeners = new HeldRequests({ ...config, maxHeld: MOST_LISTENERS * 0.9 }, refusals);
+  // Some subscriptions are left for staff.
+  const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
   return createCustomerApp({
     ordering,
-    listening: new Listening({ orders, feed, listeners }),
+    listening: new Listening({ orders, feed, listenerLimit }),
     orders,
     limiter,
     shop,
@@ -185,7 +185,7 @@ function createCustomers(config: Config, log: Log, { orders, feed, refusals }: P
     addressOf,
     readiness,
     log,
-    refusals,
+    rejectionLog,
     pace: new Pace(config.requestsPerSecond),
     heartbeatSeconds: config.heartbeatSeconds,
     allowedOrigins: config.allowedOrigins,
@@ -197,13 +197,13 @@ function createBaristas(
   config: Config,
   log: Log,
   { redis, orders, feed }: Parts,
-  services: Services & { readonly customerDoor: Door },
+  services: Services & { readonly customerSocket: PortSocket },
 ) {
-  const { staffing, held, shop, menu, addressOf, readiness, customerDoor } = services;
+  const { staffing, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
   return createBaristaApp({
     staffing,
     orders,
-    held,
+    waitLimit,
     shop,
     menu,
     feed,
@@ -211,7 +211,7 @@ function createBaristas(
     readiness,
     log,
     readCode: createCodes(redis),
-    customersUrl: createCustomersUrl({ publicUrl: config.publicUrl, customerPort: () => customerDoor.port }),
+    publicUrlFor: createPublicUrl({ publicUrl: config.publicUrl, customerPort: () => customerSocket.port }),
     leaseSeconds: config.leaseSeconds,
     staffToken: config.staffToken,
   });
@@ -222,7 +222,7 @@ function keepFilesInReserve(
   { lanes, maxHeld }: Config,
   log: Log,
   lifecycle: Lifecycle,
-  { customerDoor, baristaDoor }: { customerDoor: Door; baristaDoor: Door },
+  { customerSocket, baristaSocket }: { customerSocket: PortSocket; baristaSocket: PortSocket },
 ): void {
   // All connections to Redis may have to be made anew, while baristas come and go.
   const reserves = { customers: lanes + BARISTA_CONNECTIONS, baristas: REDIS_CONNECTIONS };
@@ -231,11 +231,11 @@ function keepFilesInReserve(
   const shortage = limit === undefined ? undefined : findShortage({ limit, maxHeld, reserved });
   if (shortage) log.warn(shortage);
   const guarded = [
-    { door: customerDoor, reserve: reserves.customers },
-    { door: baristaDoor, reserve: reserves.baristas },
+    { socket: customerSocket, reserve: reserves.customers },
+    { socket: baristaSocket, reserve: reserves.baristas },
   ];
-  const doorkeeper = new Doorkeeper(guarded, log);
-  lifecycle.opened("doorkeeper", () => doorkeeper.close());
+  const reserve = new DescriptorReserve(guarded, log);
+  lifecycle.opened("descriptor reserve", () => reserve.close());
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

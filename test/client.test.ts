@@ -17,7 +17,7 @@ import {
   say,
   silence,
 } from "./client/faults.ts";
-import { brew, lookAtQueue, readWireOrder, start, tell, untilHeld } from "./support/http.ts";
+import { brew, lookAtQueue, readWireOrder, start, applyVerb, untilHeld } from "./support/http.ts";
 import { startServer, type Server } from "./support/server.ts";
 import { until } from "./support/until.ts";
 
@@ -75,7 +75,7 @@ describe("an order", () => {
     const { client } = watched(server.customers);
     const byBarista = client.order();
     const { order_id } = await start(server);
-    await tell(server, "cancel", order_id);
+    await applyVerb(server, "cancel", order_id);
     expect(await byBarista).toMatchObject({ order_id, status: "cancelled", reason: "barista" });
   });
 
@@ -140,7 +140,7 @@ describe("a refusal", () => {
     const { order_id } = await start(server);
     const refused = await refusal(client.order({ item: "mocha" }, { idempotencyKey }));
     expect(refused).toMatchObject({ status: 422, type: "urn:longpour:problem:idempotency_mismatch", errors: [] });
-    await tell(server, "finish", order_id);
+    await applyVerb(server, "finish", order_id);
     await ordered;
   });
 
@@ -435,7 +435,7 @@ describe("an abort", () => {
     const { order_id } = await start(server);
     visit.abort("left");
     expect(await first).toBe("left");
-    await tell(server, "finish", order_id);
+    await applyVerb(server, "finish", order_id);
     expect(await client.order({}, options)).toMatchObject({ order_id, status: "ready" });
   });
 });

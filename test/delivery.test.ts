@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { REDIS } from "../src/redis/embedded/server.ts";
-import { ensureProgram } from "../src/redis/programs.ts";
+import { installProgram } from "../src/redis/install.ts";
 import { TestNginx } from "./support/nginx.ts";
 import { freePort, silent } from "./support/redis.ts";
 import { withoutRights } from "./support/rights.ts";
@@ -95,7 +95,7 @@ describe("compose.yaml", () => {
     const conf = join(folder, "redis.conf");
     copyFileSync(join(root, "redis/redis.conf"), conf);
     const port = freePort();
-    const command = [await ensureProgram(REDIS, { log: silent }), conf, "--port", String(port), "--dir", folder];
+    const command = [await installProgram(REDIS, { log: silent }), conf, "--port", String(port), "--dir", folder];
     const child = Bun.spawn([...(await withoutRights(folder)), ...command], { stdio: ["ignore", "ignore", "ignore"] });
     const redis = new Redis(port, "127.0.0.1", { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     redis.on("error", () => {});
@@ -116,11 +116,11 @@ describe("compose.yaml", () => {
     const file = `/proc/${pid}/status`;
     if (!existsSync(file)) return;
     const status = readFileSync(file, "utf8");
-    const told = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(status)?.[1] ?? "";
-    expect(["CapEff", "CapPrm", "CapInh", "CapAmb"].map((name) => Number.parseInt(told(name), 16))).toEqual([
+    const valueOf = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(status)?.[1] ?? "";
+    expect(["CapEff", "CapPrm", "CapInh", "CapAmb"].map((name) => Number.parseInt(valueOf(name), 16))).toEqual([
       0, 0, 0, 0,
     ]);
-    expect(told("Uid")).not.toBe("0");
+    expect(valueOf("Uid")).not.toBe("0");
   }
 });
 

@@ -4,11 +4,11 @@
  * `bun run kills --rounds 200 --seed 7` kills as often from that seed instead.
  */
 import { parseArgs } from "node:util";
-import { DEFAULT_SEED, runKills, tellReport } from "./kills/rounds.ts";
+import { DEFAULT_SEED, runKills, describeReport } from "./kills/rounds.ts";
 import { TestRedis } from "./support/redis.ts";
 import { stopServers } from "./support/server.ts";
 
-const MOST_SHOWN = 20;
+const MAX_SHOWN = 20;
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "50" }, seed: { type: "string", default: String(DEFAULT_SEED) } },
@@ -16,8 +16,8 @@ const { values } = parseArgs({
 const redis = await TestRedis.start();
 try {
   const report = await runKills({ redis, rounds: Number(values.rounds), seed: Number(values.seed) });
-  console.log(`seed ${values.seed}: ${tellReport(report)}`);
-  for (const violation of report.violations.slice(0, MOST_SHOWN)) console.log(violation);
+  console.log(`seed ${values.seed}: ${describeReport(report)}`);
+  for (const violation of report.violations.slice(0, MAX_SHOWN)) console.log(violation);
   process.exitCode = report.violations.length > 0 ? 1 : 0;
 } finally {
   await stopServers();

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { StartError } from "../src/lifecycle.ts";
 import { createLog } from "../src/log.ts";
-import { ensureProgram } from "../src/redis/programs.ts";
+import { installProgram } from "../src/redis/install.ts";
 
 const LUAC = {
   names: ["luac5.1", "luac-5.1", "luac"],
@@ -17,7 +17,7 @@ const LUAC = {
 const cwd = dirname(import.meta.dir);
 
 try {
-  const luac = await ensureProgram(LUAC, { log: createLog({ level: "info", terminal: true }) });
+  const luac = await installProgram(LUAC, { log: createLog({ level: "info", terminal: true }) });
   for (const script of [...new Bun.Glob("redis/**/*.lua").scanSync(cwd)].toSorted()) {
     const { status, stderr, error } = spawnSync(luac, ["-p", script], { cwd, encoding: "utf8" });
     if (status === 0) continue;

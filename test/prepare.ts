@@ -5,7 +5,7 @@
 import { StartError } from "../src/lifecycle.ts";
 import { createLog } from "../src/log.ts";
 import { REDIS } from "../src/redis/embedded/server.ts";
-import { ensureProgram } from "../src/redis/programs.ts";
+import { installProgram } from "../src/redis/install.ts";
 import * as programs from "./support/programs.ts";
 import { isRoot } from "./support/rights.ts";
 
@@ -13,7 +13,7 @@ const log = createLog({ level: "info", terminal: true });
 try {
   for (const program of [REDIS, ...Object.values(programs)]) {
     if (program === programs.SETPRIV && !isRoot()) continue;
-    await ensureProgram(program, { log });
+    await installProgram(program, { log });
   }
 } catch (error) {
   if (!(error instanceof StartError)) throw error;

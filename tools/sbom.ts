@@ -36,9 +36,9 @@ const bom = new Models.Bom({
 const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
 console.log(serializer.serialize(bom, { sortLists: true, space: 2 }));
 
-/** Notes that `component`, which stands at `place`, needs the package `name`, and all that this one needs. */
-function need(component: Models.Component, name: string, place: string): void {
-  const at = resolve(name, place);
+/** Notes that `component`, which stands at `path`, needs the package `name`, and all that this one needs. */
+function need(component: Models.Component, name: string, path: string): void {
+  const at = resolve(name, path);
   // An optional one that no platform of the lockfile has.
   if (at === undefined) return;
   const known = components.get(at);
@@ -51,45 +51,44 @@ function need(component: Models.Component, name: string, place: string): void {
 }
 
 /**
- * What bun.lock says of the package at a place; `a/b` is the `b` that only `a` uses. All of ours come from the
- * registry.
+ * What bun.lock says of the package at a path; `a/b` is the `b` that only `a` uses. All of ours come from the registry.
  */
-function lockedAt(place: string) {
-  const locked = lockfile.packages[place];
-  if (locked?.length !== 4) throw new Error(`${place} is not from the registry, so bun.lock has no hash of it`);
+function lockedAt(path: string) {
+  const locked = lockfile.packages[path];
+  if (locked?.length !== 4) throw new Error(`${path} is not from the registry, so bun.lock has no hash of it`);
   const [nameAndVersion, , needs, integrity] = locked;
   const split = nameAndVersion.lastIndexOf("@");
   return { name: nameAndVersion.slice(0, split), version: nameAndVersion.slice(split + 1), needs, integrity };
 }
 
-/** Where a package is found from `place`: below it, below what is above it, or at the top. */
-function resolve(name: string, place: string): string | undefined {
-  const inner = place === "" ? name : `${place}/${name}`;
+/** Where a package is found from `path`: below it, below what is above it, or at the top. */
+function resolve(name: string, path: string): string | undefined {
+  const inner = path === "" ? name : `${path}/${name}`;
   if (inner in lockfile.packages) return inner;
-  return place === "" ? undefined : resolve(name, above(place));
+  return path === "" ? undefined : resolve(name, above(path));
 }
 
 /** `a/@b/c` → `a` */
-function above(place: string): string {
-  return place.replace(/\/?(@[^/]+\/)?[^/]+$/, "");
+function above(path: string): string {
+  return path.replace(/\/?(@[^/]+\/)?[^/]+$/, "");
 }
 
-function readLocked(place: string): Models.Component {
-  const { name, version, integrity } = lockedAt(place);
-  const component = readComponent(join(root, folderOf(place)), Enums.ComponentType.Library);
-  if (component.version !== version) throw new Error(`${place} is installed as ${component.version}: run bun install`);
+function readLocked(path: string): Models.Component {
+  const { name, version, integrity } = lockedAt(path);
+  const component = readComponent(join(root, folderOf(path)), Enums.ComponentType.Library);
+  if (component.version !== version) throw new Error(`${path} is installed as ${component.version}: run bun install`);
   component.purl = new PackageURL("npm", component.group, component.name, version).toString();
   // Where a package stands twice, in one version, each has its own needs.
-  component.bomRef.value = place === name ? component.purl : `${component.purl}#${place}`;
+  component.bomRef.value = path === name ? component.purl : `${component.purl}#${path}`;
   const [algorithm, hash] = Utils.parsePackageIntegrity(integrity);
   component.hashes.set(algorithm, hash);
   return component;
 }
 
 /** `a/@b/c` → `node_modules/a/node_modules/@b/c` */
-function folderOf(place: string): string {
-  const outer = above(place);
-  const name = outer === "" ? place : place.slice(outer.length + 1);
+function folderOf(path: string): string {
+  const outer = above(path);
+  const name = outer === "" ? path : path.slice(outer.length + 1);
   return join(outer === "" ? "" : folderOf(outer), "node_modules", name);
 }
 

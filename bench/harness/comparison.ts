@@ -11,12 +11,12 @@ import { median } from "./stretch.ts";
 export type Sample = Readonly<Record<string, number>>;
 
 /** Where a variant stands: rows of the same group are compared. */
-type Place = { readonly group: string; readonly name: string };
+type Cell = { readonly group: string; readonly name: string };
 
-type Variant = Place & { readonly measure: () => Promise<Sample> };
+type Variant = Cell & { readonly measure: () => Promise<Sample> };
 
 /** A variant's runs, one a round. */
-export type Series = Place & { readonly samples: readonly Sample[] };
+export type Series = Cell & { readonly samples: readonly Sample[] };
 
 /** Shown with so many digits after the point. */
 type Metric = { readonly key: string; readonly label: string; readonly digits: number };
@@ -25,8 +25,8 @@ type Metric = { readonly key: string; readonly label: string; readonly digits: n
 interface Goal {
   readonly what: string;
   readonly metric: string;
-  readonly of: Place;
-  readonly to?: Place;
+  readonly of: Cell;
+  readonly to?: Cell;
   readonly atLeast?: number;
   readonly atMost?: number;
 }
@@ -98,7 +98,7 @@ export function judge({ goals, series }: Comparison) {
 }
 
 /** A metric of one variant, one value a round. */
-export function valuesOf(series: readonly Series[], { group, name }: Place, metric: string): number[] {
+export function valuesOf(series: readonly Series[], { group, name }: Cell, metric: string): number[] {
   const found = series.find((one) => one.group === group && one.name === name);
   return found?.samples.map((sample) => sample[metric] ?? NaN) ?? [];
 }

@@ -15,7 +15,7 @@ export type Load<Spec> = (crew: Crew, spec: Spec) => Promise<void>;
 /** Connections that are being opened at the same time: fewer than a listener's backlog. */
 const OPENERS = 64;
 const LOOK_MS = 1;
-const END_BOUND_MS = 60_000;
+const END_TIMEOUT_MS = 60_000;
 
 export class Crew {
   readonly report = emptyReport();
@@ -79,7 +79,7 @@ export class Crew {
 
   /** Waits for all that goes on, bounded. */
   async settle(): Promise<void> {
-    await within(END_BOUND_MS, Promise.all(this.#running));
+    await within(END_TIMEOUT_MS, Promise.all(this.#running));
   }
 
   async end(): Promise<void> {

@@ -33,7 +33,7 @@ export type Sent = Command & { readonly id: number };
 type Reply = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
 /** Above the longest of a part's own bounds, and the time to queue 100,000 orders. */
-const BOUND_MS = 180_000;
+const TIMEOUT_MS = 180_000;
 
 export class Fleet {
   readonly #children: readonly Bun.Subprocess[];
@@ -75,7 +75,7 @@ export class Fleet {
     this.#waiting.set(id, resolve);
     child?.send({ ...command, id } satisfies Sent);
     void child?.exited.then(() => resolve({ id, error: "its process has ended" }));
-    const reply = (await within(BOUND_MS, promise)) ?? { error: "not in time" };
+    const reply = (await within(TIMEOUT_MS, promise)) ?? { error: "not in time" };
     this.#waiting.delete(id);
     if ("error" in reply) throw new Error(`the load could not ${command.verb}: ${reply.error}`);
     return reply.result;

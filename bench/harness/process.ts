@@ -57,12 +57,12 @@ export function withinOpenFiles(wanted: readonly number[]): { sizes: number[]; r
 
 /** The smallest of the readings over some seconds: what stays when the garbage is gone. */
 export async function settled(reading: () => number, seconds: number): Promise<number> {
-  let least = Infinity;
+  let min = Infinity;
   for (let left = 10; left > 0; left--) {
     await Bun.sleep((seconds * 1000) / 10);
-    least = Math.min(least, reading());
+    min = Math.min(min, reading());
   }
-  return least;
+  return min;
 }
 
 function read(path: string): string {

@@ -102,9 +102,9 @@ export function deliveryFaults(report: Report, stillQueued = 0): string[] {
   expect(early === 0, `${early} customers were answered before, or without, a barista's word`);
 
   // Of those who hung up some were served nobody; everybody else's order was made, once.
-  const nobodys = finished.ids.length + stillQueued - answered.ids.length - placed.ids.length;
-  expect(nobodys >= 0, `${-nobodys} orders were answered or placed and never made`);
-  expect(nobodys <= left, `${nobodys - left} orders were made that nobody waited for`);
+  const unserved = finished.ids.length + stillQueued - answered.ids.length - placed.ids.length;
+  expect(unserved >= 0, `${-unserved} orders were answered or placed and never made`);
+  expect(unserved <= left, `${unserved - left} orders were made that nobody waited for`);
   return faults;
 }
 

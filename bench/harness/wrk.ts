@@ -20,12 +20,12 @@ import { measureUsage } from "./stretch.ts";
 const SCRIPT = join(import.meta.dir, "../wrk/cycle.lua");
 /** wrk runs until it is ended: far above every run. What took longer than the timeout it counts as an error. */
 const LIMITS = ["-t1", "-d3600s", "--timeout", "60s"];
-const END_BOUND_MS = 10_000;
+const END_TIMEOUT_MS = 10_000;
 /** After the customers have come, before the measured stretch. */
 const ARRIVE_MS = 500;
 /** Nothing has changed for so long: no order is on its way. */
 const QUIET_MS = 300;
-const QUIET_BOUND_MS = 60_000;
+const QUIET_TIMEOUT_MS = 60_000;
 const EVENTS_PER_ORDER = 3;
 
 /** What wrk saw: requests that were answered, what was wrong, and waits in ms. */
@@ -87,9 +87,9 @@ function startWrk(url: string, connections: number, args: readonly string[]): Bu
 /** Closes its connections. Throws where an answer or a connection was not as it should be. */
 async function endWrk(wrk: Bun.Subprocess): Promise<WrkReport> {
   wrk.kill("SIGINT");
-  const timer = setTimeout(() => wrk.kill("SIGKILL"), END_BOUND_MS);
-  const told = await new Response(wrk.stdout as ReadableStream).text().finally(() => clearTimeout(timer));
-  const line = told.split("\n").find((text) => text.startsWith("{"));
+  const timer = setTimeout(() => wrk.kill("SIGKILL"), END_TIMEOUT_MS);
+  const output = await new Response(wrk.stdout as ReadableStream).text().finally(() => clearTimeout(timer));
+  const line = output.split("\n").find((text) => text.startsWith("{"));
   const report = line === undefined ? undefined : (JSON.parse(line) as WrkReport);
   if (!report || report.unexpected > 0 || report.socketErrors > 0) throw new Error(`wrk saw ${line}`);
   return report;
@@ -105,7 +105,7 @@ async function untilQuiet(tally: () => Promise<Tally>): Promise<void> {
     before = finished;
     return isSame && open === 0;
   };
-  await until(isQuiet, "all of wrk's customers are answered", QUIET_BOUND_MS);
+  await until(isQuiet, "all of wrk's customers are answered", QUIET_TIMEOUT_MS);
 }
 
 function checkTally({ open, finished, eventsPerOrder }: Tally, answered: number): void {

@@ -20,7 +20,7 @@ const QUITTERS = 20;
 const PATIENCE_MS = 100;
 const BARISTAS = 20;
 const STEPS = 5;
-const STEP_BOUND_MS = 300_000;
+const STEP_TIMEOUT_MS = 300_000;
 const MEBIBYTE_KIB = 1024;
 
 const METRICS = [
@@ -86,6 +86,6 @@ async function runStep({ fleet, server }: Shop, { orders, left }: Step, step: nu
   const leavers = [await fleet.begin(quitters, { url, count: QUITTERS, prefix: `q${step}-` })];
   const isDone = async (): Promise<boolean> =>
     (await countAll(guests, "answered")) >= orders && (await countAll(leavers, "left")) >= left;
-  await until(isDone, `${orders} orders and ${left} hang-ups`, STEP_BOUND_MS);
+  await until(isDone, `${orders} orders and ${left} hang-ups`, STEP_TIMEOUT_MS);
   return await endAll([...guests, ...leavers]);
 }

@@ -31,7 +31,7 @@ const METRICS = [
 const EVENTS_PER_SECOND = 10;
 const WARM_LISTENERS = 50;
 const WARM_ORDERS = 500;
-const HEARD_BOUND_MS = 30_000;
+const HEARD_TIMEOUT_MS = 30_000;
 
 /** The note of an order says its number, from 0, and when it was sent (`clock`). */
 const NOTE = /"note":"(\d+) ([\d.]+)"/g;
@@ -76,16 +76,16 @@ export async function listeners(crew: Crew, { url, paths, from }: ListenersSpec)
 
 export async function listening(settings: Settings): Promise<Finding> {
   const { sizes, remarks } = withinOpenFiles(settings.isQuick ? [100, 300] : [1000, 5000]);
-  const places = sizes.flatMap((size) => [STAFF, CUSTOMERS].map((name) => ({ size, group: sizeLabel(size), name })));
+  const cells = sizes.flatMap((size) => [STAFF, CUSTOMERS].map((name) => ({ size, group: sizeLabel(size), name })));
   const comparison = {
     title: "Listeners, 10 events a second",
     groupLabel: "listeners",
     metrics: METRICS,
     series: await measureInTurn(
-      places.map(({ size, ...at }) => ({ ...at, measure: () => measure(size, at.name === STAFF, settings) })),
+      cells.map(({ size, ...at }) => ({ ...at, measure: () => measure(size, at.name === STAFF, settings) })),
       settings,
     ),
-    goals: places.map(({ group, name }) => {
+    goals: cells.map(({ group, name }) => {
       const of = { group, name };
       return { what: `Redis connections for ${group}, ${name}`, metric: "connections", of, atMost: 1 };
     }),
@@ -128,7 +128,7 @@ async function measure(size: number, isStaff: boolean, settings: Settings): Prom
     await placed;
     const all = numbered * size;
     const areHeard = async (): Promise<boolean> => (await countAll(parts, "answered")) >= all;
-    await until(areHeard, `${all} events are heard`, HEARD_BOUND_MS);
+    await until(areHeard, `${all} events are heard`, HEARD_TIMEOUT_MS);
     const { tookMs, perSecond: heard } = within(await endListeners(parts, all), window);
     if (!isStaff) return cost;
     const placeP50 = quantile(report.placed.tookMs.slice(-numbered), 0.5);
@@ -153,7 +153,7 @@ async function beginListeners(shop: Shop, url: string, paths: readonly string[],
 async function endListeners(parts: readonly Part[], all: number): Promise<Timed> {
   const { answered, faults } = mergeReports(await endAll(parts));
   if (answered.ids.length !== all) faults[`event was heard, not ${all}`] = answered.ids.length;
-  const told = Object.entries(faults).map(([fault, times]) => `${times} × ${fault}`);
-  if (told.length > 0) throw new Error(`delivery was not exact: ${told.join("; ")}`);
+  const lines = Object.entries(faults).map(([fault, times]) => `${times} × ${fault}`);
+  if (lines.length > 0) throw new Error(`delivery was not exact: ${lines.join("; ")}`);
   return answered;
 }

@@ -3,7 +3,7 @@
 -- Needs lib/keys.lua lib/clock.lua lib/try.lua
 --
 -- Invariants
--- - Its record stays as it is. Put right, the order goes back to its place (inspect-shop.lua).
+-- - Its record stays as it is. Put right, the order goes back into its queue (inspect-shop.lua).
 -- - It stands in no index that others would meet it in. Its stream entry goes when the queue is mended.
 -- - Its customers look: its bell rings, wherever they are held.
 

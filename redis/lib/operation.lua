@@ -19,9 +19,9 @@ each_run(function()
   item_counts, finished_now = {}, {}
 end)
 
--- `once_at` is which of its fields is an Idempotency-Key. The first one is the order's id, if it has one.
-local function operation(name, run, once_at)
-  operations[name] = { run = run, once_at = once_at }
+-- `idempotency_key_at` is which of its fields is an Idempotency-Key. The first one is the order's id, if it has one.
+local function operation(name, run, idempotency_key_at)
+  operations[name] = { run = run, idempotency_key_at = idempotency_key_at }
 end
 
 -- The usual case of an operation, in fewer steps: `run` gets where its fields stand in ARGV, and how many there are. It
@@ -31,7 +31,7 @@ local function usual(name, run)
 end
 
 -- A line an operation: what is answered, and what is kept of it. (These tables stay, so they need not grow again: their
--- first `line_count` places belong to this run.)
+-- first `line_count` entries belong to this run.)
 local lines, kept = {}, {}
 local line_count
 

@@ -62,9 +62,9 @@ local function make_judge()
     return string.find(line, '^%d+$') ~= nil
   end
 
-  local function has_place(order)
+  local function has_queue_number(order)
     return not string.find(order.queue, '^[%w_-]+$') and 'its queue is missing or garbled'
-      or not is_number(order.place) and 'its place is missing or garbled' or nil
+      or not is_number(order.queue_number) and 'its place is missing or garbled' or nil
   end
 
   -- The fault of an order in its state, by state; nil where there is none.
@@ -72,9 +72,9 @@ local function make_judge()
     reserved = function(order)
       return order.code == '' and 'its code is missing' or nil
     end,
-    queued = has_place,
+    queued = has_queue_number,
     brewing = function(order)
-      return order.barista == '' and 'its barista is missing' or has_place(order)
+      return order.barista == '' and 'its barista is missing' or has_queue_number(order)
     end,
     ready = function(order)
       return (order.barista == '' or order.finished_at == '') and 'its barista or finished_at is missing' or nil
@@ -128,8 +128,8 @@ end
 
 -- The order that a record of this format keeps; nil and why where it is damaged, or of another.
 local function decode_unusual(record)
-  local status, reason, attempts, expiries, queue, place, holder, barista, started_at, finished_at, claim, once, customer,
-    code, choice, due, failure, result, fixed = string.match(record, RECORD)
+  local status, reason, attempts, expiries, queue, queue_number, holder, barista, started_at, finished_at, claim,
+    idempotency_key, customer, code, choice, due, failure, result, fixed = string.match(record, RECORD)
   if not fixed then
     local is_of_format = string.sub(record, 1, #FORMAT + 1) == FORMAT .. '\n'
     return nil, is_of_format and 'its lines are too few or too many' or 'its format is none that this server reads'
@@ -140,13 +140,13 @@ local function decode_unusual(record)
     attempts = attempts, -- how often it was started
     expiries = expiries, -- how many of its leases ran out
     queue = queue, -- '' while it is reserved
-    place = place, -- in the queue; `<place>-0` is its entry in the stream
+    queue_number = queue_number, -- `<queue_number>-0` is its entry in the stream
     holder = holder, -- the replica that its customer waits at; '' none; SHARED several
     barista = barista, -- who brews or brewed it
     started_at = started_at,
     finished_at = finished_at,
     claim = claim, -- of the start that has it
-    once = once, -- its Idempotency-Key
+    idempotency_key = idempotency_key,
     customer = customer, -- its customer's id
     code = code, -- the code that it was reserved with
     choice = choice, -- hash of what a reservation was completed with
@@ -164,21 +164,22 @@ local function decode_unusual(record)
 end
 
 local function decode_queued(record)
-  local attempts, queue, place, holder, once, customer, fixed = string.match(record, QUEUED)
+  local attempts, queue, queue_number, holder, idempotency_key, customer, fixed = string.match(record, QUEUED)
   if fixed and not string.find(fixed, '\n', 1, true) and (customer == '' or is_text(customer)) then
     return setmetatable({
-      status = 'queued', attempts = attempts, queue = queue, place = place, holder = holder, barista = '',
-      started_at = '', finished_at = '', claim = '', once = once, customer = customer, fixed = fixed,
+      status = 'queued', attempts = attempts, queue = queue, queue_number = queue_number, holder = holder, barista = '',
+      started_at = '', finished_at = '', claim = '', idempotency_key = idempotency_key, customer = customer, fixed = fixed,
     }, LEFT_OUT)
   end
 end
 
 local function decode_brewing(record)
-  local attempts, queue, place, holder, barista, started_at, claim, once, customer, fixed = string.match(record, BREWING)
+  local attempts, queue, queue_number, holder, barista, started_at, claim, idempotency_key, customer, fixed =
+    string.match(record, BREWING)
   if fixed and not string.find(fixed, '\n', 1, true) and (customer == '' or is_text(customer)) then
     return setmetatable({
-      status = 'brewing', attempts = attempts, queue = queue, place = place, holder = holder, barista = barista,
-      started_at = started_at, finished_at = '', claim = claim, once = once, customer = customer, fixed = fixed,
+      status = 'brewing', attempts = attempts, queue = queue, queue_number = queue_number, holder = holder, barista = barista,
+      started_at = started_at, finished_at = '', claim = claim, idempotency_key = idempotency_key, customer = customer, fixed = fixed,
     }, LEFT_OUT)
   end
 end
@@ -210,21 +211,22 @@ end
 -- (One concatenation: it makes no table, and one string.)
 local function encode_order(order)
   if not order.is_unusual then
-    return FORMAT .. '\n' .. order.status .. '\n\n' .. order.attempts .. '\n0\n' .. order.queue .. '\n' .. order.place .. '\n'
+    return FORMAT .. '\n' .. order.status .. '\n\n' .. order.attempts .. '\n0\n' .. order.queue .. '\n' .. order.queue_number .. '\n'
       .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n' .. order.finished_at .. '\n' .. order.claim .. '\n'
-      .. order.once .. '\n' .. order.customer .. '\n\n\n\n\n\n' .. order.fixed
+      .. order.idempotency_key .. '\n' .. order.customer .. '\n\n\n\n\n\n' .. order.fixed
   end
   return FORMAT .. '\n' .. order.status .. '\n' .. order.reason .. '\n' .. order.attempts .. '\n' .. order.expiries .. '\n'
-    .. order.queue .. '\n' .. order.place .. '\n' .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n'
-    .. order.finished_at .. '\n' .. order.claim .. '\n' .. order.once .. '\n' .. order.customer .. '\n' .. order.code .. '\n'
+    .. order.queue .. '\n' .. order.queue_number .. '\n' .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n'
+    .. order.finished_at .. '\n' .. order.claim .. '\n' .. order.idempotency_key .. '\n' .. order.customer .. '\n' .. order.code .. '\n'
     .. order.choice .. '\n' .. order.due .. '\n' .. order.failure .. '\n' .. order.result .. '\n' .. order.fixed
 end
 
 -- A new order: what is known of it before it was ever started.
-local function new_order(status, queue, place, holder, once, customer_id, fixed)
+local function new_order(status, queue, queue_number, holder, idempotency_key, customer_id, fixed)
   return setmetatable({
-    status = status, attempts = '0', queue = queue, place = place, holder = holder, barista = '', started_at = '',
-    finished_at = '', claim = '', once = once, customer = customer_id ~= '' and cjson.encode(customer_id) or '', fixed = fixed,
+    status = status, attempts = '0', queue = queue, queue_number = queue_number, holder = holder, barista = '', started_at = '',
+    finished_at = '', claim = '', idempotency_key = idempotency_key,
+    customer = customer_id ~= '' and cjson.encode(customer_id) or '', fixed = fixed,
   }, LEFT_OUT)
 end
 

@@ -52,7 +52,7 @@ local function check_queue(name, state)
 end
 
 local IDLE_SLACK_MS = 5000
-local LONGEST_IDLE_MS = 30000
+local MAX_IDLE_MS = 30000
 
 local function note_idle(queue, ms)
   idle_ms[queue] = math.max(idle_ms[queue] or 0, ms)
@@ -60,6 +60,6 @@ end
 
 local function write_idle()
   for queue, ms in pairs(idle_ms) do
-    redis.call('SET', key.idle(queue), '1', 'PX', math.min(ms, LONGEST_IDLE_MS) + IDLE_SLACK_MS)
+    redis.call('SET', key.idle(queue), '1', 'PX', math.min(ms, MAX_IDLE_MS) + IDLE_SLACK_MS)
   end
 end

@@ -1,6 +1,6 @@
 -- run
 -- Owns the course of a run: its operations, one after the other, what is written of them, and their answers.
--- Needs lib/changes.lua lib/writes.lua lib/door.lua lib/leases.lua lib/operation.lua
+-- Needs lib/changes.lua lib/writes.lua lib/admission.lua lib/leases.lua lib/operation.lua
 --
 -- Invariants
 -- - An operation that fails has changed nothing, and the others go on.
@@ -62,15 +62,15 @@ local function read_items()
   local at = FIRST
   while ARGV[at] do
     local count, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    local once_at, has_id = operations[ARGV[at]].once_at, ARGV[at] ~= 'start'
-    once_at = once_at and once_at <= width and once_at
+    local idempotency_key_at, has_id = operations[ARGV[at]].idempotency_key_at, ARGV[at] ~= 'start'
+    idempotency_key_at = idempotency_key_at and idempotency_key_at <= width and idempotency_key_at
     note_items(ARGV[at], count)
     at = at + 3
     if has_id then
       for first = at, at + (count - 1) * width, width do
         ids[#ids + 1] = ARGV[first]
-        if once_at and ARGV[first + once_at - 1] ~= '' then
-          names[#names + 1] = key.once(ARGV[first + once_at - 1])
+        if idempotency_key_at and ARGV[first + idempotency_key_at - 1] ~= '' then
+          names[#names + 1] = key.idempotency_key(ARGV[first + idempotency_key_at - 1])
         end
       end
     end
@@ -159,7 +159,7 @@ local function run()
   end
   run_items()
   add_refusals()
-  write_door(retention_ms)
+  write_admission(retention_ms)
   write_waits()
   local entry = write_changes(replica, retention_ms)
   complete_lines()

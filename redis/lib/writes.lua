@@ -54,21 +54,21 @@ local function set_record(id, record)
   sets[at - 1], sets[at] = order_key(id), record
 end
 
-local MOST_PLACE = 2 ^ 53 - 1
+local MAX_QUEUE_NUMBER = 2 ^ 53 - 1
 
--- The entry's id is the order's place (Redis adds `-0`). Where the stream is past it (a clock set back), the order gets
--- the next place there is. A stream that takes no entry at all (its last id is the greatest) keeps no order from its
--- place: `waiting` decides.
+-- The entry's id is the order's queue number (Redis adds `-0`). Where the stream is past it (a clock set back), the
+-- order gets the next queue number there is. A stream that takes no entry at all (its last id is the greatest) keeps no
+-- order out of the queue: `waiting` decides.
 local function append_to_queue(id, order, stream)
-  if try('XADD', stream, order.place, 'order_id', id) then
+  if try('XADD', stream, order.queue_number, 'order_id', id) then
     return
   end
   local info = redis.call('XINFO', 'STREAM', stream)
   for i = 1, #info, 2 do
-    local next_place = info[i] == 'last-generated-id' and tonumber(string.match(info[i + 1], '^%d+')) + 1
-    if next_place and next_place <= MOST_PLACE then
-      order.place = string.format('%.0f', next_place)
-      try('XADD', stream, order.place, 'order_id', id)
+    local next_queue_number = info[i] == 'last-generated-id' and tonumber(string.match(info[i + 1], '^%d+')) + 1
+    if next_queue_number and next_queue_number <= MAX_QUEUE_NUMBER then
+      order.queue_number = string.format('%.0f', next_queue_number)
+      try('XADD', stream, order.queue_number, 'order_id', id)
     end
   end
 end
@@ -106,7 +106,7 @@ local function gather_coming(id, order, was, stage, queue)
   if FINAL[stage] then
     if not is_new then
       local list = queue.delete
-      list[#list + 1] = order.place
+      list[#list + 1] = order.queue_number
     end
     return
   end
@@ -119,7 +119,7 @@ local function gather_coming(id, order, was, stage, queue)
   if stage == 'queued' then
     local list = queue.add_waiting
     local at = #list
-    list[at + 1], list[at + 2] = order.place, id
+    list[at + 1], list[at + 2] = order.queue_number, id
   elseif stage == 'delayed' then
     gather('ZADD', key.delayed(order.queue), order.due, id)
   end
@@ -164,9 +164,9 @@ end
 
 -- A final order is kept for a while, and with it its Idempotency-Key. The order's bell rings where a customer may wait
 -- for it at another replica.
-local function note_end(id, once, holder, replica, retention_ms)
-  if once ~= '' then
-    redis.call('PEXPIRE', key.once(once), retention_ms)
+local function note_end(id, idempotency_key, holder, replica, retention_ms)
+  if idempotency_key ~= '' then
+    redis.call('PEXPIRE', key.idempotency_key(idempotency_key), retention_ms)
   end
   if holder ~= '' and holder ~= replica then
     ring_bell(id)
@@ -174,21 +174,21 @@ local function note_end(id, once, holder, replica, retention_ms)
 end
 
 -- The changes that operations have made the usual way: final orders, four values each: id, record, Idempotency-Key,
--- holder; and new ones, three: id, place, its queue.
+-- holder; and new ones, three: id, queue number, its queue.
 local finals, news
 
 each_run(function()
   finals, news = {}, {}
 end)
 
--- A stream that is past the order's place gives it another.
+-- A stream that is past the order's queue number gives it another.
 local function move_on(id, queue)
   local order = look_at(id)
   append_to_queue(id, order, queue.stream)
   local list = queue.add_waiting
   for i = 3, #list, 2 do
     if list[i + 1] == id then
-      list[i] = order.place
+      list[i] = order.queue_number
     end
   end
   set_record(id, encode_order(order))
@@ -197,10 +197,10 @@ end
 local function write_usual(replica, retention_ms)
   local call = redis.call
   for i = 1, #finals, 4 do
-    local id, once, holder = finals[i], finals[i + 2], finals[i + 3]
+    local id, idempotency_key, holder = finals[i], finals[i + 2], finals[i + 3]
     call('SET', order_key(id), finals[i + 1], 'PX', retention_ms)
-    if once ~= '' or holder ~= '' and holder ~= replica then
-      note_end(id, once, holder, replica, retention_ms)
+    if idempotency_key ~= '' or holder ~= '' and holder ~= replica then
+      note_end(id, idempotency_key, holder, replica, retention_ms)
     end
   end
   for i = 1, #news, 3 do
@@ -231,10 +231,10 @@ local function write_orders(replica, retention_ms)
     if order.customer ~= '' then
       gather_for_customer(id, order, not was, retention_ms)
     end
-    -- (Its place may have changed just now.)
+    -- (Its queue number may have changed just now.)
     if FINAL[stage] then
       redis.call('SET', order_key(id), encode_order(order), 'PX', retention_ms)
-      note_end(id, order.once, order.holder, replica, retention_ms)
+      note_end(id, order.idempotency_key, order.holder, replica, retention_ms)
     else
       set_record(id, encode_order(order))
     end

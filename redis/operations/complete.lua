@@ -32,10 +32,10 @@ operation('complete', function(id, queue, coffee, modifiers, details, choice)
     return 'refused\t' .. why .. '\t' .. (subject and cjson.encode(subject) or '')
   end
 
-  local number_text, place = next_number()
+  local number_text, queue_number = next_number()
   local fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details))
   enter(id, order, 'queued', queue)
-  order.queue, order.place, order.fixed = queue, place, fixed
+  order.queue, order.queue_number, order.fixed = queue, queue_number, fixed
   set_field(order, 'choice', choice)
   note_event('order.placed', id, order)
   take_number()

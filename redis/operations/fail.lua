@@ -1,6 +1,6 @@
 -- fail
--- Notes that an order can't be made: it goes back to its place in the queue, at once or later, while it has attempts
--- left; else it is cancelled, with its error.
+-- Notes that an order can't be made: it goes back into its queue, at once or later, while it has attempts left; else it
+-- is cancelled, with its error.
 -- Fields   order_id, barista (JSON; '' is any), failure (why, a JSON string), retry (1 or 0),
 --          delay (ms until it may be started again)
 -- Answers  failed_for_now, the order | cancelled, the order | unknown | conflict, status, barista (JSON)

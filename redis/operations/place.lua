@@ -4,7 +4,7 @@
 -- by nothing else.
 -- Fields   order_id, queue, item, details (a JSON object), bucket (`<policy>:<address>`),
 --          holder (the replica that holds its customer, '' where none does) | modifiers (a JSON object), customer_id,
---          code, once (Idempotency-Key), body_hash
+--          code, idempotency_key, body_hash
 -- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
 --          | mismatch, the same three
 --          | denied, the same three | refused, why, subject (JSON), the same three: closed, full, too_many_open;
@@ -12,11 +12,11 @@
 --          code_required, code_wrong, code_used_up
 
 operation('place', function(
-  id, queue, coffee, details, bucket, holder, modifiers, customer_id, given_code, once, body_hash
+  id, queue, coffee, details, bucket, holder, modifiers, customer_id, given_code, idempotency_key, body_hash
 )
   modifiers, customer_id, given_code = modifiers or '', customer_id or '', given_code or ''
-  once, body_hash = once or '', body_hash or ''
-  local first_id = find_once(once, body_hash)
+  idempotency_key, body_hash = idempotency_key or '', body_hash or ''
+  local first_id = find_by_idempotency_key(idempotency_key, body_hash)
   if first_id == 'mismatch' then
     return 'mismatch\t' .. describe_bucket(bucket)
   end
@@ -42,14 +42,14 @@ operation('place', function(
     return 'refused\t' .. why .. '\t' .. (subject and cjson.encode(subject) or '') .. '\t' .. describe_bucket(bucket)
   end
 
-  local number_text, place = next_number()
+  local number_text, queue_number = next_number()
   local fixed = fixed_members(number_text, coffee, price, details)
-  add_order(id, new_order('queued', queue, place, holder, once, customer_id, fixed), customer_id, 'order.placed')
+  add_order(id, new_order('queued', queue, queue_number, holder, idempotency_key, customer_id, fixed), customer_id, 'order.placed')
   take_number()
   take_token(bucket)
   if needs_code then
     spend_code()
   end
-  keep_once(id, once, body_hash)
+  keep_idempotency_key(id, idempotency_key, body_hash)
   return 'placed\t' .. describe_bucket(bucket)
 end, 10)

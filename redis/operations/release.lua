@@ -1,5 +1,5 @@
 -- release
--- Puts a brewing order back to its place in the queue.
+-- Puts a brewing order back into its queue.
 -- Fields   order_id, barista (JSON; '' is any)
 -- Answers  released, the order | unknown | conflict, status, barista (JSON)
 

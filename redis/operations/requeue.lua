@@ -1,5 +1,5 @@
 -- requeue
--- Puts an order that failed back to its place in the queue, once it may be started again.
+-- Puts an order that failed back into its queue, once it may be started again.
 -- Fields   order_id
 -- Answers  requeued, the order | kept (it is not due, or not waiting for that)
 

@@ -7,7 +7,7 @@
 -- Answers  started, the order | empty | unknown | conflict, status, barista (JSON)
 
 -- An entry that an index names wrongly is passed over: so many more entries are read at once, and so many in all.
-local MOST_MORE, MOST_READ = 500, 4000
+local MAX_MORE, MAX_READ = 500, 4000
 -- By queue: the orders that can be started now: those whose lease ran out, then those that wait, in their order.
 local lines
 each_run(function()
@@ -30,9 +30,9 @@ local function is_indexed(id, queue, stage, removal)
   return false
 end
 
--- The first `most` ids of an index that belong there. `read` gives so many of the index, from a rank on.
-local function read_index(queue, stage, removal, most, read)
-  local kept, first, count = {}, 0, most
+-- The first `max_ids` ids of an index that belong there. `read` gives so many of the index, from a rank on.
+local function read_index(queue, stage, removal, max_ids, read)
+  local kept, first, count = {}, 0, max_ids
   repeat
     local ids = read(first, count)
     load_orders(ids)
@@ -43,27 +43,27 @@ local function read_index(queue, stage, removal, most, read)
     end
     local is_over = #ids < count
     first = first + count
-    count = math.min(2 * count, MOST_MORE)
-  until #kept >= most or is_over or first >= MOST_READ
+    count = math.min(2 * count, MAX_MORE)
+  until #kept >= max_ids or is_over or first >= MAX_READ
   return kept
 end
 
--- Adds those that this run has put into the queue. Most are new: their places come last.
+-- Adds those that this run has put into the queue. Most are new: their queue numbers come last.
 local function add_queued(line, queue)
-  local last = #line > 0 and tonumber(orders[line[#line]].place) or 0
+  local last = #line > 0 and tonumber(orders[line[#line]].queue_number) or 0
   local is_sorted = true
   for i = 1, #queued_now do
     local id = queued_now[i]
     local order = look_at(id)
     if order.queue == queue and stage_of(order) == 'queued' then
-      local place = tonumber(order.place)
-      is_sorted = is_sorted and place > last
-      last = place
+      local queue_number = tonumber(order.queue_number)
+      is_sorted = is_sorted and queue_number > last
+      last = queue_number
       line[#line + 1] = id
     end
   end
   if not is_sorted then
-    table.sort(line, function(one, other) return tonumber(orders[one].place) < tonumber(orders[other].place) end)
+    table.sort(line, function(one, other) return tonumber(orders[one].queue_number) < tonumber(orders[other].queue_number) end)
   end
 end
 

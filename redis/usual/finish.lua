@@ -7,7 +7,7 @@ usual('finish', function(at, width)
   if not record or orders[id] or width > 2 and ARGV[at + 2] ~= '' then
     return false
   end
-  local attempts, queue_name, place, holder, by, started_at, once, fixed = string.match(record, BREWING_PLAIN)
+  local attempts, queue_name, queue_number, holder, by, started_at, idempotency_key, fixed = string.match(record, BREWING_PLAIN)
   if not fixed or (barista ~= '' and barista ~= by) or string.find(fixed, '\n', 1, true) then
     return false
   end
@@ -19,12 +19,12 @@ usual('finish', function(at, width)
   local list = queue.remove_leases
   list[#list + 1] = id
   list = queue.delete
-  list[#list + 1] = place
-  record = READY_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. by .. '\n'
-    .. started_at .. '\n' .. now .. NO_CLAIM .. once .. NO_MORE .. fixed
+  list[#list + 1] = queue_number
+  record = READY_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. queue_number .. '\n' .. holder .. '\n' .. by .. '\n'
+    .. started_at .. '\n' .. now .. NO_CLAIM .. idempotency_key .. NO_MORE .. fixed
   records[id] = record
   local n = #finals
-  finals[n + 1], finals[n + 2], finals[n + 3], finals[n + 4] = id, record, once, holder
+  finals[n + 1], finals[n + 2], finals[n + 3], finals[n + 4] = id, record, idempotency_key, holder
   opened = opened - 1
   finished_now[id] = true
 

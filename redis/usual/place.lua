@@ -13,7 +13,7 @@ each_run(function()
 end)
 
 -- Looks at all that may fail, and at who is let in.
-local function read_door(queue_name)
+local function read_admission(queue_name)
   check_queue(queue_name, 'placed')
   check_type(key.orders, 'zset')
   next_number()
@@ -22,7 +22,7 @@ local function read_door(queue_name)
 end
 
 local function find_open_queue(name)
-  local ok, is_open = pcall(read_door, name)
+  local ok, is_open = pcall(read_admission, name)
   local queue = ok and is_open and open_queue(name)
   open_queues[name] = queue
   index = index or queue and gather_list('ZADD', key.orders) or nil
@@ -59,22 +59,22 @@ usual('place', function(at, width)
     return false
   end
 
-  local number_text, place = next_number()
+  local number_text, queue_number = next_number()
   take_number()
   if bucket then
     take_from(bucket)
   end
   local fixed = fixed_members(number_text, item, price, ARGV[at + 3])
-  local record = QUEUED_START .. '0' .. NO_EXPIRIES .. queue_name .. '\n' .. place .. '\n' .. ARGV[at + 5] .. NOT_STARTED
+  local record = QUEUED_START .. '0' .. NO_EXPIRIES .. queue_name .. '\n' .. queue_number .. '\n' .. ARGV[at + 5] .. NOT_STARTED
     .. NO_MORE .. fixed
   -- (An operation before may have found that it is not there.)
   records[id], orders[id] = record, nil
   set_record(id, record)
   local n = #news
-  news[n + 1], news[n + 2], news[n + 3] = id, place, queue
+  news[n + 1], news[n + 2], news[n + 3] = id, queue_number, queue
   local list = queue.add_waiting
   n = #list
-  list[n + 1], list[n + 2] = place, id
+  list[n + 1], list[n + 2] = queue_number, id
   n = #index
   index[n + 1], index[n + 2] = now_text, id
   queued_now[#queued_now + 1] = id

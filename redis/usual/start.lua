@@ -1,10 +1,10 @@
 -- usual-start
 -- Owns the usual start: of the oldest queued order, under no claim, where no lease ran out.
 
--- By queue: the oldest orders that wait, SIZE values each: id, attempts, place, holder, Idempotency-Key, the members
--- that never change, and whether this run has placed it. `at` is where the next one begins. False where the usual way
--- does not do.
-local SIZE, PLACE_AT = 7, 3
+-- By queue: the oldest orders that wait, SIZE values each: id, attempts, queue number, holder, Idempotency-Key, the
+-- members that never change, and whether this run has placed it. `at` is where the next one begins. False where the
+-- usual way does not do.
+local SIZE, QUEUE_NUMBER_AT = 7, 3
 local usual_lines
 
 each_run(function()
@@ -17,13 +17,13 @@ local function add_to_line(line, name, id, is_new)
   if not record or orders[id] then
     return false
   end
-  local attempts, queue_name, place, holder, once, fixed = string.match(record, QUEUED_PLAIN)
+  local attempts, queue_name, queue_number, holder, idempotency_key, fixed = string.match(record, QUEUED_PLAIN)
   if queue_name ~= name or string.find(fixed, '\n', 1, true) then
     return false
   end
   local n = #line
-  line[n + 1], line[n + 2], line[n + 3], line[n + 4] = id, attempts, place, holder
-  line[n + 5], line[n + 6], line[n + 7] = once, fixed, is_new
+  line[n + 1], line[n + 2], line[n + 3], line[n + 4] = id, attempts, queue_number, holder
+  line[n + 5], line[n + 6], line[n + 7] = idempotency_key, fixed, is_new
   return true
 end
 
@@ -36,8 +36,8 @@ local function read_line(queue)
   if #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', '0', '1') > 0 then
     return false
   end
-  local most = count_items('start')
-  local ids = redis.call('ZRANGE', queue.waiting, '0', string.format('%d', most - 1))
+  local max_starts = count_items('start')
+  local ids = redis.call('ZRANGE', queue.waiting, '0', string.format('%d', max_starts - 1))
   load_orders(ids)
   local line = { at = 1 }
   for i = 1, #ids do
@@ -45,15 +45,15 @@ local function read_line(queue)
       return false
     end
   end
-  local last = #line > 0 and line[#line - SIZE + PLACE_AT] or '0'
+  local last = #line > 0 and line[#line - SIZE + QUEUE_NUMBER_AT] or '0'
   for i = 1, #news, 3 do
-    local id, place = news[i], news[i + 1]
+    local id, queue_number = news[i], news[i + 1]
     if news[i + 2] == queue then
       -- (A count of the day that was lost begins anew: then new orders may come before others.)
-      if tonumber(place) <= tonumber(last) or not (#line == most * SIZE or add_to_line(line, queue.name, id, true)) then
+      if tonumber(queue_number) <= tonumber(last) or not (#line == max_starts * SIZE or add_to_line(line, queue.name, id, true)) then
         return false
       end
-      last = place
+      last = queue_number
     end
   end
   return line
@@ -97,7 +97,7 @@ usual('start', function(at, width)
     end
   end
   local next_at = line.at
-  local id, attempts, place, holder = line[next_at], line[next_at + 1], line[next_at + 2], line[next_at + 3]
+  local id, attempts, queue_number, holder = line[next_at], line[next_at + 1], line[next_at + 2], line[next_at + 3]
   if not id then
     local waits_ms = tonumber(ARGV[at + 2])
     if waits_ms > 0 then
@@ -112,14 +112,14 @@ usual('start', function(at, width)
   end
   line.at = next_at + SIZE
 
-  local once, fixed = line[next_at + 4], line[next_at + 5]
+  local idempotency_key, fixed = line[next_at + 4], line[next_at + 5]
   local queue = queues[queue_name]
   if attempts == '0' then
     queue.given = queue.given + 1
   end
   attempts = next_attempt(attempts)
-  local record = BREWING_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. place .. '\n' .. holder .. '\n' .. barista
-    .. '\n' .. now .. '\n' .. NO_CLAIM .. once .. NO_MORE .. fixed
+  local record = BREWING_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. queue_number .. '\n' .. holder .. '\n' .. barista
+    .. '\n' .. now .. '\n' .. NO_CLAIM .. idempotency_key .. NO_MORE .. fixed
   records[id] = record
   set_record(id, record)
   if line[next_at + 6] then

@@ -5,7 +5,7 @@
  * - An answer says what to do where the outcome is a refusal.
  */
 import { answerJson } from "../http/json.ts";
-import type { FindOutcome } from "../orders/lookups.ts";
+import type { FindOutcome } from "../orders/queries.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { problem } from "../problem.ts";
 

@@ -4,7 +4,7 @@
  * **Invariants**
  * - Its example is a frame as the server sends it.
  */
-import { createEncoders } from "../events/frame.ts";
+import { createEncoders } from "../events/sse-frame.ts";
 import { documented, type Documentation } from "../http/documented.ts";
 import { BREWING_EXAMPLE } from "../orders/order.ts";
 

@@ -23,14 +23,14 @@ const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
 export function createFetch(localAddress?: string): Fetch {
   return async (url, init) => {
     let target = url;
-    let asked = init;
+    let hopInit = init;
     for (let hop = 0; hop <= MAX_HOPS; hop++) {
-      const answer = await send(target, asked, localAddress);
+      const answer = await send(target, hopInit, localAddress);
       const { location } = answer.headers;
       if (answer.statusCode !== 303 || location === undefined) return responseFrom(answer);
       answer.resume();
       target = new URL(location, target).href;
-      asked = { signal: init.signal ?? null };
+      hopInit = { signal: init.signal ?? null };
     }
     throw new TypeError(`more than ${MAX_HOPS} redirects`);
   };

@@ -8,10 +8,10 @@
  */
 import { nextTurn } from "../turn.ts";
 import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";
-import { concatBytes, type Encode } from "./frame.ts";
+import { concatBytes, type Encode } from "./sse-frame.ts";
 
 /** A write costs some microseconds: after so many, others have their turn. */
-const WRITES_A_TURN = 200;
+const MAX_WRITES_PER_TURN = 200;
 
 export interface Follower {
   /** Takes whole frames. It must not throw. */
@@ -59,7 +59,7 @@ export class Channels {
    * Delivers events, in their order, to all followers that want them. Resolves once they are sent: only then may more
    * follow.
    */
-  async tell(events: readonly ShopEvent[], encode: Encode): Promise<void> {
+  async deliver(events: readonly ShopEvent[], encode: Encode): Promise<void> {
     const channels = new Set<Channel>();
     for (const event of events) {
       let frame: Uint8Array | undefined;
@@ -69,8 +69,8 @@ export class Channels {
         channels.add(channel);
       }
     }
-    const turn = { writesLeft: WRITES_A_TURN };
-    for (const channel of channels) await deliver(channel, turn);
+    const turn = { writesLeft: MAX_WRITES_PER_TURN };
+    for (const channel of channels) await deliverTo(channel, turn);
   }
 
   #channelsOf({ type, orderId }: ShopEvent): Channel[] {
@@ -81,7 +81,7 @@ export class Channels {
 }
 
 /** A follower that joins while it lasts is included, and skips the events that it has. */
-async function deliver(channel: Channel, turn: { writesLeft: number }): Promise<void> {
+async function deliverTo(channel: Channel, turn: { writesLeft: number }): Promise<void> {
   const { wanted, followers, gathered } = channel;
   channel.gathered = [];
   const frames = concatBytes(gathered.map(({ frame }) => frame));
@@ -93,7 +93,7 @@ async function deliver(channel: Channel, turn: { writesLeft: number }): Promise<
     turn.writesLeft -= 1;
     if (turn.writesLeft > 0) continue;
     await nextTurn();
-    turn.writesLeft = WRITES_A_TURN;
+    turn.writesLeft = MAX_WRITES_PER_TURN;
   }
   if (wanted.untilFinal && gathered.some(({ event }) => isFinalEvent(event))) {
     for (const follower of followers) follower.end();

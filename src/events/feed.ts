@@ -1,8 +1,9 @@
 /**
  * Owns the listeners to events on this replica.
  *
- * A listener that has a place may follow: from now on, or from behind an event that it names. Then it first *catches
- * up*, page by page from the stream, until it is where the reader is; from there on it is *live*, in a channel.
+ * A listener that has a subscription may follow: from now on, or from behind an event that it names. Then it first
+ * *catches up*, page by page from the stream, until it is where the reader is; from there on it is *live*, in a
+ * channel.
  *
  * **Invariants**
  * - The feed has one Redis connection, however many listen, and none while there is no listener.
@@ -12,14 +13,14 @@
  */
 import type { ShopRedis } from "../redis/connections.ts";
 import { Channels } from "./channels.ts";
-import { readEnded, type EndedOrder } from "./ended.ts";
+import { readReplay, type FinalOrder } from "./replay.ts";
 import { isBefore, isFinalEvent, type EventId, type Wanted } from "./event.ts";
-import { concatBytes, createEncoders, type Encoders } from "./frame.ts";
+import { concatBytes, createEncoders, type Encoders } from "./sse-frame.ts";
 import { createHistory, type History } from "./history.ts";
 import { Reader } from "./reader.ts";
 
 /** About 70 MB, at 7 KiB each. */
-export const MOST_LISTENERS = 10_000;
+export const MAX_LISTENERS = 10_000;
 
 /** A client on an event stream. */
 export interface Listener {
@@ -34,23 +35,25 @@ export interface Listener {
 export interface Following {
   readonly listener: Listener;
   readonly wanted: Wanted;
-  /** The last event that they have; undefined: what comes from the taking of the place on. */
+  /** The last event that they have; undefined: what comes from the subscription on. */
   readonly after: EventId | undefined;
 }
 
-export interface Place {
+export interface Subscription {
   /** To be called once. */
   follow(following: Following): void;
-  /** Gives the place back: nothing is sent any more. Calling it again does nothing. */
-  leave(): void;
+  /** Ends the subscription: nothing is sent any more. Calling it again does nothing. */
+  unsubscribe(): void;
 }
 
 /** `full`: there are as many listeners as there may be. `closing`: the server is stopping. */
-export type PlaceOutcome = { readonly kind: "taken"; readonly place: Place } | { readonly kind: "full" | "closing" };
+export type SubscribeOutcome =
+  | { readonly kind: "subscribed"; readonly subscription: Subscription }
+  | { readonly kind: "full" | "closing" };
 
-interface Seat {
-  isTaken: boolean;
-  /** Where the reader was when it was taken. */
+interface Subscriber {
+  isSubscribed: boolean;
+  /** Where the reader was when it was made. */
   position: EventId;
   listener?: Listener;
   leaveChannel?: () => void;
@@ -62,57 +65,56 @@ export class EventFeed {
   readonly #redis: FeedRedis;
   readonly #history: History;
   readonly #encoders: Encoders;
-  readonly #mostListeners: number;
+  readonly #maxListeners: number;
   readonly #channels = new Channels();
-  readonly #seats = new Set<Seat>();
+  readonly #subscribers = new Set<Subscriber>();
   #reader: Reader | undefined;
   #opening: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(redis: FeedRedis, shop: string, mostListeners = MOST_LISTENERS) {
+  constructor(redis: FeedRedis, shop: string, maxListeners = MAX_LISTENERS) {
     this.#redis = redis;
     this.#history = createHistory(redis.run);
     this.#encoders = createEncoders(shop);
-    this.#mostListeners = mostListeners;
+    this.#maxListeners = maxListeners;
   }
 
-  /** How many places are taken. */
+  /** How many subscriptions there are. */
   get listeners(): number {
-    return this.#seats.size;
+    return this.#subscribers.size;
   }
 
-  /** Takes a place. Rejects when Redis does not answer. */
-  async takePlace(): Promise<PlaceOutcome> {
+  /** Makes a subscription. Rejects when Redis does not answer. */
+  async subscribe(): Promise<SubscribeOutcome> {
     if (this.#isClosed) return { kind: "closing" };
-    if (this.#seats.size >= this.#mostListeners) return { kind: "full" };
-    const seat: Seat = { isTaken: true, position: "" };
-    this.#seats.add(seat);
+    if (this.#subscribers.size >= this.#maxListeners) return { kind: "full" };
+    const subscriber: Subscriber = { isSubscribed: true, position: "" };
+    this.#subscribers.add(subscriber);
     try {
-      seat.position = await this.#findPosition();
+      subscriber.position = await this.#findPosition();
     } catch (error) {
-      this.#leave(seat);
+      this.#unsubscribe(subscriber);
       throw error;
     }
-    if (!seat.isTaken) return { kind: "closing" };
-    const place: Place = {
-      follow: (following) => this.#follow(seat, following),
-      leave: () => this.#leave(seat),
+    if (!subscriber.isSubscribed) return { kind: "closing" };
+    const subscription: Subscription = {
+      follow: (following) => this.#follow(subscriber, following),
+      unsubscribe: () => this.#unsubscribe(subscriber),
     };
-    return { kind: "taken", place };
+    return { kind: "subscribed", subscription };
   }
 
   /**
-   * The frames of the events that are left of an order that is over; no bytes: none is left. Rejects when Redis does
-   * not answer.
+   * The replay of an order that is final, as frames; no bytes: no event is left. Rejects when Redis does not answer.
    */
-  readEnded(order: EndedOrder): Promise<Uint8Array> {
-    return readEnded(this.#history, this.#encoders, order);
+  readReplay(order: FinalOrder): Promise<Uint8Array> {
+    return readReplay(this.#history, this.#encoders, order);
   }
 
   /** Ends all listeners, and admits no more. */
   close(): void {
     this.#isClosed = true;
-    for (const seat of this.#seats) this.#end(seat);
+    for (const subscriber of this.#subscribers) this.#end(subscriber);
   }
 
   /** Where the reader is, once there is one. */
@@ -128,11 +130,11 @@ export class EventFeed {
 
   async #openReader(): Promise<void> {
     const after = await this.#history.findNewest();
-    if (this.#seats.size === 0) return;
+    if (this.#subscribers.size === 0) return;
     this.#reader = new Reader({
       redis: this.#redis,
       after,
-      heard: (events) => this.#channels.tell(events, this.#encoders.encode),
+      heard: (events) => this.#channels.deliver(events, this.#encoders.encode),
       readFixed: (orderIds) => this.#history.readFixed(orderIds),
       beforeGoingOn: async (position) => {
         if (await this.#history.isMissingAfter(position)) this.#endAll();
@@ -144,26 +146,26 @@ export class EventFeed {
     return this.#reader?.position ?? "0-0";
   }
 
-  #follow(seat: Seat, following: Following): void {
-    if (!seat.isTaken) return following.listener.end();
-    seat.listener = following.listener;
-    const after = following.after ?? seat.position;
-    if (after === this.#position()) return this.#goLive(seat, following, after);
+  #follow(subscriber: Subscriber, following: Following): void {
+    if (!subscriber.isSubscribed) return following.listener.end();
+    subscriber.listener = following.listener;
+    const after = following.after ?? subscriber.position;
+    if (after === this.#position()) return this.#goLive(subscriber, following, after);
     // Redis does not answer: a listener that comes back goes on from where it is.
-    this.#catchUp(seat, following, after).catch(() => this.#end(seat));
+    this.#catchUp(subscriber, following, after).catch(() => this.#end(subscriber));
   }
 
-  async #catchUp(seat: Seat, following: Following, after: EventId): Promise<void> {
+  async #catchUp(subscriber: Subscriber, following: Following, after: EventId): Promise<void> {
     const { listener, wanted } = following;
     const { encode, encodeMissed } = this.#encoders;
     let cursor = after;
-    while (seat.isTaken) {
+    while (subscriber.isSubscribed) {
       const before = this.#position();
       const { events, isMissing, upTo, newest } = await this.#history.readAfter(cursor, wanted);
-      if (!seat.isTaken) return;
+      if (!subscriber.isSubscribed) return;
       if (isMissing) listener.send(encodeMissed(cursor));
       if (events.length > 0) listener.send(concatBytes(events.map(encode)));
-      if (wanted.untilFinal && events.some(isFinalEvent)) return this.#end(seat);
+      if (wanted.untilFinal && events.some(isFinalEvent)) return this.#end(subscriber);
 
       cursor = upTo;
       if (!isBefore(upTo, newest)) {
@@ -172,37 +174,37 @@ export class EventFeed {
         cursor = isBefore(newest, before) ? before : newest;
       }
       // The events that the reader brought meanwhile are one page more.
-      if (!isBefore(cursor, this.#position())) return this.#goLive(seat, following, cursor);
+      if (!isBefore(cursor, this.#position())) return this.#goLive(subscriber, following, cursor);
       await listener.caughtUp();
     }
   }
 
   /** From here on they get what the reader brings. Up to `skipsUpTo` they have it, or do not want it. */
-  #goLive(seat: Seat, { listener, wanted }: Following, skipsUpTo: EventId): void {
-    seat.leaveChannel = this.#channels.join(wanted, {
+  #goLive(subscriber: Subscriber, { listener, wanted }: Following, skipsUpTo: EventId): void {
+    subscriber.leaveChannel = this.#channels.join(wanted, {
       send: (frames) => listener.send(frames),
-      end: () => this.#end(seat),
+      end: () => this.#end(subscriber),
       skipsUpTo,
     });
   }
 
   /** A listener that was ended comes back, and gets what it missed. */
   #endAll(): void {
-    for (const seat of this.#seats) if (seat.listener) this.#end(seat);
+    for (const subscriber of this.#subscribers) if (subscriber.listener) this.#end(subscriber);
   }
 
-  #end(seat: Seat): void {
-    const { listener } = seat;
-    this.#leave(seat);
+  #end(subscriber: Subscriber): void {
+    const { listener } = subscriber;
+    this.#unsubscribe(subscriber);
     listener?.end();
   }
 
-  #leave(seat: Seat): void {
-    if (!seat.isTaken) return;
-    seat.isTaken = false;
-    seat.leaveChannel?.();
-    this.#seats.delete(seat);
-    if (this.#seats.size > 0) return;
+  #unsubscribe(subscriber: Subscriber): void {
+    if (!subscriber.isSubscribed) return;
+    subscriber.isSubscribed = false;
+    subscriber.leaveChannel?.();
+    this.#subscribers.delete(subscriber);
+    if (this.#subscribers.size > 0) return;
     this.#reader?.close();
     this.#reader = undefined;
   }

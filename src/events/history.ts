@@ -7,7 +7,7 @@
 import { asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 import type { EventId, ShopEvent, Wanted } from "./event.ts";
-import { Turns } from "./turns.ts";
+import { ReadThrottle } from "./read-throttle.ts";
 
 /** Redis serves no other call while it reads them. */
 const MAX_ENTRIES_PER_PAGE = 50;
@@ -27,15 +27,15 @@ export type History = ReturnType<typeof createHistory>;
 export function createHistory(run: RunScript) {
   const script = loadScript("read-events");
   const fixedScript = loadScript("read-fixed");
-  const turns = new Turns();
+  const throttle = new ReadThrottle();
 
   /** `after` empty: only finds the newest. */
   const read = async (
     after: EventId,
     { orderId = "", types = [] }: Wanted,
-    most = MAX_ENTRIES_PER_PAGE,
+    maxEntries = MAX_ENTRIES_PER_PAGE,
   ): Promise<HistoryPage> => {
-    const reply = await run(script, [after, most, orderId, types.join()]);
+    const reply = await run(script, [after, maxEntries, orderId, types.join()]);
     const [head = "", ...events] = asText(reply).split("\n");
     const [newest = "", upTo = "", missing] = head.split("\t");
     return { events: events.map(readEvent), upTo, newest, isMissing: missing === "1" };
@@ -56,7 +56,7 @@ export function createHistory(run: RunScript) {
 
     /** The wanted ones among the next so many events after an id. */
     readAfter: (after: EventId, wanted: Wanted): Promise<HistoryPage> =>
-      turns.run(
+      throttle.run(
         () => read(after, wanted),
         ({ upTo, newest }) => upTo !== newest,
       ),

@@ -12,7 +12,7 @@ import type { Log } from "../log.ts";
 import { problem, ProblemError } from "../problem.ts";
 import { ShopDamagedError } from "../redis/damaged.ts";
 import { SupersededError } from "../redis/superseded.ts";
-import { isRedisAway } from "../redis/away.ts";
+import { isRedisUnavailable } from "../redis/unavailable.ts";
 import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
@@ -109,7 +109,7 @@ export function createErrorAnswer(log: Log): (error: unknown, request: Request) 
     }
     // This server is about to stop: another one serves the shop.
     if (error instanceof SupersededError) return problem("closing", { headers: { "Retry-After": "1" } });
-    if (isRedisAway(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
+    if (isRedisUnavailable(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
     log.error({ err: error, method: request.method, path: anonymousPath(request) }, "request failed");
     return problem("internal");
   };

@@ -9,7 +9,7 @@
 import { problem } from "../problem.ts";
 import { remember } from "../remember.ts";
 
-const MOST_HOSTS = 1000;
+const MAX_HOSTS = 1000;
 const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
 
 /** Answers, or undefined: the request may go on. */
@@ -21,7 +21,7 @@ export type Check = (request: Request) => Response | undefined;
  * the host from Host.
  */
 export function createTargetCheck(): Check {
-  const startOf = remember(startOfUrls, MOST_HOSTS);
+  const startOf = remember(startOfUrls, MAX_HOSTS);
   return (request) => {
     const { url, method } = request;
     const host = request.headers.get("host");

@@ -8,33 +8,33 @@
  *
  * **Invariants**
  * - A stream is ended once: by its client, by its feed or for being slow.
- * - A stream gives its place back when it is ended.
+ * - A stream ends its subscription when it is ended.
  * - Nothing is buffered without bound.
  * - All streams share one timer, which runs only while there are some.
  */
 import { isEventId, type EventId, type Wanted } from "../events/event.ts";
-import type { Listener, Place } from "../events/feed.ts";
-import { concatBytes } from "../events/frame.ts";
+import type { Listener, Subscription } from "../events/feed.ts";
+import { concatBytes } from "../events/sse-frame.ts";
 import { InvalidInputError } from "../problem.ts";
-import type { HeldRequest } from "./hold.ts";
+import type { HttpConnection } from "./hold.ts";
 import { beginGoingOn, endGoingOn } from "./idle.ts";
 
 /** Proxies cut connections that are silent. */
 const HEARTBEAT_MS = 15_000;
 /** Most bytes that wait for one client. The kernel holds some MB more for it, and these come first. */
-const MOST_WAITING_BYTES = 256 * 1024;
+const MAX_WAITING_BYTES = 256 * 1024;
 /** Comments are sent to a part of the streams at a time. */
 const PARTS = 15;
 /** Between these, at random: clients of a server that stops do not come back all at once. */
-const RETRY_MS = { least: 1000, most: 3000 };
+const RETRY_MS = { min: 1000, max: 3000 };
 
 const HEADERS = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
 const COMMENT = new TextEncoder().encode(":\n\n");
 const TOO_SLOW = new Error("the client reads too slowly");
 
 interface EventStreamOptions {
-  readonly connection: HeldRequest;
-  readonly place: Place;
+  readonly connection: HttpConnection;
+  readonly subscription: Subscription;
   readonly wanted: Wanted;
   readonly after: EventId | undefined;
   /** Called once it is over. */
@@ -101,10 +101,10 @@ class EventStream implements Listener {
   begin(controller: ReadableStreamDirectController): void {
     this.#controller = controller;
     this.#heartbeat.add(this);
-    const { least, most } = RETRY_MS;
-    this.#write(`retry: ${least + Math.floor(Math.random() * (most - least))}\n\n`);
-    const { place, wanted, after } = this.#options;
-    place.follow({ listener: this, wanted, after });
+    const { min: smaller, max } = RETRY_MS;
+    this.#write(`retry: ${smaller + Math.floor(Math.random() * (max - smaller))}\n\n`);
+    const { subscription, wanted, after } = this.#options;
+    subscription.follow({ listener: this, wanted, after });
   }
 
   send(frames: Uint8Array): void {
@@ -112,7 +112,7 @@ class EventStream implements Listener {
     if (!this.#drained) return this.#write(frames);
     this.#waiting.push(frames);
     this.#waitingBytes += frames.length;
-    if (this.#waitingBytes > MOST_WAITING_BYTES) this.#cut();
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#cut();
   }
 
   caughtUp(): Promise<void> | undefined {
@@ -146,7 +146,7 @@ class EventStream implements Listener {
     this.#controller = undefined;
     this.#waiting = [];
     this.#heartbeat.delete(this);
-    this.#options.place.leave();
+    this.#options.subscription.unsubscribe();
     this.#options.onOver?.();
   }
 
@@ -188,7 +188,7 @@ class Heartbeat {
   }
 
   add(stream: EventStream): void {
-    const smallest = this.#parts.reduce((least, part) => (part.size < least.size ? part : least));
+    const smallest = this.#parts.reduce((smaller, part) => (part.size < smaller.size ? part : smaller));
     smallest.add(stream);
     this.#streams += 1;
     this.#timer ??= setInterval(() => this.#beat(), this.#everyMs / PARTS);

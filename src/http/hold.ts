@@ -12,7 +12,7 @@
 import type { Server } from "./listening.ts";
 import { beginGoingOn, endGoingOn } from "./idle.ts";
 
-export interface HeldRequest {
+export interface HttpConnection {
   readonly server: Server | null;
   readonly request: Request;
 }
@@ -40,7 +40,7 @@ export abstract class HeldAnswer {
   /** When its next sign of life is due, by `performance.now()`. */
   dueAtMs = 0;
 
-  constructor({ server, request }: HeldRequest, heartbeat: Heartbeat) {
+  constructor({ server, request }: HttpConnection, heartbeat: Heartbeat) {
     this.#server = server;
     this.request = request;
     this.#heartbeat = heartbeat;

@@ -22,7 +22,7 @@ const RESULT_LIMIT_BYTES = 256 * 1024;
  */
 const TAKEN_AND_DROPPED = 4;
 /** Parsers that many use go no deeper than 128. */
-const MOST_LEVELS = 100;
+const MAX_NESTING_LEVELS = 100;
 
 interface BodyOptions {
   /** Whether JSON may be called a form: `curl -d` does, unless its user says otherwise. */
@@ -63,8 +63,8 @@ export function createBodyReader<Schema extends TSchema>(
 
 /** Reads a body of any JSON, as JSON in one line. */
 export const readResult = bodyReader(RESULT_LIMIT_BYTES, (text, request) => {
-  if (isDeeperThan(MOST_LEVELS, text)) {
-    const detail = `must have at most ${MOST_LEVELS} levels of arrays and objects`;
+  if (isDeeperThan(MAX_NESTING_LEVELS, text)) {
+    const detail = `must have at most ${MAX_NESTING_LEVELS} levels of arrays and objects`;
     throw new InvalidInputError([{ field: "body", detail }]);
   }
   const value = parseJson(text, request.headers.get("content-type"), true);
@@ -93,13 +93,13 @@ function isDeeperThan(levels: number, text: string): boolean {
 function refuseBrokenText(text: string, value: unknown): void {
   const broken = SURROGATE.test(text) ? [...findBrokenText(value)] : [];
   if (broken.length === 0) return;
-  throw new InvalidInputError(broken.slice(0, MOST_FAULTS).map((field) => ({ field, detail: BROKEN_TEXT })));
+  throw new InvalidInputError(broken.slice(0, MAX_FAULTS).map((field) => ({ field, detail: BROKEN_TEXT })));
 }
 
 /** Half of a character that JSON has to write as two escapes: UTF-8 can't hold one alone, though JSON can. */
 const SURROGATE = /\\u[dD][89a-fA-F]/;
 /** More faults of one kind are of no help. */
-const MOST_FAULTS = 10;
+const MAX_FAULTS = 10;
 const BROKEN_TEXT = "must be Unicode text: half of a character (a surrogate) stands alone in it";
 
 /** The fields with half a character in their text or in the name of one of their members. */

@@ -55,7 +55,7 @@ const BEARER = {
 export function completeDocument({ paths }: Described, port: PortDescription): object {
   const { title, description, tags, authorized, everywhere = [] } = port;
   const { referring, schemas } = nameSchemas(describeEverywhere(paths, everywhere));
-  const { sharing, refusals } = shareRefusals(referring);
+  const { sharing, problems } = shareProblems(referring);
   return {
     openapi: "3.1.0",
     info: { title, description, version: "0.1.0", license: { name: "MIT", identifier: "MIT" } },
@@ -64,7 +64,7 @@ export function completeDocument({ paths }: Described, port: PortDescription): o
     security: authorized ? [{ bearer: [] }] : [],
     tags: Object.entries(tags).map(([name, about]) => ({ name, description: about })),
     paths: withoutLastSlash(sharing),
-    components: { schemas, responses: refusals, ...(authorized ? { securitySchemes: { bearer: BEARER } } : undefined) },
+    components: { schemas, responses: problems, ...(authorized ? { securitySchemes: { bearer: BEARER } } : undefined) },
   };
 }
 
@@ -126,13 +126,13 @@ function joinWords({ anyOf, ...schema }: JsonObject): JsonObject {
   return words.length === anyOf.length ? { type: "string", enum: words, ...schema } : { anyOf, ...schema };
 }
 
-/** The paths with references in place of refusals that several operations give, and those. */
-function shareRefusals(paths: DescribedPaths) {
+/** The paths with references in place of problems that several operations answer with, and those. */
+function shareProblems(paths: DescribedPaths) {
   const seen = new Set<string>();
   const shared = new Map<string, unknown>();
   for (const { responses } of Object.values(paths).flatMap((operations) => Object.values(operations))) {
     for (const response of Object.values(responses)) {
-      const name = nameRefusal(response);
+      const name = nameProblem(response);
       if (name === undefined) continue;
       if (seen.has(name)) shared.set(name, response);
       seen.add(name);
@@ -141,15 +141,15 @@ function shareRefusals(paths: DescribedPaths) {
   const sharing = mapOperations(paths, ({ responses, ...operation }) => ({
     ...operation,
     responses: mapValues(responses, (response) => {
-      const name = nameRefusal(response);
+      const name = nameProblem(response);
       return name !== undefined && shared.has(name) ? { $ref: `#/components/responses/${name}` } : response;
     }),
   }));
-  return { sharing, refusals: fromSorted(shared) };
+  return { sharing, problems: fromSorted(shared) };
 }
 
 /** The name of an answer by its problems, which are all that it says; undefined for one that is no refusal. */
-function nameRefusal({ content }: DescribedResponse): string | undefined {
+function nameProblem({ content }: DescribedResponse): string | undefined {
   const problems = Object.keys(content?.[PROBLEM_TYPE]?.examples ?? {});
   return problems.length === 0 ? undefined : problems.map(toPascalCase).join("Or");
 }

@@ -14,7 +14,7 @@ import { OPEN, Unrouted } from "./gate.ts";
 import { answerReady, makeReady, type ReadyFile } from "./ready-file.ts";
 
 /** A second on most machines; with a processor that is busy otherwise, much longer. */
-const BUILD_BOUND_MS = 120_000;
+const BUILD_TIMEOUT_MS = 120_000;
 
 const BUILDER = join(import.meta.dir, "build-pages.ts");
 
@@ -86,7 +86,7 @@ async function runBuilder(names: readonly string[]): Promise<PageFile[]> {
   const builder = Bun.spawn([bun, BUILDER, ...names], {
     // The plugin adds hot reloading unless this says production.
     env: { NODE_ENV: "production" },
-    timeout: BUILD_BOUND_MS,
+    timeout: BUILD_TIMEOUT_MS,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -8,12 +8,12 @@ import { Type } from "@sinclair/typebox";
 import { InvalidInputError } from "../problem.ts";
 
 /** A day: longer than any proxy holds on, and within what timers can count. */
-const LONGEST_WAIT_SECONDS = 86_400;
+const MAX_WAIT_SECONDS = 86_400;
 
-const description = `a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`;
+const description = `a whole number of seconds from 0 to ${MAX_WAIT_SECONDS}`;
 
 /** `?wait=N` */
-export const WaitSeconds = Type.Integer({ minimum: 0, maximum: LONGEST_WAIT_SECONDS, description, examples: [20] });
+export const WaitSeconds = Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS, description, examples: [20] });
 
 export interface Preferences {
   readonly respondAsync: boolean;
@@ -34,7 +34,7 @@ export function readPreferences(headers: Headers): Preferences {
     if (name === "respond-async") preferences = { ...preferences, respondAsync: true };
     if (name === "wait" && preferences.waitSeconds === undefined) {
       const seconds = /^"?(\d{1,9})"?$/.exec(value)?.[1];
-      if (seconds === undefined || Number(seconds) > LONGEST_WAIT_SECONDS) {
+      if (seconds === undefined || Number(seconds) > MAX_WAIT_SECONDS) {
         throw new InvalidInputError([{ field: "Prefer: wait", detail: `must be ${description}` }]);
       }
       preferences = { ...preferences, waitSeconds: Number(seconds) };

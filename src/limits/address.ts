@@ -31,9 +31,9 @@ export interface Trust {
 const MAPPED_BITS = 96;
 
 /** No real chain of proxies is longer: the rest is not read. */
-const MOST_HOPS = 32;
+const MAX_HOPS = 32;
 
-const MOST_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /**
  * Makes the function that reads a request's address: an IPv4 address, or the /64 of an IPv6 one. Behind trusted proxies
@@ -41,10 +41,10 @@ const MOST_REMEMBERED = 10_000;
  */
 export function createAddressReader({ trustedProxies, proxyHeader }: Trust): (hops: Hops) => string {
   const read = createReader(trustedProxies.map(parseNetwork), proxyHeader);
-  const recall = remember((asked) => {
-    const [peer = ""] = asked.split(" ", 1);
-    return read(peer, asked.slice(peer.length + 1));
-  }, MOST_REMEMBERED);
+  const recall = remember((hops) => {
+    const [peer = ""] = hops.split(" ", 1);
+    return read(peer, hops.slice(peer.length + 1));
+  }, MAX_REMEMBERED);
   if (trustedProxies.length === 0) return ({ peer }) => recall(peer);
   return ({ peer, headers }) => recall(`${peer} ${headers.get(proxyHeader) ?? ""}`);
 }
@@ -105,7 +105,7 @@ function parseNetwork(text: string): [Address, number] {
 /** The addresses that proxies wrote down, the nearest last. */
 function readHops(written: string, proxyHeader: ProxyHeader): string[] {
   const hops = proxyHeader === "forwarded" ? readForwarded(written) : written.split(",");
-  return hops.slice(-MOST_HOPS).map((hop) => withoutPort(hop.trim()));
+  return hops.slice(-MAX_HOPS).map((hop) => withoutPort(hop.trim()));
 }
 
 /**

@@ -2,11 +2,11 @@
  * Owns the rate limit: a token bucket an address, in Redis, shared by all replicas.
  *
  * **Invariants**
- * - An address known to be out of tokens is refused from this process's memory until its retry time.
+ * - An address known to be out of tokens is rejected from this process's memory until its retry time.
  * - So a flood costs Redis nothing.
  * - That memory is bounded.
  */
-import type { Refusals } from "./refusals.ts";
+import type { RejectionLog } from "./rejection-log.ts";
 
 export interface LimiterSettings {
   /** Name of the policy, in the key and in the RateLimit headers. */
@@ -27,9 +27,9 @@ export interface Verdict {
 }
 
 /** Most addresses remembered as denied; the one remembered longest goes first. */
-const MOST_DENIED = 10_000;
+const MAX_DENIED = 10_000;
 /** Requests with an Idempotency-Key that may ask Redis all the same, an address and denial: they may be paid for. */
-const MOST_KEYS_ASKED = 10;
+const MAX_KEYS_QUERIED = 10;
 
 /** How long the others wait for the answer of the one that asks. */
 const PROBE_MS = 1000;
@@ -37,7 +37,7 @@ const PROBE_MS = 1000;
 interface Denial {
   retryAt: number;
   readonly resetAt: number;
-  keysAsked: number;
+  keysQueried: number;
 }
 
 export class Limiter {
@@ -45,17 +45,17 @@ export class Limiter {
   readonly #policyHeader: string;
   /** When each denied address may ask again, by `performance.now()`, and when its bucket is full. */
   readonly #denied = new Map<string, Denial>();
-  readonly #refusals: Pick<Refusals, "count">;
+  readonly #rejectionLog: Pick<RejectionLog, "count">;
 
-  constructor(settings: LimiterSettings, refusals: Pick<Refusals, "count">) {
+  constructor(settings: LimiterSettings, rejectionLog: Pick<RejectionLog, "count">) {
     this.#settings = settings;
     const { policy, capacity, refillPerSecond } = settings;
     this.#policyHeader = `"${policy}";q=${capacity};w=${Math.ceil(capacity / refillPerSecond)}`;
-    this.#refusals = refusals;
+    this.#rejectionLog = rejectionLog;
   }
 
   /**
-   * The refusal of an address known to be out of tokens; undefined when Redis has to be asked. It makes no call. Some
+   * The rejection of an address known to be out of tokens; undefined when Redis has to be asked. It makes no call. Some
    * requests that bring a key are let through, so that a flood does not keep its neighbours from coming back for their
    * coffee.
    */
@@ -66,14 +66,14 @@ export class Limiter {
     if (now >= denied.retryAt) {
       // One asks for all the others: its answer ends the denial, or renews it.
       denied.retryAt = now + PROBE_MS;
-      denied.keysAsked = 0;
+      denied.keysQueried = 0;
       return undefined;
     }
-    if (denied.keysAsked < MOST_KEYS_ASKED && hasKey) {
-      denied.keysAsked += 1;
+    if (denied.keysQueried < MAX_KEYS_QUERIED && hasKey) {
+      denied.keysQueried += 1;
       return undefined;
     }
-    this.#refusals.count("too_many_orders", address);
+    this.#rejectionLog.count("too_many_orders", address);
     return { allowed: false, remaining: 0, retryAfterMs: denied.retryAt - now, resetAfterMs: denied.resetAt - now };
   }
 
@@ -89,11 +89,11 @@ export class Limiter {
     // An address that took its last token need not ask for the next one before it is there.
     if (verdict.retryAfterMs > 0) this.#remember(address, verdict);
     else this.#denied.delete(address);
-    if (!verdict.allowed) this.#refusals.count("too_many_orders", address);
+    if (!verdict.allowed) this.#rejectionLog.count("too_many_orders", address);
     return verdict;
   }
 
-  /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and `Retry-After` for a refusal. */
+  /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and `Retry-After` for a rejection. */
   headers({ allowed, remaining, retryAfterMs, resetAfterMs }: Verdict): Record<string, string> {
     const seconds = Math.ceil((remaining > 0 ? resetAfterMs : retryAfterMs) / 1000);
     const headers: Record<string, string> = {
@@ -107,10 +107,10 @@ export class Limiter {
   #remember(address: string, { retryAfterMs, resetAfterMs }: Verdict): void {
     const now = performance.now();
     // The same denial, as long as it lasts: what keys may ask does not begin anew.
-    const keysAsked = this.#denied.get(address)?.keysAsked ?? 0;
+    const keysQueried = this.#denied.get(address)?.keysQueried ?? 0;
     this.#denied.delete(address);
-    this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs, keysAsked });
-    const oldest = this.#denied.size > MOST_DENIED ? this.#denied.keys().next().value : undefined;
+    this.#denied.set(address, { retryAt: now + retryAfterMs, resetAt: now + resetAfterMs, keysQueried });
+    const oldest = this.#denied.size > MAX_DENIED ? this.#denied.keys().next().value : undefined;
     if (oldest !== undefined) this.#denied.delete(oldest);
   }
 }

@@ -15,7 +15,7 @@ const BURST_SECONDS = 5;
 const BURST_MS = BURST_SECONDS * 1000;
 
 /** In each of two generations. About 10 MB for both. */
-const MOST_ADDRESSES = 50_000;
+const MAX_ADDRESSES = 50_000;
 
 export class Pace {
   readonly #intervalMs: number;
@@ -26,18 +26,18 @@ export class Pace {
    */
   #recent = new Map<string, number>();
   #older = new Map<string, number>();
-  #turnedAt: number;
+  #rotatedAt: number;
 
   constructor(requestsPerSecond: number, now: () => number = () => performance.now()) {
     this.#intervalMs = 1000 / requestsPerSecond;
     this.#now = now;
-    this.#turnedAt = now();
+    this.#rotatedAt = now();
   }
 
   /** Takes one request's share; how long until there is one, in ms, where there is none: then nothing is taken. */
   take(address: string): number {
     const now = this.#now();
-    if (now - this.#turnedAt >= BURST_MS || this.#recent.size >= MOST_ADDRESSES) this.#turn(now);
+    if (now - this.#rotatedAt >= BURST_MS || this.#recent.size >= MAX_ADDRESSES) this.#rotate(now);
     const fullAt = Math.max(now, this.#fullAt(address)) + this.#intervalMs;
     const waitMs = fullAt - now - BURST_MS;
     if (waitMs > 0) return waitMs;
@@ -55,9 +55,9 @@ export class Pace {
   }
 
   /** An address in `older` then was not let in for BURST_SECONDS, unless there are too many addresses. */
-  #turn(now: number): void {
+  #rotate(now: number): void {
     this.#older = this.#recent;
     this.#recent = new Map();
-    this.#turnedAt = now;
+    this.#rotatedAt = now;
   }
 }

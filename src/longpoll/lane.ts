@@ -2,12 +2,12 @@
  * Owns one lane: one Redis connection on which many wait for bells.
  *
  * A lane is *idle* while nothing is waited for: it sends nothing. It is *reading* while it reads stored state, and
- * delivers what is over. It is *blocked* while its BLPOP waits on the bells of all its ids. Ids may be added at any
+ * notifies of what is over. It is *blocked* while its BLPOP waits on the bells of all its ids. Ids may be added at any
  * time: an idle lane begins, a reading one sees them before it blocks, a blocked one is woken with CLIENT UNBLOCK and
  * blocks again on the longer list.
  *
  * **Invariants**
- * - A bell only wakes. Ends are delivered as they are read from stored state.
+ * - A bell only wakes. Ends are notified as they are read from stored state.
  * - A block is bounded. After each bound, error or reconnect all ids of the lane are read again.
  * - An id that is waited for no more is dropped before the next block.
  */
@@ -29,7 +29,7 @@ const AT_ONCE_MS = 5;
 export interface LaneRoom {
   bellOf(id: string): string;
   idOf(bell: string): string;
-  /** Reads stored state, and delivers what is over. Rejects when it can't be read. */
+  /** Reads stored state, and notifies of what is over. Rejects when it can't be read. */
   readFinals(ids: readonly string[]): Promise<void>;
   /** The ids whose bell rings. Rejects when Redis does not answer. */
   findBells(ids: readonly string[]): Promise<readonly string[]>;

@@ -2,12 +2,12 @@
  * Owns a waiting room: the callers that wait at this server, each for the end of something that is stored in Redis.
  *
  * A seat is taken by id before the thing is made, so that no end is missed. Once it is made, seats that last are
- * *armed* after a few milliseconds: a lane then listens to their bell. An end at this server before then is delivered
+ * *armed* after a few milliseconds: a lane then listens to their bell. An end at this server before then is notified
  * without a lane.
  *
  * **Invariants**
  * - At most `maxLanes` Redis connections, however many wait.
- * - A wait ends with the end, its own bound, its caller's leaving, or being sent on to another server.
+ * - A wait ends with the end, its own bound, its caller's leaving, or a redirect to another server.
  * - A lane that is full is left alone: it is not woken for newcomers.
  */
 import type { Redis } from "ioredis";
@@ -25,12 +25,12 @@ export type End<Value> =
   | { readonly kind: "forgotten" }
   | { readonly kind: "damaged" };
 
-/** Why a wait ended: the end; the time is over; the caller left; the room sent them on to another server. */
+/** Why a wait ended: the end; the time is over; the caller left; the room redirected them to another server. */
 export type WaitOutcome<Value> =
   | End<Value>
   | { readonly kind: "time_over" }
   | { readonly kind: "left" }
-  | { readonly kind: "sent_on" };
+  | { readonly kind: "redirected" };
 
 /** The thing that is waited for, and how it is read. */
 export interface Subject<Value> {
@@ -46,7 +46,7 @@ export interface Subject<Value> {
 
 /** The connections that a room needs. */
 export interface RoomRedis {
-  openBlocking(name: string, longestBlockSeconds: number): Redis;
+  openBlocking(name: string, maxBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
   unblock(clientId: number): Promise<boolean>;
 }
@@ -54,7 +54,7 @@ export interface RoomRedis {
 export interface Wait {
   readonly id: string;
   /**
-   * Whether it is yet to be made, with this server as its holder: until `listen`, only what is delivered ends the wait.
+   * Whether it is yet to be made, with this server as its holder: until `listen`, only a notification ends the wait.
    */
   readonly isNew?: boolean;
   /** Aborted when the caller leaves. */
@@ -65,13 +65,13 @@ export interface Wait {
 
 /** A caller that waits. */
 export interface Guest<Value> {
-  /** Whether they have to stay when others are sent on: their answer has begun. */
+  /** Whether they have to stay when others are redirected: their answer has begun. */
   readonly mustStay: boolean;
   /** Notifies them, once, of how their wait ended. It may be while they sit down. */
   settle(outcome: WaitOutcome<Value>): void;
 }
 
-/** A place in the room. */
+/** A seat in the room. */
 export interface Seat {
   /** The thing is made, and Redis knows that it is waited for here. To be called of a seat that was taken as new. */
   listen(): void;
@@ -92,7 +92,7 @@ export class WaitingRoom<Value> {
   /** By id: the lane that listens for it. */
   readonly #armed = new Map<string, Lane>();
   #armTimer: ReturnType<typeof setTimeout> | undefined;
-  #isSendingOn = false;
+  #isRedirecting = false;
   #held = 0;
 
   constructor(subject: Subject<Value>, redis: RoomRedis, maxLanes: number) {
@@ -130,7 +130,7 @@ export class WaitingRoom<Value> {
     this.#seats.set(seat.id, seat);
     // An abort before the listener stood would never be heard.
     if (wait.signal.aborted) seat.settle({ kind: "left" });
-    else if (this.#isSendingOn) seat.settle({ kind: "sent_on" });
+    else if (this.#isRedirecting) seat.settle({ kind: "redirected" });
     else if (!wait.isNew) void this.#watch(seat);
     return seat;
   }
@@ -150,25 +150,25 @@ export class WaitingRoom<Value> {
   }
 
   /** Notifies those who wait here of an end that this server knows first. */
-  deliver(id: string, value: Value): void {
+  notify(id: string, value: Value): void {
     if (this.#seats.has(id)) this.#end(id, { kind: "final", value });
   }
 
-  /** Sends on all who can go, now and from now on. */
-  sendOn(): void {
-    this.#isSendingOn = true;
-    for (const seat of this.#allSeats()) if (!seat.guest.mustStay) seat.settle({ kind: "sent_on" });
+  /** Redirects all who can go, now and from now on. */
+  redirect(): void {
+    this.#isRedirecting = true;
+    for (const seat of this.#allSeats()) if (!seat.guest.mustStay) seat.settle({ kind: "redirected" });
   }
 
-  /** Sends on those too whose answer has begun: their body says where to go on. */
-  sendEverybodyOn(): void {
-    this.#isSendingOn = true;
-    for (const seat of this.#allSeats()) seat.settle({ kind: "sent_on" });
+  /** Redirects those too whose answer has begun: their body says where to go on. */
+  redirectAll(): void {
+    this.#isRedirecting = true;
+    for (const seat of this.#allSeats()) seat.settle({ kind: "redirected" });
   }
 
-  /** Sends all on, and ends all lanes. */
+  /** Redirects all, and ends all lanes. */
   close(): void {
-    this.sendEverybodyOn();
+    this.redirectAll();
     clearTimeout(this.#armTimer);
     for (const lane of this.#lanes.splice(0)) lane.close();
   }

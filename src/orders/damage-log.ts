@@ -10,9 +10,9 @@ import type { Log } from "../log.ts";
 import type { Inspection } from "./maintenance.ts";
 
 /** More are counted, not named. */
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 /** More than the shop's list names. */
-const MOST_KNOWN = 2000;
+const MAX_KNOWN = 2000;
 
 export class DamageLog {
   readonly #log: Log;
@@ -44,9 +44,9 @@ export class DamageLog {
   #noteOrders(orders: Inspection["orders"]): void {
     const found = orders.filter(({ orderId }) => !this.#orders.has(orderId));
     if (found.length === 0) return;
-    if (this.#orders.size > MOST_KNOWN) this.#orders.clear();
+    if (this.#orders.size > MAX_KNOWN) this.#orders.clear();
     for (const { orderId } of found) this.#orders.add(orderId);
-    const named = found.slice(0, MOST_NAMED).map(({ orderId, reason }) => ({ order: shortHash(orderId), reason }));
+    const named = found.slice(0, MAX_NAMED).map(({ orderId, reason }) => ({ order: shortHash(orderId), reason }));
     this.#log.error({ damaged: found.length, orders: named }, "orders are damaged and set aside (GET /damaged)");
   }
 }

@@ -40,7 +40,7 @@ export interface Inspection {
   readonly unevenQueues: readonly string[];
 }
 
-/** How many entries of a queue named nothing and were dropped, and how many orders came back to their place. */
+/** How many entries of a queue named nothing and were dropped, and how many orders came back into the queue. */
 export interface Mending {
   readonly dropped: number;
   readonly restored: number;
@@ -95,13 +95,13 @@ async function settleAll(promises: readonly Promise<boolean>[]): Promise<boolean
 }
 
 /**
- * Finds damaged keys and orders: at most `most` orders are looked at. Orders that were put right go back to their
- * place.
+ * Finds damaged keys and orders: at most `maxOrders` are looked at. Orders that were put right go back into their
+ * queues.
  */
 function createInspect(run: RunScript, leaseMs: number) {
   const script = loadScript("inspect-shop");
-  return async (most: number): Promise<Inspection> => {
-    const [keys, orders, queues] = asList(await run(script, [leaseMs, most]));
+  return async (maxOrders: number): Promise<Inspection> => {
+    const [keys, orders, queues] = asList(await run(script, [leaseMs, maxOrders]));
     return {
       keys: asList(keys).map(readDamagedKey),
       orders: asList(orders).map(readDamagedOrder),

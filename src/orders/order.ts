@@ -164,7 +164,7 @@ export const Order = Type.Object(
     error: Type.Optional(Type.String({ description: "why it could not be made" })),
     started_at: Type.Optional(Time("when it was last started")),
     finished_at: Type.Optional(Time("when it became ready or cancelled")),
-    position: Type.Optional(Type.Integer({ minimum: 1, description: "place in the queue while queued; 1 is next" })),
+    position: Type.Optional(Type.Integer({ minimum: 1, description: "position in the queue while queued; 1 is next" })),
     eta_seconds: Type.Optional(
       Type.Integer({
         minimum: 0,

@@ -4,23 +4,23 @@
  * is damaged.
  *
  * **Invariants**
- * - It sleeps until the next lease or reservation runs out, at most LONGEST_SLEEP_MS.
+ * - It sleeps until the next lease or reservation runs out, at most MAX_SLEEP_MS.
  * - Any number of replicas may sweep at once.
  * - One part that fails keeps no other from being done; it is logged once until it succeeds.
  */
 import type { Log } from "../log.ts";
-import { isRedisAway } from "../redis/away.ts";
+import { isRedisUnavailable } from "../redis/unavailable.ts";
 import { DamageLog } from "./damage-log.ts";
-import type { Orders } from "./verbs.ts";
+import type { Orders } from "./orders.ts";
 
-const LONGEST_SLEEP_MS = 1000;
-const SHORTEST_SLEEP_MS = 20;
+const MAX_SLEEP_MS = 1000;
+const MIN_SLEEP_MS = 20;
 const FORGET_EVERY_MS = 60_000;
 const INSPECT_EVERY_MS = 1000;
 /** A queue that was mended in vain is left alone for this long. */
 const MEND_AGAIN_MS = 60_000;
 /** Most damaged orders that a round looks at. */
-const MOST_DAMAGED = 100;
+const MAX_DAMAGED = 100;
 
 export interface Sweeper {
   /** No further round begins; one under way ends with its connection. */
@@ -44,13 +44,13 @@ export function startSweeper(orders: Swept, log: Log): Sweeper {
       return true;
     } catch (error) {
       // An outage is logged by itself.
-      const isAway = isRedisAway(error);
-      if (!isAway && !failing.has(part) && !stopped) {
+      const isUnavailable = isRedisUnavailable(error);
+      if (!isUnavailable && !failing.has(part) && !stopped) {
         log.warn({ err: error }, `${part.name} can't be looked after: trying again`);
       }
-      if (isAway) mustWait = true;
+      if (isUnavailable) mustWait = true;
       else failing.add(part);
-      return !isAway;
+      return !isUnavailable;
     }
   };
 
@@ -63,9 +63,8 @@ export function startSweeper(orders: Swept, log: Log): Sweeper {
     while (!stopped) {
       await round();
       over = Promise.withResolvers();
-      const sleepMs =
-        mustWait || failing.size > 0 ? LONGEST_SLEEP_MS : Math.min(...parts.map((part) => part.sleepMs()));
-      const timer = setTimeout(over.resolve, Math.min(Math.max(sleepMs, SHORTEST_SLEEP_MS), LONGEST_SLEEP_MS));
+      const sleepMs = mustWait || failing.size > 0 ? MAX_SLEEP_MS : Math.min(...parts.map((part) => part.sleepMs()));
+      const timer = setTimeout(over.resolve, Math.min(Math.max(sleepMs, MIN_SLEEP_MS), MAX_SLEEP_MS));
       if (!stopped) await over.promise;
       clearTimeout(timer);
     }
@@ -96,7 +95,7 @@ function createExpiry(orders: Swept, log: Log): Part {
       nextMs = expired.nextMs;
       if (expired.cancelled > 0) log.warn({ cancelled: expired.cancelled }, "orders cancelled: their time was over");
     },
-    sleepMs: () => nextMs ?? LONGEST_SLEEP_MS,
+    sleepMs: () => nextMs ?? MAX_SLEEP_MS,
   };
 }
 
@@ -112,7 +111,7 @@ function createForgetting(orders: Swept): Part {
       skip = isMore ? skip + kept : 0;
       if (!isMore) forgetAt = performance.now() + FORGET_EVERY_MS;
     },
-    sleepMs: () => LONGEST_SLEEP_MS,
+    sleepMs: () => MAX_SLEEP_MS,
   };
 }
 
@@ -133,10 +132,10 @@ function createInspection(orders: Swept, log: Log): Part {
     sweep: async () => {
       if (performance.now() < inspectAt) return;
       inspectAt = performance.now() + INSPECT_EVERY_MS;
-      const inspection = await orders.inspect(MOST_DAMAGED);
+      const inspection = await orders.inspect(MAX_DAMAGED);
       damageLog.note(inspection);
       for (const queue of inspection.unevenQueues) await mend(queue);
     },
-    sleepMs: () => LONGEST_SLEEP_MS,
+    sleepMs: () => MAX_SLEEP_MS,
   };
 }

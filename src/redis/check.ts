@@ -20,7 +20,7 @@ import { within } from "../within.ts";
 const WRONG_SETTING = 2;
 const RETRY_MS = 100;
 /** Most denied commands that are named. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 export interface CheckOptions {
   readonly address: RedisAddress;
@@ -171,8 +171,8 @@ export async function findDenied(redis: Redis, { prefix }: Keys): Promise<readon
 }
 
 function checkAccess(denied: readonly string[], { user, keys }: Shop): void {
-  const more = denied.length > MOST_NAMED ? " …" : "";
-  if (denied.length > 0) throw deniedError(denied.slice(0, MOST_NAMED).join(", ") + more, user, keys);
+  const more = denied.length > MAX_NAMED ? " …" : "";
+  if (denied.length > 0) throw deniedError(denied.slice(0, MAX_NAMED).join(", ") + more, user, keys);
 }
 
 function deniedError(what: string, user: string, { prefix }: Keys): StartError {

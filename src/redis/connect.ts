@@ -22,7 +22,7 @@ export function connect(address: RedisAddress, own: RedisOptions): Redis {
     retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
     reconnectOnError: isDemoted,
     connectTimeout: 5000,
-    ...placeOf(address),
+    ...optionsOf(address),
     ...own,
   });
   redis.on("error", (error) => {
@@ -33,10 +33,10 @@ export function connect(address: RedisAddress, own: RedisOptions): Redis {
   return redis;
 }
 
-function placeOf(address: RedisAddress): RedisOptions {
+function optionsOf(address: RedisAddress): RedisOptions {
   if ("socketPath" in address) return { path: address.socketPath };
   const read = readRedisUrl(address.url);
   if (read.kind === "fault") throw new StartError(`REDIS_URL ${read.fault}`, 2);
-  const { database, isTls, ...place } = read.server;
-  return { ...place, db: database, ...(isTls ? { tls: {} } : undefined) };
+  const { database, isTls, ...server } = read.server;
+  return { ...server, db: database, ...(isTls ? { tls: {} } : undefined) };
 }

@@ -14,7 +14,7 @@ import { connect, type RedisAddress } from "./connect.ts";
 import { isDemoted } from "./errors.ts";
 import { keysOf, type Keys } from "./keys.ts";
 import { Outage } from "./outage.ts";
-import { Patience } from "./patience.ts";
+import { RetryingRunner } from "./retrying-runner.ts";
 import type { RunScript } from "./script.ts";
 import { within } from "../within.ts";
 import { scriptProbe, scriptRunner } from "./script-runner.ts";
@@ -23,12 +23,14 @@ const READY_MS = 1000;
 
 export interface ShopRedis {
   readonly keys: Keys;
-  /** Runs a script, and waits while Redis is unavailable. Rejects with RedisAwayError when that takes too long. */
+  /**
+   * Runs a script, and waits while Redis is unavailable. Rejects with RedisUnavailableError when that takes too long.
+   */
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
-  readonly later: (task: () => Promise<unknown>, isVital?: boolean) => void;
-  /** A connection of its own for blocking reads of at most `longestBlockSeconds`. The caller closes it. */
-  openBlocking(name: string, longestBlockSeconds: number): Redis;
+  readonly runWhenReconnected: (task: () => Promise<unknown>, isVital?: boolean) => void;
+  /** A connection of its own for blocking reads of at most `maxBlockSeconds`. The caller closes it. */
+  openBlocking(name: string, maxBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
   unblock(clientId: number): Promise<boolean>;
   /** Calls `heard` for every message on the channel, and with null whenever some may have been missed until now. */
@@ -55,7 +57,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
   const { commands } = line;
   const listener = line.openOther("wakes", { autoResubscribe: false });
   const outage = new Outage(log);
-  const patience = new Patience({
+  const runner = new RetryingRunner({
     redis: commands,
     outageMs,
     outage,
@@ -67,21 +69,21 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
 
   return {
     keys,
-    run: (script, args) => patience.run(script.name, () => runOnce(script, args)),
-    later: (task, isVital) => patience.later(task, isVital),
-    openBlocking: (name, longestBlockSeconds) =>
+    run: (script, args) => runner.run(script.name, () => runOnce(script, args)),
+    runWhenReconnected: (task, isVital) => runner.runWhenReconnected(task, isVital),
+    openBlocking: (name, maxBlockSeconds) =>
       line.openOther(name, {
-        blockingTimeout: (longestBlockSeconds + 5) * 1000,
+        blockingTimeout: (maxBlockSeconds + 5) * 1000,
         // Redis counts its bound from when the block reaches it: a block given up before would pop bells that none
         // hears.
         blockingTimeoutGrace: 5000,
-        socketTimeout: (longestBlockSeconds + 5) * 1000,
+        socketTimeout: (maxBlockSeconds + 5) * 1000,
       }),
     unblock: async (clientId) => (await commands.client("UNBLOCK", clientId)) === 1,
     listen: (channel, heard) => listen(listener, channel, heard),
-    isReady: async () => patience.isServing && !outage.hasDenials && (await answersWithin(commands, READY_MS)),
+    isReady: async () => runner.isServing && !outage.hasDenials && (await answersWithin(commands, READY_MS)),
     close: () => {
-      patience.close();
+      runner.close();
       listener.disconnect();
       commands.disconnect();
     },

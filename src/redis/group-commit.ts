@@ -11,10 +11,10 @@
  * - At most SLOTS runs are under way. Calls that come meanwhile make the next one.
  * - A run does first what frees work: operations run in the order of `OPERATIONS`.
  * - Each call stands or falls alone.
- * - A call waits for a bounded time, then rejects with RedisAwayError.
+ * - A call waits for a bounded time, then rejects with RedisUnavailableError.
  */
 import { withoutWords } from "../log.ts";
-import { isRedisAway, RedisAwayError } from "./away.ts";
+import { isRedisUnavailable, RedisUnavailableError } from "./unavailable.ts";
 import { ShopDamagedError } from "./damaged.ts";
 import { isWrongType } from "./errors.ts";
 import { asText } from "./reply.ts";
@@ -38,7 +38,7 @@ const OPERATIONS = [
 type OperationName = (typeof OPERATIONS)[number];
 
 /** Two: Redis works on one while the other's answers are passed on. */
-const SLOTS = 2;
+const RUN_SLOTS = 2;
 /** Redis serves no other server while it runs them. */
 const MAX_OPERATIONS_PER_RUN = 256;
 const OVERDUE_CHECK_MS = 1000;
@@ -59,7 +59,7 @@ export interface Operation<Item, Outcome, Field extends string = string> {
 export interface GroupCommitOptions {
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). Vital ones are never dropped. */
-  readonly later: (task: () => Promise<unknown>, isVital?: boolean) => void;
+  readonly runWhenReconnected: (task: () => Promise<unknown>, isVital?: boolean) => void;
   /** Names this server's runs, and the customers that it holds: unique among all servers, past ones included. */
   readonly replica: string;
   /** How long a call waits for a Redis that is unavailable. */
@@ -84,7 +84,7 @@ export type Read<Outcome, Result> = (outcome: Outcome) => Result | PromiseLike<R
 
 /** One call of an operation. */
 interface Call {
-  readonly askedAtMs: number;
+  readonly calledAtMs: number;
   /** How many of its fields have to travel. */
   width(): number;
   /** Appends its first fields, in the order in which its Lua file lists them. */
@@ -94,7 +94,7 @@ interface Call {
   undo(line: string): void;
 }
 
-interface Slot {
+interface RunSlot {
   readonly name: string;
   number: number;
 }
@@ -104,7 +104,7 @@ export class GroupCommit {
   readonly #script = loadFunction("commit");
   /** The calls that wait for a run, by operation, in the order of `OPERATIONS`. */
   readonly #waiting: readonly Call[][] = OPERATIONS.map(() => []);
-  readonly #free: Slot[];
+  readonly #free: RunSlot[];
   #waitingCount = 0;
   #isArmed = false;
   #recalling = 0;
@@ -112,7 +112,7 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
-    this.#free = Array.from({ length: SLOTS }, (_, slot) => ({ name: `${options.replica}:${slot}`, number: 0 }));
+    this.#free = Array.from({ length: RUN_SLOTS }, (_, slot) => ({ name: `${options.replica}:${slot}`, number: 0 }));
   }
 
   /** Makes the function that asks for one operation. */
@@ -141,27 +141,27 @@ export class GroupCommit {
     this.#isArmed = true;
     setImmediate(() => {
       this.#isArmed = false;
-      const slot = this.#free.pop();
-      if (slot) void this.#send(slot);
+      const runSlot = this.#free.pop();
+      if (runSlot) void this.#send(runSlot);
       this.#arm();
     });
   }
 
-  async #send(slot: Slot): Promise<void> {
+  async #send(runSlot: RunSlot): Promise<void> {
     const { calls, args } = this.#take();
-    slot.number += 1;
+    runSlot.number += 1;
     try {
-      this.#settle(calls, await this.#run(slot, "commit", args));
+      this.#settle(calls, await this.#run(runSlot, "commit", args));
     } catch (error) {
       for (const call of calls) call.reject(error);
-      if (error instanceof RedisAwayError && error.mayHaveRun) return this.#recallLater(slot, calls);
+      if (error instanceof RedisUnavailableError && error.mayHaveRun) return this.#recallLater(runSlot, calls);
     }
-    this.#giveBack(slot);
+    this.#giveBack(runSlot);
   }
 
-  async #run(slot: Slot, mode: "commit" | "recall", args: readonly Argument[]): Promise<string> {
+  async #run(runSlot: RunSlot, mode: "commit" | "recall", args: readonly Argument[]): Promise<string> {
     const { run, shared, replica } = this.#options;
-    return asText(await run(this.#script, [slot.name, slot.number, ...shared, replica, mode, ...args]));
+    return asText(await run(this.#script, [runSlot.name, runSlot.number, ...shared, replica, mode, ...args]));
   }
 
   /** Takes what waits, at most MAX_OPERATIONS_PER_RUN, in the order in which it is to run. */
@@ -202,19 +202,19 @@ export class GroupCommit {
   }
 
   /** The slot stays taken: its next run would make Redis forget the answer. Dropped, it would be lost. */
-  #recallLater(slot: Slot, calls: readonly Call[]): void {
+  #recallLater(runSlot: RunSlot, calls: readonly Call[]): void {
     this.#recalling += 1;
     this.#overdueCheck ??= setInterval(() => this.#rejectOverdue(), OVERDUE_CHECK_MS);
-    this.#options.later(async () => {
+    this.#options.runWhenReconnected(async () => {
       let isOver = true;
       try {
-        const reply = await this.#run(slot, "recall", []);
+        const reply = await this.#run(runSlot, "recall", []);
         if (reply !== "none") this.#undo(calls, reply.split("\n"));
       } catch (error) {
-        isOver = !(error instanceof RedisAwayError);
+        isOver = !(error instanceof RedisUnavailableError);
         throw error;
       } finally {
-        if (isOver) this.#endRecall(slot);
+        if (isOver) this.#endRecall(runSlot);
       }
     }, true);
   }
@@ -224,13 +224,13 @@ export class GroupCommit {
     for (const [index, call] of calls.entries()) call.undo(lines[index] ?? "");
   }
 
-  #endRecall(slot: Slot): void {
+  #endRecall(runSlot: RunSlot): void {
     this.#recalling -= 1;
-    this.#giveBack(slot);
+    this.#giveBack(runSlot);
   }
 
-  #giveBack(slot: Slot): void {
-    this.#free.push(slot);
+  #giveBack(runSlot: RunSlot): void {
+    this.#free.push(runSlot);
     this.#arm();
   }
 
@@ -238,10 +238,10 @@ export class GroupCommit {
   #rejectOverdue(): void {
     const overdueMs = performance.now() - this.#options.outageMs;
     for (const waiting of this.#waiting) {
-      const firstInTime = waiting.findIndex(({ askedAtMs }) => askedAtMs > overdueMs);
+      const firstInTime = waiting.findIndex(({ calledAtMs }) => calledAtMs > overdueMs);
       const overdue = waiting.splice(0, firstInTime < 0 ? waiting.length : firstInTime);
       this.#waitingCount -= overdue.length;
-      for (const call of overdue) call.reject(new RedisAwayError(false));
+      for (const call of overdue) call.reject(new RedisUnavailableError(false));
     }
     if (this.#recalling > 0) return;
     clearInterval(this.#overdueCheck);
@@ -256,7 +256,7 @@ const SHOWS_FINAL = /^(?:finished|cancelled|expired|final)\t/;
 /** The error of one operation that failed in a run that went on. It changed nothing. */
 function failure(name: OperationName, said: string): Error {
   const error = new Error(said);
-  if (isRedisAway(error)) return new RedisAwayError(false, error);
+  if (isRedisUnavailable(error)) return new RedisUnavailableError(false, error);
   if (isWrongType(error)) return new ShopDamagedError(name, said);
   return new Error(`${name}: ${withoutWords(said)}`);
 }
@@ -272,7 +272,7 @@ class OperationCall<Item, Outcome, Field extends string> implements Call {
   readonly #item: Item;
   readonly #values: Readonly<Record<Field, Argument>>;
   readonly #caller: Caller<Outcome>;
-  readonly askedAtMs = performance.now();
+  readonly calledAtMs = performance.now();
 
   constructor(operation: Operation<Item, Outcome, Field>, item: Item, caller: Caller<Outcome>) {
     this.#operation = operation;

@@ -5,18 +5,21 @@
  * - A refused caller has no order: nothing was queued.
  * - Nothing here is of a transport: each puts the outcomes in its own words.
  */
-import type { Crowd } from "../limits/held.ts";
+import type { WaitRejection } from "../limits/wait-limit.ts";
 import type { Verdict } from "../limits/limiter.ts";
 import type { End } from "../longpoll/room.ts";
 import type { ShopRefusal } from "../orders/admission.ts";
-import type { FindOutcome } from "../orders/lookups.ts";
+import type { FindOutcome } from "../orders/queries.ts";
 import type { OrderJson } from "../orders/order.ts";
 
 /**
  * `closing`: the server is stopping. `denied`: the address orders too fast. `mismatch`: the key was used with another
  * body. `damaged`: the key's first order is. `refused`: by the shop. The others: too many wait already.
  */
-export type OrderRefusal = ({ readonly kind: "closing" | "damaged" | "denied" | "mismatch" | Crowd } | ShopRefusal) & {
+export type OrderRefusal = (
+  | { readonly kind: "closing" | "damaged" | "denied" | "mismatch" | WaitRejection }
+  | ShopRefusal
+) & {
   /** The address's rate limit, where the request was counted. */
   readonly limit?: Verdict | undefined;
 };
@@ -25,7 +28,7 @@ export type OrderRefusal = ({ readonly kind: "closing" | "damaged" | "denied" | 
 export type HeldOutcome =
   | End<OrderJson>
   | { readonly kind: "left" }
-  | { readonly kind: "sent_on" }
+  | { readonly kind: "redirected" }
   | { readonly kind: "time_over"; readonly found: FindOutcome };
 
 /** A caller that waits for an order: an object of its transport. It is refused or settled, or fails: once. */

@@ -7,11 +7,11 @@
  * - The slot is released when the wait is over, however it ends.
  * - A caller that is refused was never held.
  */
-import type { HeldPlace } from "../limits/held.ts";
+import type { Slot } from "../limits/wait-limit.ts";
 import type { Verdict } from "../limits/limiter.ts";
 import type { Guest, Seat, WaitingRoom, WaitOutcome } from "../longpoll/room.ts";
 import type { OrderJson } from "../orders/order.ts";
-import type { Orders } from "../orders/verbs.ts";
+import type { Orders } from "../orders/orders.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "./caller.ts";
 import type { LostOrders } from "./lost-orders.ts";
 
@@ -25,7 +25,7 @@ interface Holding {
   readonly orderId: string;
   /** Whether the order is yet to be placed. */
   readonly isNew: boolean;
-  readonly slot: HeldPlace;
+  readonly slot: Slot;
   readonly caller: Caller;
 }
 
@@ -52,7 +52,7 @@ export class HeldOrder implements Guest<OrderJson> {
   hold(limit: Verdict | undefined): void {
     const { orderId, isNew, slot, caller } = this.#holding;
     this.#isHeld = true;
-    slot.wait();
+    slot.noteWaiting();
     caller.hold(orderId, limit);
     if (this.#early) this.settle(this.#early);
     else if (isNew) this.#seat.listen();
@@ -61,14 +61,14 @@ export class HeldOrder implements Guest<OrderJson> {
   /** Refuses the caller before they are held. */
   refuse(refusal: OrderRefusal): void {
     const { slot, caller } = this.leaveSeat();
-    slot.leave();
+    slot.release();
     caller.refuse(refusal);
   }
 
   /** The same, for an error that was not expected. */
   fail(error: unknown): void {
     const { slot, caller } = this.leaveSeat();
-    slot.leave();
+    slot.release();
     caller.fail(error);
   }
 
@@ -89,7 +89,7 @@ export class HeldOrder implements Guest<OrderJson> {
     const { slot, caller, isNew } = this.#holding;
     // If a caller only asks for an order, there may never have been one.
     if (isForgotten(outcome) && (isNew || caller.mustStay)) this.#parts.lostOrders.count();
-    slot.leave();
+    slot.release();
     caller.settle(outcome);
   }
 
@@ -98,7 +98,7 @@ export class HeldOrder implements Guest<OrderJson> {
     try {
       this.#end({ kind: "time_over", found: await this.#parts.orders.find(orderId) });
     } catch (error) {
-      slot.leave();
+      slot.release();
       caller.fail(error);
     }
   }

@@ -6,16 +6,16 @@
  * - A listener has a slot of the address until its place is given back.
  */
 import type { EventId } from "../events/event.ts";
-import type { EventFeed, Place } from "../events/feed.ts";
-import type { Crowd, HeldRequests } from "../limits/held.ts";
+import type { EventFeed, Subscription } from "../events/feed.ts";
+import type { WaitRejection, WaitLimit } from "../limits/wait-limit.ts";
 import { isFinal, type Order, type OrderJson } from "../orders/order.ts";
-import type { Orders } from "../orders/verbs.ts";
+import type { Orders } from "../orders/orders.ts";
 
 export interface ListeningParts {
   readonly orders: Pick<Orders, "find">;
   readonly feed: EventFeed;
-  /** Customers who listen to events, counted apart from those who are held. */
-  readonly listeners: HeldRequests;
+  /** For customers who listen to events, counted apart from those who are held. */
+  readonly listenerLimit: WaitLimit;
 }
 
 interface ListenRequest {
@@ -31,9 +31,9 @@ interface ListenRequest {
  * frames of the events that are left of it. `full`: there are as many listeners as there may be.
  */
 export type ListenOutcome =
-  | { readonly kind: "listening"; readonly place: Place; readonly slot: Disposable }
+  | { readonly kind: "listening"; readonly subscription: Subscription; readonly slot: Disposable }
   | { readonly kind: "over"; readonly frames: Uint8Array }
-  | { readonly kind: "unknown" | "damaged" | "full" | "closing" | Crowd };
+  | { readonly kind: "unknown" | "damaged" | "full" | "closing" | WaitRejection };
 
 export class Listening {
   readonly #parts: ListeningParts;
@@ -44,24 +44,24 @@ export class Listening {
 
   /** Begins to listen to an order. Rejects when Redis does not answer. */
   async listenToOrder({ orderId, address, after }: ListenRequest): Promise<ListenOutcome> {
-    const { orders, feed, listeners } = this.#parts;
-    const entry = listeners.enter(address);
-    if (entry.kind !== "entered") return entry;
+    const { orders, feed, listenerLimit } = this.#parts;
+    const acquisition = listenerLimit.acquire(address);
+    if (acquisition.kind !== "acquired") return acquisition;
     using stay = new DisposableStack();
-    const slot = stay.use(entry.place);
-    const subscribed = await feed.takePlace();
-    if (subscribed.kind !== "taken") return subscribed;
-    const { place } = subscribed;
-    stay.defer(() => place.leave());
+    const slot = stay.use(acquisition.slot);
+    const subscribed = await feed.subscribe();
+    if (subscribed.kind !== "subscribed") return subscribed;
+    const { subscription } = subscribed;
+    stay.defer(() => subscription.unsubscribe());
     const found = await orders.find(orderId);
     if (found.kind !== "found") return found;
     if (isFinal(found.status)) return { kind: "over", frames: await this.#readReplay(orderId, found.order, after) };
     stay.move();
-    return { kind: "listening", place, slot };
+    return { kind: "listening", subscription, slot };
   }
 
   #readReplay(orderId: string, order: OrderJson, after: EventId | undefined): Promise<Uint8Array> {
     const { finished_at: finishedAt = "" } = JSON.parse(order) as Order;
-    return this.#parts.feed.readEnded({ orderId, after, finishedMs: Date.parse(finishedAt) });
+    return this.#parts.feed.readReplay({ orderId, after, finishedMs: Date.parse(finishedAt) });
   }
 }

@@ -9,7 +9,7 @@ import type { Log } from "../log.ts";
 
 const QUIET_MS = 3000;
 /** Longer than a lane blocks: within that time, each has read its orders again. */
-const LONGEST_MS = 35_000;
+const MAX_DELAY_MS = 35_000;
 
 export class LostOrders {
   readonly #log: Log;
@@ -27,7 +27,7 @@ export class LostOrders {
     if (this.#customers === 0) this.#firstAtMs = nowMs;
     this.#customers += 1;
     clearTimeout(this.#timer);
-    const leftMs = this.#firstAtMs + LONGEST_MS - nowMs;
+    const leftMs = this.#firstAtMs + MAX_DELAY_MS - nowMs;
     this.#timer = setTimeout(() => this.#warn(), Math.max(0, Math.min(QUIET_MS, leftMs)));
   }
 

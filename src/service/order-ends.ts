@@ -8,8 +8,8 @@
 import type { Log } from "../log.ts";
 import type { End, Subject } from "../longpoll/room.ts";
 import type { OrderJson } from "../orders/order.ts";
-import type { Orders } from "../orders/verbs.ts";
-import { isRedisAway } from "../redis/away.ts";
+import type { Orders } from "../orders/orders.ts";
+import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { asText } from "../redis/reply.ts";
 import { loadScript } from "../redis/script.ts";
@@ -75,7 +75,7 @@ function createReader(
       for (const { resolve } of reads) resolve(ends);
     } catch (error) {
       // An outage is logged by itself.
-      if (!isRedisAway(error)) {
+      if (!isRedisUnavailable(error)) {
         if (!isFailing) log.warn({ err: error }, "held orders can't be read: trying again");
         isFailing = true;
       }

@@ -7,16 +7,16 @@
  * - The customer of a queued order is notified of its end.
  * - A request has a slot before its order is placed.
  */
-import { MOST_PER_ORDER, type HeldPlace, type HeldRequests } from "../limits/held.ts";
+import { MAX_HELD_PER_ORDER, type Slot, type WaitLimit } from "../limits/wait-limit.ts";
 import type { Limiter, Verdict } from "../limits/limiter.ts";
 import { Tarpit } from "../limits/tarpit.ts";
 import type { Tokens } from "../orders/admission.ts";
-import type { FindOutcome } from "../orders/lookups.ts";
+import type { FindOutcome } from "../orders/queries.ts";
 import type { CompleteOutcome } from "../orders/operations/complete.ts";
 import type { Placement, PlaceOutcome } from "../orders/operations/place.ts";
 import type { Completion, Draft, OrderJson, ReservationDraft } from "../orders/order.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
-import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import { within } from "../within.ts";
 import type { Caller, OrderRefusal } from "./caller.ts";
 import { HeldOrder, type HoldingParts } from "./held-order.ts";
@@ -58,9 +58,9 @@ export interface OrderingParts extends HoldingParts {
   readonly orders: Pick<Orders, "replica" | "place" | "reserve" | "complete" | "cancel" | "find">;
   readonly limiter: Limiter;
   /** The wait limit of those who are held. */
-  readonly held: HeldRequests;
+  readonly waitLimit: WaitLimit;
   /** The same of those whose order is placed, and who are not held. */
-  readonly passing: HeldRequests;
+  readonly passingLimit: WaitLimit;
   /** Aborted when the server stops: nothing new begins. */
   readonly closing: AbortSignal;
 }
@@ -89,12 +89,12 @@ export class Ordering {
    * order keeps no promise of its own, and nothing of how it came.)
    */
   orderAndWait(request: OrderRequest, caller: Caller): void {
-    const { orders, held } = this.#parts;
+    const { orders, waitLimit } = this.#parts;
     const { address } = request;
-    const entry = held.enter(address);
-    if (entry.kind !== "entered") return caller.refuse(entry);
+    const acquisition = waitLimit.acquire(address);
+    if (acquisition.kind !== "acquired") return caller.refuse(acquisition);
     const orderId = Bun.randomUUIDv7();
-    const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: entry.place, caller });
+    const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: acquisition.slot, caller });
     const placement = this.#placementOf(request, orderId, orders.replica);
     const settle = (outcome: PlaceOutcome): void => {
       const limit = this.#noteTokens(outcome, address);
@@ -107,10 +107,10 @@ export class Ordering {
 
   /** Places an order, and returns it as it is then. Its caller is counted while that takes, among others like them. */
   async orderAndAccept(request: OrderRequest): Promise<AcceptOutcome> {
-    const { orders, passing } = this.#parts;
-    const entry = passing.enter(request.address);
-    if (entry.kind !== "entered") return entry;
-    using _ = entry.place;
+    const { orders, passingLimit } = this.#parts;
+    const acquisition = passingLimit.acquire(request.address);
+    if (acquisition.kind !== "acquired") return acquisition;
+    using _ = acquisition.slot;
     const outcome = await orders.place(this.#placementOf(request, Bun.randomUUIDv7()));
     const limit = this.#noteTokens(outcome, request.address);
     if (outcome.kind !== "placed" && outcome.kind !== "joined") return { ...outcome, limit };
@@ -120,9 +120,9 @@ export class Ordering {
 
   /** Holds a caller who comes back to an order until it is final. */
   waitAgain({ orderId, address }: { readonly orderId: string; readonly address: string }, caller: Caller): void {
-    const entry = this.#parts.held.enterAgain(address);
-    if (entry.kind !== "entered") return caller.refuse(entry);
-    this.#hold({ orderId, address, limit: undefined }, entry.place, caller);
+    const acquisition = this.#parts.waitLimit.acquireForReturner(address);
+    if (acquisition.kind !== "acquired") return caller.refuse(acquisition);
+    this.#hold({ orderId, address, limit: undefined }, acquisition.slot, caller);
   }
 
   cancel(orderId: string): Promise<ChangeOutcome> {
@@ -161,13 +161,13 @@ export class Ordering {
     this.#hold(first, slot, caller);
   }
 
-  #hold({ orderId, address, limit }: Joining, slot: HeldPlace, caller: Caller): void {
-    const { room, held } = this.#parts;
-    if (room.countFor(orderId) < MOST_PER_ORDER) {
+  #hold({ orderId, address, limit }: Joining, slot: Slot, caller: Caller): void {
+    const { room, waitLimit } = this.#parts;
+    if (room.countFor(orderId) < MAX_HELD_PER_ORDER) {
       return new HeldOrder(this.#parts, { orderId, isNew: false, slot, caller }).hold(limit);
     }
-    slot.leave();
-    held.noteRefusal("too_many_for_order", address);
+    slot.release();
+    waitLimit.noteRejection("too_many_for_order", address);
     caller.refuse({ kind: "too_many_for_order", limit });
   }
 

@@ -12,7 +12,7 @@ import type { Finish } from "../orders/operations/finish.ts";
 import type { Claim, StartOutcome } from "../orders/operations/start.ts";
 import type { CancelReason } from "../orders/order.ts";
 import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
-import { DEFAULT_QUEUE, type Orders } from "../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import type { Read } from "../redis/group-commit.ts";
 import { scopeToBarista } from "./key-scope.ts";
 
@@ -162,7 +162,7 @@ export class Staffing {
     wait: BaristaWait,
     answer: Read<StartOutcome, Answer>,
   ): Answer | PromiseLike<Answer> {
-    if (outcome.kind !== "started" || wait.claim !== undefined || !wait.signal.aborted) return answer(outcome);
+    if (outcome.kind !== "started" || wait.claimId !== undefined || !wait.signal.aborted) return answer(outcome);
     const { orderId } = outcome;
     return this.#parts.orders.release({ orderId, barista: wait.barista }).then(() => answer(EMPTY));
   }
@@ -176,5 +176,5 @@ function readWait({
   seconds,
   signal,
 }: StartRequest): BaristaWait {
-  return { claim: scopeToBarista(key, barista), barista, queue, orderId, seconds, signal };
+  return { claimId: scopeToBarista(key, barista), barista, queue, orderId, seconds, signal };
 }

@@ -11,7 +11,7 @@ import type { ShopRedis } from "../redis/connections.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { loadScript } from "../redis/script.ts";
 
-const MOST_COFFEES = 200;
+const MAX_COFFEES = 200;
 
 const text = (maxLength: number) =>
   Type.String({ pattern: "\\S", maxLength, description: `1 to ${maxLength} characters, not only blanks` });
@@ -98,7 +98,7 @@ export function createMenu({ run }: Pick<ShopRedis, "run">) {
 
     /** Puts a coffee on the menu, or changes it. `full`: there are too many already. */
     put: async (id: string, draft: CoffeeDraft): Promise<PutOutcome> =>
-      asText(await counted(run(putCoffee, [id, JSON.stringify(draft), MOST_COFFEES]))) as PutOutcome,
+      asText(await counted(run(putCoffee, [id, JSON.stringify(draft), MAX_COFFEES]))) as PutOutcome,
 
     /** Takes it off; false where it was not there. */
     remove: async (id: string): Promise<boolean> => asInteger(await counted(run(removeCoffee, [id]))) === 1,

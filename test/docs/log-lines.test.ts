@@ -23,7 +23,7 @@ function listedIn(text: string): string[] {
   return Array.from(text.matchAll(LISTED), ([, level = "", , line = ""]) => `${level} ${line}`.trim()).toSorted();
 }
 
-/** Two places may print the same line. */
+/** Two locations may print the same line. */
 function linesOf(messages: readonly Message[]): string[] {
   const lines = messages.map(({ level, text }) => `${level} ${text.replaceAll(/\s+/g, " ")}`.trim());
   return [...new Set(lines)].toSorted();

@@ -18,7 +18,7 @@ export interface Message {
   readonly level: string;
   readonly text: string;
   /** `src/main.ts:186` */
-  readonly place: string;
+  readonly location: string;
 }
 
 interface Source {
@@ -33,14 +33,15 @@ export async function collectMessages(root: string): Promise<{ logged: Message[]
   const refusals: Message[] = [];
   for (const source of sources) {
     forEachNode(source.file, (node) => {
-      const place = `${source.path}:${source.file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+      const location = `${source.path}:${source.file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
       const level = levelOf(node);
       if (level !== undefined && ts.isCallExpression(node)) {
         const said = node.arguments.at(-1);
-        for (const text of textsOf(said, sources, place)) logged.push({ level, text, place });
+        for (const text of textsOf(said, sources, location)) logged.push({ level, text, location });
       }
       if (ts.isNewExpression(node) && node.expression.getText() === "StartError") {
-        for (const text of textsOf(node.arguments?.[0], sources, place)) refusals.push({ level: "", text, place });
+        for (const text of textsOf(node.arguments?.[0], sources, location))
+          refusals.push({ level: "", text, location });
       }
     });
   }
@@ -70,9 +71,9 @@ function levelOf(node: ts.Node): string | undefined {
 }
 
 /** All that an expression may say; none where it is `undefined`. */
-function textsOf(said: ts.Expression | undefined, sources: readonly Source[], place: string): string[] {
+function textsOf(said: ts.Expression | undefined, sources: readonly Source[], location: string): string[] {
   const found = said && readTexts(said, sources);
-  if (!found) throw new Error(`what ${place} says can't be worked out`);
+  if (!found) throw new Error(`what ${location} says can't be worked out`);
   return found;
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import type { ChainableCommander } from "ioredis";
 import type { EventFeed } from "../../src/events/feed.ts";
-import { RedisAwayError } from "../../src/redis/away.ts";
+import { RedisUnavailableError } from "../../src/redis/unavailable.ts";
 import { TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import { TestListener, FeedFixture } from "./feeds.ts";
@@ -15,9 +15,9 @@ import { wholeLife } from "./whole-life.ts";
 
 setDefaultTimeout(60_000);
 
-async function open(mostListeners?: number): Promise<{ fixture: FeedFixture; feed: EventFeed }> {
+async function open(maxListeners?: number): Promise<{ fixture: FeedFixture; feed: EventFeed }> {
   const fixture = await FeedFixture.open();
-  return { fixture, feed: await fixture.feed(mostListeners) };
+  return { fixture, feed: await fixture.feed(maxListeners) };
 }
 
 const untilHeard = (listener: TestListener, count: number) =>
@@ -40,11 +40,11 @@ describe("whoever listens", () => {
     expect(listener.heard[0]).toMatchObject({ type: "order.placed", subject: "b", data: { order_id: "b", n: 1 } });
   });
 
-  test("hears what came between taking the place and following", async () => {
+  test("hears what came between subscribing and following", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const other = await TestListener.listen(feed);
-    const listener = await TestListener.sit(feed);
+    const listener = await TestListener.subscribe(feed);
     const ids = await fixture.appendMany(3);
     await untilHeard(other, 3);
     listener.follow();
@@ -145,8 +145,8 @@ describe("whoever listens", () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const [leaves, stays] = [await TestListener.listen(feed), await TestListener.listen(feed)];
-    leaves.place.leave();
-    leaves.place.leave();
+    leaves.subscription.unsubscribe();
+    leaves.subscription.unsubscribe();
     expect(feed.listeners).toBe(1);
     await fixture.append();
     await untilHeard(stays, 1);
@@ -250,7 +250,7 @@ describe("whoever comes back", () => {
     await using _ = fixture;
     const ids = await fixture.appendMany(1000);
     const quick = await TestListener.listen(feed, {}, "0-0");
-    const slow = await TestListener.sit(feed);
+    const slow = await TestListener.subscribe(feed);
     slow.fallBehind();
     slow.follow({}, "0-0");
     await untilHeard(quick, 1000);
@@ -285,7 +285,7 @@ describe("whoever comes back", () => {
         for (let turn = 0; turn <= turns; turn += 1) {
           const listener = await TestListener.listen(feeds[(feed + turn) % 2] as EventFeed, {}, last);
           await until(() => listener.heard.length > stays, "something is heard");
-          listener.place.leave();
+          listener.subscription.unsubscribe();
           heard.push(...listener.ids);
           last = heard.at(-1) ?? last;
         }
@@ -302,7 +302,7 @@ describe("whoever comes back", () => {
 describe("an order that is over", () => {
   const ended = (orderId: string, after: string | undefined, finishedMs: number) => ({ orderId, after, finishedMs });
   const read = async (feed: EventFeed, order: ReturnType<typeof ended>): Promise<string> =>
-    [...new TextDecoder().decode(await feed.readEnded(order)).matchAll(/^event: (.*)$/gm)]
+    [...new TextDecoder().decode(await feed.readReplay(order)).matchAll(/^event: (.*)$/gm)]
       .map(([, type]) => type)
       .join();
 
@@ -340,7 +340,7 @@ describe("Redis", () => {
     for (const listener of listeners) await untilHeard(listener, 1);
     expect(listeners.every((listener) => listener.ids.join() === id)).toBe(true);
     expect(await fixture.connections("events")).toHaveLength(1);
-    for (const listener of listeners) listener.place.leave();
+    for (const listener of listeners) listener.subscription.unsubscribe();
     await until(async () => (await fixture.connections("events")).length === 0, "the connection is closed");
     const again = await TestListener.listen(feed);
     await fixture.append();
@@ -385,28 +385,28 @@ describe("Redis", () => {
     }
   });
 
-  test("stays away: whoever comes is told so, and keeps no place", async () => {
+  test("stays unavailable: whoever comes is told so, and keeps no subscription", async () => {
     const server = await TestRedis.start();
     try {
       await using fixture = await FeedFixture.open(server);
       const feed = await fixture.feed();
       await server.kill();
-      const taking = await Promise.allSettled([feed.takePlace(), feed.takePlace()]);
-      for (const { reason } of taking as PromiseRejectedResult[]) expect(reason).toBeInstanceOf(RedisAwayError);
+      const taking = await Promise.allSettled([feed.subscribe(), feed.subscribe()]);
+      for (const { reason } of taking as PromiseRejectedResult[]) expect(reason).toBeInstanceOf(RedisUnavailableError);
       expect(feed.listeners).toBe(0);
     } finally {
       await server.stop();
     }
   });
 
-  test("has forgotten, while the reader was away, what nobody heard: all are ended, and told when they come back", async () => {
+  test("has forgotten, while the reader had no connection, what nobody heard: all are ended, and told when they come back", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const [listener, other] = [await TestListener.listen(feed), await TestListener.listen(feed, { orderId: "a" })];
     const [last = ""] = await fixture.appendMany(1);
     await untilHeard(listener, 1);
     const [connection] = await fixture.connections("events");
-    // In one step, as if the reader had been away for long.
+    // In one step, as if the reader had had no connection for long.
     const multi = fixture.outside.multi();
     multi.call("CLIENT", "KILL", "ID", connection?.id ?? "");
     for (let n = 0; n < 20; n += 1) addShopEvent(fixture, multi);
@@ -477,8 +477,8 @@ describe("a feed", () => {
     const { fixture, feed } = await open(2);
     await using _ = fixture;
     const [first] = [await TestListener.listen(feed), await TestListener.listen(feed)];
-    expect(await feed.takePlace()).toEqual({ kind: "full" });
-    first?.place.leave();
+    expect(await feed.subscribe()).toEqual({ kind: "full" });
+    first?.subscription.unsubscribe();
     await TestListener.listen(feed);
     expect(feed.listeners).toBe(2);
   });
@@ -489,14 +489,14 @@ describe("a feed", () => {
     const listeners = [
       await TestListener.listen(feed),
       await TestListener.listen(feed, {}, "0-0"),
-      await TestListener.sit(feed),
+      await TestListener.subscribe(feed),
     ];
-    const taking = feed.takePlace();
+    const taking = feed.subscribe();
     feed.close();
     listeners[2]?.follow();
     expect(listeners.map(({ ended }) => ended)).toEqual([1, 1, 1]);
     expect((await taking).kind).toBe("closing");
-    expect(await feed.takePlace()).toEqual({ kind: "closing" });
+    expect(await feed.subscribe()).toEqual({ kind: "closing" });
     expect(feed.listeners).toBe(0);
     await until(async () => (await fixture.connections("events")).length === 0, "the connection is closed");
   });
@@ -504,7 +504,7 @@ describe("a feed", () => {
   test("that closes while its first listener comes leaves no connection", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
-    const taking = feed.takePlace();
+    const taking = feed.subscribe();
     feed.close();
     expect(await taking).toEqual({ kind: "closing" });
     expect(await fixture.connections("events")).toEqual([]);

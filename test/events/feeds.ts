@@ -7,7 +7,7 @@
  */
 import { createParser } from "eventsource-parser";
 import { EVENT_TYPES, type EventId, type Wanted } from "../../src/events/event.ts";
-import { EventFeed, type Listener, type Place } from "../../src/events/feed.ts";
+import { EventFeed, type Listener, type Subscription } from "../../src/events/feed.ts";
 import { Fixture } from "../support/fixture.ts";
 import type { TestRedis } from "../support/redis.ts";
 import { unmark } from "../support/words.ts";
@@ -48,15 +48,15 @@ function readWireEvent(frameId: string, frameType: string, text: string): WireEv
   if (!String(source).startsWith("/shops/")) fail("without a source");
   if (type !== frameType) fail("its type is another than the frame's");
   if (typeof data !== "object" || data === null) return fail("without data");
-  const told = { type: frameType, data: data as WireEvent["data"] };
-  if (type === "events.missed") return frameId === "" ? { ...told, id: "" } : fail("a frame that can be come back to");
+  const event = { type: frameType, data: data as WireEvent["data"] };
+  if (type === "events.missed") return frameId === "" ? { ...event, id: "" } : fail("a frame that can be come back to");
 
   if (id !== frameId) fail("its id is another than the frame's");
   if (!(EVENT_TYPES as readonly unknown[]).includes(type)) fail("an unknown type");
   if (time !== new Date(Number.parseInt(frameId, 10)).toISOString()) fail("another time than its id's");
   if (frameType.startsWith("order.") !== (subject !== undefined)) fail("a subject that does not fit");
-  if (typeof subject === "string" && told.data.order_id !== subject) fail("an order with another id");
-  return { ...told, id: frameId, time: String(time), ...(typeof subject === "string" ? { subject } : {}) };
+  if (typeof subject === "string" && event.data.order_id !== subject) fail("an order with another id");
+  return { ...event, id: frameId, time: String(time), ...(typeof subject === "string" ? { subject } : {}) };
 }
 
 /** What a test appends. */
@@ -83,8 +83,8 @@ export class FeedFixture extends Fixture {
   }
 
   /** Opens one more replica's feed. */
-  async feed(mostListeners?: number): Promise<EventFeed> {
-    const feed = new EventFeed(await this.openRedis(), this.shop, mostListeners);
+  async feed(maxListeners?: number): Promise<EventFeed> {
+    const feed = new EventFeed(await this.openRedis(), this.shop, maxListeners);
     this.opened(() => feed.close());
     return feed;
   }
@@ -117,13 +117,13 @@ export class FeedFixture extends Fixture {
   }
 }
 
-/** Somebody who listens, in memory, and reads at once unless told to be behind. */
+/** A listener in memory. It reads at once, unless it is to be behind. */
 export class TestListener implements Listener {
   readonly heard: WireEvent[] = [];
   ended = 0;
   /** How many writes it took. */
   writes = 0;
-  readonly place: Place;
+  readonly subscription: Subscription;
   /** Called for each event. */
   onEvent: (event: WireEvent) => void = () => {};
   readonly #read = createReader((event) => {
@@ -132,22 +132,22 @@ export class TestListener implements Listener {
   });
   #behind: ReturnType<typeof Promise.withResolvers<void>> | undefined;
 
-  private constructor(place: Place) {
-    this.place = place;
+  private constructor(subscription: Subscription) {
+    this.subscription = subscription;
   }
 
-  /** Takes a place and follows. */
+  /** Subscribes and follows. */
   static async listen(feed: EventFeed, wanted: Wanted = {}, after?: EventId): Promise<TestListener> {
-    const listener = await TestListener.sit(feed);
+    const listener = await TestListener.subscribe(feed);
     listener.follow(wanted, after);
     return listener;
   }
 
-  /** Takes a place. */
-  static async sit(feed: EventFeed): Promise<TestListener> {
-    const outcome = await feed.takePlace();
-    if (outcome.kind !== "taken") throw new Error(`no place: ${outcome.kind}`);
-    return new TestListener(outcome.place);
+  /** Subscribes. */
+  static async subscribe(feed: EventFeed): Promise<TestListener> {
+    const outcome = await feed.subscribe();
+    if (outcome.kind !== "subscribed") throw new Error(`no subscription: ${outcome.kind}`);
+    return new TestListener(outcome.subscription);
   }
 
   get ids(): string[] {
@@ -159,7 +159,7 @@ export class TestListener implements Listener {
   }
 
   follow(wanted: Wanted = {}, after?: EventId): void {
-    this.place.follow({ listener: this, wanted, after });
+    this.subscription.follow({ listener: this, wanted, after });
   }
 
   fallBehind(): void {

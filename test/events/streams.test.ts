@@ -3,7 +3,7 @@
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import type { Following, Place } from "../../src/events/feed.ts";
+import type { Following, Subscription } from "../../src/events/feed.ts";
 import { createEventStreams, readLastEventId, type StreamEvents } from "../../src/http/events.ts";
 import { InvalidInputError } from "../../src/problem.ts";
 import { until } from "../support/until.ts";
@@ -18,18 +18,18 @@ class Desk implements AsyncDisposable {
   readonly followed: Following[] = [];
   left = 0;
   over = 0;
-  asked = 0;
+  requests = 0;
   hungUp = 0;
   /** What each answer waits for. */
   gate: Promise<void> = Promise.resolve();
   readonly #server: Bun.Server<undefined>;
 
   constructor(streamEvents: StreamEvents = createEventStreams()) {
-    const place = (): Place => {
+    const makeSubscription = (): Subscription => {
       let isTaken = true;
       return {
         follow: (following) => this.followed.push(following),
-        leave: () => {
+        unsubscribe: () => {
           if (isTaken) this.left += 1;
           isTaken = false;
         },
@@ -41,12 +41,12 @@ class Desk implements AsyncDisposable {
       idleTimeout: 10,
       development: false,
       fetch: async (request, server) => {
-        this.asked += 1;
+        this.requests += 1;
         request.signal.addEventListener("abort", () => (this.hungUp += 1));
         await this.gate;
         const connection = { server, request };
         const onOver = (): void => void (this.over += 1);
-        return streamEvents({ connection, place: place(), wanted: {}, after: "5-0", onOver });
+        return streamEvents({ connection, subscription: makeSubscription(), wanted: {}, after: "5-0", onOver });
       },
     });
   }
@@ -126,7 +126,7 @@ describe("a stream", () => {
     expect(client.got).not.toContain("too late");
   });
 
-  test("gives its place back when the client hangs up, before the answer or after", async () => {
+  test("ends its subscription when the client hangs up, before the answer or after", async () => {
     await using desk = new Desk();
     const { client, listener } = await desk.open();
     client.socket.destroy();
@@ -137,7 +137,7 @@ describe("a stream", () => {
     const gate = Promise.withResolvers<void>();
     desk.gate = gate.promise;
     const hasty = desk.call();
-    await until(() => desk.asked === 2, "it asks");
+    await until(() => desk.requests === 2, "it asks");
     hasty.socket.destroy();
     await until(() => desk.hungUp === 2, "it has hung up");
     gate.resolve();
@@ -227,8 +227,8 @@ describe("a client that reads nothing", () => {
     await until(() => client.got.includes("<99>"), "the last one has come");
     expect(isDrained).toBe(true);
     expect(listener.caughtUp()).toBeUndefined();
-    const told = Array.from({ length: 100 }, (_, n) => `<${n}>`).join("");
-    expect(client.got.match(/<\d+>/g)?.join("")).toBe(told);
+    const received = Array.from({ length: 100 }, (_, n) => `<${n}>`).join("");
+    expect(client.got.match(/<\d+>/g)?.join("")).toBe(received);
     expect(client.got.match(/a{1000}/g)?.length).toBeGreaterThanOrEqual(mebibytes * 1000);
     expect(desk.left).toBe(0);
   });

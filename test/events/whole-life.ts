@@ -18,10 +18,15 @@ export async function wholeLife(url: string, shop: string): Promise<void> {
     hostname: "127.0.0.1",
     development: false,
     fetch: async (request, self) => {
-      const outcome = await feed.takePlace();
-      if (outcome.kind !== "taken") throw new Error(outcome.kind);
+      const outcome = await feed.subscribe();
+      if (outcome.kind !== "subscribed") throw new Error(outcome.kind);
       const after = request.headers.get("last-event-id") ?? undefined;
-      return streamEvents({ connection: { server: self, request }, place: outcome.place, wanted: {}, after });
+      return streamEvents({
+        connection: { server: self, request },
+        subscription: outcome.subscription,
+        wanted: {},
+        after,
+      });
     },
   });
   const where = String(server.url);

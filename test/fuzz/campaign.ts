@@ -18,7 +18,7 @@ const HELD_MS = 150;
 const ANSWER_MS = 15_000;
 /** Requests change the shop: now and then it is opened again, so that orders come through. */
 const REOPEN_EVERY = 100;
-const MOST_FAULTS = 20;
+const MAX_FAULTS = 20;
 
 export interface Campaign {
   readonly customers: string;
@@ -52,7 +52,7 @@ export async function runCampaign(campaign: Campaign): Promise<Result> {
 
   const work = async (): Promise<void> => {
     for (const [number, target] of targets) {
-      if (faults.length >= MOST_FAULTS) return;
+      if (faults.length >= MAX_FAULTS) return;
       if (number % REOPEN_EVERY === 0) await reopen(campaign, stock);
       const { status, fault, request } = await sendOne(target, stock);
       sent++;

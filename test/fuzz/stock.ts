@@ -5,7 +5,7 @@
  * - It learns from answers only, and keeps a bounded number of ids.
  * - A placeholder always gets an id, if only one of no order.
  */
-const MOST_A_STATE = 200;
+const MAX_ORDERS_PER_STATE = 200;
 const UNKNOWN_ID = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 
 export class Stock {
@@ -31,7 +31,7 @@ export class Stock {
     this.#states.set(id, state);
     const same = [...this.#states].filter(([, other]) => other === state);
     const [oldest] = same;
-    if (same.length > MOST_A_STATE && oldest) this.#states.delete(oldest[0]);
+    if (same.length > MAX_ORDERS_PER_STATE && oldest) this.#states.delete(oldest[0]);
   }
 
   #pick(state: string, index: number): string {

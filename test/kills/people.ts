@@ -7,7 +7,15 @@
  * - A claim is used until an order came under it: no order is left to a barista who no longer asks for it.
  */
 import { createClient, type Client } from "../../src/client/index.ts";
-import { ask, expectOrder, readWireOrder, tell, type Answer, type Ports, type WireOrder } from "../support/http.ts";
+import {
+  ask,
+  expectOrder,
+  readWireOrder,
+  applyVerb,
+  type Answer,
+  type Ports,
+  type WireOrder,
+} from "../support/http.ts";
 import { unmark } from "../support/words.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -163,7 +171,7 @@ export class KilledStaff {
     const query = `barista=${barista}${withNext ? "&next=1" : ""}`;
     const headers: Record<string, string> = withNext ? { "Idempotency-Key": claim } : {};
     const answer = await this.#insist(`finish of ${id} by ${barista}`, [200], (signal) =>
-      tell(next(), "finish", id, query, { json: finish.made, headers, signal }),
+      applyVerb(next(), "finish", id, query, { json: finish.made, headers, signal }),
     );
     if (!answer) return undefined;
     this.finished += 1;

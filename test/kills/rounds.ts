@@ -96,7 +96,7 @@ export async function runKills({ redis, rounds, seed, patienceMs = PATIENCE_MS }
 }
 
 /** One line that counts. */
-export function tellReport({ kills, orders, customersRetries, baristasRetries, violations }: Report): string {
+export function describeReport({ kills, orders, customersRetries, baristasRetries, violations }: Report): string {
   const killed = Object.entries(kills).map(([victim, times]) => `${victim} ${times}`);
   return (
     `killed ${killed.join(", ")}; ${orders} orders, each asked for twice; ` +

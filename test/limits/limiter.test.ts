@@ -1,11 +1,11 @@
-/** Owns the tests of limiter.ts, and of the buckets that operations take tokens of (redis/lib/door.lua). */
+/** Owns the tests of limiter.ts, and of the buckets that operations take tokens of (redis/lib/admission.lua). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Redis } from "ioredis";
 import { Limiter, type LimiterSettings, type Verdict } from "../../src/limits/limiter.ts";
 import type { Draft } from "../../src/orders/order.ts";
 import type { PlaceOutcome } from "../../src/orders/operations/place.ts";
-import { createOrders, type Orders } from "../../src/orders/verbs.ts";
+import { createOrders, type Orders } from "../../src/orders/orders.ts";
 import { createCodes } from "../../src/shop/codes.ts";
 import { createShop } from "../../src/shop/settings.ts";
 import type { RunScript } from "../../src/redis/script.ts";
@@ -37,7 +37,7 @@ class TestLimiter extends Limiter {
     const settings = { policy: "orders", capacity: 3, refillPerSecond: 0.001, ...own };
     super(settings, { count: () => (refused += 1) });
     this.orders = createOrders(
-      { run, later: () => {} },
+      { run, runWhenReconnected: () => {} },
       {
         ...ORDER_SETTINGS,
         limitCapacity: settings.capacity,
@@ -245,14 +245,14 @@ test("an order that the shop refuses spends no token, whyever, and a tried code 
   const { code } = await createCodes(own)();
   const place = (draft: Draft) =>
     orders.place({ orderId: crypto.randomUUID(), queue: "default", draft, bucket: "orders:a" });
-  const refusals = async (why: string, draft: Draft = {}) =>
+  const rejections = async (why: string, draft: Draft = {}) =>
     await changesBy(client, prefix, async () => {
       expect(await place(draft)).toMatchObject({ kind: "refused", why, tokens: { remaining: 10, resetAfterMs: 0 } });
     });
   const counted = { "events.N": "one more" };
   const changesOf = async (why: string, draft?: Draft) =>
     Object.fromEntries(
-      Object.entries(await refusals(why, draft)).map(([line, what]) =>
+      Object.entries(await rejections(why, draft)).map(([line, what]) =>
         line.startsWith("events.") && what.includes("shop.refused") ? ["events.N", "one more"] : [line, what],
       ),
     );
@@ -293,17 +293,17 @@ test("of a refused address a bounded number that bring a key may ask Redis, and 
   const limiter = new TestLimiter({ capacity: 1 });
   const address = someone();
   await limiter.takeMany(address, 2);
-  let asked = 0;
+  let queries = 0;
   for (let request = 0; request < 100; request += 1) {
     if (limiter.recall(address, true)) continue;
-    asked += 1;
+    queries += 1;
     expect((await limiter.take(address, `key-${request}`)).allowed).toBe(false);
   }
-  expect(asked).toBe(10);
+  expect(queries).toBe(10);
   expect(limiter.recall(address)).toMatchObject({ allowed: false });
 });
 
-test("every refusal is counted, whoever tells it", async () => {
+test("every rejection is counted, whoever decides it", async () => {
   const limiter = new TestLimiter({ capacity: 1 });
   const address = someone();
   const before = refused;

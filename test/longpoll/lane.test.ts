@@ -3,7 +3,7 @@
  * good.
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createOrders } from "../../src/orders/verbs.ts";
+import { createOrders } from "../../src/orders/orders.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { until } from "../support/until.ts";
@@ -40,7 +40,7 @@ async function finishAnd(
       .exec();
     return replies?.[0]?.[1];
   };
-  const orders = createOrders({ run, later: () => {} }, ORDER_SETTINGS);
+  const orders = createOrders({ run, runWhenReconnected: () => {} }, ORDER_SETTINGS);
   expect(await orders.finish({ orderId })).toMatchObject({ kind: "changed" });
   orders.close();
 }
@@ -101,7 +101,7 @@ describe("customers share connections", () => {
     expect(await fixture.connections("lane")).toHaveLength(2);
   });
 
-  test("a place that was left is taken before there is another lane, once theirs has blocked anew", async () => {
+  test("room that was left in a lane is used before there is another lane, once theirs has blocked anew", async () => {
     await using fixture = await ReplicaFixture.open({ lanes: 8 });
     const replica = await fixture.replica();
     const [left, served] = await replica.fillLane();

@@ -9,7 +9,7 @@ import { LANE_TARGET_SIZE, WaitingRoom, type WaitOutcome } from "../../src/longp
 import { WakeRoom } from "../../src/longpoll/wake-room.ts";
 import type { Claim, StartOutcome } from "../../src/orders/operations/start.ts";
 import type { Order, OrderJson } from "../../src/orders/order.ts";
-import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/orders.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import type { Read } from "../../src/redis/group-commit.ts";
 import type { RunScript } from "../../src/redis/script.ts";
@@ -44,7 +44,7 @@ export class ReplicaFixture extends Fixture {
     return new ReplicaFixture(await Fixture.server(settings.server), settings);
   }
 
-  /** Opens one more replica; `url` is where it finds Redis, and `log` where it says so when Redis is away. */
+  /** Opens one more replica; `url` is where it finds Redis, and `log` where it says so when Redis is unavailable. */
   async replica(url = this.server.url, log = silent): Promise<Replica> {
     const { server: _server, lanes = 4, ...own } = this.#settings;
     const settings = { ...ORDER_SETTINGS, retentionHours: 1, ...own };
@@ -99,7 +99,7 @@ export class Replica {
   /** How often this replica asked who waits for an order, before it listened to its bell. */
   watches = 0;
   /** Orders whose end this server told its own customers without a bell. */
-  readonly delivered: string[] = [];
+  readonly notified: string[] = [];
   /** Scripts that run once more, and whose reply is lost then. */
   readonly losesNext = new Set<string>();
   readonly #calls = new Map<string, number>();
@@ -118,9 +118,9 @@ export class Replica {
     this.redis = { ...redis, run };
     const orders = createOrders(this.redis, settings);
     orders.onFinal({
-      deliver: (orderId, order) => {
-        this.delivered.push(orderId);
-        this.room.deliver(orderId, order);
+      notify: (orderId, order) => {
+        this.notified.push(orderId);
+        this.room.notify(orderId, order);
       },
     });
     this.verbs = orders;
@@ -189,9 +189,9 @@ export class Replica {
     return this.visit(orderId, undefined, true);
   }
 
-  /** Seats customers in so many places of a lane. */
-  async fillLane(places = ROOMY): Promise<Visit[]> {
-    return (await this.brew(places)).map((orderId) => this.visit(orderId));
+  /** Seats so many customers in a lane. */
+  async fillLane(count = ROOMY): Promise<Visit[]> {
+    return (await this.brew(count)).map((orderId) => this.visit(orderId));
   }
 
   /** Places orders in one tick, each with a customer who is held here; resolves to their ids. */

@@ -48,8 +48,8 @@ describe("a customer", () => {
     const quick = replica.visitNew(soonFinished);
     await replica.finish(soonFinished);
     expect(await endOf(quick)).toBe("ready");
-    expect(replica.delivered).toEqual([orderId, soonFinished]);
-    for (const id of replica.delivered) expect(await fixture.outside.exists(replica.redis.keys.bell(id))).toBe(0);
+    expect(replica.notified).toEqual([orderId, soonFinished]);
+    for (const id of replica.notified) expect(await fixture.outside.exists(replica.redis.keys.bell(id))).toBe(0);
     expect([replica.calls("read-finals"), replica.calls("find-bells")]).toEqual([0, 0]);
     expect(replica.room.held).toBe(0);
   });
@@ -61,12 +61,12 @@ describe("a customer", () => {
     const visits = [here.visit(orderId), here.visit(orderId)];
     const elsewhere = there.visit(orderId);
     await fixture.blockedLanes(2);
-    here.room.deliver(Bun.randomUUIDv7(), "{}");
+    here.room.notify(Bun.randomUUIDv7(), "{}");
     expect([here.room.held, there.room.held]).toEqual([2, 1]);
     await here.finish(orderId);
     expect(await endsOf(visits)).toEqual({ ready: 2 });
     expect(await endOf(elsewhere)).toBe("ready");
-    expect([here.delivered, there.delivered]).toEqual([[orderId], []]);
+    expect([here.notified, there.notified]).toEqual([[orderId], []]);
     // The bell of a customer who has gone wakes no other one, and the next customer is served.
     const next = await here.brewOne();
     const later = here.visit(next);
@@ -151,7 +151,7 @@ describe("a customer whose order was placed just now", () => {
       order: { order_id: orderId, status: "ready", barista: "Grace" },
     });
     expect([replica.watches, replica.calls("read-finals"), replica.calls("find-bells")]).toEqual([0, 1, 0]);
-    expect(replica.delivered).toEqual([]);
+    expect(replica.notified).toEqual([]);
   });
 
   const ends: readonly (readonly [string, (replica: Replica, orderId: string) => Promise<unknown>])[] = [
@@ -397,24 +397,24 @@ describe("closing the room", () => {
     ["is being looked at", nextTurn],
     ["waits in a blocked lane", (fixture) => fixture.blockedLanes(1)],
   ];
-  test.each(stages)("sends on who %s, and ends the lanes", async (_stage, reach) => {
+  test.each(stages)("redirects who %s, and ends the lanes", async (_stage, reach) => {
     await using fixture = await ReplicaFixture.open();
     const replica = await fixture.replica();
     const visits = (await replica.brew(3)).map((orderId) => replica.visit(orderId));
     await reach(fixture);
     replica.room.close();
-    expect(await endsOf(visits)).toEqual({ sent_on: 3 });
+    expect(await endsOf(visits)).toEqual({ redirected: 3 });
     expect(replica.room.held).toBe(0);
     await until(async () => (await fixture.connections("lane")).length === 0, "the lanes are gone");
     expect(await fixture.connections()).toHaveLength(2);
   });
 
-  test("also sends on who comes after it", async () => {
+  test("also redirects who comes after it", async () => {
     await using fixture = await ReplicaFixture.open();
     const replica = await fixture.replica();
     const orderId = await replica.brewOne();
     replica.room.close();
-    expect(await endOf(replica.visit(orderId), 2000)).toBe("sent_on");
+    expect(await endOf(replica.visit(orderId), 2000)).toBe("redirected");
     expect(await fixture.connections("lane")).toEqual([]);
   });
 
@@ -427,15 +427,15 @@ describe("closing the room", () => {
     const staying = { orderId, outcome: promise.then(parsedEnd), hangUp: () => {} };
     const going = replica.visit(orderId);
     await fixture.blockedLanes(1);
-    replica.room.sendOn();
-    expect(await endOf(going)).toBe("sent_on");
-    expect(await endOf(replica.visit(orderId))).toBe("sent_on");
+    replica.room.redirect();
+    expect(await endOf(going)).toBe("redirected");
+    expect(await endOf(replica.visit(orderId))).toBe("redirected");
     expect(replica.room.held).toBe(1);
     await fixture.finish(orderId);
     expect(await endOf(staying)).toBe("ready");
   });
 
-  test("asks those who may have to stay when it sends on, and not before", async () => {
+  test("asks those who may have to stay when it redirects, and not before", async () => {
     await using fixture = await ReplicaFixture.open();
     const replica = await fixture.replica();
     const guests = (await replica.brew(2)).map((id) => {
@@ -449,12 +449,12 @@ describe("closing the room", () => {
     });
     const [going, staying] = guests;
     if (going) going.mustStay = false;
-    replica.room.sendOn();
-    expect(going?.settled).toEqual(["sent_on"]);
+    replica.room.redirect();
+    expect(going?.settled).toEqual(["redirected"]);
     expect(replica.room.held).toBe(1);
     expect(staying?.settled).toEqual([]);
-    replica.room.sendEverybodyOn();
-    expect(staying?.settled).toEqual(["sent_on"]);
+    replica.room.redirectAll();
+    expect(staying?.settled).toEqual(["redirected"]);
     expect(replica.room.held).toBe(0);
   });
 
@@ -481,12 +481,12 @@ describe("closing the room", () => {
     here.room.close();
     await fixture.blockedLanes(1);
     await there.finish(orderId);
-    expect(await endOf(first)).toBe("sent_on");
+    expect(await endOf(first)).toBe("redirected");
     expect(await endOf(second)).toBe("ready");
   });
 });
 
-describe("while Redis is away", () => {
+describe("while Redis is unavailable", () => {
   test("customers keep waiting through its kill and its restart", async () => {
     const server = await TestRedis.start();
     try {
@@ -546,7 +546,7 @@ describe("while Redis is away", () => {
       await fixture.blockedLanes(1);
       await server.kill();
       replica.room.close();
-      expect(await endsOf(visits)).toEqual({ sent_on: 3 });
+      expect(await endsOf(visits)).toEqual({ redirected: 3 });
     } finally {
       await server.stop();
     }

@@ -5,7 +5,7 @@
 import { WaitingRoom } from "../../src/longpoll/room.ts";
 import { WakeRoom } from "../../src/longpoll/wake-room.ts";
 import { startSweeper } from "../../src/orders/sweeper.ts";
-import { createOrders, DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import { openRedis } from "../../src/redis/connections.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
 import { Staffing } from "../../src/service/staffing.ts";
@@ -42,7 +42,7 @@ export async function wholeLife(url: string, shop: string): Promise<void> {
 
   room.close();
   baristas.close();
-  expectKind(await held, "sent_on");
+  expectKind(await held, "redirected");
   expectKind(await idle, "empty");
   sweeper.stop();
   orders.close();

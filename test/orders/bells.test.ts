@@ -3,7 +3,7 @@
  * (find-bells.lua).
  */
 import { describe, expect, test } from "bun:test";
-import { createOrders } from "../../src/orders/verbs.ts";
+import { createOrders } from "../../src/orders/orders.ts";
 import { loadScript } from "../../src/redis/script.ts";
 import { ORDER_SETTINGS, TestOrders } from "../support/orders.ts";
 import { parsed } from "../support/wire.ts";
@@ -65,7 +65,7 @@ describe("an order's end rings", () => {
     await using shop = await TestOrders.open();
     const finals: string[] = [];
     const orders = createOrders(shop.redis, ORDER_SETTINGS);
-    orders.onFinal({ deliver: (id) => finals.push(id) });
+    orders.onFinal({ notify: (id) => finals.push(id) });
     const [first, ...others] = holders(orders.replica);
     await orders.place({ orderId: "A", queue: "default", draft: {}, holder: first });
     for (const holder of others) expect(await orders.watch({ orderId: "A", holder })).toEqual({ kind: "watching" });
@@ -204,9 +204,9 @@ describe("finding bells", () => {
     const popped = ids.filter((_id, at) => at % 3 === 2);
     await shop.client.del(...silent.map((id) => shop.key(`bell:${id}`)));
     for (const id of popped) await shop.client.lpop(shop.key(`bell:${id}`));
-    const asked = ids.toReversed();
-    const rung = asked.filter((id) => !silent.includes(id));
-    expect(await find(shop, asked)).toEqual(rung);
+    const queried = ids.toReversed();
+    const rung = queried.filter((id) => !silent.includes(id));
+    expect(await find(shop, queried)).toEqual(rung);
     // A lane that found one reads its order, which rings nothing that rings.
     expect(await look(shop, rung)).toEqual(rung.map((id) => [id, "ready"]));
     const rings = await Promise.all(ids.map((id) => shop.client.llen(shop.key(`bell:${id}`))));

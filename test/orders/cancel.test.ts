@@ -22,14 +22,14 @@ test("a customer's queued order is cancelled, and no bell rings where nobody may
     "order:A.reason": "nothing → customer",
     "order:A.status": "queued → cancelled",
     "queue:default": "stream: A, B → stream: B",
-    "waiting:default": "zset: A place 1, B place 2 → zset: B place 2",
+    "waiting:default": "zset: A number 1, B number 2 → zset: B number 2",
   });
 });
 
 test("a barista cancels a brewing order", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   const changes = await shop.changes(async () => {
     expect(await shop.orders.cancel({ orderId: "A", barista: "Grace", ...BY_BARISTA })).toMatchObject({
       kind: "changed",
@@ -73,7 +73,7 @@ test("a released order leaves nothing behind when it is cancelled", async () => 
     "order:A.reason": "nothing → customer",
     "order:A.status": "queued → cancelled",
     "queue:default": "stream: A → stream: ",
-    "waiting:default": "zset: A place 1 → nothing",
+    "waiting:default": "zset: A number 1 → nothing",
   });
   expect(await shop.start("Grace")).toBeNull();
 });

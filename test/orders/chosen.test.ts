@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { TestOrders } from "../support/orders.ts";
 
 const claim = (orderId: string, barista: string) => ({
-  claim: crypto.randomUUID(),
+  claimId: crypto.randomUUID(),
   barista,
   queue: "default",
   orderId,
@@ -28,7 +28,8 @@ test("the order that was chosen is started, and the others keep their order", as
     "order:C.status": "queued → brewing",
     "queue:default.consumers": "nothing → a replica",
     "leases:default": "nothing → zset: C time",
-    "waiting:default": "zset: A place 1, B place 2, C place 3, D place 4 → zset: A place 1, B place 2, D place 4",
+    "waiting:default":
+      "zset: A number 1, B number 2, C number 3, D number 4 → zset: A number 1, B number 2, D number 4",
   });
   expect([await shop.start("Linus"), await shop.start("Linus"), await shop.start("Linus")]).toEqual(["A", "B", "D"]);
   expect(await shop.start("Linus")).toBeNull();
@@ -44,7 +45,7 @@ test("one that was chosen, finished before its turn came, is not seen again", as
   expect([await shop.start("Linus"), await shop.start("Linus"), await shop.start("Linus")]).toEqual(["A", "C", null]);
 });
 
-test("one that was chosen and put back has its old place", async () => {
+test("one that was chosen and put back has its old position", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B", "C"]);
   await shop.orders.start(claim("B", "Grace"));
@@ -78,9 +79,9 @@ test("what is not queued any more can't be chosen, and says who has it", async (
 test("the same claim gets the chosen order again", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  const asked = claim("B", "Grace");
-  const first = await shop.orders.start(asked);
-  expect(await shop.orders.start(asked)).toEqual(first);
+  const start = claim("B", "Grace");
+  const first = await shop.orders.start(start);
+  expect(await shop.orders.start(start)).toEqual(first);
 });
 
 test("of many who choose one order at once, one has it", async () => {
@@ -177,7 +178,7 @@ test("chosen and asked for in one tick, it is cancelled once, and the next one i
     "order:B.status": "queued → brewing",
     "queue:default": "stream: A, B → stream: B",
     "queue:default.consumers": "a replica → a replica, a replica",
-    "waiting:default": "zset: B place 2 → nothing",
+    "waiting:default": "zset: B number 2 → nothing",
   });
 });
 
@@ -210,7 +211,7 @@ test("one that was put back can be chosen, time and again", async () => {
     expect(outcome).toMatchObject({ kind: "started", order: { barista, attempts: round + 1 } });
     await shop.orders.release({ orderId: "B", barista });
   }
-  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: A place 1, B place 2, C place 3" });
+  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: A number 1, B number 2, C number 3" });
   expect([await shop.start("Ada"), await shop.orders.start(claim("B", "Ada")), await shop.start("Ada")]).toMatchObject([
     "A",
     { kind: "started", order: { order_id: "B" } },
@@ -226,8 +227,8 @@ test("one of another queue is started there, and its customer's place and the ot
   expect(await shop.orders.start(claim("Q", "Grace"))).toMatchObject({ kind: "started", orderId: "Q" });
   expect(await shop.state()).toMatchObject({
     "leases:patio": "zset: Q time",
-    "waiting:default": "zset: A place 1",
-    "waiting:patio": "zset: P place 2",
+    "waiting:default": "zset: A number 1",
+    "waiting:patio": "zset: P number 2",
   });
   expect([await shop.start("Linus", { queue: "patio" }), await shop.start("Linus", { queue: "patio" })]).toEqual([
     "P",

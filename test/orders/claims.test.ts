@@ -6,9 +6,9 @@ import { TestOrders } from "../support/orders.ts";
 async function openReused(): Promise<TestOrders> {
   const shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 600 }) });
+  await shop.start("Grace", { claimId: "c1", orders: shop.ordersWith({ leaseSeconds: 600 }) });
   await shop.client.zadd(shop.key("leases:default"), "XX", 1, "A");
-  const second = { claim: "c1", barista: "Grace", queue: "default", orderId: "B" };
+  const second = { claimId: "c1", barista: "Grace", queue: "default", orderId: "B" };
   expect(await shop.orders.start(second)).toMatchObject({ kind: "started", orderId: "B" });
   return shop;
 }
@@ -29,22 +29,22 @@ test.each(["finish", "release", "extend", "cancel", "expire"] as const)(
     const changes = await shop.changes(() => verbs(shop)[verb]());
     expect(Object.keys(changes)).toContain(verb === "extend" ? "events.5" : "order:A.status");
     expect(await shop.client.hgetall(shop.key("claims"))).toEqual({ c1: "B" });
-    expect(await shop.start("Grace", { claim: "c1" })).toBe("B");
+    expect(await shop.start("Grace", { claimId: "c1" })).toBe("B");
   },
 );
 
 test("an order given to another barista leaves the claim that it had before alone", async () => {
   await using shop = await openReused();
-  expect(await shop.start("Linus", { claim: "c2" })).toBe("A");
-  expect(await shop.start("Grace", { claim: "c1" })).toBe("B");
-  expect(await shop.start("Linus", { claim: "c2" })).toBe("A");
+  expect(await shop.start("Linus", { claimId: "c2" })).toBe("A");
+  expect(await shop.start("Grace", { claimId: "c1" })).toBe("B");
+  expect(await shop.start("Linus", { claimId: "c2" })).toBe("A");
 });
 
 test("an order that is extended after its lease ran out is its claim's again", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   await shop.client.zadd(shop.key("leases:default"), "XX", 1, "A");
   await shop.orders.extend(theirs);
-  expect(await shop.start("Grace", { claim: "c1" })).toBe("A");
+  expect(await shop.start("Grace", { claimId: "c1" })).toBe("A");
 });

@@ -47,12 +47,12 @@ test("a choice queues the order under the day's next number, at the menu's price
     "order:A.choice": expect.any(String) as string,
     "order:A.details": expect.any(String) as string,
     "order:A.entry": "nothing → in the queue",
-    "order:A.place": "nothing → place 2",
+    "order:A.queue_number": "nothing → number 2",
     "order:A.queue": "nothing → default",
     "queue:default": "stream: X → stream: X, A",
     orders: expect.any(String) as string,
     reserved: "zset: A time → nothing",
-    "waiting:default": "zset: X place 1 → zset: X place 1, A place 2",
+    "waiting:default": "zset: X number 1 → zset: X number 1, A number 2",
   });
   await until(() => wakes.length > 0, "a barista is woken");
   expect(wakes).toEqual(["1 default"]);
@@ -116,8 +116,8 @@ test("choices that mean the same are the same", async () => {
 
 test("the same choice twice in one tick is made once, and both are answered", async () => {
   await using shop = await openReserved(["A"]);
-  const tell = () => choose(shop, "A", { item: "latte" });
-  expect(await endings([tell(), tell(), tell()])).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+  const complete = () => choose(shop, "A", { item: "latte" });
+  expect(await endings([complete(), complete(), complete()])).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
   expect(await shop.state()).toMatchObject({ "numbers:date": "string with TTL: 1", "queue:default": "stream: A" });
 });
 

@@ -35,9 +35,9 @@ function withoutParentheses(text: string): string {
 /** `operation('place', function(id, …) … end, 10)`: its name, its parameters, and where its Idempotency-Key is. */
 function registrationOf(text: string) {
   const [, name = "", parameters = ""] = /^operation\('(\w+)', function\(([^)]*)\)$/m.exec(text) ?? [];
-  const [, onceAt] = /^end, (\d+)\)$/m.exec(text) ?? [];
+  const [, keyAt] = /^end, (\d+)\)$/m.exec(text) ?? [];
   const names = parameters.split(",").map((each) => each.trim());
-  return { name, parameters: names, onceAt: onceAt === undefined ? undefined : Number(onceAt) };
+  return { name, parameters: names, keyAt: keyAt === undefined ? undefined : Number(keyAt) };
 }
 
 async function descriptorOf(name: string): Promise<Operation<unknown, unknown>> {
@@ -67,7 +67,7 @@ describe.each(scripts)("%s", (script) => {
     const { fields } = await descriptorOf(script);
     // A start has no order yet.
     expect(fields[0]).toBe(script === "start" ? "barista" : "order_id");
-    const once = fields.indexOf("once");
-    expect(registrationOf(source(script)).onceAt).toBe(once < 0 ? undefined : once + 1);
+    const at = fields.indexOf("idempotency_key");
+    expect(registrationOf(source(script)).keyAt).toBe(at < 0 ? undefined : at + 1);
   });
 });

@@ -9,7 +9,7 @@ const deadlineOf = async (shop: TestOrders, id: string) =>
 test("an extended order has a new lease", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
-  await shop.start("Grace", { claim: "c1", orders: shop.ordersWith({ leaseSeconds: 60 }) });
+  await shop.start("Grace", { claimId: "c1", orders: shop.ordersWith({ leaseSeconds: 60 }) });
   const before = await deadlineOf(shop, "A");
   const changes = await shop.changes(async () => {
     expect(await shop.ordersWith({ leaseSeconds: 600 }).extend({ orderId: "A", barista: "Grace" })).toMatchObject({

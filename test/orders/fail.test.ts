@@ -10,7 +10,7 @@ const NOW = { error: "no milk", retry: true, retryAfterMs: 0 } as const;
 async function openBrewing(): Promise<TestOrders> {
   const shop = await TestOrders.open();
   await shop.place(["A", "B"], { holder: "another replica" });
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   return shop;
 }
 
@@ -22,7 +22,7 @@ async function comeDue(shop: TestOrders, id: string): Promise<void> {
   await shop.client.zadd(shop.key("delayed:default"), "XX", 1, id);
 }
 
-test("an order that failed and may be tried again stands at its old place, with its error", async () => {
+test("an order that failed and may be tried again stands at its old position, with its error", async () => {
   await using shop = await openBrewing();
   const changes = await shop.changes(async () => {
     const outcome = await shop.orders.fail({ orderId: "A", barista: "Grace", ...NOW });
@@ -38,7 +38,7 @@ test("an order that failed and may be tried again stands at its old place, with 
     "order:A.failure": 'nothing → "no milk"',
     "order:A.started_at": "time → nothing",
     "order:A.status": "brewing → queued",
-    "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
+    "waiting:default": "zset: B number 2 → zset: A number 1, B number 2",
   });
   expect(await shop.start("Linus")).toBe("A");
   expect(await shop.orders.find("A")).toMatchObject({ order: { status: "brewing", attempts: 2, error: "no milk" } });
@@ -71,7 +71,7 @@ test("with a delay it is queued, and not started before: by none who takes the n
   expect((await shop.record("A")).due).toBe(String(dueMs));
 });
 
-test("once its time has come it is offered again, at its place, and waiting baristas are woken", async () => {
+test("once its time has come it is offered again, at its position, and waiting baristas are woken", async () => {
   await using shop = await TestOrders.open();
   expect(await shop.startOrWait("Ada")).toBeNull();
   await shop.place(["A", "B"]);
@@ -83,7 +83,7 @@ test("once its time has come it is offered again, at its place, and waiting bari
   expect(changes).toEqual({
     "delayed:default": "zset: A 1 → nothing",
     "order:A.due": "1 → nothing",
-    "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
+    "waiting:default": "zset: B number 2 → zset: A number 1, B number 2",
   });
   await until(() => wakes.length > 0, "a barista is woken");
   expect(wakes).toEqual(["1 default"]);

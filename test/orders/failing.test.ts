@@ -1,13 +1,13 @@
 /**
  * Owns the tests of operations that fail in a run that goes on: each leaves nothing behind, and the others are done.
  *
- * The commit script is loaded with an `enter` and an `add_order` that throw for one order: the last places at which an
+ * The commit script is loaded with an `enter` and an `add_order` that throw for one order: the last lines at which an
  * operation can fail.
  */
 import { describe, expect, test } from "bun:test";
 import { createCodes } from "../../src/shop/codes.ts";
 import { createShop } from "../../src/shop/settings.ts";
-import { createOrders } from "../../src/orders/verbs.ts";
+import { createOrders } from "../../src/orders/orders.ts";
 import { asFunction, loadFunction, type RunScript, type Script } from "../../src/redis/script.ts";
 import { ORDER_SETTINGS, TestOrders } from "../support/orders.ts";
 import { endings } from "../support/settled.ts";
@@ -15,10 +15,10 @@ import type { State } from "../support/state.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
 
 const BROKEN = "broken";
-const LAST_PLACES = ["  if order.was == nil then\n", "  order.was = false\n"];
+const LAST_LINES = ["  if order.was == nil then\n", "  order.was = false\n"];
 const commit = loadFunction("commit");
-const failing = LAST_PLACES.reduce(
-  (script, place) => changed(script, place, `  if id == '${BROKEN}' then\n    error('it broke')\n  end\n${place}`),
+const failing = LAST_LINES.reduce(
+  (script, at) => changed(script, at, `  if id == '${BROKEN}' then\n    error('it broke')\n  end\n${at}`),
   commit,
 );
 
@@ -58,7 +58,7 @@ async function openStage(status: Status): Promise<Stage> {
     await Bun.sleep(2);
   }
   const run: RunScript = (script, args) => shop.redis.run(script.name === "commit" ? failing : script, args);
-  const orders = parsing(createOrders({ run, later: () => {} }, ORDER_SETTINGS));
+  const orders = parsing(createOrders({ run, runWhenReconnected: () => {} }, ORDER_SETTINGS));
   return { shop, orders, code };
 }
 
@@ -74,7 +74,7 @@ function others({ orders, code }: Stage): Promise<unknown>[] {
     }),
     orders.finish({ orderId: "a1", barista: "Grace", result: "{}" }),
     orders.cancel({ orderId: "a2", canceller: "customer", reason: "customer" }),
-    orders.start({ barista: "Linus", queue: "default", claim: "c1" }),
+    orders.start({ barista: "Linus", queue: "default", claimId: "c1" }),
     orders.reserve({ orderId: "e5", draft: { code }, bucket: "b:5" }),
   ];
 }
@@ -103,7 +103,7 @@ const OPERATIONS: Readonly<Record<string, { status: Status; ask: (stage: Stage) 
   },
   start: {
     status: "queued",
-    ask: ({ orders }) => orders.start({ barista: "Ada", queue: "default", orderId: BROKEN, claim: "c9" }),
+    ask: ({ orders }) => orders.start({ barista: "Ada", queue: "default", orderId: BROKEN, claimId: "c9" }),
   },
   finish: {
     status: "brewing",

@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 test("a finished order is ready, off the queue, and no bell rings where nobody may hear it", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"], { idempotencyKey: "" });
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   const changes = await shop.changes(async () => {
     expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toMatchObject({
       kind: "changed",
@@ -32,24 +32,24 @@ test("a finished order is ready, off the queue, and no bell rings where nobody m
 test("the claim of a final order is forgotten once nothing of it can be on its way", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   await shop.orders.finish({ orderId: "A" });
   const spent = await shop.client.keys(shop.key("spent:*"));
   for (const key of spent) expect(await shop.client.pttl(key)).toBeWithin(10_000, 20_001);
   expect(spent).toHaveLength(1);
   await shop.client.del(...spent);
-  expect(await shop.start("Grace", { claim: "c1" })).toBe("B");
+  expect(await shop.start("Grace", { claimId: "c1" })).toBe("B");
 });
 
 test("a claim that was spent in the period before this one is remembered too", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   await shop.orders.finish({ orderId: "A" });
   const [now = ""] = await shop.client.keys(shop.key("spent:*"));
   const period = Number(now.slice(now.lastIndexOf(":") + 1));
   await shop.client.rename(now, shop.key(`spent:${period - 1}`));
-  expect(await shop.start("Grace", { claim: "c1" })).toBeNull();
+  expect(await shop.start("Grace", { claimId: "c1" })).toBeNull();
 });
 
 test("a final order and its Idempotency-Key are kept for the retention from then on, its bell for minutes", async () => {

@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHistory } from "../../src/events/history.ts";
-import { createOrders, type Orders } from "../../src/orders/verbs.ts";
+import { createOrders, type Orders } from "../../src/orders/orders.ts";
 import { loadScript } from "../../src/redis/script.ts";
 import { dump, keysOf, load, withoutTimes, type Shop } from "../fixtures/keys.ts";
 import {
@@ -169,7 +169,7 @@ const SWEEPS: readonly [string, Ask, readonly string[]][] = [
   ["find", (orders, id) => orders.find(id), ["found"]],
   ["watch", (orders, orderId) => orders.watch({ orderId, holder: HOLDER }), ["watching", "final"]],
   [
-    "place, joined by once",
+    "place, joined by its Idempotency-Key",
     (orders, orderId, name) => {
       const idempotencyKey = `once-${orderId}`;
       return orders.place({
@@ -182,13 +182,13 @@ const SWEEPS: readonly [string, Ask, readonly string[]][] = [
   ],
   ["place, sent again", (orders, _id, name) => orders.place(placementOf(name)), ["placed"]],
   [
-    "place, another body under once",
+    "place, another body under its Idempotency-Key",
     (orders, orderId) =>
       orders.place({ orderId: NEW_ID, queue: DEFAULT, draft: { note: "?" }, idempotencyKey: `once-${orderId}` }),
     ["placed", "mismatch"],
   ],
   [
-    "reserve, joined by once",
+    "reserve, joined by its Idempotency-Key",
     (orders, _id, name) => orders.reserve({ ...reservationOf(name), orderId: NEW_ID }),
     ["reserved", "mismatch"],
   ],
@@ -205,12 +205,12 @@ const SWEEPS: readonly [string, Ask, readonly string[]][] = [
   ],
   [
     "start, chosen",
-    (orders, orderId) => orders.start({ orderId, barista: "Ada", queue: DEFAULT, claim: `new-${orderId}` }),
+    (orders, orderId) => orders.start({ orderId, barista: "Ada", queue: DEFAULT, claimId: `new-${orderId}` }),
     ["started", "conflict"],
   ],
   [
     "start, under the claim of before",
-    (orders, orderId) => orders.start({ barista: "Gräce “G”", queue: DEFAULT, claim: claimOf(orderId) }),
+    (orders, orderId) => orders.start({ barista: "Gräce “G”", queue: DEFAULT, claimId: claimOf(orderId) }),
     ["started", "empty"],
   ],
   [
@@ -272,7 +272,7 @@ test("expire and requeue: what is due is cancelled, or offered again", async () 
   ]);
 });
 
-describe("lookups", () => {
+describe("queries", () => {
   const EVERYTHING = { fromMs: 0, beforeMs: 1e15, limit: 100 };
 
   test("search: all, by status, by customer, in pages", async () => {

@@ -7,7 +7,7 @@ import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import fc from "fast-check";
 import { Order, type Draft, type OrderJson } from "../../src/orders/order.ts";
-import { createOrders, DEFAULT_QUEUE, type Orders } from "../../src/orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE, type Orders } from "../../src/orders/orders.ts";
 import { readEntry } from "../../src/events/event.ts";
 import { loadScript } from "../../src/redis/script.ts";
 import { readWireOrder } from "../support/http.ts";
@@ -28,14 +28,14 @@ const readOrder = (orderId: string, order: OrderJson): Order => parsed({ kind: "
 /** A shop whose verbs answer JSON as they do in the server. */
 class JsonShop implements AsyncDisposable {
   readonly shop: TestOrders;
-  readonly verbs: Orders;
+  readonly orders: Orders;
   /** What those are notified of who wait at this server. */
   readonly #notified = new Map<string, OrderJson>();
 
   private constructor(shop: TestOrders) {
     this.shop = shop;
-    this.verbs = createOrders(shop.redis, { ...ORDER_SETTINGS, maxAttempts: 1 });
-    this.verbs.onFinal({ deliver: (orderId, json) => this.#notified.set(orderId, json) });
+    this.orders = createOrders(shop.redis, { ...ORDER_SETTINGS, maxAttempts: 1 });
+    this.orders.onFinal({ notify: (orderId, json) => this.#notified.set(orderId, json) });
   }
 
   static async open(): Promise<JsonShop> {
@@ -44,36 +44,36 @@ class JsonShop implements AsyncDisposable {
 
   async placeOne(draft: Draft = {}): Promise<string> {
     const orderId = Bun.randomUUIDv7();
-    await this.verbs.place({ orderId, queue: DEFAULT_QUEUE, draft });
+    await this.orders.place({ orderId, queue: DEFAULT_QUEUE, draft });
     return orderId;
   }
 
-  async startOne(claim: string = crypto.randomUUID(), barista = "Grace"): Promise<OrderJson> {
-    const outcome = await this.verbs.start({ claim, barista, queue: DEFAULT_QUEUE });
+  async startOne(claimId: string = crypto.randomUUID(), barista = "Grace"): Promise<OrderJson> {
+    const outcome = await this.orders.start({ claimId, barista, queue: DEFAULT_QUEUE });
     if (outcome.kind !== "started") throw new Error("no order to start");
     return outcome.order;
   }
 
   async change(verb: "finish" | "release" | "extend", orderId: string): Promise<OrderJson> {
-    const outcome = await this.verbs[verb]({ orderId });
+    const outcome = await this.orders[verb]({ orderId });
     if (outcome.kind !== "changed") throw new Error(`${verb}: ${outcome.kind}`);
     return outcome.order;
   }
 
   async cancel(orderId: string): Promise<OrderJson> {
-    const outcome = await this.verbs.cancel({ orderId, canceller: "barista", reason: "machine_error" });
+    const outcome = await this.orders.cancel({ orderId, canceller: "barista", reason: "machine_error" });
     if (outcome.kind !== "changed") throw new Error(`cancel: ${outcome.kind}`);
     return outcome.order;
   }
 
   async find(orderId: string): Promise<OrderJson> {
-    const outcome = await this.verbs.find(orderId);
+    const outcome = await this.orders.find(orderId);
     if (outcome.kind !== "found") throw new Error(outcome.kind);
     return outcome.order;
   }
 
   async search(customerId?: string): Promise<readonly OrderJson[]> {
-    const outcome = await this.verbs.search({ ...EVERYTHING, customerId });
+    const outcome = await this.orders.search({ ...EVERYTHING, customerId });
     if (outcome.kind !== "page") throw new Error(outcome.kind);
     return outcome.orders;
   }
@@ -89,7 +89,7 @@ class JsonShop implements AsyncDisposable {
   }
 
   /** What whoever waits for the order is told: at this server, and by those who look for others, however often. */
-  async told(orderId: string): Promise<Order[]> {
+  async notified(orderId: string): Promise<Order[]> {
     const jsons = [this.#notified.get(orderId) ?? ""];
     for (let looks = 0; looks < 2; looks += 1) {
       const line = String(await this.shop.redis.run(loadScript("read-finals"), [orderId]));
@@ -173,9 +173,11 @@ describe("what a verb answers is an order on the wire, with the members of its s
     await shop.startOne();
     const endLease = (id: string) => shop.shop.client.zadd(shop.shop.key("leases:default"), 1, id);
     await endLease(swept);
-    await shop.verbs.expire();
+    await shop.orders.expire();
     await endLease(passed);
-    expect(await shop.verbs.start({ claim: "c", barista: "Linus", queue: DEFAULT_QUEUE })).toEqual({ kind: "empty" });
+    expect(await shop.orders.start({ claimId: "c", barista: "Linus", queue: DEFAULT_QUEUE })).toEqual({
+      kind: "empty",
+    });
     for (const id of [swept, passed]) {
       const order = expectMembers(await shop.find(id), [...final, ...started]);
       expect(order).toMatchObject({ status: "cancelled", reason: "barista_timeout", attempts: 1 });
@@ -231,7 +233,7 @@ describe("an order is told in the same words", () => {
     expect(await shop.find(id)).toBe(json);
     expect(await shop.search()).toEqual([json]);
     const order = read(json);
-    expect(await shop.told(id)).toEqual([order, order, order]);
+    expect(await shop.notified(id)).toEqual([order, order, order]);
     expect((await shop.events(id)).at(-1)).toEqual(order);
   });
 
@@ -253,8 +255,8 @@ describe("what people write comes back as it was", () => {
     const brewing = JSON.parse(await shop.startOne(crypto.randomUUID(), barista)) as Order;
     const json = await shop.change("finish", id);
     const ready = JSON.parse(json) as Order;
-    const told = [found, brewing, ready, ...(await shop.told(id)), ...(await shop.events(id))];
-    for (const order of told) {
+    const orders = [found, brewing, ready, ...(await shop.notified(id)), ...(await shop.events(id))];
+    for (const order of orders) {
       const { item, note, customer_id, customer_name } = order;
       expect({ item, note, customer_id, customer_name }).toEqual({ item: "americano", ...draft } as never);
       if (order.status !== "queued") expect(order.barista).toBe(barista);
@@ -262,12 +264,12 @@ describe("what people write comes back as it was", () => {
     const searched = await shop.search(draft.customer_id);
     expect(searched).toContain(json);
     // Another barista is told who has it.
-    expect(await shop.verbs.finish({ orderId: id, barista: `not ${barista}` })).toEqual({
+    expect(await shop.orders.finish({ orderId: id, barista: `not ${barista}` })).toEqual({
       kind: "conflict",
       status: "ready",
       barista,
     });
-    expect(await shop.verbs.finish({ orderId: id, barista })).toMatchObject({ kind: "changed" });
+    expect(await shop.orders.finish({ orderId: id, barista })).toMatchObject({ kind: "changed" });
   };
 
   test.each([

@@ -1,6 +1,6 @@
 /** Owns the tests of what is done to orders that Redis takes after it was given up. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { createOrders } from "../../src/orders/verbs.ts";
+import { createOrders } from "../../src/orders/orders.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { silent, TestRedis } from "../support/redis.ts";
@@ -29,9 +29,9 @@ afterEach(async () => {
 const place = (orderId: string, idempotencyKey?: string) =>
   orders.place({ orderId, queue: "default", draft: {}, idempotencyKey });
 
-const start = (claim?: string) => orders.start({ claim, barista: "Grace", queue: "default" });
+const start = (claimId?: string) => orders.start({ claimId, barista: "Grace", queue: "default" });
 
-/** `queued`, `cancelled` …, `unknown`, or nothing while Redis is away. */
+/** `queued`, `cancelled` …, `unknown`, or nothing while Redis is unavailable. */
 async function statusOf(orderId: string): Promise<string | undefined> {
   const found = await orders.find(orderId).catch(() => undefined);
   return found?.kind === "found" ? found.order.status : found?.kind;

@@ -12,7 +12,7 @@ import fc from "fast-check";
 import type { Redis } from "ioredis";
 import { readEntry } from "../../src/events/event.ts";
 import type { Order } from "../../src/orders/order.ts";
-import { createOrders } from "../../src/orders/verbs.ts";
+import { createOrders } from "../../src/orders/orders.ts";
 import { keysOf } from "../../src/redis/keys.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { scriptRunner } from "../../src/redis/script-runner.ts";
@@ -95,7 +95,9 @@ test("orders behave as the model does, whatever is done to them, and however oft
       const { prefix } = keysOf(`test-${crypto.randomUUID()}`);
       const line = new Line(scriptRunner(client, prefix));
       const settings = { ...ORDER_SETTINGS, maxAttempts: MAX_ATTEMPTS, retentionHours: 1 };
-      const replicas = [0, 1].map(() => parsing(createOrders({ run: line.run, later: () => {} }, settings)));
+      const replicas = [0, 1].map(() =>
+        parsing(createOrders({ run: line.run, runWhenReconnected: () => {} }, settings)),
+      );
       const model = new ShopModel(MAX_ATTEMPTS);
       let eventsSeen = "0-0";
       for (const [step, tick] of history.entries()) {
@@ -104,7 +106,7 @@ test("orders behave as the model does, whatever is done to them, and however oft
         const { ids } = model;
         const actions = tick.commands.map((next, at) => ({ prefix, next, name: `${step}-${at}`, ids }));
         const outcomes = await Promise.all(actions.map((action) => act(orders, action)));
-        const foretold = new Map(inOrder(actions).map((action) => [action, tellModel(model, action)]));
+        const foretold = new Map(inOrder(actions).map((action) => [action, applyToModel(model, action)]));
         expect(outcomes).toEqual(actions.map((action) => foretold.get(action) as Outcome));
         line.isAnswerLost = false;
         const { observation, lastEvent } = await observe(orders, { prefix, model, eventsSeen });
@@ -156,11 +158,11 @@ const idOf = (ids: readonly string[], at: number): string => ids[at] ?? "nobody'
 const claimOf = ({ name }: Action, claim: number | undefined) => `claim-${claim ?? name}`;
 const chosenOf = (ids: readonly string[], at: number | undefined) => (at === undefined ? undefined : idOf(ids, at));
 
-function tellModel(model: ShopModel, action: Action): Outcome {
+function applyToModel(model: ShopModel, action: Action): Outcome {
   const { next, name, ids } = action;
   switch (next.verb) {
     case "place":
-      return model.place(`order-${name}`, next.queue);
+      return model.rank(`order-${name}`, next.queue);
     case "start":
       return model.start({ ...next, claim: claimOf(action, next.claim), chosen: chosenOf(ids, next.chosen) });
     case "finish":
@@ -192,9 +194,9 @@ async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
   }
   if (next.verb === "expire") return await expire(orders);
   if (next.verb === "start") {
-    const { chosen, ...asked } = next;
-    const claim = claimOf(action, next.claim);
-    const outcome = await orders.start({ ...asked, claim, orderId: chosenOf(ids, chosen) });
+    const { chosen, ...own } = next;
+    const claimId = claimOf(action, next.claim);
+    const outcome = await orders.start({ ...own, claimId, orderId: chosenOf(ids, chosen) });
     return outcome.kind === "started" ? { kind: "started", orderId: outcome.orderId } : outcome;
   }
   const orderId = idOf(ids, next.pick);

@@ -91,7 +91,7 @@ export class ShopModel {
     return [...this.#orders.keys()];
   }
 
-  place(id: string, queue: string): Outcome {
+  rank(id: string, queue: string): Outcome {
     const fresh = { status: "queued", attempts: 0, expiries: 0, ranOut: undefined, isDelayed: false } as const;
     this.#orders.set(id, { id, queue, ...fresh, barista: undefined, reason: undefined, error: undefined });
     this.#events.push(`order.placed ${id}`);
@@ -203,8 +203,8 @@ export class ShopModel {
         [...this.#orders.values()].map((order) => {
           const { id, queue, status, attempts, barista, reason, expiries, error } = order;
           const isFinal = status === "ready" || status === "cancelled";
-          const place = this.#queued(queue).indexOf(order) + 1;
-          const position = place === 0 ? undefined : place;
+          const rank = this.#queued(queue).indexOf(order) + 1;
+          const position = rank === 0 ? undefined : rank;
           return [id, { status, attempts, barista, reason, error, expiries, kept: !isFinal, position }];
         }),
       ),

@@ -1,6 +1,6 @@
 /** The verbs on a line to Redis that is cut for long: what was refused then is not made later, for nobody. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import { TestRedis } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 import { ReplicaFixture, endOf } from "../longpoll/replicas.ts";

@@ -25,17 +25,17 @@ test("a placed order stands in the queue and in all indexes", async () => {
     "order:A.price": "400",
     "order:A.customer": '"c1"',
     "order:A.details": '{"customer_id":"c1","customer_name":"Ada","note":"oat milk"}',
-    "order:A.once": "k",
+    "order:A.idempotency_key": "k",
     "order:A.attempts": "0",
     "order:A.placed_at": "time",
     "order:A.queue": "default",
-    "order:A.place": "place 1",
+    "order:A.queue_number": "number 1",
     "order:A.entry": "in the queue",
     orders: "zset: A time",
     "orders:of:c1": "zset with TTL: A time",
     "queue:default": "stream: A",
     queues: "set: default",
-    "waiting:default": "zset: A place 1",
+    "waiting:default": "zset: A number 1",
   });
 });
 
@@ -52,12 +52,12 @@ test("an order without wishes is an americano of nobody", async () => {
     "order:A.attempts": "nothing → 0",
     "order:A.placed_at": "nothing → time",
     "order:A.queue": "nothing → default",
-    "order:A.place": "nothing → place 1",
+    "order:A.queue_number": "nothing → number 1",
     "order:A.entry": "nothing → in the queue",
     orders: "nothing → zset: A time",
     "queue:default": "nothing → stream: A",
     queues: "nothing → set: default",
-    "waiting:default": "nothing → zset: A place 1",
+    "waiting:default": "nothing → zset: A number 1",
   });
 });
 
@@ -69,7 +69,7 @@ test("the ticket counter is the day's, by Redis's clock", async () => {
   const date = new Date(placedAt).toISOString().slice(0, 10);
   expect(await shop.client.get(shop.key(`numbers:${date}`))).toBe("1");
   const day = Math.floor(placedAt / (24 * HOUR_MS));
-  expect((await shop.record("A")).place).toBe(String(day * 1e9 + 1));
+  expect((await shop.record("A")).queue_number).toBe(String(day * 1e9 + 1));
   const ttlMs = await shop.ttlMs(`numbers:${date}`);
   expect(ttlMs).toBeGreaterThan(47 * HOUR_MS);
   expect(ttlMs).toBeLessThanOrEqual(48 * HOUR_MS);
@@ -83,9 +83,9 @@ test("an Idempotency-Key is kept as long as a final order, a customer's index tw
     draft: { customer_id: "c1" },
     idempotencyKey: "k",
   });
-  const [onceMs, indexMs] = [await shop.ttlMs("once:k"), await shop.ttlMs("orders:of:c1")];
-  expect(onceMs).toBeGreaterThan(9 * HOUR_MS);
-  expect(onceMs).toBeLessThanOrEqual(10 * HOUR_MS);
+  const [keyMs, indexMs] = [await shop.ttlMs("once:k"), await shop.ttlMs("orders:of:c1")];
+  expect(keyMs).toBeGreaterThan(9 * HOUR_MS);
+  expect(keyMs).toBeLessThanOrEqual(10 * HOUR_MS);
   expect(indexMs).toBeGreaterThan(19 * HOUR_MS);
   expect(indexMs).toBeLessThanOrEqual(20 * HOUR_MS);
 });
@@ -142,8 +142,8 @@ test("queues share the ticket numbers and nothing else", async () => {
     "numbers:date": "string with TTL: 3",
     "queue:default": "stream: A, C",
     "queue:patio": "stream: B",
-    "waiting:default": "zset: A place 1, C place 3",
-    "waiting:patio": "zset: B place 2",
+    "waiting:default": "zset: A number 1, C number 3",
+    "waiting:patio": "zset: B number 2",
     queues: "set: default, patio",
   });
 });
@@ -165,7 +165,7 @@ test("a placement that fails, fails alone", async () => {
   );
   expect([first, third]).toEqual(["fulfilled", "fulfilled"]);
   expect(second).toStartWith("ShopDamagedError: place: WRONGTYPE");
-  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: order-a place 1, order-c place 2" });
+  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: order-a number 1, order-c number 2" });
 });
 
 test("baristas hear of each queue once, with the number of its new orders", async () => {

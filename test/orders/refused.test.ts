@@ -1,5 +1,5 @@
 /**
- * Owns the tests of the door: whom operations/place.lua and operations/reserve.lua refuse, what that costs, and who
+ * Owns the tests of admission: whom operations/place.lua and operations/reserve.lua refuse, what that costs, and who
  * hears of it.
  */
 import { expect, test } from "bun:test";
@@ -45,7 +45,7 @@ test("a refused order leaves nothing behind but one event a run and reason", asy
   });
 });
 
-test("a reservation is refused at the same door, before its code is looked at", async () => {
+test("a reservation is refused by the same admission, before its code is looked at", async () => {
   await using shop = await openWith({ open: false, code_period_seconds: 86_400 });
   const { code } = await readCode(shop);
   const changes = await shop.changes(async () => {
@@ -86,7 +86,7 @@ test("whoever has reserved already gets it again by their key, closed, full, and
   expect(await shop.changes(async () => expect(await again("B")).toEqual(first))).toEqual({});
 });
 
-test("one placed twice in one tick takes one place of the shop and one drink of the code", async () => {
+test("one placed twice in one tick counts once for the shop's capacity, and takes one drink of the code", async () => {
   await using shop = await openWith({ capacity: 2, require_code: true, code_period_seconds: 86_400 });
   const { code } = await readCode(shop);
   const outcomes = await Promise.all([

@@ -3,11 +3,11 @@ import { expect, test } from "bun:test";
 import { TestOrders } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 
-test("a released order stands at its old place in the queue, and nobody holds it", async () => {
+test("a released order stands at its old position in the queue, and nobody holds it", async () => {
   await using shop = await TestOrders.open();
   expect(await shop.startOrWait("Ada")).toBeNull();
   await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   const wakes = await shop.wakes();
   const changes = await shop.changes(async () => {
     const outcome = await shop.orders.release({ orderId: "A", barista: "Grace" });
@@ -22,7 +22,7 @@ test("a released order stands at its old place in the queue, and nobody holds it
     "order:A.barista": '"Grace" → nothing',
     "order:A.claim": "c1 → nothing",
     "order:A.started_at": "time → nothing",
-    "waiting:default": "zset: B place 2 → zset: A place 1, B place 2",
+    "waiting:default": "zset: B number 2 → zset: A number 1, B number 2",
   });
   await until(() => wakes.length > 0, "a barista is woken");
   expect(wakes).toEqual(["1 default"]);
@@ -70,7 +70,7 @@ test("an order whose lease ran out can be released by who held it", async () => 
   await shop.startAndLoseLease("Grace");
   expect(await shop.orders.release({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "changed" });
   const state = await shop.state();
-  expect(state).toMatchObject({ "order:A.status": "queued", "waiting:default": "zset: A place 1" });
+  expect(state).toMatchObject({ "order:A.status": "queued", "waiting:default": "zset: A number 1" });
   expect(state).not.toHaveProperty(["leases:default"]);
   expect(state).not.toHaveProperty(["order:A.expiries"]);
 });

@@ -1,6 +1,6 @@
 /** Owns the tests of search-orders.lua. */
 import { expect, test } from "bun:test";
-import type { Search } from "../../src/orders/lookups.ts";
+import type { Search } from "../../src/orders/queries.ts";
 import { TestOrders } from "../support/orders.ts";
 
 const EVERYTHING: Search = { fromMs: 0, beforeMs: 1e15, limit: 100 };

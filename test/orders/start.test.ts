@@ -7,7 +7,7 @@ test("the oldest order is started, under a lease and a claim", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
   const changes = await shop.changes(async () => {
-    const outcome = await shop.orders.start({ claim: "c1", barista: "Grace", queue: "default" });
+    const outcome = await shop.orders.start({ claimId: "c1", barista: "Grace", queue: "default" });
     expect(outcome).toMatchObject({
       kind: "started",
       order: { order_id: "A", status: "brewing", barista: "Grace", attempts: 1, number: 1 },
@@ -24,7 +24,7 @@ test("the oldest order is started, under a lease and a claim", async () => {
     "order:A.started_at": "nothing → time",
     // The group is made by the first start of a new Redis.
     "queue:default.consumers": "nothing → a replica",
-    "waiting:default": "zset: A place 1, B place 2 → zset: B place 2",
+    "waiting:default": "zset: A number 1, B number 2 → zset: B number 2",
   });
 });
 
@@ -41,8 +41,8 @@ test("an empty queue and one that never was give nothing, and change nothing", a
   await shop.place(["A"]);
   expect(await shop.start("Grace")).toBe("A");
   const changes = await shop.changes(async () => {
-    expect(await shop.orders.start({ claim: "c1", barista: "Linus", queue: "default" })).toEqual({ kind: "empty" });
-    expect(await shop.orders.start({ claim: "c2", barista: "Linus", queue: "patio" })).toEqual({ kind: "empty" });
+    expect(await shop.orders.start({ claimId: "c1", barista: "Linus", queue: "default" })).toEqual({ kind: "empty" });
+    expect(await shop.orders.start({ claimId: "c2", barista: "Linus", queue: "patio" })).toEqual({ kind: "empty" });
   });
   expect(changes).toEqual({});
 });
@@ -82,7 +82,7 @@ test("an empty queue does not keep the baristas of another waiting, in one tick"
 test("the same claim gets the same order again, and nothing changes", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  const claim = { claim: "c1", barista: "Grace", queue: "default" };
+  const claim = { claimId: "c1", barista: "Grace", queue: "default" };
   const first = await shop.orders.start(claim);
   const changes = await shop.changes(async () => {
     expect(await shop.orders.start(claim)).toEqual(first);
@@ -94,19 +94,19 @@ test("the same claim gets the same order again, and nothing changes", async () =
 test("one claim sent twice in one tick gets one order", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  expect(await Promise.all([shop.start("Grace", { claim: "c1" }), shop.start("Grace", { claim: "c1" })])).toEqual([
+  expect(await Promise.all([shop.start("Grace", { claimId: "c1" }), shop.start("Grace", { claimId: "c1" })])).toEqual([
     "A",
     "A",
   ]);
-  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: B place 2", "order:A.attempts": "1" });
+  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: B number 2", "order:A.attempts": "1" });
 });
 
 test("the claim of a finished order gives nothing, though others wait", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
-  await shop.start("Grace", { claim: "c1" });
+  await shop.start("Grace", { claimId: "c1" });
   await shop.orders.finish({ orderId: "A" });
-  const changes = await shop.changes(async () => expect(await shop.start("Grace", { claim: "c1" })).toBeNull());
+  const changes = await shop.changes(async () => expect(await shop.start("Grace", { claimId: "c1" })).toBeNull());
   expect(changes).toEqual({});
 });
 
@@ -117,7 +117,7 @@ test("a released order is started again before newer ones", async () => {
   expect(await shop.start("Linus")).toBe("B");
   await shop.orders.release({ orderId: "B" });
   await shop.orders.release({ orderId: "A" });
-  expect(await shop.changes(async () => expect(await shop.start("Ada", { claim: "c1" })).toBe("A"))).toEqual({
+  expect(await shop.changes(async () => expect(await shop.start("Ada", { claimId: "c1" })).toBe("A"))).toEqual({
     claims: "nothing → hash: c1 for A",
     "events.8": "nothing → order.started A",
     "leases:default": "nothing → zset: A time",
@@ -126,7 +126,7 @@ test("a released order is started again before newer ones", async () => {
     "order:A.barista": 'nothing → "Ada"',
     "order:A.claim": "nothing → c1",
     "order:A.started_at": "nothing → time",
-    "waiting:default": "zset: A place 1, B place 2, C place 3 → zset: B place 2, C place 3",
+    "waiting:default": "zset: A number 1, B number 2, C number 3 → zset: B number 2, C number 3",
   });
   expect([await shop.start("Ada"), await shop.start("Ada"), await shop.start("Ada")]).toEqual(["B", "C", null]);
 });
@@ -137,7 +137,7 @@ test("an order whose lease ran out is given to the next barista before the oldes
   await shop.start("Linus");
   expect(await shop.startAndLoseLease("Grace")).toBe("B");
   await shop.orders.release({ orderId: "A" });
-  expect(await shop.changes(async () => expect(await shop.start("Ada", { claim: "c1" })).toBe("B"))).toEqual({
+  expect(await shop.changes(async () => expect(await shop.start("Ada", { claimId: "c1" })).toBe("B"))).toEqual({
     claims: "nothing → hash: c1 for B",
     "events.7": "nothing → order.started B",
     "order:B.attempts": "1 → 2",
@@ -160,7 +160,7 @@ test("an order is cancelled on the way when its leases ran out too often, and a 
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"], { holder: "another replica" });
   for (const barista of ["Grace", "Linus", "Ada"]) expect(await shop.startAndLoseLease(barista)).toBe("A");
-  const changes = await shop.changes(async () => expect(await shop.start("Grace", { claim: "c1" })).toBe("B"));
+  const changes = await shop.changes(async () => expect(await shop.start("Grace", { claimId: "c1" })).toBe("B"));
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: "", ""',
     claims: "nothing → hash: c1 for B",
@@ -180,7 +180,7 @@ test("an order is cancelled on the way when its leases ran out too often, and a 
     "queue:default": "stream: A, B → stream: B",
     // Each of these leases was of a server of its own.
     "queue:default.consumers": "a replica → a replica, a replica",
-    "waiting:default": "zset: B place 2 → nothing",
+    "waiting:default": "zset: B number 2 → nothing",
   });
 });
 
@@ -206,10 +206,10 @@ test("cancelled orders are passed over", async () => {
 /** As if orders had been placed in this queue tomorrow, and all were made: its stream has its last entry there. */
 async function placeTomorrow(shop: TestOrders, queue: string): Promise<number> {
   const [seconds] = await shop.client.time();
-  const place = (Math.floor(Number(seconds) / 86_400) + 1) * 1e9 + 7;
-  await shop.client.xadd(shop.key(`queue:${queue}`), `${place}-0`, "order_id", "tomorrow's");
-  await shop.client.xdel(shop.key(`queue:${queue}`), `${place}-0`);
-  return place;
+  const queueNumber = (Math.floor(Number(seconds) / 86_400) + 1) * 1e9 + 7;
+  await shop.client.xadd(shop.key(`queue:${queue}`), `${queueNumber}-0`, "order_id", "tomorrow's");
+  await shop.client.xdel(shop.key(`queue:${queue}`), `${queueNumber}-0`);
+  return queueNumber;
 }
 
 test("where a clock was set back over midnight, orders stand behind the earlier ones, and each is started once", async () => {
@@ -218,12 +218,12 @@ test("where a clock was set back over midnight, orders stand behind the earlier 
   const last = await placeTomorrow(shop, "default");
   await Promise.all([shop.place(["C"]), shop.place(["D"])]);
   await shop.place(["E"]);
-  expect(await Promise.all(["C", "D", "E"].map(async (id) => (await shop.record(id)).place))).toEqual(
+  expect(await Promise.all(["C", "D", "E"].map(async (id) => (await shop.record(id)).queue_number))).toEqual(
     [1, 2, 3].map((more) => String(last + more)),
   );
   expect(await shop.state()).toMatchObject({
     "queue:default": "stream: A, B, C, D, E",
-    "waiting:default": "zset: A place 1, B place 2, C place 8, D place 9, E place 10",
+    "waiting:default": "zset: A number 1, B number 2, C number 8, D number 9, E number 10",
     "order:C.number": "3",
     "order:C.entry": "in the queue",
     "order:E.entry": "in the queue",
@@ -243,7 +243,7 @@ test("an order that is placed and started in one run stands where the stream has
   const last = await placeTomorrow(shop, "default");
   const [, first, second] = await Promise.all([shop.place(["B"]), shop.start("Grace"), shop.start("Linus")]);
   expect([first, second]).toEqual(["A", "B"]);
-  expect((await shop.record("B")).place).toBe(String(last + 1));
+  expect((await shop.record("B")).queue_number).toBe(String(last + 1));
   expect(await shop.state()).toMatchObject({
     "order:B.entry": "in the queue",
     "queue:default": "stream: A, B",
@@ -258,7 +258,7 @@ test("where it was in one queue, no order of another is started twice", async ()
   await shop.place(["A", "B", "C"]);
   await shop.place(["P", "Q", "R"], { queue: "patio" });
   expect(await Promise.all(queues.map((queue) => shop.start("Grace", { queue })))).toEqual(["P", "A", "Q", "B", "R"]);
-  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: C place 10" });
+  expect(await shop.state()).toMatchObject({ "waiting:default": "zset: C number 10" });
   expect(await shop.state()).not.toHaveProperty(["waiting:patio"]);
   expect([await shop.start("Linus", { queue: "patio" }), await shop.start("Linus")]).toEqual([null, "C"]);
 });

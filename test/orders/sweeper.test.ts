@@ -3,7 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { pino } from "pino";
 import { readEntry } from "../../src/events/event.ts";
 import { startSweeper } from "../../src/orders/sweeper.ts";
-import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import { silent, TestRedis } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 import { ReplicaFixture, endOf, type Replica } from "../longpoll/replicas.ts";
@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 
 /** Tries to start an order. */
 async function isStarted({ orders }: Replica): Promise<boolean> {
-  const outcome = await orders.start({ claim: crypto.randomUUID(), barista: "Grace", queue: DEFAULT_QUEUE });
+  const outcome = await orders.start({ claimId: crypto.randomUUID(), barista: "Grace", queue: DEFAULT_QUEUE });
   return outcome.kind === "started";
 }
 
@@ -118,7 +118,7 @@ import { startSweeper } from "${import.meta.dir}/../../src/orders/sweeper.ts";
   });
 });
 
-test("while Redis is away the outage is all that is logged, and the sweeper sweeps again when it is back", async () => {
+test("while Redis is unavailable the outage is all that is logged, and the sweeper sweeps again when it is back", async () => {
   const server = await TestRedis.start();
   const lines: string[] = [];
   const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });

@@ -72,8 +72,8 @@ test("many who ask for the menu or the shop at once cost Redis a few reads", asy
   });
   const begunAt = performance.now();
   for (const path of ["/coffees", "/shop"]) {
-    const asked = Array.from({ length: 300 }, () => ask(other.customers + path));
-    const bodies = (await Promise.all(asked)).map(({ text }) => text);
+    const requests = Array.from({ length: 300 }, () => ask(other.customers + path));
+    const bodies = (await Promise.all(requests)).map(({ text }) => text);
     expect(new Set(bodies).size).toBe(1);
   }
   const elapsedSeconds = (performance.now() - begunAt) / 1000;

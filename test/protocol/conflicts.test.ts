@@ -9,7 +9,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   type Answer,
   type WireOrder,
 } from "../support/http.ts";
@@ -37,12 +37,12 @@ async function expectUnchanged({ order_id }: WireOrder, fields: Partial<WireOrde
 test("finishing twice answers the same, byte for byte", async () => {
   await place(server, { item: "latte", note: "zweimal ☕" });
   const { order_id } = await start(server, "barista=Grace");
-  const first = await tell(server, "finish", order_id, "barista=Grace");
+  const first = await applyVerb(server, "finish", order_id, "barista=Grace");
   expectOrder(first, { status: "ready", barista: "Grace" });
   const again = await Promise.all([
-    tell(server, "finish", order_id, "barista=Grace"),
-    tell(server, "finish", order_id),
-    tell(server, "finish", order_id.toUpperCase(), "barista=Grace"),
+    applyVerb(server, "finish", order_id, "barista=Grace"),
+    applyVerb(server, "finish", order_id),
+    applyVerb(server, "finish", order_id.toUpperCase(), "barista=Grace"),
   ]);
   for (const { status, text } of again) expect({ status, text }).toEqual({ status: 200, text: first.text });
 });
@@ -50,29 +50,29 @@ test("finishing twice answers the same, byte for byte", async () => {
 test("what is queued can't be finished, released or extended", async () => {
   const placed = await place(server);
   for (const verb of ["finish", "release", "extend"] as const)
-    expectConflict(await tell(server, verb, placed.order_id), "queued");
+    expectConflict(await applyVerb(server, verb, placed.order_id), "queued");
   await expectUnchanged(placed, { status: "queued", attempts: 0, position: 1 });
-  expectOrder(await tell(server, "cancel", placed.order_id));
+  expectOrder(await applyVerb(server, "cancel", placed.order_id));
 });
 
 test("what another barista has can't be finished, released, extended or cancelled", async () => {
   const placed = await place(server);
   await start(server, "barista=Grace");
   for (const verb of ["finish", "release", "extend", "cancel"] as const) {
-    const answer = await tell(server, verb, placed.order_id, "barista=Ada");
+    const answer = await applyVerb(server, verb, placed.order_id, "barista=Ada");
     expectConflict(answer, "brewing");
     expect(answer.text).toContain("Grace");
   }
   await expectUnchanged(placed, { status: "brewing", barista: "Grace", attempts: 1 });
-  expectOrder(await tell(server, "finish", placed.order_id, "barista=Grace"), { status: "ready" });
+  expectOrder(await applyVerb(server, "finish", placed.order_id, "barista=Grace"), { status: "ready" });
 });
 
 test("what is ready can't be released, extended, cancelled, or finished by another", async () => {
   await place(server);
   const ready = await brew(server, "barista=Grace");
   for (const verb of ["release", "extend", "cancel"] as const)
-    expectConflict(await tell(server, verb, ready.order_id), "ready");
-  expectConflict(await tell(server, "finish", ready.order_id, "barista=Ada"), "ready");
+    expectConflict(await applyVerb(server, verb, ready.order_id), "ready");
+  expectConflict(await applyVerb(server, "finish", ready.order_id, "barista=Ada"), "ready");
   expectConflict(await cancelByCustomer(server, ready.order_id), "ready");
   await expectUnchanged(ready, ready);
 });
@@ -84,7 +84,7 @@ test("what is cancelled can't be finished, released, extended, or cancelled for 
     reason: "customer",
   });
   for (const verb of ["finish", "release", "extend", "cancel"] as const) {
-    expectConflict(await tell(server, verb, placed.order_id), "cancelled");
+    expectConflict(await applyVerb(server, verb, placed.order_id), "cancelled");
   }
   await expectUnchanged(placed, cancelled);
 });
@@ -107,9 +107,9 @@ test("a barista takes the order they choose, out of its turn; another can't have
     expectConflict(answer, "brewing");
     expect(answer.text).toContain("Grace");
   }
-  expectOrder(await tell(server, "finish", chosen.order_id), { status: "ready", barista: "Grace" });
+  expectOrder(await applyVerb(server, "finish", chosen.order_id), { status: "ready", barista: "Grace" });
   expectConflict(await take(chosen.order_id, "Ada"), "ready");
-  expectOrder(await tell(server, "cancel", older.order_id));
+  expectOrder(await applyVerb(server, "cancel", older.order_id));
   expectConflict(await take(older.order_id, "Ada"), "cancelled");
   expectProblem(await take("01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59", "Ada"), 404);
   expectProblem(await take("17", "Ada"), 422, "order_id");
@@ -122,12 +122,12 @@ test("a barista whose answer was lost asks again with their key, and gets the sa
   const started = await take();
   expectOrder(started, { order_id: first.order_id, attempts: 1 });
   expect((await take()).text).toBe(started.text);
-  expectOrder(await tell(server, "extend", first.order_id, "barista=Grace"));
+  expectOrder(await applyVerb(server, "extend", first.order_id, "barista=Grace"));
   expectOrder(await take(), { order_id: first.order_id, attempts: 1 });
-  expectOrder(await tell(server, "finish", first.order_id), { status: "ready" });
+  expectOrder(await applyVerb(server, "finish", first.order_id), { status: "ready" });
   expectProblem(await take(), 404);
   await expectUnchanged(second, { status: "queued", attempts: 0 });
-  expectOrder(await tell(server, "cancel", second.order_id));
+  expectOrder(await applyVerb(server, "cancel", second.order_id));
 });
 
 test("a customer can't cancel what is brewing", async () => {
@@ -135,7 +135,7 @@ test("a customer can't cancel what is brewing", async () => {
   await start(server, "barista=Grace");
   expectConflict(await cancelByCustomer(server, placed.order_id), "brewing");
   await expectUnchanged(placed, { status: "brewing" });
-  expectOrder(await tell(server, "finish", placed.order_id), { status: "ready" });
+  expectOrder(await applyVerb(server, "finish", placed.order_id), { status: "ready" });
 });
 
 test("an Idempotency-Key with another body is refused, and the first order stays", async () => {
@@ -146,5 +146,5 @@ test("an Idempotency-Key with another body is refused, and the first order stays
   }
   const joined = await place(server, { item: "latte" }, { headers });
   expect(joined.order_id).toBe(placed.order_id);
-  expectOrder(await tell(server, "cancel", placed.order_id));
+  expectOrder(await applyVerb(server, "cancel", placed.order_id));
 });

@@ -3,7 +3,17 @@
  * takes longer than the server's idle timeout (10 s).
  */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { ask, expectOrder, expectProblem, openWire, order, place, start, tell, untilHeld } from "../support/http.ts";
+import {
+  ask,
+  expectOrder,
+  expectProblem,
+  openWire,
+  order,
+  place,
+  start,
+  applyVerb,
+  untilHeld,
+} from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -28,7 +38,7 @@ test.concurrent("a request is held for 62 s in silence, and gets its 200", async
   await untilHeld(plain, 1);
   await Bun.sleep(HELD_MS);
   const { order_id } = await start(plain);
-  expectOrder(await tell(plain, "finish", order_id), { status: "ready" });
+  expectOrder(await applyVerb(plain, "finish", order_id), { status: "ready" });
   expectOrder(await waiting, { order_id, item: "latte", status: "ready" });
 });
 
@@ -37,7 +47,7 @@ test.concurrent("a request held for 62 s with signs of life gets its 200, and it
   await untilHeld(beating, 1);
   await Bun.sleep(HELD_MS);
   const { order_id } = await start(beating);
-  expectOrder(await tell(beating, "finish", order_id), { status: "ready" });
+  expectOrder(await applyVerb(beating, "finish", order_id), { status: "ready" });
   const answer = await waiting;
   expect(answer.headers["x-accel-buffering"]).toBe("no");
   expect(answer.text).toMatch(/^ {2,}\{/);
@@ -76,7 +86,7 @@ test.concurrent("a Redis that is silent for longer than the idle timeout: whatev
   await place(server);
   process.kill(redis.pid, "SIGSTOP");
   try {
-    const asked = (["customers", "baristas"] as const).flatMap((port) =>
+    const requests = (["customers", "baristas"] as const).flatMap((port) =>
       ASKED[port].map(async (line) => {
         const [method = "", path = ""] = line.split(" ");
         const json = method === "PATCH" ? { status: "cancelled" } : undefined;
@@ -85,7 +95,7 @@ test.concurrent("a Redis that is silent for longer than the idle timeout: whatev
         );
       }),
     );
-    await Promise.all(asked);
+    await Promise.all(requests);
   } finally {
     process.kill(redis.pid, "SIGCONT");
     await server.stop();

@@ -15,7 +15,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   type Answer,
   type WireOrder,
 } from "../support/http.ts";
@@ -60,8 +60,8 @@ const FUNCTIONS = {
   claim: async ({ server }: Shop) =>
     await ask(`${server.baristas}/start/?barista=Grace`, { headers: { "Idempotency-Key": crypto.randomUUID() } }),
   finish: async ({ server }: Shop, _queued: WireOrder, { order_id }: WireOrder) =>
-    await tell(server, "finish", order_id),
-  cancel: async ({ server }: Shop, { order_id }: WireOrder) => await tell(server, "cancel", order_id),
+    await applyVerb(server, "finish", order_id),
+  cancel: async ({ server }: Shop, { order_id }: WireOrder) => await applyVerb(server, "cancel", order_id),
   search: async ({ server }: Shop) => await ask(`${server.baristas}/order/`),
   queue: async ({ server }: Shop) => await ask(`${server.baristas}/queue`),
   shop: async ({ server }: Shop) => await ask(`${server.customers}/shop`),
@@ -149,7 +149,7 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [
       (id) => id !== queued.order_id && id !== brewing.order_id,
     );
     const started = rest.splice(0, ["start", "claim"].filter((each) => !failed.includes(each)).length);
-    for (const id of started) expectOrder(await tell(server, "finish", id), { status: "ready" });
+    for (const id of started) expectOrder(await applyVerb(server, "finish", id), { status: "ready" });
     rest.push((await place(server, { customer_id: "ada" })).order_id);
     expect(await shop.make(rest.length)).toEqual(rest);
     expectOrder(await ask(`${server.customers}/order/${brewing.order_id}`), { status: "ready" });

@@ -15,7 +15,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   type WireOrder,
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
@@ -88,7 +88,7 @@ function linesOf(shop: Shop): DamageLine[] {
 const countedIn = (lines: readonly DamageLine[]): number => lines.reduce((sum, { damaged }) => sum + damaged, 0);
 
 /** So many are named in a line, and no more. */
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 
 describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () => {
   test("while they are queued: all others get their coffee, their own customers 500, and staff see them", async () => {
@@ -128,7 +128,7 @@ describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () =
       expectRefusal(await ask(`${baristas}/order/${order_id}`), 500, "order_damaged");
       expectRefusal(await ask(`${baristas}/start/?order_id=${order_id}`), 500, "order_damaged");
       for (const verb of ["finish", "release", "extend", "cancel"] as const) {
-        expectRefusal(await tell(shop.server, verb, order_id), 500, "order_damaged");
+        expectRefusal(await applyVerb(shop.server, verb, order_id), 500, "order_damaged");
       }
     }
     await until(() => countedIn(linesOf(shop)) >= WAYS, "each is counted");
@@ -140,8 +140,8 @@ describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () =
     await using shop = await Shop.open();
     const placed = await shop.placeMany(WAYS);
     const rows = listed(placed);
-    for (let first = 0; first < WAYS; first += MOST_NAMED) {
-      const some = rows.slice(first, first + MOST_NAMED);
+    for (let first = 0; first < WAYS; first += MAX_NAMED) {
+      const some = rows.slice(first, first + MAX_NAMED);
       for (const [index, { order_id }] of some.entries()) {
         await Object.values(DAMAGES)[first + index]?.harm(redis, shop.record({ order_id }));
         expectRefusal(await ask(`${shop.server.customers}/order/${order_id}`), 500, "order_damaged");
@@ -163,11 +163,11 @@ describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () =
     expectStatus(await ask(`${shop.server.baristas}/order/`), 200);
     await until(() => linesOf(shop).length > 0, "they are found");
     const [line] = linesOf(shop);
-    const told = listed(placed.slice(0, WAYS)).map((row) => JSON.stringify(logged(row)));
+    const rows = listed(placed.slice(0, WAYS)).map((row) => JSON.stringify(logged(row)));
     const named = (line?.orders ?? []).map((row) => JSON.stringify(row));
     expect(line?.damaged).toBe(WAYS);
-    expect(new Set(named).size).toBe(MOST_NAMED);
-    expect(named.filter((row) => !told.includes(row))).toEqual([]);
+    expect(new Set(named).size).toBe(MAX_NAMED);
+    expect(named.filter((row) => !rows.includes(row))).toEqual([]);
 
     // One more: it has a line of its own, and there is no other.
     const one = placed[WAYS] as WireOrder;
@@ -178,7 +178,7 @@ describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () =
     expect(linesOf(shop)).toEqual([line, { damaged: 1, orders: [its] }] as DamageLine[]);
   });
 
-  test("put right, they go back to their places, and are made", async () => {
+  test("put right, they go back into the queue, and are made", async () => {
     await using shop = await Shop.open();
     const placed = await shop.placeMany(WAYS + 1);
     const harmed = await damageEach(shop, placed);
@@ -274,7 +274,7 @@ describe("what a queue has lost", () => {
     await redis.del(shop.key("queue:default"));
     const later = await shop.placeMany(3);
     const first = await start(shop.server);
-    expectOrder(await tell(shop.server, "release", first.order_id), { status: "queued" });
+    expectOrder(await applyVerb(shop.server, "release", first.order_id), { status: "queued" });
     expect(await shop.make(47)).toEqual(idsOf([...placed, ...later]));
     for (const answer of await Promise.all(held)) expectOrder(answer, { status: "ready" });
     await until(async () => (await redis.xlen(shop.key("queue:default"))) === 0, "the stream is empty again");
@@ -285,16 +285,16 @@ describe("what a queue has lost", () => {
     await using shop = await Shop.open();
     const placed = await shop.placeMany(4);
     const [one, other] = [await start(shop.server, "barista=Grace"), await start(shop.server, "barista=Linus")];
-    expectOrder(await tell(shop.server, "release", other.order_id));
+    expectOrder(await applyVerb(shop.server, "release", other.order_id));
     await redis.del(shop.key("queue:default"));
     expect(await shop.make(3)).toEqual(idsOf(placed.slice(1)));
-    expectOrder(await tell(shop.server, "finish", one.order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(shop.server, "finish", one.order_id, "barista=Grace"), { status: "ready" });
   });
 
   test("one entry of its stream: its order keeps its turn", async () => {
     await using shop = await Shop.open();
     const placed = await shop.placeMany(4);
-    const { place: its } = parseRecord((await redis.get(shop.record(placed[1] as WireOrder))) ?? "");
+    const { queue_number: its } = parseRecord((await redis.get(shop.record(placed[1] as WireOrder))) ?? "");
     expect(await redis.xdel(shop.key("queue:default"), `${its}-0`)).toBe(1);
     expect(await shop.make(4)).toEqual(idsOf(placed));
   });
@@ -304,10 +304,10 @@ describe("what a queue has lost", () => {
     const placed = await shop.placeMany(6);
     const brewing = await start(shop.server, "barista=Grace");
     const released = await start(shop.server, "barista=Linus");
-    expectOrder(await tell(shop.server, "release", released.order_id));
+    expectOrder(await applyVerb(shop.server, "release", released.order_id));
     await redis.xgroup("DESTROY", shop.key("queue:default"), "baristas");
     expect(await shop.make(5)).toEqual(idsOf(placed.slice(1)));
-    expectOrder(await tell(shop.server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(shop.server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
     expect(await redis.xlen(shop.key("queue:default"))).toBe(0);
   });
 
@@ -329,7 +329,7 @@ describe("what a queue has lost", () => {
       return depth === 4 && started === 1;
     }, "the index is whole again");
     expect(await shop.make(4)).toEqual(idsOf(placed.slice(1)));
-    expectOrder(await tell(shop.server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(shop.server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
   });
 
   test("strange entries in its stream are passed over", async () => {

@@ -12,7 +12,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type WireOrder,
 } from "../support/http.ts";
@@ -50,7 +50,7 @@ describe("whoever waits for an order that is cancelled gets 200, which says so a
       const waiting = order(server, { customer_id: `queued-${reason}` });
       await untilHeld(server, 1);
       const [queued] = await search(server, `customer_id=queued-${reason}`);
-      const answer = await tell(server, "cancel", queued?.order_id ?? "", reason && `reason=${reason}`);
+      const answer = await applyVerb(server, "cancel", queued?.order_id ?? "", reason && `reason=${reason}`);
       expectOrder(answer, { status: "cancelled", reason: reason ?? "barista" });
       expectOrder(await waiting, { status: "cancelled", reason: reason ?? "barista" });
     },
@@ -59,7 +59,10 @@ describe("whoever waits for an order that is cancelled gets 200, which says so a
   test("a barista cancels it while it is brewing", async () => {
     const waiting = order(server);
     const { order_id } = await start(server, "barista=Grace&wait=10");
-    expectOrder(await tell(server, "cancel", order_id, "barista=Grace"), { status: "cancelled", barista: "Grace" });
+    expectOrder(await applyVerb(server, "cancel", order_id, "barista=Grace"), {
+      status: "cancelled",
+      barista: "Grace",
+    });
     expectOrder(await waiting, { order_id, status: "cancelled", reason: "barista", attempts: 1 });
     expect(await lookAtQueue(server)).toMatchObject({ depth: 0, brewing: 0 });
   });
@@ -69,34 +72,35 @@ describe("whoever waits for an order that is cancelled gets 200, which says so a
     const waiting = order(hasty);
     const { order_id } = await start(hasty);
     expectOrder(await waiting, { order_id, status: "cancelled", reason: "barista_timeout", attempts: 1 });
-    expectProblem(await tell(hasty, "finish", order_id), 409);
+    expectProblem(await applyVerb(hasty, "finish", order_id), 409);
     expect(await lookAtQueue(hasty)).toMatchObject({ depth: 0, brewing: 0, held: 0 });
     await hasty.stop();
   });
 });
 
 describe("a barista who can't go on", () => {
-  test("releases: the order is back at its place, before newer ones", async () => {
+  test("releases: the order is back at its position, before newer ones", async () => {
     const older = await place(server, { item: "latte" });
     const newer = await place(server, { item: "mocha" });
     expect((await start(server, "barista=Grace")).order_id).toBe(older.order_id);
-    const released = expectOrder(await tell(server, "release", older.order_id, "barista=Grace"), { attempts: 1 });
+    const released = expectOrder(await applyVerb(server, "release", older.order_id, "barista=Grace"), { attempts: 1 });
     expect(released.status).toBe("queued");
     expect(Object.keys(released)).not.toContain("barista");
     expectOrder(await ask(`${server.customers}/order/${older.order_id}`), { status: "queued", position: 1 });
     expectOrder(await ask(`${server.customers}/order/${newer.order_id}`), { status: "queued", position: 2 });
     expect(await start(server, "barista=Ada")).toMatchObject({ order_id: older.order_id, barista: "Ada", attempts: 2 });
     expect((await start(server, "barista=Grace")).order_id).toBe(newer.order_id);
-    for (const { order_id } of [older, newer]) expectOrder(await tell(server, "finish", order_id), { status: "ready" });
+    for (const { order_id } of [older, newer])
+      expectOrder(await applyVerb(server, "finish", order_id), { status: "ready" });
   });
 
   test("releases: a waiting barista is woken for it", async () => {
     const { order_id } = await place(server);
     await start(server, "barista=Grace");
     const waiting = start(server, "barista=Ada&wait=60");
-    expectOrder(await tell(server, "release", order_id), { status: "queued" });
+    expectOrder(await applyVerb(server, "release", order_id), { status: "queued" });
     expect(await waiting).toMatchObject({ order_id, barista: "Ada", attempts: 2 });
-    expectOrder(await tell(server, "finish", order_id), { barista: "Ada", attempts: 2 });
+    expectOrder(await applyVerb(server, "finish", order_id), { barista: "Ada", attempts: 2 });
   });
 
   test("hangs up while waiting: the next order is another's", async () => {
@@ -107,7 +111,7 @@ describe("a barista who can't go on", () => {
     await lost.catch(() => {});
     const { order_id } = await place(server);
     expect((await patient).order_id).toBe(order_id);
-    expectOrder(await tell(server, "finish", order_id), { attempts: 1 });
+    expectOrder(await applyVerb(server, "finish", order_id), { attempts: 1 });
   });
 });
 
@@ -130,19 +134,19 @@ describe("a lease of one second", () => {
     const newer = await place(hasty, { item: "mocha" });
     await untilLeaseOver(await start(hasty, "barista=Grace"));
     expect(await start(hasty, "barista=Ada")).toMatchObject({ order_id: older.order_id, barista: "Ada", attempts: 2 });
-    const late = await tell(hasty, "finish", older.order_id, "barista=Grace");
+    const late = await applyVerb(hasty, "finish", older.order_id, "barista=Grace");
     expect(expectProblem(late, 409)).toMatchObject({ order_status: "brewing" });
-    expectOrder(await tell(hasty, "finish", older.order_id, "barista=Ada"), { status: "ready", barista: "Ada" });
-    expectProblem(await tell(hasty, "finish", older.order_id, "barista=Grace"), 409);
+    expectOrder(await applyVerb(hasty, "finish", older.order_id, "barista=Ada"), { status: "ready", barista: "Ada" });
+    expectProblem(await applyVerb(hasty, "finish", older.order_id, "barista=Grace"), 409);
     expect((await start(hasty, "barista=Grace")).order_id).toBe(newer.order_id);
-    expectOrder(await tell(hasty, "finish", newer.order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(hasty, "finish", newer.order_id, "barista=Grace"), { status: "ready" });
   });
 
   test("runs out: until somebody else has the order, the late finish counts", async () => {
     const waiting = order(hasty);
     const started = await start(hasty, "barista=Grace&wait=10");
     await untilLeaseOver(started);
-    expectOrder(await tell(hasty, "finish", started.order_id, "barista=Grace"), { status: "ready", attempts: 1 });
+    expectOrder(await applyVerb(hasty, "finish", started.order_id, "barista=Grace"), { status: "ready", attempts: 1 });
     expectOrder(await waiting, { status: "ready", barista: "Grace" });
   });
 
@@ -150,16 +154,16 @@ describe("a lease of one second", () => {
     const { order_id } = await place(hasty);
     await start(hasty, "barista=Grace");
     expect(await start(hasty, "barista=Ada&wait=20")).toMatchObject({ order_id, barista: "Ada", attempts: 2 });
-    expectOrder(await tell(hasty, "finish", order_id, "barista=Ada"), { status: "ready" });
+    expectOrder(await applyVerb(hasty, "finish", order_id, "barista=Ada"), { status: "ready" });
   });
 
   test("is extended: the order stays with its barista past the first lease", async () => {
     const { order_id } = await place(hasty);
     const started = await start(hasty, "barista=Grace");
-    expectOrder(await tell(patient, "extend", order_id, "barista=Grace"), { status: "brewing", attempts: 1 });
+    expectOrder(await applyVerb(patient, "extend", order_id, "barista=Grace"), { status: "brewing", attempts: 1 });
     await untilLeaseOver(started);
     expectProblem(await ask(`${hasty.baristas}/start/?barista=Ada`), 404);
-    expectOrder(await tell(hasty, "finish", order_id, "barista=Grace"), { status: "ready", attempts: 1 });
+    expectOrder(await applyVerb(hasty, "finish", order_id, "barista=Grace"), { status: "ready", attempts: 1 });
   });
 
   test("a barista who dies three times over: the customer is told", async () => {

@@ -15,7 +15,7 @@ import {
   place,
   readWireOrder,
   start,
-  tell,
+  applyVerb,
   type Ports,
 } from "../support/http.ts";
 import { sharedRedis, TestRedis } from "../support/redis.ts";
@@ -38,7 +38,7 @@ beforeAll(async () => {
 const ofOrder = (ports: Ports, orderId: string) => `${ports.customers}/order/${orderId}/events`;
 
 /** What Redis has in a shop's stream; by entry too. */
-async function told(name: string, redis?: TestRedis): Promise<{ ids: string[]; entries: string[][] }> {
+async function readStream(name: string, redis?: TestRedis): Promise<{ ids: string[]; entries: string[][] }> {
   const client = (redis ?? (await sharedRedis())).connect();
   const stored = await client.xrange(`{${name}}:events`, "-", "+");
   client.disconnect();
@@ -65,8 +65,8 @@ describe("a customer who listens to their order", () => {
     });
     const { order_id: other } = await place(server);
     await start(server, "barista=Grace");
-    expectStatus(await tell(server, "extend", order_id), 200);
-    expectStatus(await tell(server, "finish", order_id), 200);
+    expectStatus(await applyVerb(server, "extend", order_id), 200);
+    expectStatus(await applyVerb(server, "finish", order_id), 200);
     expect(await listener.untilOver()).toBe("ended");
     expect(listener.types).toEqual(["order.started", "order.extended", "order.finished"]);
     const orders = listener.events.map(({ data }) => readWireOrder(data));
@@ -92,12 +92,12 @@ describe("a customer who listens to their order", () => {
     await start(server);
     await first.untilHeard(1);
     first.hangUp();
-    await tell(server, "release", order_id);
+    await applyVerb(server, "release", order_id);
     const second = await EventClient.open(ofOrder(server, order_id), first.ids[0]);
     await second.untilHeard(1);
     second.hangUp();
     await start(server);
-    await tell(server, "finish", order_id);
+    await applyVerb(server, "finish", order_id);
     const third = await EventClient.open(ofOrder(server, order_id), second.ids[0]);
     expect(await third.untilOver()).toBe("ended");
     expect([first.types, second.types, third.types]).toEqual([
@@ -213,7 +213,7 @@ test("1,000 listeners on one replica: one Redis connection, each hears everythin
   for (let n = 0; n < 20; n += 1) await place({ customers });
   for (const listener of listeners) await listener.untilHeard(20);
   expect(await countReaders(own.SHOP)).toBe(1);
-  const { ids } = await told(own.SHOP);
+  const { ids } = await readStream(own.SHOP);
   expect(ids).toHaveLength(20);
   for (const listener of listeners) expect(listener.ids).toEqual(ids);
   for (const listener of listeners) listener.hangUp();
@@ -242,7 +242,7 @@ test("a listener that reads nothing is cut off; the others hear everything meanw
   redis.disconnect();
   idle.resume();
   expect(await idle.untilOver()).toBe("lost");
-  const { ids } = await told(own.SHOP);
+  const { ids } = await readStream(own.SHOP);
   expect(busy.ids).toEqual(ids);
   expect(idle.events.length).toBeLessThan(ids.length);
   // It may come back for the rest.
@@ -260,8 +260,8 @@ test("whatever their last event was, also in the middle of what was written at o
   const placed = [...(await atOnce()), ...(await atOnce())];
   const { order_id } = readWireOrder(placed[7]?.body);
   await start(ports, `order_id=${order_id}`);
-  expectStatus(await tell(ports, "finish", order_id), 200);
-  const { ids, entries } = await told(own.SHOP);
+  expectStatus(await applyVerb(ports, "finish", order_id), 200);
+  const { ids, entries } = await readStream(own.SHOP);
   expect(ids).toHaveLength(26);
   expect(Math.max(...entries.map(({ length }) => length))).toBeGreaterThan(1);
 
@@ -324,7 +324,7 @@ test("who come back with their last event miss and repeat nothing, on two replic
     isWriting = false;
     await writing;
 
-    const { ids } = await told(environment.SHOP, redis);
+    const { ids } = await readStream(environment.SHOP, redis);
     await faithful.untilHeard(ids.length);
     expect(faithful.ids).toEqual(ids);
     for (const regular of regulars) {
@@ -353,7 +353,7 @@ test("SIGTERM ends all streams cleanly and at once, and nobody listens anew", as
   expect(await Promise.all(listeners.map((listener) => listener.untilOver()))).toEqual(["ended", "ended", "ended"]);
 });
 
-test("while Redis is away whoever listens stays, and whoever comes is told 503 in the end", async () => {
+test("while Redis is unavailable whoever listens stays, and whoever comes is told 503 in the end", async () => {
   const redis = await TestRedis.start();
   try {
     const own = await startServer({ ...newShop(), REDIS_URL: redis.url, OUTAGE_SECONDS: "1" });

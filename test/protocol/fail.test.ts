@@ -1,4 +1,4 @@
-/** Failures: an order that can't be made goes back to its place, or is cancelled and says why. */
+/** Failures: an order that can't be made goes back into its queue, or is cancelled and says why. */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { EventClient } from "../events/client.ts";
 import {
@@ -10,7 +10,7 @@ import {
   lookAtQueue,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
 } from "../support/http.ts";
@@ -27,21 +27,21 @@ beforeAll(async () => {
 });
 
 const fail = (id: string, json: unknown = { error: "no milk" }, query = ""): Promise<Answer> =>
-  tell(here, "fail", id, query, { json });
+  applyVerb(here, "fail", id, query, { json });
 
 async function brewing(query = ""): Promise<string> {
   const { order_id } = await place(here);
   return expectOrder(await ask(`${here.baristas}/start/?order_id=${order_id}${query}`)).order_id;
 }
 
-test("a failed order goes back to its place at once, and shows why until it is ready", async () => {
+test("a failed order goes back into its queue at once, and shows why until it is ready", async () => {
   const first = await brewing();
   const second = await place(here);
   const failed = expectOrder(await fail(first), { status: "queued", attempts: 1, error: "no milk" });
   expect(failed).not.toHaveProperty("barista");
   expectOrder(await ask(`${there.customers}/order/${first}`), { status: "queued", position: 1, error: "no milk" });
   expectOrder(await ask(`${there.baristas}/start/`), { order_id: first, attempts: 2, error: "no milk" });
-  expect(expectOrder(await tell(here, "finish", first), { status: "ready" })).not.toHaveProperty("error");
+  expect(expectOrder(await applyVerb(here, "finish", first), { status: "ready" })).not.toHaveProperty("error");
   expectStatus(await cancelByCustomer(here, second.order_id), 200);
 });
 
@@ -54,14 +54,14 @@ test("after retry_after_seconds, and not before, it is given out again: also to 
   const started = await start(there, "wait=20&barista=Grace");
   expect(started).toMatchObject({ order_id: id, attempts: 2, barista: "Grace" });
   expect(performance.now() - failedAt).toBeGreaterThan(1900);
-  expectOrder(await tell(here, "finish", id));
+  expectOrder(await applyVerb(here, "finish", id));
 });
 
 test("a barista who chooses it need not wait, and its customer may cancel it while it waits", async () => {
   const [one, other] = [await brewing(), await brewing()];
   for (const id of [one, other]) expectOrder(await fail(id, { error: "later", retry_after_seconds: 86_400 }));
   expectOrder(await ask(`${here.baristas}/start/?order_id=${one}`), { status: "brewing", attempts: 2 });
-  expectOrder(await tell(here, "finish", one));
+  expectOrder(await applyVerb(here, "finish", one));
   expectOrder(await cancelByCustomer(here, other), { status: "cancelled", reason: "customer" });
 });
 
@@ -81,7 +81,7 @@ test('with "retry": false it is cancelled at once; through curl too', async () =
   const headers = { "Content-Type": "application/x-www-form-urlencoded" };
   const body = '{"error":"sold \\"out\\" 😀","retry":false,"retry_after_seconds":5}';
   const end = { status: "cancelled", reason: "machine_error", error: 'sold "out" 😀' } as const;
-  expectOrder(await tell(here, "fail", id, "", { body, headers }), end);
+  expectOrder(await applyVerb(here, "fail", id, "", { body, headers }), end);
   expectOrder(await ask(`${there.customers}/order/${id}`), end);
 });
 
@@ -108,7 +108,7 @@ test("fail of an order that is not brewing, or another's, is a conflict; of one 
   await start(here, `order_id=${queued}&barista=Grace`);
   expect(expectProblem(await fail(queued, { error: "x" }, "barista=Linus"), 409).detail).toContain("Grace");
   expectOrder(await ask(`${here.customers}/order/${queued}`), { status: "brewing", barista: "Grace" });
-  expectOrder(await tell(here, "finish", queued));
+  expectOrder(await applyVerb(here, "finish", queued));
   expect(expectProblem(await fail(queued), 409).order_status).toBe("ready");
   expectProblem(await fail("01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59"), 404);
 });
@@ -131,9 +131,9 @@ test.each<[what: string, status: number, body: string, field: string | undefined
 ])("a failure with %s is refused with %d, and nothing changes", async (_what, status, body, field) => {
   const id = await brewing();
   const headers = { "Content-Type": "application/json" };
-  expectProblem(await tell(here, "fail", id, "", { body, headers }), status, field);
+  expectProblem(await applyVerb(here, "fail", id, "", { body, headers }), status, field);
   expectOrder(await ask(`${here.customers}/order/${id}`), { status: "brewing", attempts: 1 });
-  expectOrder(await tell(here, "finish", id));
+  expectOrder(await applyVerb(here, "finish", id));
 });
 
 test("an error of 500 characters is taken, also where they are emoji", async () => {

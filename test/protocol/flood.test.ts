@@ -1,6 +1,6 @@
 /** The delusional customer: thousands of orders at once from one address, and nobody else notices. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { ask, expectOrder, expectProblem, lookAtQueue, order, tell, type Answer } from "../support/http.ts";
+import { ask, expectOrder, expectProblem, lookAtQueue, order, applyVerb, type Answer } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
@@ -15,7 +15,7 @@ async function work(server: Server, isOver: () => boolean): Promise<void> {
     if (answer.status === 404 && isOver()) return;
     if (answer.status === 404) continue;
     const { order_id } = expectOrder(answer, { status: "brewing" });
-    expectOrder(await tell(server, "finish", order_id), { status: "ready" });
+    expectOrder(await applyVerb(server, "finish", order_id), { status: "ready" });
   }
 }
 

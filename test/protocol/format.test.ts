@@ -38,7 +38,7 @@ async function waitThrough(first: Server, next: () => Server, note: string): Pro
   return expectOrder(answer, { note });
 }
 
-/** Asks until a server takes it: the one that sent it on has gone, and the next one may not be there yet. */
+/** Asks until a server takes it: the one that redirected it has gone, and the next one may not be there yet. */
 async function goOn(next: () => Server, path: string): Promise<Answer> {
   let answer: Answer | undefined;
   await until(async () => {

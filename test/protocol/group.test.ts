@@ -10,7 +10,7 @@ import {
   lookAtQueue,
   order,
   place,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
   type WireOrder,
@@ -27,7 +27,7 @@ async function work(server: Server, barista: string): Promise<WireOrder[]> {
     if (answer.status === 404) return finished;
     const { order_id } = expectOrder(answer, { status: "brewing", barista, attempts: 1 });
     finished.push(
-      expectOrder(await tell(server, "finish", order_id, `barista=${barista}`), { status: "ready", barista }),
+      expectOrder(await applyVerb(server, "finish", order_id, `barista=${barista}`), { status: "ready", barista }),
     );
   }
 }
@@ -224,7 +224,7 @@ describe("a room of 200", () => {
     await untilHeld(server, 0);
   });
 
-  test("keeps a quarter of its places for orders being placed", async () => {
+  test("keeps a quarter of its slots for orders being placed", async () => {
     const placed = [await place(server), await place(server)];
     const hangUp = new AbortController();
     const returners = placed.flatMap(({ order_id }, index) =>

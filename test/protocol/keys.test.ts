@@ -3,7 +3,16 @@
  */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "../../src/client/index.ts";
-import { ask, cancelByCustomer, expectOrder, order, place, tell, untilHeld, type WireOrder } from "../support/http.ts";
+import {
+  ask,
+  cancelByCustomer,
+  expectOrder,
+  order,
+  place,
+  applyVerb,
+  untilHeld,
+  type WireOrder,
+} from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { changeShop, expectRefusal, expectReserved, readCode } from "../support/shop.ts";
@@ -117,7 +126,7 @@ test("baristas who choose the same short key get an order each; each gets their 
     expectOrder(await ask(`${own.baristas}/start/?barista=${barista}`, { headers: key("1") }), { barista }).order_id;
   expect([await take("Grace"), await take("Ada")]).toEqual(placed.map(({ order_id }) => order_id));
   expect([await take("Grace"), await take("Ada")]).toEqual(placed.map(({ order_id }) => order_id));
-  for (const { order_id } of placed) expectOrder(await tell(own, "finish", order_id), { status: "ready" });
+  for (const { order_id } of placed) expectOrder(await applyVerb(own, "finish", order_id), { status: "ready" });
   await own.stop();
 });
 

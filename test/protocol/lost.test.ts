@@ -14,7 +14,7 @@ import {
   place,
   readWireOrder,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
 } from "../support/http.ts";
@@ -116,12 +116,12 @@ test("lost orders: an answer that has begun ends as a cancelled order, others as
 test("a barista can't give the reason that stands for a loss", async () => {
   const server = await startOwn({});
   const { order_id } = await place(server);
-  expectProblem(await tell(server, "cancel", order_id, "reason=lost"), 422, "reason");
+  expectProblem(await applyVerb(server, "cancel", order_id, "reason=lost"), 422, "reason");
   expectOrder(await ask(`${server.customers}/order/${order_id}`), { status: "queued" });
   await server.stop();
 });
 
-test("Redis is away when the time is over: an answer that has begun says where to go on", async () => {
+test("Redis is unavailable when the time is over: an answer that has begun says where to go on", async () => {
   const server = await startOwn({ HEARTBEAT_SECONDS: "1", OUTAGE_SECONDS: "1" });
   const { order_id } = await place(server, { note: "later" });
   const end = await begin(server, `GET /order/${order_id}?wait=3`);
@@ -160,7 +160,7 @@ test.each([
     const plain: Promise<Answer> = order(server);
     await untilHeld(server, 3);
     const stopped = server.stop();
-    // Who has no answer yet is sent on at once.
+    // Who has no answer yet is redirected at once.
     expectStatus(await plain, 303);
     const bodies = await Promise.all(ends.map((end) => end()));
     expect(await stopped).toBe(0);
@@ -173,7 +173,7 @@ test.each([
       const waiting = ask(other.customers + path);
       await untilHeld(other, 1);
       if (!query) await start(other);
-      expectOrder(await tell(other, "finish", now.order_id), {});
+      expectOrder(await applyVerb(other, "finish", now.order_id), {});
       expectOrder(await waiting, { order_id: now.order_id, status: "ready" });
     }
     await other.stop();

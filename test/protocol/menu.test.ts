@@ -14,7 +14,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   type WireOrder,
 } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
@@ -97,7 +97,7 @@ test("a coffee that is put on the menu can be ordered at once, on every replica;
     await using _ = await addCoffee("chai");
     expect((await readMenu(server)).map(({ id }) => id)).toContain("chai");
     const { order_id } = await place(other, { item: "chai" });
-    expectOrder(await tell(server, "cancel", order_id), { item: "chai", price: 350 });
+    expectOrder(await applyVerb(server, "cancel", order_id), { item: "chai", price: 350 });
   }
   const problem = expectProblem(await order(other, { item: "chai" }, { headers: knocking }), 422, "item");
   expect(problem.detail).toContain("chai");
@@ -127,8 +127,8 @@ test("an order keeps the price and the drink that it was placed for, whatever be
   const kept = { item: "latte", price: 400, modifiers: { milk: "oat" } };
   expectOrder(await ask(`${other.customers}/order/${before.order_id}`), { ...kept, status: "queued" });
   expect(await start(server)).toMatchObject({ order_id: before.order_id, ...kept });
-  expectOrder(await tell(server, "finish", before.order_id), { ...kept, status: "ready" });
-  expectOrder(await tell(server, "cancel", after.order_id), { price: 999 });
+  expectOrder(await applyVerb(server, "finish", before.order_id), { ...kept, status: "ready" });
+  expectOrder(await applyVerb(server, "cancel", after.order_id), { price: 999 });
 });
 
 test("a coffee's price may be nothing or 10,000.00, and other ways to write a whole number are one", async () => {
@@ -278,10 +278,10 @@ test("names that mean something in a language are names like any other, and what
   for (const order_id of [placed, chosen]) {
     const started = await start(server);
     expect(started.order_id).toBe(order_id);
-    const told = started.modifiers ?? {};
-    expect(Object.keys(told).toSorted()).toEqual(names.toSorted());
-    for (const [name, option] of Object.entries(told)) expect(option).toBe(name);
-    expectOrder(await tell(server, "finish", order_id), { status: "ready" });
+    const given = started.modifiers ?? {};
+    expect(Object.keys(given).toSorted()).toEqual(names.toSorted());
+    for (const [name, option] of Object.entries(given)) expect(option).toBe(name);
+    expectOrder(await applyVerb(server, "finish", order_id), { status: "ready" });
   }
 });
 

@@ -8,7 +8,7 @@ import {
   lookAtQueue,
   place,
   readWireOrder,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
   type WireOrder,
@@ -48,7 +48,7 @@ function expectHandover(answer: Answer): Handover {
 }
 
 const next = (id: string, seconds: number | string = 0, more: object = {}, ports: Server = here): Promise<Answer> =>
-  tell(ports, "finish", id, `barista=Grace&next=${seconds}`, more);
+  applyVerb(ports, "finish", id, `barista=Grace&next=${seconds}`, more);
 
 test("the order is made, its customer gets it, and the oldest one is started, in one answer", async () => {
   const id = await brewing();
@@ -81,7 +81,7 @@ async function isReady(id: string): Promise<boolean> {
 test("without a name it goes too", async () => {
   const id = await brewing("anonymous");
   const { order_id } = await place(here);
-  const { started } = expectHandover(await tell(here, "finish", id, "next=0"));
+  const { started } = expectHandover(await applyVerb(here, "finish", id, "next=0"));
   expect(started).toMatchObject({ order_id, barista: "anonymous" });
 });
 
@@ -114,7 +114,7 @@ test("a finish that is refused starts nothing, and is answered as without next, 
   expect(expectProblem(await next(order_id, 20), 409).order_status).toBe("queued");
   expectProblem(await next("01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59", 20), 404);
   expectProblem(await next(id, 20, { headers: { "Idempotency-Key": "k" } }), 409);
-  expectOrder(await tell(here, "finish", id, "barista=Linus"));
+  expectOrder(await applyVerb(here, "finish", id, "barista=Linus"));
   expect(expectProblem(await next(id, 20), 409).order_status).toBe("ready");
   expectOrder(await ask(`${here.customers}/order/${order_id}`), { status: "queued", attempts: 0 });
 });

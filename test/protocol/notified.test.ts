@@ -1,6 +1,15 @@
 /** Held customers are notified by the server that made their order final, whichever route did it: no bell rings. */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { ask, cancelByCustomer, expectOrder, order, start, tell, untilHeld, type WireOrder } from "../support/http.ts";
+import {
+  ask,
+  cancelByCustomer,
+  expectOrder,
+  order,
+  start,
+  applyVerb,
+  untilHeld,
+  type WireOrder,
+} from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
 import { startServer, stopServers, type Server } from "../support/server.ts";
 import { soon, until } from "../support/until.ts";
@@ -38,13 +47,13 @@ type End = (server: Server, orderId: string) => Promise<unknown>;
 
 const ENDS: readonly (readonly [string, WireOrder["status"], End])[] = [
   ["their customer cancels it", "cancelled", cancelByCustomer],
-  ["a barista cancels it", "cancelled", (server, orderId) => tell(server, "cancel", orderId)],
+  ["a barista cancels it", "cancelled", (server, orderId) => applyVerb(server, "cancel", orderId)],
   [
     "a barista finishes it",
     "ready",
     async (server, orderId) => {
       await start(server);
-      await tell(server, "finish", orderId);
+      await applyVerb(server, "finish", orderId);
     },
   ],
   [
@@ -52,7 +61,7 @@ const ENDS: readonly (readonly [string, WireOrder["status"], End])[] = [
     "ready",
     async (server, orderId) => {
       await start(server);
-      await tell(server, "finish", orderId, "next=0");
+      await applyVerb(server, "finish", orderId, "next=0");
     },
   ],
   [
@@ -60,7 +69,7 @@ const ENDS: readonly (readonly [string, WireOrder["status"], End])[] = [
     "cancelled",
     async (server, orderId) => {
       await start(server);
-      await tell(server, "fail", orderId, "", { json: { error: "no beans", retry: false } });
+      await applyVerb(server, "fail", orderId, "", { json: { error: "no beans", retry: false } });
     },
   ],
   ["its last lease runs out", "cancelled", (server) => start(server)],

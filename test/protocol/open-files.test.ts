@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { ask, expectOrder, expectStatus, order, place, start, tell, untilHeld } from "../support/http.ts";
+import { ask, expectOrder, expectStatus, order, place, start, applyVerb, untilHeld } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -77,7 +77,7 @@ test("out of file descriptors: it stays calm and says so once, orders are finish
   const killer = redis.connect();
   await killer.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
   killer.disconnect();
-  expectOrder(await tell(server, "finish", order_id), { order_id, status: "ready" });
+  expectOrder(await applyVerb(server, "finish", order_id), { order_id, status: "ready" });
   expectOrder(await held, { order_id, status: "ready" });
 
   for (const socket of idle) socket.destroy();

@@ -10,7 +10,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
 } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
@@ -31,7 +31,7 @@ test("a customer waits, and gets one 200 when the barista is done", async () => 
   const waiting = order(server, { item: "flat_white", note: "heiß, bitte", customer_id: "c-1", customer_name: "Ada" });
   const brewing = await start(server, "barista=Grace&wait=10");
   expect(brewing).toMatchObject({ item: "flat_white", note: "heiß, bitte", customer_id: "c-1", customer_name: "Ada" });
-  const finished = expectOrder(await tell(server, "finish", brewing.order_id, "barista=Grace"));
+  const finished = expectOrder(await applyVerb(server, "finish", brewing.order_id, "barista=Grace"));
   const got = expectOrder(await waiting);
   expect(got).toEqual(finished);
   expect(got).toEqual({
@@ -92,8 +92,8 @@ test.each([
   const waiting = order(server, names);
   const brewing = await start(server, `wait=10&barista=${encodeURIComponent(said)}`);
   expect(brewing).toMatchObject({ ...names, barista: said });
-  expectProblem(await tell(server, "finish", brewing.order_id, "barista=Ada"), 409);
-  const finished = await tell(server, "finish", brewing.order_id, `barista=${encodeURIComponent(said)}`);
+  expectProblem(await applyVerb(server, "finish", brewing.order_id, "barista=Ada"), 409);
+  const finished = await applyVerb(server, "finish", brewing.order_id, `barista=${encodeURIComponent(said)}`);
   expectOrder(finished, { ...names, barista: said, status: "ready" });
   const got = await waiting;
   expectOrder(got, { ...names, barista: said, status: "ready" });
@@ -153,7 +153,7 @@ test("who looks gets the order as it is: queued, brewing, ready", async () => {
   expectOrder(await ask(orderUrl(order_id.toUpperCase())), { order_id, status: "queued" });
   await start(server);
   expectOrder(await ask(orderUrl(order_id)), { status: "brewing" });
-  await tell(server, "finish", order_id);
+  await applyVerb(server, "finish", order_id);
   for (const query of ["", "?wait", "?wait=60", "?wait=86400"]) {
     expectOrder(await ask(orderUrl(order_id, query)), { status: "ready" });
   }

@@ -13,7 +13,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
   type WireOrder,
@@ -26,8 +26,8 @@ import { soon, until } from "../support/until.ts";
 setDefaultTimeout(120_000);
 
 const OUTAGE_MS = 5000;
-/** Longer than any call may take while Redis is away for longer than OUTAGE_SECONDS=2. */
-const BOUND_MS = 15_000;
+/** Longer than any call may take while Redis is unavailable for longer than OUTAGE_SECONDS=2. */
+const TIMEOUT_MS = 15_000;
 /** A blocked read's bound, after which the truth is looked at again, and some time to look. */
 const BLOCK_MS = (BLOCK_SECONDS + 5) * 1000;
 
@@ -119,7 +119,7 @@ async function expectEmpty({ server }: Standalone): Promise<void> {
   expect(await lookAtQueue(server)).toMatchObject({ depth: 0, brewing: 0, held: 0 });
 }
 
-function expectAway(answer: Answer): void {
+function expectUnavailable(answer: Answer): void {
   expect(expectProblem(answer, 503).type).toBe("urn:longpour:problem:redis_away");
   expect(Number(answer.headers["retry-after"])).toBeGreaterThanOrEqual(1);
 }
@@ -146,7 +146,7 @@ test("Redis killed and started again under load: no customer notices, and each o
   await staff.goHome();
   expectDelivered(clients.got, staff);
 
-  expectOrder(await tell(server, "finish", early.order_id, "barista=Grace"), { status: "ready" });
+  expectOrder(await applyVerb(server, "finish", early.order_id, "barista=Grace"), { status: "ready" });
   expectOrder(await held, { order_id: early.order_id, note: "early", status: "ready" });
   await expectEmpty(standalone);
   expect(standalone.logged("Redis is away")).toHaveLength(1);
@@ -168,7 +168,7 @@ test("customers and baristas who wait while Redis is killed and back get theirs 
   await redis.resume();
   await until(async () => (await standalone.readiness()) === 200, "Redis is back");
   for (const { order_id } of await standalone.search("status=brewing")) {
-    expectOrder(await tell(server, "finish", order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(server, "finish", order_id, "barista=Grace"), { status: "ready" });
   }
   const answers = await Promise.all(waiting);
   for (const [index, answer] of answers.entries()) expectOrder(answer, { note: `held ${index}`, status: "ready" });
@@ -176,7 +176,7 @@ test("customers and baristas who wait while Redis is killed and back get theirs 
   expect(await barista).toMatchObject({ order_id, barista: "Ada" });
 });
 
-test("Redis away for longer than the bound: new orders are refused and forgotten, held ones wait on", async () => {
+test("Redis unavailable for longer than the bound: new orders are refused and forgotten, held ones wait on", async () => {
   await using standalone = await Standalone.open({ OUTAGE_SECONDS: "2" });
   const { server, redis } = standalone;
   const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
@@ -184,7 +184,7 @@ test("Redis away for longer than the bound: new orders are refused and forgotten
   await redis.kill();
   for (let wave = 0; wave < 2; wave += 1) {
     const refused = Array.from({ length: 10 }, () => order(server, { note: "refused" }));
-    for (const answer of await soon(Promise.all(refused), "new orders", BOUND_MS)) expectAway(answer);
+    for (const answer of await soon(Promise.all(refused), "new orders", TIMEOUT_MS)) expectUnavailable(answer);
   }
   const unready = await ask(`${server.customers}/readyz`);
   expectProblem(unready, 503);
@@ -206,7 +206,7 @@ test("Redis away for longer than the bound: new orders are refused and forgotten
 test("new orders are refused with 503 also where signs of life come sooner, as they do by default", async () => {
   await using standalone = await Standalone.open({ HEARTBEAT_SECONDS: "1", OUTAGE_SECONDS: "2" });
   await standalone.redis.kill();
-  expectAway(await soon(order(standalone.server, { note: "refused" }), "a new order", BOUND_MS));
+  expectUnavailable(await soon(order(standalone.server, { note: "refused" }), "a new order", TIMEOUT_MS));
 });
 
 test("a server that is told to stop while Redis hangs sends its customers on, and ends with 0", async () => {
@@ -215,11 +215,11 @@ test("a server that is told to stop while Redis hangs sends its customers on, an
   const waiting = [order(server), order(server)];
   await untilHeld(server, 2);
   process.kill(redis.pid, "SIGSTOP");
-  expect(await soon(server.stop(), "the server's end", BOUND_MS)).toBe(0);
+  expect(await soon(server.stop(), "the server's end", TIMEOUT_MS)).toBe(0);
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([303, 303]);
 });
 
-test("a Redis that hangs is away as well: every call is answered, and afterwards all is as it was", async () => {
+test("a Redis that hangs is unavailable as well: every call is answered, and afterwards all is as it was", async () => {
   await using standalone = await Standalone.open({ OUTAGE_SECONDS: "2" });
   const { server, redis } = standalone;
   const waiting = Array.from({ length: 5 }, (_, index) => order(server, { note: `held ${index}` }));
@@ -239,16 +239,17 @@ test("a Redis that hangs is away as well: every call is answered, and afterwards
         json: { status: "cancelled" },
       }),
       start: ask(`${server.baristas}/start/?wait=1&barista=Ada`),
-      finish: tell(server, "finish", brewing.order_id, "barista=Grace"),
-      extend: tell(server, "extend", brewing.order_id, "barista=Grace"),
+      finish: applyVerb(server, "finish", brewing.order_id, "barista=Grace"),
+      extend: applyVerb(server, "extend", brewing.order_id, "barista=Grace"),
       search: ask(`${server.baristas}/order/`),
       queue: ask(`${server.baristas}/queue`),
     };
-    const ready = soon(ask(`${server.customers}/readyz`), "readyz", BOUND_MS);
-    const live = soon(ask(`${server.customers}/livez`), "livez", BOUND_MS);
+    const ready = soon(ask(`${server.customers}/readyz`), "readyz", TIMEOUT_MS);
+    const live = soon(ask(`${server.customers}/livez`), "livez", TIMEOUT_MS);
     expectProblem(await ready, 503);
     expect((await live).status).toBe(200);
-    for (const [name, call] of Object.entries(calls)) expectAway(await soon(call, `${name}, wave ${wave}`, BOUND_MS));
+    for (const [name, call] of Object.entries(calls))
+      expectUnavailable(await soon(call, `${name}, wave ${wave}`, TIMEOUT_MS));
   }
   process.kill(redis.pid, "SIGCONT");
 
@@ -262,7 +263,7 @@ test("a Redis that hangs is away as well: every call is answered, and afterwards
   for (const refused of (await standalone.search("")).filter(({ note }) => note === "refused")) {
     expect(refused).toMatchObject({ status: "cancelled", reason: "customer_timeout", attempts: 0 });
   }
-  expectOrder(await tell(server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
+  expectOrder(await applyVerb(server, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
   const made = [brewing.order_id];
   while (made.length < mine) made.push((await brew(server)).order_id);
   expect(new Set(made).size).toBe(mine);
@@ -311,7 +312,7 @@ test("every connection killed ten times a second under load: nothing is lost, an
   await soon(clients.goHome(), "who was held when the last were killed", BLOCK_MS);
   await staff.goHome();
   expectDelivered(clients.got, staff);
-  expectOrder(await tell(server, "finish", late.order_id, "barista=Grace"), { status: "ready" });
+  expectOrder(await applyVerb(server, "finish", late.order_id, "barista=Grace"), { status: "ready" });
   expectOrder(await held, { order_id: late.order_id, status: "ready" });
   await expectEmpty(standalone);
   // They were killed, and came back, again and again.

@@ -69,16 +69,16 @@ describe("a server that takes one request a second, five at once", () => {
     const localAddress = "127.0.2.1";
     await useUp(localAddress);
     const headers = { Host: "a b" };
-    const asked = Array.from({ length: 10 }, () => ask(`${server.customers}/`, { headers, localAddress }));
-    expect((await Promise.all(asked)).map(({ status }) => status)).toContain(429);
+    const requests = Array.from({ length: 10 }, () => ask(`${server.customers}/`, { headers, localAddress }));
+    expect((await Promise.all(requests)).map(({ status }) => status)).toContain(429);
   });
 
   test("probes are always answered", async () => {
     const localAddress = "127.0.2.2";
     await useUp(localAddress);
     for (const path of ["/livez", "/readyz", "/livez/", "/readyz?x"]) {
-      const asked = Array.from({ length: 10 }, () => ask(server.customers + path, { localAddress }));
-      for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
+      const requests = Array.from({ length: 10 }, () => ask(server.customers + path, { localAddress }));
+      for (const { status } of await Promise.all(requests)) expect(status).toBe(200);
     }
   });
 

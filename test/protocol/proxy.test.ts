@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { request, type IncomingMessage } from "node:http";
-import { ask, brew, expectOrder, expectProblem, order, place, start, tell, untilHeld } from "../support/http.ts";
+import { ask, brew, expectOrder, expectProblem, order, place, start, applyVerb, untilHeld } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
 import { startServer, type Server } from "../support/server.ts";
 
@@ -74,7 +74,7 @@ test.concurrent("without signs of life the proxy cuts it, and the order can be w
   await untilHeld(silent.server, 0);
   const back = order(silent.nginx, { note: "cut off" }, { headers: { "Idempotency-Key": "mine" } });
   await untilHeld(silent.server, 1);
-  expectOrder(await tell(silent.nginx, "finish", order_id), { status: "ready" });
+  expectOrder(await applyVerb(silent.nginx, "finish", order_id), { status: "ready" });
   expectOrder(await back, { order_id, note: "cut off", status: "ready" });
 });
 
@@ -147,11 +147,11 @@ async function startSending(location: string): Promise<AsyncDisposable & { nginx
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    fetch: async (asked) => {
+    fetch: async (received) => {
       // Before the order, nginx is asked whether it answers.
-      if (seen.length === 0 && asked.method === "GET") return new Response("ok");
-      const { pathname, search } = new URL(asked.url);
-      seen.push(`${asked.method} ${pathname}${search} ${(await asked.bytes()).length} bytes`);
+      if (seen.length === 0 && received.method === "GET") return new Response("ok");
+      const { pathname, search } = new URL(received.url);
+      seen.push(`${received.method} ${pathname}${search} ${(await received.bytes()).length} bytes`);
       return new Response(null, { status: 303, headers: { Location: location } });
     },
   });

@@ -6,7 +6,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureProgram, type Program } from "../../src/redis/programs.ts";
+import { installProgram, type Program } from "../../src/redis/install.ts";
 import { ask, brew, expectOrder, order } from "../support/http.ts";
 import { freePort, silent, TestRedis } from "../support/redis.ts";
 import { startRefusedServer, startServer } from "../support/server.ts";
@@ -85,7 +85,7 @@ test("a user with the rights of .env.example serves a whole order; without INFO 
 test("rediss:// with an authority of one's own: NODE_EXTRA_CA_CERTS names it, and without it that is said", async () => {
   const folder = mkdtempSync(join(tmpdir(), "longpour-tls-"));
   const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-  const openssl = await ensureProgram(OPENSSL, { log: silent });
+  const openssl = await installProgram(OPENSSL, { log: silent });
   const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
   const made = Bun.spawnSync(
     [

@@ -14,7 +14,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
 } from "../support/http.ts";
@@ -139,7 +139,7 @@ class Cafe implements AsyncDisposable {
   }
 }
 
-function expectAway(answer: Answer): void {
+function expectUnavailable(answer: Answer): void {
   expect(expectProblem(answer, 503).type).toBe("urn:longpour:problem:redis_away");
   expect(Number(answer.headers["retry-after"])).toBeGreaterThanOrEqual(1);
 }
@@ -157,23 +157,23 @@ test.each(TROUBLES.map((trouble) => [trouble.code, trouble] as const))(
     // Found by what the server does anyway: nothing is asked but whether it is ready.
     await cafe.untilReady(false);
     expect((await ask(`${server.customers}/livez`)).status).toBe(200);
-    const asked = [
+    const requests = [
       ...Array.from({ length: 20 }, () => order(server, { note: "asked" }, { headers: { Prefer: "respond-async" } })),
-      tell(server, "finish", brewing.order_id, "barista=Grace"),
+      applyVerb(server, "finish", brewing.order_id, "barista=Grace"),
       ask(`${server.baristas}/start/?barista=Ada`),
     ];
     let answered = 0;
-    for (const answer of asked) void answer.then(() => (answered += 1));
+    for (const answer of requests) void answer.then(() => (answered += 1));
     // The length of the trouble, in which nobody is answered.
     await Bun.sleep(1500);
     expect(answered).toBe(0);
     await end(admin);
 
-    const answers = await Promise.all(asked);
+    const answers = await Promise.all(requests);
     for (const answer of answers.slice(0, 20)) expectOrder(answer, { status: "queued" }, 202);
     expectOrder(answers[20] as Answer, { order_id: brewing.order_id, status: "ready" });
     const started = expectOrder(answers[21] as Answer, { status: "brewing", barista: "Ada" });
-    expectOrder(await tell(server, "finish", started.order_id), { status: "ready" });
+    expectOrder(await applyVerb(server, "finish", started.order_id), { status: "ready" });
     for (let made = 2; made < 23; made += 1) await brew(server);
     for (const answer of await Promise.all(held)) expectOrder(answer, { status: "ready" });
     expectProblem(await ask(`${server.baristas}/start/`), 404);
@@ -197,7 +197,7 @@ test.each(TROUBLES.map((trouble) => [trouble.code, trouble] as const))(
         ask(`${server.baristas}/start/?barista=Ada`),
         ask(`${server.baristas}/queue`),
       ];
-      for (const answer of await Promise.all(refused)) expectAway(answer);
+      for (const answer of await Promise.all(refused)) expectUnavailable(answer);
     }
     await end(admin);
     await cafe.untilReady(true);
@@ -215,12 +215,12 @@ test("however many wait, a Redis that refuses is asked little", async () => {
   await cafe.untilReady(false);
   const refusals = async () => Number(/errorstat_OOM:count=(\d+)/.exec(await admin.info("errorstats"))?.[1] ?? 0);
   const before = await refusals();
-  const asked = Array.from({ length: 200 }, () => order(server, {}, { headers: { Prefer: "respond-async" } }));
+  const requests = Array.from({ length: 200 }, () => order(server, {}, { headers: { Prefer: "respond-async" } }));
   await Bun.sleep(3000);
   // Pauses grow to a second, of which half may be left out.
   expect((await refusals()) - before).toBeLessThan(20);
   await admin.config("SET", "maxmemory", "0");
-  for (const answer of await Promise.all(asked)) expectOrder(answer, {}, 202);
+  for (const answer of await Promise.all(requests)) expectOrder(answer, {}, 202);
 });
 
 test("a demoted master whose connections stay: the server goes over to the new one, with everybody who waits", async () => {
@@ -249,8 +249,8 @@ test("a demoted master whose connections stay: the server goes over to the new o
     const namesAt = async (redis: Redis) => String(await redis.client("LIST")).match(/name=longpour\S+/g) ?? [];
     await until(async () => (await namesAt(old)).length === 0, "nothing stays with the old master");
     await until(async () => (await namesAt(heir)).some((name) => name.endsWith(":wakes")), "it listens to the new one");
-    const told = server.log().filter(({ msg }) => String(msg).startsWith("Redis is"));
-    expect(told).toMatchObject([{ level: "warn" }, { level: "info" }]);
+    const lines = server.log().filter(({ msg }) => String(msg).startsWith("Redis is"));
+    expect(lines).toMatchObject([{ level: "warn" }, { level: "info" }]);
   } finally {
     old.disconnect();
     heir.disconnect();
@@ -282,8 +282,8 @@ test("rights that are taken away: 503 at once, one line, and all is well when th
   await admin.call("ACL", "SETUSER", "default", "-@scripting");
   await cafe.untilReady(false);
   for (let wave = 0; wave < 3; wave += 1) {
-    const asked = Array.from({ length: 10 }, () => order(server));
-    for (const answer of await Promise.all(asked)) expectAway(answer);
+    const requests = Array.from({ length: 10 }, () => order(server));
+    for (const answer of await Promise.all(requests)) expectUnavailable(answer);
   }
   await admin.call("ACL", "SETUSER", "default", "+@all");
   await cafe.untilReady(true);

@@ -11,7 +11,7 @@ import {
   lookAtQueue,
   order,
   place,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
   type WireOrder,
@@ -108,8 +108,8 @@ test("baristas can't start, finish, release or extend a reservation, but they ca
   const { order_id } = await expectReserved(server, { code });
   expectConflict(await ask(`${other.baristas}/start/?order_id=${order_id}`), "reserved");
   for (const verb of ["finish", "release", "extend"] as const)
-    expectConflict(await tell(other, verb, order_id), "reserved");
-  expectOrder(await tell(other, "cancel", order_id), { status: "cancelled", reason: "barista" });
+    expectConflict(await applyVerb(other, verb, order_id), "reserved");
+  expectOrder(await applyVerb(other, "cancel", order_id), { status: "cancelled", reason: "barista" });
   expect(await remaining()).toBe(10);
 });
 
@@ -163,7 +163,7 @@ test("a choice is answered as soon as it is queued: ?wait and Prefer are for tho
 test("what is no reservation can't be chosen for", async () => {
   const { order_id } = await place(server, { item: "latte" });
   expectConflict(await choose(server, order_id, { item: "latte" }), "queued");
-  expectOrder(await tell(server, "cancel", order_id));
+  expectOrder(await applyVerb(server, "cancel", order_id));
   expectRefusal(await choose(server, "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59", {}), 404, "order_unknown");
   expectProblem(await choose(server, "abc", {}), 422, "id");
 });
@@ -228,7 +228,7 @@ test("closed or full, nobody reserves, and no code is spent; who has reserved is
     [{ open: true, capacity: open_orders }, "shop_full"],
   ] as const) {
     await changeShop(server, settings);
-    // Also with a code that is none: the door comes first.
+    // Also with a code that is none: the shop's state comes first.
     for (const wanted of [{ code }, { code: "WRONG" }]) {
       const refused = await reserve(other, wanted);
       expectRefusal(refused, 503, name);
@@ -253,7 +253,7 @@ test("one customer has at most so many open orders, reserved or placed, and spen
   const others = await expectReserved(server, { code, customer_id: "c-3" });
   expectOrder(await cancelByCustomer(server, reserved.order_id));
   const next = await expectReserved(other, { code, customer_id });
-  for (const { order_id } of [placed, others, next]) expectOrder(await tell(server, "cancel", order_id));
+  for (const { order_id } of [placed, others, next]) expectOrder(await applyVerb(server, "cancel", order_id));
 });
 
 test("the same Idempotency-Key gets the same reservation, on either replica, as it is now, and spends one drink", async () => {
@@ -285,7 +285,7 @@ test("a key that has reserved an order does not place one, nor the other way rou
   const placed = await place(server, { code }, { headers: second });
   expectRefusal(await reserve(server, { code }, second), 422, "idempotency_mismatch");
   expect(await remaining()).toBe(9);
-  for (const { order_id } of [reserved, placed]) expectOrder(await tell(server, "cancel", order_id));
+  for (const { order_id } of [reserved, placed]) expectOrder(await applyVerb(server, "cancel", order_id));
 });
 
 test.each([

@@ -11,7 +11,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
 } from "../support/http.ts";
@@ -41,7 +41,7 @@ const finishWith = (
   id: string,
   body: string | Uint8Array,
   headers: Record<string, string> = JSON_TYPE,
-) => tell(ports, "finish", id, "", { body, headers });
+) => applyVerb(ports, "finish", id, "", { body, headers });
 
 async function brewing(): Promise<string> {
   const { order_id } = await place(here);
@@ -61,8 +61,8 @@ test("a customer waits through curl, a barista answers curl -d, and the customer
   await untilHeld(here, 1);
   const { order_id } = await start(here);
   const url = `${here.baristas}/finish/?order_id=${order_id}`;
-  const told = await printed(["curl", "-sS", "-w", "%{http_code}", "-d", '{"cups":2}', url]);
-  expect(told).toEndWith('"result":{"cups":2}}200');
+  const output = await printed(["curl", "-sS", "-w", "%{http_code}", "-d", '{"cups":2}', url]);
+  expect(output).toEndWith('"result":{"cups":2}}200');
   expect(await waiting).toEndWith('"result":{"cups":2}}');
 });
 
@@ -114,7 +114,7 @@ test.each(["null", "0", '""', "false", "[]", "{}", '"\\u0000"', '{"__proto__":1}
 
 test("without a body there is none, and finishing again keeps the first", async () => {
   const [plain, made] = [await brewing(), await brewing()];
-  expect(expectOrder(await tell(here, "finish", plain))).not.toHaveProperty("result");
+  expect(expectOrder(await applyVerb(here, "finish", plain))).not.toHaveProperty("result");
   expect(expectOrder(await finishWith(here, plain, '"late"'))).not.toHaveProperty("result");
   expectOrder(await finishWith(here, made, '"first"'), { result: "first" });
   for (const body of ['"second"', ""]) expectOrder(await finishWith(there, made, body), { result: "first" });
@@ -139,7 +139,7 @@ test.each<[what: string, status: number, body: string | Uint8Array, headers: Rec
   const id = await brewing();
   expectProblem(await finishWith(here, id, body, headers), status);
   expectOrder(await ask(`${here.customers}/order/${id}`), { status: "brewing" });
-  expectOrder(await tell(here, "finish", id), { status: "ready" });
+  expectOrder(await applyVerb(here, "finish", id), { status: "ready" });
 });
 
 test("a body without an announced length is cut off at 256 KB", async () => {
@@ -155,7 +155,7 @@ test("a body without an announced length is cut off at 256 KB", async () => {
   }).catch(() => undefined);
   expect(answer?.status ?? 413).toBe(413);
   expectOrder(await ask(`${here.customers}/order/${id}`), { status: "brewing" });
-  expectOrder(await tell(here, "finish", id));
+  expectOrder(await applyVerb(here, "finish", id));
 });
 
 test("100 levels, and all of 256 KB, get through nginx; a run's kept answer does not hold them", async () => {

@@ -9,7 +9,7 @@ import {
   openWire,
   place,
   start,
-  tell,
+  applyVerb,
 } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
 
@@ -83,7 +83,7 @@ test("HEAD /start/ takes no order from the queue: nobody would get to know which
   const { order_id } = await place(server);
   await ask(`${server.baristas}/start/`, { method: "HEAD" });
   const seen = await ask(`${server.customers}/order/${order_id}`);
-  await tell(server, "cancel", order_id);
+  await applyVerb(server, "cancel", order_id);
   expectOrder(seen, { status: "queued", attempts: 0 });
 });
 

@@ -11,7 +11,7 @@ import {
   place,
   readWireOrder,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type WireOrder,
 } from "../support/http.ts";
@@ -145,7 +145,7 @@ test("positions count down as orders are started or cancelled", async () => {
     [5, 1],
     [7, 2],
   ]);
-  expectOrder(await tell(server, "release", started.order_id));
+  expectOrder(await applyVerb(server, "release", started.order_id));
   expect(await positions()).toEqual([1, 2, 3]);
 });
 
@@ -178,7 +178,7 @@ test("the queue's view: depth, brewing, the oldest's age, and whom this server h
   expect(other).toEqual({ ...empty, queue: "other", held: 3 });
   await brew(fresh);
   await brew(fresh);
-  expectOrder(await tell(fresh, "cancel", order_id), { status: "cancelled" });
+  expectOrder(await applyVerb(fresh, "cancel", order_id), { status: "cancelled" });
   await Promise.all(waiting);
   await untilHeld(fresh, 0);
   await fresh.stop();

@@ -1,4 +1,4 @@
-/** The shop over HTTP, at two replicas: its settings, its door, its code, and what staff hear of them. */
+/** The shop over HTTP, at two replicas: its settings, its admission, its code, and what staff hear of them. */
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { EventClient } from "../events/client.ts";
@@ -49,7 +49,7 @@ async function nextCode(): Promise<string> {
 const knock = (ports: Server, draft: object): Promise<Answer> =>
   order(ports, draft, { headers: { Prefer: "respond-async" } });
 
-function expectDoor(refused: Answer, name: string): void {
+function expectPort(refused: Answer, name: string): void {
   expectRefusal(refused, 503, name);
   expect(refused.headers["retry-after"]).toMatch(/^[1-9]\d*$/);
 }
@@ -107,7 +107,7 @@ test("a change is in force on the other replica at once, and leaves alone what i
 test("closed: nobody orders, those who are in are served, and customers see it", async () => {
   const { order_id } = await place(other, {});
   await changeShop(server, { open: false });
-  expectDoor(await knock(other, {}), "shop_closed");
+  expectPort(await knock(other, {}), "shop_closed");
   expect((await ask(`${other.customers}/shop`)).body).toMatchObject({ open: false, full: false, queue_length: 1 });
   expect(await brew(other)).toMatchObject({ order_id });
   await changeShop(server, { open: true });
@@ -122,13 +122,13 @@ test("full: as many orders are in as may, reserved and brewing ones too, until o
   expectOrder(await ask(`${server.baristas}/start/`), { status: "brewing" });
   await changeShop(server, { capacity: 3 });
   const third = await place(other);
-  expectDoor(await knock(other, {}), "shop_full");
+  expectPort(await knock(other, {}), "shop_full");
   expect((await ask(`${server.customers}/shop`)).body).toMatchObject({ open: true, full: true });
   const cancel = (id: string) => ask(`${server.baristas}/cancel/?order_id=${id}`, { method: "POST" });
   expectOrder(await cancel(order_id), { status: "cancelled" });
   expect((await ask(`${server.customers}/shop`)).body).toMatchObject({ full: false });
   const fourth = await place(other);
-  expectDoor(await knock(server, {}), "shop_full");
+  expectPort(await knock(server, {}), "shop_full");
   await changeShop(server, { capacity: null });
   for (const placed of [third, fourth]) expectOrder(await cancel(placed.order_id), { status: "cancelled" });
   const found = await ask(`${server.baristas}/order/?status=brewing`);
@@ -136,7 +136,7 @@ test("full: as many orders are in as may, reserved and brewing ones too, until o
   expect(await readShop(server)).toMatchObject({ open_orders: 0 });
 });
 
-test("whoever has ordered already joins their order by its key, through a door that is closed", async () => {
+test("whoever has ordered already joins their order by its key, though the shop is closed", async () => {
   const headers = { "Idempotency-Key": "before", Prefer: "respond-async" };
   const { order_id } = await place(server, { item: "latte" }, { headers });
   await changeShop(server, { open: false, require_code: true });
@@ -154,7 +154,7 @@ test("with codes required an order is asked for one, and spends it only when it 
   expectProblem(await knock(other, { code, item: "tea" }), 422, "item");
   expectProblem(await knock(other, { code, item: "latte", modifiers: { milk: "goat" } }), 422, "modifiers.milk");
   await changeShop(server, { capacity: 0 });
-  expectDoor(await knock(other, { code }), "shop_full");
+  expectPort(await knock(other, { code }), "shop_full");
   expect(await readCode(server)).toMatchObject({ code, remaining: 1 });
   expect(await lookAtQueue(server)).toMatchObject({ depth: 0 });
 
@@ -181,7 +181,7 @@ test("the code is one on both replicas, with a picture of where it leads; the ne
   expect(await nextCode()).not.toBe(first);
 });
 
-test("staff hear of each change of the shop and its menu, once, and of whom the door refuses, and why", async () => {
+test("staff hear of each change of the shop and its menu, once, and of whom it refuses, and why", async () => {
   const listener = await EventClient.open(`${other.baristas}/events?type=shop.changed,shop.refused,menu.changed`);
   const chai = { name: "Chai", description: "", price: 350, available: true, modifiers: [], icon: "" };
   await changeShop(server, { capacity: 0 });

@@ -219,17 +219,22 @@ describe("the log", () => {
 
   test("with LOG_LEVEL=debug there is a line a request, with the status that was answered", async () => {
     const server = await startServer({ LOG_LEVEL: "debug" });
-    const asked = [
+    const requests = [
       await ask(`${server.customers}/livez`),
       await ask(`${server.customers}/nowhere`),
       await order(server, { item: "tea" }),
       await order(server, {}, { headers: { Prefer: "respond-async" } }),
     ];
     const lines = () => server.log().filter(({ msg }) => msg === "request");
-    await until(() => lines().length === asked.length, "a line a request");
+    await until(() => lines().length === requests.length, "a line a request");
     // A line is written after its answer is sent: the next request's may come before it.
-    const told = lines().map(({ method, path, status }) => `${String(method)} ${String(path)} ${String(status)}`);
-    expect(told.toSorted()).toEqual(["GET /livez 200", "GET /nowhere 404", "POST /order/ 202", "POST /order/ 422"]);
+    const requested = lines().map(({ method, path, status }) => `${String(method)} ${String(path)} ${String(status)}`);
+    expect(requested.toSorted()).toEqual([
+      "GET /livez 200",
+      "GET /nowhere 404",
+      "POST /order/ 202",
+      "POST /order/ 422",
+    ]);
     await server.stop();
   });
 

@@ -12,7 +12,7 @@ import {
   order,
   place,
   start,
-  tell,
+  applyVerb,
   untilHeld,
   type Answer,
   type Ports,
@@ -78,7 +78,7 @@ describe("kill -9 while 100 orders wait, then a start", () => {
     expect(await lookAtQueue(second)).toMatchObject({ depth: GUESTS - 1, brewing: 1, held: 0 });
     const back = placed.map((one, index) => comeBack(second, index, one));
     await untilHeld(second, GUESTS);
-    expectOrder(await tell(second, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(second, "finish", brewing.order_id, "barista=Grace"), { status: "ready" });
     const made = [brewing.order_id];
     while (made.length < GUESTS) made.push((await brew(second)).order_id);
     expect(made).toEqual(placed.map(({ order_id }) => order_id));
@@ -105,7 +105,7 @@ describe("two replicas of one shop", () => {
     await untilHeld(one, 1);
     expect(await lookAtQueue(other)).toMatchObject({ depth: 1, held: 0 });
     const { order_id } = await start(other, "barista=Grace");
-    expectOrder(await tell(one, "finish", order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(one, "finish", order_id, "barista=Grace"), { status: "ready" });
     expectOrder(await waiting, { order_id, status: "ready", barista: "Grace" });
   });
 
@@ -174,7 +174,7 @@ describe("SIGTERM", () => {
       "the server is not ready any more",
     );
     expectProblem(await ask(`${leaving.baristas}/start/`), 503);
-    expectOrder(await tell(leaving, "finish", order_id, "barista=Grace"), { status: "ready" });
+    expectOrder(await applyVerb(leaving, "finish", order_id, "barista=Grace"), { status: "ready" });
     const text = await response.text();
     expect(text).toStartWith(" ");
     expect(JSON.parse(text)).toMatchObject({ order_id, status: "ready" });

@@ -135,8 +135,8 @@ describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
       const operation = paths[path]?.[method.toLowerCase()];
       expect(operation?.summary).toBeTruthy();
       expect(operation?.description).toBeTruthy();
-      const told = Object.keys(operation?.responses ?? {});
-      expect(statuses.map(String).filter((status) => !told.includes(status))).toEqual([]);
+      const described = Object.keys(operation?.responses ?? {});
+      expect(statuses.map(String).filter((status) => !described.includes(status))).toEqual([]);
       for (const [status, response] of Object.entries(operation?.responses ?? {})) {
         expect(response.description).toBeTruthy();
         const [type, content] = Object.entries(response.content ?? {})[0] ?? [];

@@ -1,6 +1,6 @@
 /** The log: what goes wrong is said without what customers and baristas said, at every level. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { ask, expectOrder, expectProblem, order, place, start, tell } from "../support/http.ts";
+import { ask, expectOrder, expectProblem, order, place, start, applyVerb } from "../support/http.ts";
 import { TestRedis } from "../support/redis.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -49,7 +49,7 @@ test("the id of an order stands in debug lines as a short hash, the same for the
   expectOrder(await ask(`${server.baristas}/order/${order_id}/`));
   expectProblem(await ask(`${server.customers}/order/no-id-of-ours`), 422);
   await start(server, "barista=Grace");
-  await tell(server, "finish", order_id, "barista=Grace");
+  await applyVerb(server, "finish", order_id, "barista=Grace");
   const paths = () => server.log().flatMap(({ msg, path }) => (msg === "request" ? [String(path)] : []));
   await until(() => paths().filter((path) => path.startsWith("/order/#")).length === 3, "they are logged");
   await server.stop();

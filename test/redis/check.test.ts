@@ -7,7 +7,7 @@ import { StartError } from "../../src/lifecycle.ts";
 import { checkRedis } from "../../src/redis/check.ts";
 import { REDIS } from "../../src/redis/embedded/server.ts";
 import { keysOf } from "../../src/redis/keys.ts";
-import { ensureProgram } from "../../src/redis/programs.ts";
+import { installProgram } from "../../src/redis/install.ts";
 import { freePort, silent, TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
@@ -61,7 +61,7 @@ test("a Sentinel is named", async () => {
   const conf = join(folder, "sentinel.conf");
   const port = freePort();
   writeFileSync(conf, `port ${port}\nbind 127.0.0.1\n`);
-  const program = await ensureProgram(REDIS, { log: silent });
+  const program = await installProgram(REDIS, { log: silent });
   const sentinel = Bun.spawn([program, conf, "--sentinel"], { stdio: ["ignore", "ignore", "ignore"] });
   closers.push(async () => {
     sentinel.kill("SIGKILL");

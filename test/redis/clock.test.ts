@@ -19,12 +19,12 @@ beforeAll(async () => {
 afterAll(() => client.disconnect());
 
 /** What it makes of a time: as RFC 3339, its date, and ms since 1970. */
-async function tell(ms: number, micros = 0): Promise<unknown> {
+async function readClock(ms: number, micros = 0): Promise<unknown> {
   // In two strings, as Redis tells it: seconds, and microseconds of the next one.
   return await client.eval(source, 1, "{test}:", String(Math.floor(ms / 1000)), String((ms % 1000) * 1000 + micros));
 }
 
-function asJavaScriptTells(ms: number): unknown {
+function byJavaScript(ms: number): unknown {
   const text = new Date(ms).toISOString();
   return [text, text.slice(0, 10), String(ms)];
 }
@@ -45,14 +45,14 @@ test.each([
   "2100-02-28T23:59:59.999Z",
   "2100-03-01T00:00:00.000Z",
 ])("%s is told as it is", async (text) => {
-  expect(await tell(Date.parse(text))).toEqual([text, text.slice(0, 10), String(Date.parse(text))]);
+  expect(await readClock(Date.parse(text))).toEqual([text, text.slice(0, 10), String(Date.parse(text))]);
 });
 
 test("any time until 2200 is told as JavaScript tells it, whatever its microseconds", async () => {
   const time = fc.integer({ min: 0, max: Date.parse("2200-01-01T00:00:00Z") });
   await fc.assert(
     fc.asyncProperty(time, fc.nat(999), async (ms, micros) => {
-      expect(await tell(ms, micros)).toEqual(asJavaScriptTells(ms));
+      expect(await readClock(ms, micros)).toEqual(byJavaScript(ms));
     }),
     { numRuns: 500 },
   );
@@ -62,5 +62,5 @@ test("the first and the last millisecond of each day of four years are told", as
   const DAY_MS = 86_400_000;
   const days = Array.from({ length: 4 * 366 }, (_, day) => Date.parse("2026-01-01T00:00:00Z") + day * DAY_MS);
   const times = days.flatMap((ms) => [ms, ms + DAY_MS - 1]);
-  expect(await Promise.all(times.map((ms) => tell(ms)))).toEqual(times.map(asJavaScriptTells));
+  expect(await Promise.all(times.map((ms) => readClock(ms)))).toEqual(times.map(byJavaScript));
 });

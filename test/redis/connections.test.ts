@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import pino from "pino";
 import { StartError } from "../../src/lifecycle.ts";
-import { RedisAwayError } from "../../src/redis/away.ts";
+import { RedisUnavailableError } from "../../src/redis/unavailable.ts";
 import { checkServer } from "../../src/redis/check.ts";
 import { openRedis, type RedisSettings, type ShopRedis } from "../../src/redis/connections.ts";
 import { loadScript } from "../../src/redis/script.ts";
@@ -119,13 +119,13 @@ test("an outage is logged once when it begins and once when it ends; what was as
   await until(() => heard.includes(null), "the listener is told");
 });
 
-test("a Redis that does not answer in time rejects, as being away", async () => {
+test("a Redis that does not answer in time rejects, as unavailable", async () => {
   const server = await startRedis();
   const redis = await open(server.url, { outageSeconds: 1 });
   process.kill(server.pid, "SIGSTOP");
   const error: unknown = await redis.run(loadScript("find-orders"), ["A"]).catch((reason: unknown) => reason);
   process.kill(server.pid, "SIGCONT");
-  expect(error).toBeInstanceOf(RedisAwayError);
+  expect(error).toBeInstanceOf(RedisUnavailableError);
   expect(error).toHaveProperty("mayHaveRun", true);
   await until(() => redis.isReady(), "it answers again");
 });

@@ -4,8 +4,8 @@
  */
 import { expect, test } from "bun:test";
 import type { Redis } from "ioredis";
-import { createOrders } from "../../src/orders/verbs.ts";
-import { RedisAwayError } from "../../src/redis/away.ts";
+import { createOrders } from "../../src/orders/orders.ts";
+import { RedisUnavailableError } from "../../src/redis/unavailable.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import { loadFunction, type Argument, type RunScript } from "../../src/redis/script.ts";
 import { createCodes } from "../../src/shop/codes.ts";
@@ -34,7 +34,7 @@ class Line implements AsyncDisposable {
   readonly finals: string[] = [];
   fate: Fate = "passes";
   underWay = 0;
-  mostUnderWay = 0;
+  maxUnderWay = 0;
   #gate = Promise.withResolvers<void>();
   readonly #close: () => void;
 
@@ -42,9 +42,9 @@ class Line implements AsyncDisposable {
     this.redis = redis;
     this.client = client;
     const settings = { ...ORDER_SETTINGS, outageSeconds: 0.2 };
-    const later = (task: () => Promise<unknown>) => void this.tasks.push(task);
-    const orders = createOrders({ run: this.run, later }, settings);
-    orders.onFinal({ deliver: (id) => this.finals.push(id) });
+    const runWhenReconnected = (task: () => Promise<unknown>) => void this.tasks.push(task);
+    const orders = createOrders({ run: this.run, runWhenReconnected }, settings);
+    orders.onFinal({ notify: (id) => this.finals.push(id) });
     this.orders = parsing(orders);
     this.#close = () => orders.close();
   }
@@ -58,13 +58,13 @@ class Line implements AsyncDisposable {
     if (script.name !== "commit") return await this.redis.run(script, args);
     this.runs.push(args);
     this.underWay += 1;
-    this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
+    this.maxUnderWay = Math.max(this.maxUnderWay, this.underWay);
     try {
       const { fate } = this;
       if (fate === "is held") await this.#gate.promise;
-      if (fate === "never arrives") throw new RedisAwayError(true);
+      if (fate === "never arrives") throw new RedisUnavailableError(true);
       const answer = await this.redis.run(script, args);
-      if (fate === "is lost") throw new RedisAwayError(true);
+      if (fate === "is lost") throw new RedisUnavailableError(true);
       return answer;
     } finally {
       this.underWay -= 1;
@@ -87,8 +87,8 @@ class Line implements AsyncDisposable {
     return this.orders.place({ orderId, queue: "default", draft: {}, idempotencyKey });
   }
 
-  start(claim?: string) {
-    return this.orders.start({ barista: "Grace", queue: "default", claim });
+  start(claimId?: string) {
+    return this.orders.start({ barista: "Grace", queue: "default", claimId });
   }
 
   send(args: readonly Argument[] | undefined): Promise<unknown> {
@@ -199,7 +199,7 @@ test("at most two runs are under way, and what comes meanwhile makes the next on
   expect(line.underWay).toBe(2);
   line.release();
   expect(await endings(calls)).toEqual(calls.map(() => "fulfilled"));
-  expect(line.mostUnderWay).toBe(2);
+  expect(line.maxUnderWay).toBe(2);
   expect(line.runs.map(operationsOf)).toEqual([["place 1"], ["place 1"], ["place 8"]]);
 });
 
@@ -209,7 +209,7 @@ test("more operations than a run holds make several runs, and each call gets its
   const placed = await Promise.all(ids.map((id) => line.place(id)));
   expect(placed).toEqual(ids.map((orderId) => ({ kind: "placed", orderId })));
   expect(line.runs.map(operationsOf)).toEqual([["place 256"], ["place 256"], ["place 88"]]);
-  expect(line.mostUnderWay).toBeLessThanOrEqual(2);
+  expect(line.maxUnderWay).toBeLessThanOrEqual(2);
   const backwards = ids.toReversed();
   const outcomes = await Promise.all(
     backwards.map((orderId) => line.orders.cancel({ orderId, canceller: "customer", reason: "customer" })),
@@ -311,7 +311,7 @@ test("a server that is answered stale has its calls reject, each of them, and go
   expect(await endings([line.place("D")])).toEqual(["TypeError: a script answered stale"]);
   await line.client.del(`${line.redis.keys.prefix}run:${slot}`);
   expect(await line.place("E")).toEqual({ kind: "placed", orderId: "E" });
-  expect(await line.state()).toMatchObject({ "waiting:default": "zset: A place 1, E place 2" });
+  expect(await line.state()).toMatchObject({ "waiting:default": "zset: A number 1, E number 2" });
 });
 
 test("what a given up run did for callers who have gone is undone, unless they can come back by a key", async () => {
@@ -328,7 +328,7 @@ test("what a given up run did for callers who have gone is undone, unless they c
     "order:C.status": "cancelled",
     "order:C.reason": "customer_timeout",
     "order:D.status": "queued",
-    "waiting:default": "zset: A place 1, D place 4",
+    "waiting:default": "zset: A number 1, D number 4",
     claims: "hash: c1 for B",
   });
 });
@@ -382,13 +382,13 @@ test("a run keeps its slot until Redis answers; calls that no slot takes in time
   await using line = await Line.open();
   line.fate = "never arrives";
   for (const id of ["A", "B"]) expect(await endings([line.place(id)])).toHaveLength(1);
-  const asked = performance.now();
+  const calledAt = performance.now();
   const [outcome] = await Promise.allSettled([line.place("C")]);
-  expect(outcome.status === "rejected" && outcome.reason instanceof RedisAwayError).toBe(true);
-  expect(outcome.status === "rejected" && (outcome.reason as RedisAwayError).mayHaveRun).toBe(false);
-  expect(performance.now() - asked).toBeGreaterThanOrEqual(200);
+  expect(outcome.status === "rejected" && outcome.reason instanceof RedisUnavailableError).toBe(true);
+  expect(outcome.status === "rejected" && (outcome.reason as RedisUnavailableError).mayHaveRun).toBe(false);
+  expect(performance.now() - calledAt).toBeGreaterThanOrEqual(200);
   expect(line.runs).toHaveLength(2);
   expect(await line.changes(() => line.recover())).toEqual({});
   expect(await line.place("D")).toEqual({ kind: "placed", orderId: "D" });
-  await until(async () => (await line.state())["waiting:default"] === "zset: D place 1", "only D is queued");
+  await until(async () => (await line.state())["waiting:default"] === "zset: D number 1", "only D is queued");
 });

@@ -1,7 +1,7 @@
 /** Owns the tests of script.ts: how scripts reach Redis, and how queries of one turn travel together. */
 import { expect, test } from "bun:test";
-import { createOrders } from "../../src/orders/verbs.ts";
-import { RedisAwayError } from "../../src/redis/away.ts";
+import { createOrders } from "../../src/orders/orders.ts";
+import { RedisUnavailableError } from "../../src/redis/unavailable.ts";
 import { gathered, loadFunction, loadScript, type RunScript } from "../../src/redis/script.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis, TestRedis } from "../support/redis.ts";
@@ -21,7 +21,7 @@ class CountedShop implements Disposable {
       this.runs.push(args.length);
       return run(script, args);
     };
-    this.orders = parsing(createOrders({ run: this.run, later: () => {} }, ORDER_SETTINGS));
+    this.orders = parsing(createOrders({ run: this.run, runWhenReconnected: () => {} }, ORDER_SETTINGS));
     this.#close = close;
   }
 
@@ -132,10 +132,10 @@ test("the hash of a script is the one Redis gives it", async () => {
 });
 
 test("one query whose answer can't be read rejects alone", async () => {
-  const asked: (readonly string[])[] = [];
+  const queries: (readonly string[])[] = [];
   const find = gathered(
     async (ids) => {
-      asked.push(ids);
+      queries.push(ids);
       return ids.map((id) => `line of ${id}`);
     },
     (line) => {
@@ -145,7 +145,7 @@ test("one query whose answer can't be read rejects alone", async () => {
   );
   expect(await endings([find("A"), find("B"), find("C")])).toEqual(["fulfilled", "Error: not this one", "fulfilled"]);
   expect(await Promise.all([find("A"), find("C")])).toEqual(["LINE OF A", "LINE OF C"]);
-  expect(asked).toEqual([
+  expect(queries).toEqual([
     ["A", "B", "C"],
     ["A", "C"],
   ]);
@@ -188,7 +188,7 @@ test("a script that Redis refuses for long rejects all its calls, writes nothing
   const refused = await place(["A", "B"]);
   for (const outcome of refused) {
     if (outcome.status === "fulfilled") throw new Error("not refused");
-    if (!(outcome.reason instanceof RedisAwayError)) throw outcome.reason;
+    if (!(outcome.reason instanceof RedisUnavailableError)) throw outcome.reason;
     expect(String(outcome.reason.cause)).toContain("OOM command not allowed");
     expect(outcome.reason.mayHaveRun).toBe(false);
   }

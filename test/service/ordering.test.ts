@@ -1,6 +1,6 @@
 /** Ordering without HTTP: callers are plain objects, as any transport may have them. A real Redis, no port. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { HeldRequests, MOST_PER_ORDER } from "../../src/limits/held.ts";
+import { WaitLimit, MAX_HELD_PER_ORDER } from "../../src/limits/wait-limit.ts";
 import { Limiter } from "../../src/limits/limiter.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "../../src/service/caller.ts";
 import { LostOrders } from "../../src/service/lost-orders.ts";
@@ -61,7 +61,7 @@ class PlainCaller implements Caller {
 class Shop implements AsyncDisposable {
   readonly #fixture: ReplicaFixture;
   readonly replica: Replica;
-  readonly held: HeldRequests;
+  readonly waitLimit: WaitLimit;
   readonly ordering: Ordering;
   readonly closing = new AbortController();
 
@@ -69,13 +69,13 @@ class Shop implements AsyncDisposable {
     const refusals = { count: () => {} };
     this.#fixture = fixture;
     this.replica = replica;
-    this.held = new HeldRequests({ maxHeld, maxHeldPerAddress: 1000 }, refusals);
+    this.waitLimit = new WaitLimit({ maxHeld, maxHeldPerAddress: 1000 }, refusals);
     this.ordering = new Ordering({
       orders: replica.verbs,
       room: replica.room,
       limiter: new Limiter({ policy: "order", capacity, refillPerSecond: 1 / 3600 }, refusals),
-      held: this.held,
-      passing: new HeldRequests({ maxHeld, maxHeldPerAddress: 1000 }, refusals),
+      waitLimit: this.waitLimit,
+      passingLimit: new WaitLimit({ maxHeld, maxHeldPerAddress: 1000 }, refusals),
       lostOrders: new LostOrders(silent),
       closing: this.closing.signal,
     });
@@ -111,18 +111,18 @@ describe("a caller who orders", () => {
     await using shop = await Shop.open();
     const caller = shop.order();
     const orderId = await caller.held();
-    expect(shop.held.waiting).toBe(1);
+    expect(shop.waitLimit.waiting).toBe(1);
     expect(await shop.ordering.cancel(orderId)).toMatchObject({ kind: "changed" });
     const end = await caller.end();
     expect(end.kind === "final" && JSON.parse(end.value)).toMatchObject({ order_id: orderId, reason: "customer" });
-    expect(shop.held.waiting).toBe(0);
+    expect(shop.waitLimit.waiting).toBe(0);
   });
 
   test("and waits so long at most gets the order as it is then", async () => {
     await using shop = await Shop.open();
     const caller = shop.order({}, new PlainCaller(0.05));
     expect(await caller.end()).toMatchObject({ kind: "time_over", found: { kind: "found", status: "queued" } });
-    expect(shop.held.waiting).toBe(0);
+    expect(shop.waitLimit.waiting).toBe(0);
   });
 
   test("under a key that was used joins the first order; with another body they are refused", async () => {
@@ -133,10 +133,10 @@ describe("a caller who orders", () => {
     const again = shop.order({ key });
     expect(await again.held()).toBe(orderId);
     expect(await shop.order({ key, draft: { note: "hot" } }).end()).toMatchObject({ kind: "mismatch" });
-    expect(shop.held.waiting).toBe(2);
+    expect(shop.waitLimit.waiting).toBe(2);
     await shop.ordering.cancel(orderId);
     expect([(await first.end()).kind, (await again.end()).kind]).toEqual(["final", "final"]);
-    expect(shop.held.waiting).toBe(0);
+    expect(shop.waitLimit.waiting).toBe(0);
   });
 
   test("and leaves gives the slot back; the order goes on", async () => {
@@ -146,7 +146,7 @@ describe("a caller who orders", () => {
     expect(await shop.order().end()).toEqual({ kind: "room_full" });
     caller.leave();
     expect(await caller.end()).toEqual({ kind: "left" });
-    expect(shop.held.waiting).toBe(0);
+    expect(shop.waitLimit.waiting).toBe(0);
     await shop.wait(orderId).held();
   });
 
@@ -169,7 +169,7 @@ describe("a caller who orders", () => {
       why: "unknown_item",
       limit: { allowed: true },
     });
-    expect([shop.held.waiting, shop.replica.room.held]).toEqual([0, 0]);
+    expect([shop.waitLimit.waiting, shop.replica.room.held]).toEqual([0, 0]);
   });
 });
 
@@ -184,7 +184,7 @@ test("so many wait for one order, and no more", async () => {
   const outcome = await shop.ordering.orderAndAccept({ address: ADDRESS, key: undefined, draft: {} });
   expect(outcome).toMatchObject({ kind: "accepted", found: { kind: "found", status: "queued" } });
   const orderId = outcome.kind === "accepted" ? outcome.orderId : "";
-  const callers = Array.from({ length: MOST_PER_ORDER }, () => shop.wait(orderId));
+  const callers = Array.from({ length: MAX_HELD_PER_ORDER }, () => shop.wait(orderId));
   expect(await shop.wait(orderId).end()).toEqual({ kind: "too_many_for_order", limit: undefined });
   await shop.ordering.cancel(orderId);
   for (const caller of callers) expect((await caller.end()).kind).toBe("final");

@@ -1,7 +1,7 @@
 /** Staffing on a real Redis: a barista who waits on an empty queue is woken by an order, not by a look at the clock. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startSweeper } from "../../src/orders/sweeper.ts";
-import { DEFAULT_QUEUE } from "../../src/orders/verbs.ts";
+import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import type { StaffingOutcome } from "../../src/service/staffing.ts";
 import { silent } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";

@@ -1,4 +1,4 @@
-/** Owns the tests of the shop's settings: read-shop.lua, change-shop.lua, and lib/door.lua. */
+/** Owns the tests of the shop's settings: read-shop.lua, change-shop.lua, and lib/admission.lua. */
 import { expect, test } from "bun:test";
 import { createShop } from "../../src/shop/settings.ts";
 import { TestOrders } from "../support/orders.ts";

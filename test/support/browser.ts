@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser as Chromium, type BrowserContext, type Page } from "playwright-core";
-import { ensureProgram } from "../../src/redis/programs.ts";
+import { installProgram } from "../../src/redis/install.ts";
 import { CHROMIUM } from "./programs.ts";
 import { silent } from "./redis.ts";
 import { showWords } from "./words.ts";
@@ -37,7 +37,7 @@ export class Browser implements AsyncDisposable {
   static async start(font?: Font): Promise<Browser> {
     const browser = await chromium.launch({
       env: { ...process.env, ...(font && fontEnvironment(font)) },
-      executablePath: await ensureProgram(CHROMIUM, { log: silent }),
+      executablePath: await installProgram(CHROMIUM, { log: silent }),
       args: [
         "--no-sandbox",
         "--disable-gpu",

@@ -46,7 +46,7 @@ const NO_FORMAT = "its format is none that this server reads";
 const LINES = "its lines are too few or too many";
 const FIXED = "what it is for is missing or garbled";
 const ATTEMPTS = "its attempts are missing or no number";
-const PLACE = "its place is missing or garbled";
+const QUEUE_NUMBER = "its place is missing or garbled";
 
 /** Ways in which the record of an order can be damaged. */
 export const DAMAGES: Readonly<Record<string, Damage>> = {
@@ -60,9 +60,9 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   "an older layout": {
     reason: "it is no string",
     harm: async (redis, key) => {
-      const { status, attempts, queue, place, fixed: told } = parseRecord((await redis.get(key)) ?? "");
+      const { status, attempts, queue, queue_number, fixed: told } = parseRecord((await redis.get(key)) ?? "");
       await redis.del(key);
-      await redis.hset(key, { told, status, attempts, queue, entry: `${place}-0`, place });
+      await redis.hset(key, { told, status, attempts, queue, entry: `${queue_number}-0`, place: queue_number });
     },
   },
   JSON: { reason: NO_FORMAT, harm: (redis, key) => redis.set(key, '{"status":"queued"}') },
@@ -93,8 +93,8 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   "attempts that are no number": garbling(ATTEMPTS, { attempts: "many" }),
   "leases that are no number": garbling(ATTEMPTS, { expiries: "0x1" }),
   "no queue": garbling("its queue is missing or garbled", { queue: "" }),
-  "no place": garbling(PLACE, { place: "" }),
-  "a place that is no number": garbling(PLACE, { place: "?" }),
+  "no queue number": garbling(QUEUE_NUMBER, { queue_number: "" }),
+  "a queue number that is no number": garbling(QUEUE_NUMBER, { queue_number: "?" }),
   "a barista who is no JSON": garbling("its barista or started_at is garbled", { barista: "Grace" }),
   "a customer who is no JSON": garbling("its customer or error is garbled", { customer: '"ada' }),
   "an end that is no time": garbling("one of its times is garbled", { finished_at: 'today"' }),

@@ -224,7 +224,7 @@ export async function start({ baristas }: Pick<Ports, "baristas">, query = "wait
 }
 
 /** One of the baristas' verbs on an order; `query` such as `barista=Grace`. */
-export function tell(
+export function applyVerb(
   { baristas }: Pick<Ports, "baristas">,
   verb: "finish" | "fail" | "release" | "extend" | "cancel",
   orderId: string,
@@ -237,7 +237,7 @@ export function tell(
 /** Starts and finishes the oldest order. */
 export async function brew(ports: Pick<Ports, "baristas">, query?: string): Promise<WireOrder> {
   const { order_id } = await start(ports, query);
-  return expectOrder(await tell(ports, "finish", order_id), { order_id, status: "ready" });
+  return expectOrder(await applyVerb(ports, "finish", order_id), { order_id, status: "ready" });
 }
 
 export function cancelByCustomer({ customers }: Pick<Ports, "customers">, orderId: string): Promise<Answer> {

@@ -8,7 +8,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureProgram } from "../../src/redis/programs.ts";
+import { installProgram } from "../../src/redis/install.ts";
 import { ask, type Ports } from "./http.ts";
 import { NGINX } from "./programs.ts";
 import { freePort } from "./redis.ts";
@@ -34,22 +34,22 @@ export class Nginx implements AsyncDisposable {
 
   /** Starts it with that configuration, and resolves once it answers at `url` with a status below 300. */
   static async start(url: string, configurationIn: (folder: string) => string): Promise<Nginx> {
-    const program = await ensureProgram(NGINX, { log: silent });
+    const program = await installProgram(NGINX, { log: silent });
     const folder = mkdtempSync(join(tmpdir(), "longpour-nginx-"));
     const conf = join(folder, "nginx.conf");
     writeFileSync(conf, configurationIn(folder));
     const errors = join(folder, "error.log");
-    const nobody = await withoutRights(folder);
-    const child = Bun.spawn([...nobody, program, "-p", folder, "-e", errors, "-c", conf], {
+    const prefix = await withoutRights(folder);
+    const child = Bun.spawn([...prefix, program, "-p", folder, "-e", errors, "-c", conf], {
       stdio: ["ignore", "ignore", "inherit"],
     });
     const nginx = new Nginx(child, folder);
     try {
       await until(() => nginx.#answers(url), "nginx answers");
     } catch (error) {
-      const told = readFileSync(errors, "utf8");
+      const output = readFileSync(errors, "utf8");
       await nginx[Symbol.asyncDispose]();
-      throw new Error(`nginx did not start: ${told}`, { cause: error });
+      throw new Error(`nginx did not start: ${output}`, { cause: error });
     }
     return nginx;
   }

@@ -3,7 +3,7 @@
  */
 import type { Redis } from "ioredis";
 import type { Placement } from "../../src/orders/operations/place.ts";
-import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/verbs.ts";
+import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/orders.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { Fixture } from "./fixture.ts";
@@ -28,7 +28,7 @@ interface LastRun {
 }
 
 interface Starting {
-  readonly claim?: string;
+  readonly claimId?: string;
   readonly queue?: string;
   readonly orders?: ParsedOrders;
 }
@@ -69,9 +69,9 @@ export class TestOrders extends Fixture {
   /** Starts an order, and returns its id; null when there was none. */
   async start(
     barista: string,
-    { claim, queue = DEFAULT_QUEUE, orders = this.orders }: Starting = {},
+    { claimId, queue = DEFAULT_QUEUE, orders = this.orders }: Starting = {},
   ): Promise<string | null> {
-    const outcome = await orders.start({ claim, barista, queue });
+    const outcome = await orders.start({ claimId, barista, queue });
     return outcome.kind === "started" ? outcome.orderId : null;
   }
 
@@ -109,7 +109,9 @@ export class TestOrders extends Fixture {
       return answer;
     };
     return {
-      orders: parsing(createOrders({ run, later: this.redis.later }, { ...ORDER_SETTINGS, ...settings })),
+      orders: parsing(
+        createOrders({ run, runWhenReconnected: this.redis.runWhenReconnected }, { ...ORDER_SETTINGS, ...settings }),
+      ),
       last: () => {
         if (!last) throw new Error("nothing has run");
         return last;

@@ -1,5 +1,5 @@
 /** Owns which programs the tests need beside Redis. `test/prepare.ts` installs them before any file runs. */
-import type { Program } from "../../src/redis/programs.ts";
+import type { Program } from "../../src/redis/install.ts";
 
 export const NGINX: Program = {
   names: ["nginx"],

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { createLog } from "../../src/log.ts";
 import { openRedis, type ShopRedis } from "../../src/redis/connections.ts";
-import { ensureProgram } from "../../src/redis/programs.ts";
+import { installProgram } from "../../src/redis/install.ts";
 import { REDIS } from "../../src/redis/embedded/server.ts";
 import { until } from "./until.ts";
 
@@ -54,7 +54,7 @@ export class TestRedis {
 
   /** Starts it (again), with the data it had; `args` come after those that it was started with first. */
   async resume(...args: string[]): Promise<void> {
-    const program = await ensureProgram(REDIS, { log: silent });
+    const program = await installProgram(REDIS, { log: silent });
     const conf = join(import.meta.dir, "../../redis/redis.conf");
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--daemonize", "no"];
     running.add(this);

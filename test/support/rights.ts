@@ -4,7 +4,7 @@
  */
 import { chownSync } from "node:fs";
 import { userInfo } from "node:os";
-import { ensureProgram } from "../../src/redis/programs.ts";
+import { installProgram } from "../../src/redis/install.ts";
 import { SETPRIV } from "./programs.ts";
 import { silent } from "./redis.ts";
 
@@ -18,7 +18,7 @@ export function isRoot(): boolean {
 export async function withoutRights(folder: string): Promise<readonly string[]> {
   if (!isRoot()) return [];
   chownSync(folder, NOBODY, NOBODY);
-  const setpriv = await ensureProgram(SETPRIV, { log: silent });
+  const setpriv = await installProgram(SETPRIV, { log: silent });
   const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
   return [setpriv, ...user, "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"];
 }

@@ -7,7 +7,7 @@
  * - Each order that one got is noted once for each time it was given out.
  */
 import { expect } from "bun:test";
-import { ask, expectOrder, tell, type Answer, type Ports, type WireOrder } from "./http.ts";
+import { ask, expectOrder, applyVerb, type Answer, type Ports, type WireOrder } from "./http.ts";
 import { until } from "./until.ts";
 
 /** Statuses that pass: a proxy without its server, a server that stops or has no Redis. */
@@ -68,7 +68,7 @@ export class Staff {
       this.taken.push(started.order_id);
       await Bun.sleep(this.#brewMs);
       const { order_id } = started;
-      const answer = await this.#insist(() => tell(this.#url, "finish", order_id, `barista=${barista}`));
+      const answer = await this.#insist(() => applyVerb(this.#url, "finish", order_id, `barista=${barista}`));
       this.finished.push(expectOrder(answer, { order_id, barista, status: "ready" }));
     }
   }

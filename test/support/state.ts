@@ -78,13 +78,13 @@ export const LINES = [
   "attempts",
   "expiries",
   "queue",
-  "place",
+  "queue_number",
   "holder",
   "barista",
   "started_at",
   "finished_at",
   "claim",
-  "once",
+  "idempotency_key",
   "customer",
   "code",
   "choice",
@@ -114,9 +114,9 @@ async function readOrder(redis: Redis, key: string, name: string): Promise<State
       `${name}.${field}`,
       field === "holder" && value !== "*" ? "a replica" : normalise(value),
     ]);
-  if (record.place !== "") {
+  if (record.queue_number !== "") {
     const queue = `${key.slice(0, key.indexOf("order:"))}queue:${record.queue}`;
-    const there = await redis.xrange(queue, `${record.place}-0`, `${record.place}-0`);
+    const there = await redis.xrange(queue, `${record.queue_number}-0`, `${record.queue_number}-0`);
     const isThere = there[0]?.[1][1] === key.slice(key.indexOf("order:") + 6);
     lines.push([`${name}.entry`, isThere ? "in the queue" : "not in the queue"]);
   }
@@ -188,12 +188,12 @@ async function readPlain(redis: Redis, key: string, type: string): Promise<strin
 }
 
 /**
- * Times (13 digits, seconds, or RFC 3339, with milliseconds) and made-up ids lose their value, a place in the queue
- * (day and number: 14 digits) its day.
+ * Times (13 digits, seconds, or RFC 3339, with milliseconds) and made-up ids lose their value, a queue number (day and
+ * number: 14 digits) its day.
  */
 function normalise(value: string): string {
   if (/^(\d{13}|\d{10}\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/.test(value)) return "time";
-  if (/^\d{14}$/.test(value)) return `place ${Number(value) % 1e9}`;
+  if (/^\d{14}$/.test(value)) return `number ${Number(value) % 1e9}`;
   return value
     .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, "uuid")
     .replace(/ [\w-]{43}$/, " hash");

@@ -7,7 +7,7 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { Order, type OrderJson } from "../../src/orders/order.ts";
-import type { Orders } from "../../src/orders/verbs.ts";
+import type { Orders } from "../../src/orders/orders.ts";
 
 /** An order with all that may stand in one, and nothing else. Tests of scripts name their orders as they like. */
 const AnyOrder = Type.Object({ ...Order.properties, order_id: Type.String() }, { additionalProperties: false });
@@ -56,9 +56,9 @@ export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> 
 export function parsing(orders: Orders): ParsedOrders {
   type Tell = (...args: readonly unknown[]) => Promise<object>;
   const { replica: _replica, onFinal: _onFinal, close: _close, ...asking } = orders;
-  const verbs = Object.entries(asking).map(([verb, tell]) => [
+  const verbs = Object.entries(asking).map(([verb, verbOf]) => [
     verb,
-    async (...args: readonly unknown[]) => parsed(await (tell as Tell)(...args)),
+    async (...args: readonly unknown[]) => parsed(await (verbOf as Tell)(...args)),
   ]);
   return Object.fromEntries(verbs) as ParsedOrders;
 }

@@ -10,7 +10,7 @@
 /** No text of ours holds it. */
 const MARKER = "Qz7wOrdS";
 /** Longer words test how long they may be. */
-const LONGEST_MARKED = 40;
+const MAX_MARKED_CHARACTERS = 40;
 const NAMES = new Set(["note", "customer_name"]);
 const BARISTA = /([?&]barista=)([^&]{1,40})(?=&|$)/;
 
@@ -50,5 +50,5 @@ export function expectNoWords(output: string): void {
 }
 
 function isMarkable(name: string, value: unknown): value is string {
-  return NAMES.has(name) && typeof value === "string" && value.length > 0 && value.length <= LONGEST_MARKED;
+  return NAMES.has(name) && typeof value === "string" && value.length > 0 && value.length <= MAX_MARKED_CHARACTERS;
 }

@@ -144,33 +144,33 @@ test("without a snapshot a connection is no good", async () => {
 
 describe("a server that is away", () => {
   test("is asked again and again, and at once by who hurries", async () => {
-    let asked = 0;
+    let requests = 0;
     open({
       open: async () => {
-        asked += 1;
+        requests += 1;
         return { kind: "unreachable" };
       },
       backOff: { firstMs: 60_000, maxMs: 60_000 },
     });
-    await until(() => asked === 1, "it was asked");
+    await until(() => requests === 1, "it was asked");
     // Once it is waiting.
     await until(() => connections.at(-1) === "lost", "it is lost");
     live?.hurry();
-    await until(() => asked === 2, "it was asked again");
+    await until(() => requests === 2, "it was asked again");
   });
 
   test("is asked no more once a token is wanted, until it is started again", async () => {
-    let asked = 0;
+    let requests = 0;
     open({
       open: async () => {
-        asked += 1;
-        return { kind: asked === 1 ? "locked" : "unreachable" };
+        requests += 1;
+        return { kind: requests === 1 ? "locked" : "unreachable" };
       },
     });
     await until(() => connections.at(-1) === "locked", "it is locked");
-    expect(asked).toBe(1);
+    expect(requests).toBe(1);
     live?.start();
-    await until(() => asked > 1, "it is asked again");
+    await until(() => requests > 1, "it is asked again");
   });
 });
 

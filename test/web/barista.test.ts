@@ -1,7 +1,7 @@
 /** The barista page in a real browser: one barista, and several at once. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Locator, Page } from "playwright-core";
-import { ask, expectProblem, expectStatus, order, place, start, tell, type WireOrder } from "../support/http.ts";
+import { ask, expectProblem, expectStatus, order, place, start, applyVerb, type WireOrder } from "../support/http.ts";
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { giveName, hand, locked, nextButton, notice, openBarista, row, settled } from "./barista-page.ts";
@@ -77,7 +77,7 @@ test("a barista takes the next order and finishes it; the queue stands in its or
   expect(await find(second?.order_id)).toMatchObject({ status: "brewing" });
 });
 
-test("a particular order is taken, put back to its place, and still there after a reload", async () => {
+test("a particular order is taken, put back into the queue, and still there after a reload", async () => {
   await server.start();
   const { page } = await openBarista(browser, server, "Ada");
   const [, second] = await placeAll(3);
@@ -371,7 +371,7 @@ test("a lost connection is told, and what happened meanwhile is there once it is
   await page.keyboard.press("n");
   await notice(page, "No answer from the shop").waitFor();
   const started = await start(server, "barista=Grace");
-  await tell(server, "finish", started.order_id, "barista=Grace");
+  await applyVerb(server, "finish", started.order_id, "barista=Grace");
   await place(server, { item: "cappuccino" });
   await device.context.setOffline(false);
   await row(page, 3).waitFor();

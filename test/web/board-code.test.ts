@@ -5,19 +5,19 @@ import type { Answer, Code } from "../../src/web/shared/staff/api.ts";
 import { until } from "../support/until.ts";
 
 let watch: CodeWatch;
-let asked = 0;
+let requests = 0;
 
 afterEach(() => {
   watch.stop();
-  asked = 0;
+  requests = 0;
 });
 
 /** Answers each question with what `answer` makes of its number, from 1. */
 function open(answer: (count: number) => Answer<Code> | Promise<Answer<Code>>): void {
   watch = new CodeWatch({
     ask: async () => {
-      asked += 1;
-      return answer(asked);
+      requests += 1;
+      return answer(requests);
     },
     now: Date.now,
   });
@@ -36,13 +36,13 @@ test("a burst of orders is one question", async () => {
   await untilRemaining(1);
   for (let orders = 0; orders < 20; orders += 1) watch.refresh();
   await untilRemaining(2);
-  expect(asked).toBe(2);
+  expect(requests).toBe(2);
 });
 
 test("what happens during a question is asked after it", async () => {
   const { promise, resolve } = Promise.withResolvers<Answer<Code>>();
   open((count) => (count === 1 ? promise : code(count)));
-  await until(() => asked === 1, "it is asking");
+  await until(() => requests === 1, "it is asking");
   watch.refresh();
   resolve(code(1));
   await untilRemaining(2);
@@ -57,7 +57,7 @@ test("no answer: asks again, and shows the last one meanwhile", async () => {
   open((count) => (count === 2 ? { kind: "unreachable" } : code(count)));
   await untilRemaining(1);
   watch.refresh();
-  await until(() => asked === 2, "it asked");
+  await until(() => requests === 2, "it asked");
   expect(watch.code?.remaining).toBe(1);
   await untilRemaining(3);
 });

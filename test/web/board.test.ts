@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { ask, brew, expectStatus, place, start, tell } from "../support/http.ts";
+import { ask, brew, expectStatus, place, start, applyVerb } from "../support/http.ts";
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { expectAccessible } from "../support/accessible.ts";
@@ -111,7 +111,7 @@ test("an order goes from preparing to ready, and is there after a reload", async
   // Those being made stand first.
   const { order_id } = await start(server, "barista=Linus");
   await start(server, "barista=Linus");
-  await tell(server, "release", order_id, "barista=Linus");
+  await applyVerb(server, "release", order_id, "barista=Linus");
   // 2 is being made, 1 is back in the queue.
   await untilNumbers(page, "Preparing", "2134");
 

@@ -16,19 +16,19 @@ function refused(status: number, name = "any", retryAfterMs = 0): Answer<string>
 async function outcomeOf(answers: readonly Answer<string>[], stopAfter = Infinity) {
   const stopped = new AbortController();
   const retrier = new Retrier({ firstMs: 1, maxMs: 1 });
-  let asked = 0;
+  let retryAfterMs = 0;
   let retries = 0;
   const ask = async (): Promise<Answer<string>> => {
-    asked += 1;
-    if (asked === stopAfter) stopped.abort();
-    return answers[asked - 1] ?? done;
+    retryAfterMs += 1;
+    if (retryAfterMs === stopAfter) stopped.abort();
+    return answers[retryAfterMs - 1] ?? done;
   };
   const onRetry = (): void => {
     retries += 1;
     queueMicrotask(() => retrier.hurry());
   };
   const answer = await insist(ask, { retrier, signal: stopped.signal, onRetry });
-  return { answer, asked, retries };
+  return { answer, retryAfterMs, retries };
 }
 
 test.each([
@@ -37,7 +37,7 @@ test.each([
   ["a server that stops", refused(503, "closing")],
   ["as long a pause as a customer waits for", refused(429, "too_many_orders", 20_000)],
 ])("%s is tried again", async (_, answer) => {
-  expect(await outcomeOf([answer, answer])).toEqual({ answer: done, asked: 3, retries: 2 });
+  expect(await outcomeOf([answer, answer])).toEqual({ answer: done, retryAfterMs: 3, retries: 2 });
 });
 
 test.each([
@@ -47,10 +47,10 @@ test.each([
   ["a fault in the order", refused(422, "invalid_input")],
   ["a damaged record", refused(500, "order_damaged")],
 ])("%s is the answer", async (_, answer) => {
-  expect(await outcomeOf([answer])).toEqual({ answer, asked: 1, retries: 0 });
+  expect(await outcomeOf([answer])).toEqual({ answer, retryAfterMs: 1, retries: 0 });
 });
 
 test("a customer who stops gets no further try, but the answer that came", async () => {
-  expect(await outcomeOf([unreachable, unreachable], 2)).toEqual({ answer: unreachable, asked: 2, retries: 1 });
-  expect(await outcomeOf([unreachable, done], 2)).toEqual({ answer: done, asked: 2, retries: 1 });
+  expect(await outcomeOf([unreachable, unreachable], 2)).toEqual({ answer: unreachable, retryAfterMs: 2, retries: 1 });
+  expect(await outcomeOf([unreachable, done], 2)).toEqual({ answer: done, retryAfterMs: 2, retries: 1 });
 });

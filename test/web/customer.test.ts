@@ -4,7 +4,7 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
-import { ask, brew, expectStatus, lookAtQueue, place, start, tell } from "../support/http.ts";
+import { ask, brew, expectStatus, lookAtQueue, place, start, applyVerb } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -74,7 +74,7 @@ test("a customer orders a latte with oat milk, sees it made, and is told that it
   await untilTitle(page, "1: being made");
   await shoot(page, "customer-brewing");
 
-  await tell(server, "finish", started.order_id, "barista=Grace");
+  await applyVerb(server, "finish", started.order_id, "barista=Grace");
   await ticket(page).getByRole("alert").getByText("Come and get it!").waitFor();
   await untilTitle(page, "✔ 1 is ready!");
   await shoot(page, "customer-ready");
@@ -95,7 +95,7 @@ test("a reload in the middle finds the order again, and its end", async () => {
   await ticket(page).getByText("making it now").waitFor();
   await page.reload();
   await ticket(page).getByText("making it now").waitFor();
-  await tell(server, "finish", order_id);
+  await applyVerb(server, "finish", order_id);
   await ticket(page).getByText("Come and get it!").waitFor();
   // The name was asked once.
   await drink(page, "Espresso").click();
@@ -158,7 +158,7 @@ test("where no events come through, the page asks instead", async () => {
   await order(page, "Latte");
   const { order_id } = await start(server, "barista=Grace");
   await ticket(page).getByText("Grace is making it now").waitFor();
-  await tell(server, "finish", order_id);
+  await applyVerb(server, "finish", order_id);
   await ticket(page).getByText("Come and get it!").waitFor();
 });
 
@@ -201,7 +201,7 @@ test("what the barista cancels is told, with what to do", async () => {
   const { page } = await visit();
   await order(page, "Latte");
   const { order_id } = await start(server);
-  await tell(server, "cancel", order_id, "reason=barista");
+  await applyVerb(server, "cancel", order_id, "reason=barista");
   await ticket(page).getByText("Please ask at the counter").waitFor();
   await shoot(page, "customer-cancelled", ["phone"]);
   await page.getByRole("button", { name: "OK" }).click();

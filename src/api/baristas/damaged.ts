@@ -9,10 +9,10 @@ import { Elysia } from "elysia";
 import { DATE_TIME } from "../../formats.ts";
 import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
-import type { Orders } from "../../orders/verbs.ts";
+import type { Orders } from "../../orders/orders.ts";
 
 /** As many as the shop's list names. */
-const MOST_ORDERS = 1000;
+const MAX_ORDERS = 1000;
 
 const DamagedView = Type.Object(
   {
@@ -63,7 +63,7 @@ export function damagedRoutes(dependencies: DamagedDependencies) {
 
 function createInspectDamage({ orders }: DamagedDependencies) {
   return async (): Promise<Response> => {
-    const found = await orders.inspect(MOST_ORDERS);
+    const found = await orders.inspect(MAX_ORDERS);
     const newest = found.orders.toSorted((one, other) => other.noticedMs - one.noticedMs);
     return answerJson(
       JSON.stringify({
@@ -84,7 +84,7 @@ const INSPECT_DAMAGE = documented({
   summary: "What is damaged?",
   description:
     "Orders whose record in Redis can't be read, and keys that hold a value of another type. Each is set aside: it fails alone. " +
-    "Put right in Redis, it goes back to its place within a second; deleted there, it leaves the list.",
+    "Put right in Redis, it goes back into its queue within a second; deleted there, it leaves the list.",
   answers: { 200: { description: "What is damaged now.", schema: DamagedView } },
   problems: ["unauthorized", "redis_away", "closing"],
 });

@@ -44,10 +44,10 @@ function createListenToShop({ feed }: EventDependencies, findServer: FindServer)
     const after = readLastEventId(request.headers);
     if (request.method === "HEAD") return answerHead();
     const connection = { server: findServer(), request };
-    const outcome = await feed.takePlace();
-    if (outcome.kind !== "taken") return outcome.kind === "full" ? answerTooManyListeners() : answerClosing();
+    const outcome = await feed.subscribe();
+    if (outcome.kind !== "subscribed") return outcome.kind === "full" ? answerTooManyListeners() : answerClosing();
     const wanted = { orderId: order_id?.toLowerCase(), types: type?.split(",") };
-    return streamEvents({ connection, place: outcome.place, wanted, after });
+    return streamEvents({ connection, subscription: outcome.subscription, wanted, after });
   };
 }
 

@@ -17,7 +17,7 @@ import {
   QUEUED_EXAMPLE,
   READY_EXAMPLE,
 } from "../../orders/order.ts";
-import { DEFAULT_QUEUE } from "../../orders/verbs.ts";
+import { DEFAULT_QUEUE } from "../../orders/orders.ts";
 import { OrderId } from "../parameters.ts";
 
 const BaristaName = Type.String({
@@ -134,7 +134,7 @@ export const FAIL_ORDER = documented({
   operationId: "failOrder",
   summary: "Say that an order can't be made",
   description:
-    "While it has attempts left (MAX_ATTEMPTS) it goes back to its place in the queue, `queued`, and is given out again " +
+    "While it has attempts left (MAX_ATTEMPTS) it goes back into its queue, `queued`, and is given out again " +
     'after `retry_after_seconds`. Without attempts, or with `"retry": false`, it is cancelled: `machine_error`. ' +
     "`error` is shown with the order.",
   answers: {
@@ -151,7 +151,7 @@ export const RELEASE_ORDER = documented({
   query: ChangeQuery,
   tag: "Orders",
   operationId: "releaseOrder",
-  summary: "Put an order back to its place in the queue",
+  summary: "Put an order back into its queue",
   answers: {
     200: {
       description: "The order is queued again.",

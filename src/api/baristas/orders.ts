@@ -10,7 +10,7 @@ import { answerJson } from "../../http/json.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, readResult } from "../../http/input.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
-import type { Orders } from "../../orders/verbs.ts";
+import type { Orders } from "../../orders/orders.ts";
 import { InvalidInputError, problem, ProblemError } from "../../problem.ts";
 import type { Handover, Staffing, StaffingOutcome } from "../../service/staffing.ts";
 import { answerChanged, answerClosing } from "../answers.ts";

@@ -10,9 +10,9 @@ import { DATE, DATE_TIME } from "../../formats.ts";
 import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { createQueryReader } from "../../http/input.ts";
-import type { HeldRequests } from "../../limits/held.ts";
+import type { WaitLimit } from "../../limits/wait-limit.ts";
 import { Order, READY_EXAMPLE, Status } from "../../orders/order.ts";
-import { DEFAULT_QUEUE, type Orders } from "../../orders/verbs.ts";
+import { DEFAULT_QUEUE, type Orders } from "../../orders/orders.ts";
 import { InvalidInputError } from "../../problem.ts";
 import { answerFound } from "../answers.ts";
 import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
@@ -60,7 +60,7 @@ const QueueView = Type.Object(
 export interface QueueDependencies {
   readonly orders: Pick<Orders, "find" | "search" | "measure">;
   /** The wait limit of the customers whom this server holds. */
-  readonly held: Pick<HeldRequests, "waiting">;
+  readonly waitLimit: Pick<WaitLimit, "waiting">;
 }
 
 export function queueRoutes(dependencies: QueueDependencies) {
@@ -103,7 +103,7 @@ function createFindOrder({ orders }: QueueDependencies) {
   return async ({ params }: PathContext): Promise<Response> => answerFound(await orders.find(readOrderId(params)));
 }
 
-function createMeasureQueue({ orders, held }: QueueDependencies) {
+function createMeasureQueue({ orders, waitLimit }: QueueDependencies) {
   const readQueue = createQueryReader(QueueQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
@@ -115,7 +115,7 @@ function createMeasureQueue({ orders, held }: QueueDependencies) {
         depth,
         brewing,
         oldest_waiting_seconds: oldestWaitingSeconds,
-        held: held.waiting,
+        held: waitLimit.waiting,
         damaged,
       }),
     );

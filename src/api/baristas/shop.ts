@@ -27,7 +27,7 @@ export interface ShopDependencies {
   readonly menu: Menu;
   readonly readCode: () => Promise<CurrentCode>;
   /** Where customers reach their port, for the sender of this request. */
-  readonly customersUrl: (request: Request) => string;
+  readonly publicUrlFor: (request: Request) => string;
   readonly leaseSeconds: number;
 }
 
@@ -94,10 +94,10 @@ function createRemoveCoffee({ menu }: ShopDependencies) {
   };
 }
 
-function createReadCode({ readCode, customersUrl }: ShopDependencies) {
+function createReadCode({ readCode, publicUrlFor }: ShopDependencies) {
   return async ({ request }: Context): Promise<Response> => {
     const { code, remaining, changesAtMs } = await readCode();
-    const url = `${customersUrl(request)}/?code=${code}`;
+    const url = `${publicUrlFor(request)}/?code=${code}`;
     const changesAt = new Date(changesAtMs).toISOString();
     return answerJson(JSON.stringify({ code, url, qr_svg: drawQr(url), remaining, changes_at: changesAt }));
   };

@@ -8,7 +8,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Check } from "../../http/edge.ts";
 import { isFromOtherSite } from "../../http/sites.ts";
-import { Attempts } from "../../limits/attempts.ts";
+import { WrongGuesses } from "../../limits/wrong-guesses.ts";
 import { problem } from "../../problem.ts";
 import { remember } from "../../remember.ts";
 
@@ -18,7 +18,7 @@ import { remember } from "../../remember.ts";
  */
 export function createTokenCheck(staffToken: string, addressOf: (request: Request) => string): Check {
   const wanted = digest(staffToken);
-  const attempts = new Attempts();
+  const wrongGuesses = new WrongGuesses();
   return (request) => {
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (given === undefined) {
@@ -27,12 +27,12 @@ export function createTokenCheck(staffToken: string, addressOf: (request: Reques
       });
     }
     if (timingSafeEqual(digest(given), wanted)) return undefined;
-    return refuseGuess(attempts, addressOf(request));
+    return rejectGuess(wrongGuesses, addressOf(request));
   };
 }
 
-function refuseGuess(attempts: Attempts, address: string): Response {
-  const blockedMs = attempts.blockedMs(address);
+function rejectGuess(wrongGuesses: WrongGuesses, address: string): Response {
+  const blockedMs = wrongGuesses.blockedMs(address);
   if (blockedMs > 0) {
     const seconds = String(Math.ceil(blockedMs / 1000));
     return problem("too_many_tokens", {
@@ -40,7 +40,7 @@ function refuseGuess(attempts: Attempts, address: string): Response {
       headers: { "Retry-After": seconds },
     });
   }
-  attempts.noteWrong(address);
+  wrongGuesses.note(address);
   return problem("unauthorized", {
     detail: "This is not the staff token.",
     headers: { "WWW-Authenticate": 'Bearer realm="baristas", error="invalid_token"' },
@@ -54,7 +54,7 @@ function digest(token: string): Buffer {
 
 /** Names that mean this machine alone, in every browser. */
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
-const MOST_HOSTS = 1000;
+const MAX_HOSTS = 1000;
 
 /**
  * Makes the check for a port without a token, which is open to this machine: also to pages of other sites in its
@@ -63,7 +63,7 @@ const MOST_HOSTS = 1000;
  * 0.0.0.0 and mapped addresses for sites of their own.
  */
 export function createSiteRefusal(): Check {
-  const isLoopback = remember((host) => LOOPBACK_HOST.test(host), MOST_HOSTS);
+  const isLoopback = remember((host) => LOOPBACK_HOST.test(host), MAX_HOSTS);
   return (request) => {
     if (!isLoopback(request.headers.get("host") ?? "")) {
       const detail =

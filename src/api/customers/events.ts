@@ -37,9 +37,9 @@ function createListenToOrder({ listening }: EventDependencies, findServer: FindS
     const connection = { server: findServer(), request };
     const outcome = await listening.listenToOrder({ orderId, address: clientOf(request), after });
     if (outcome.kind !== "listening") return answerUnheard(outcome);
-    const { place, slot } = outcome;
+    const { subscription, slot } = outcome;
     const wanted = { orderId, untilFinal: true };
-    return streamEvents({ connection, place, wanted, after, onOver: () => slot[Symbol.dispose]() });
+    return streamEvents({ connection, subscription, wanted, after, onOver: () => slot[Symbol.dispose]() });
   };
 }
 

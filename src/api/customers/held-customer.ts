@@ -8,11 +8,11 @@
  */
 import { createErrorAnswer } from "../../http/app.ts";
 import { answerJson } from "../../http/json.ts";
-import { HeldAnswer, Heartbeat, type HeldRequest } from "../../http/hold.ts";
+import { HeldAnswer, Heartbeat, type HttpConnection } from "../../http/hold.ts";
 import { withPreference, type Preferences } from "../../http/prefer.ts";
 import type { Limiter, Verdict } from "../../limits/limiter.ts";
 import type { Log } from "../../log.ts";
-import type { FindOutcome } from "../../orders/lookups.ts";
+import type { FindOutcome } from "../../orders/queries.ts";
 import { isFinal } from "../../orders/order.ts";
 import { problem } from "../../problem.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "../../service/caller.ts";
@@ -24,7 +24,7 @@ export type AnswerHeaders = Readonly<Record<string, string>> | undefined;
 
 /** The customer to be held. */
 interface Visit {
-  readonly connection: HeldRequest;
+  readonly connection: HttpConnection;
   readonly preferences: Preferences;
   /** Undefined: as long as it takes. */
   readonly seconds: number | undefined;
@@ -104,7 +104,7 @@ export class HeldCustomer extends HeldAnswer implements Caller {
         return problem("order_damaged");
       case "time_over":
         return this.#visit.answerTimeOver(outcome.found, this.#orderId, this.#headers());
-      case "sent_on":
+      case "redirected":
         // Another replica, or this one once it is back, holds them on.
         return new Response(null, { status: 303, headers: { Location: this.#pathOn(), Connection: "close" } });
       case "left":

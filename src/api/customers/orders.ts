@@ -7,14 +7,14 @@
  */
 import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
-import type { HeldRequest } from "../../http/hold.ts";
+import type { HttpConnection } from "../../http/hold.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader } from "../../http/input.ts";
 import type { FindServer } from "../../http/listening.ts";
 import { readPreferences, withPreference, type Preferences } from "../../http/prefer.ts";
-import type { FindOutcome } from "../../orders/lookups.ts";
+import type { FindOutcome } from "../../orders/queries.ts";
 import { Draft, isFinal } from "../../orders/order.ts";
-import type { Orders } from "../../orders/verbs.ts";
+import type { Orders } from "../../orders/orders.ts";
 import { InvalidInputError } from "../../problem.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
 import { answerChanged, answerFound } from "../answers.ts";
@@ -33,7 +33,7 @@ export interface OrderDependencies extends HoldingDependencies {
 
 export function orderRoutes(dependencies: OrderDependencies, findServer: FindServer, clientOf: ClientOf) {
   const holdCustomer = createHolding(dependencies);
-  const connectionOf = (request: Request): HeldRequest => ({ server: findServer(), request });
+  const connectionOf = (request: Request): HttpConnection => ({ server: findServer(), request });
   const shared = { ...dependencies, holdCustomer, connectionOf, clientOf };
   return new Elysia()
     .post("/order/", createPlaceOrder(shared), PLACE_ORDER)
@@ -43,7 +43,7 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
 
 interface Shared extends OrderDependencies {
   readonly holdCustomer: ReturnType<typeof createHolding>;
-  readonly connectionOf: (request: Request) => HeldRequest;
+  readonly connectionOf: (request: Request) => HttpConnection;
   readonly clientOf: ClientOf;
 }
 

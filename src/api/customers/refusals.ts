@@ -5,7 +5,7 @@
  * - An answer names the faulty field where there is one, and says what to do.
  * - It has the headers of the rate limit where the request was counted.
  */
-import { MOST_PER_ORDER } from "../../limits/held.ts";
+import { MAX_HELD_PER_ORDER } from "../../limits/wait-limit.ts";
 import type { Limiter } from "../../limits/limiter.ts";
 import type { ShopRefusal } from "../../orders/admission.ts";
 import { invalidInput, problem, type ProblemName } from "../../problem.ts";
@@ -17,7 +17,7 @@ type Headers = Readonly<Record<string, string>>;
 /** When to ask again, in seconds: a shop opens seldom, and has room again when the next order is finished. */
 const CLOSED_SECONDS = 60;
 const FULL_SECONDS = 10;
-const CROWD_SECONDS = 5;
+const WAIT_REJECTION_SECONDS = 5;
 
 /** Not thrown: a flood is refused here, and an error costs more than an answer. */
 export function answerRefusal(refusal: OrderRefusal, limiter: Pick<Limiter, "headers">): Response {
@@ -35,11 +35,11 @@ export function answerRefusal(refusal: OrderRefusal, limiter: Pick<Limiter, "hea
       return problem("idempotency_mismatch", { headers: limits });
     case "too_many_held":
     case "room_full":
-      return problem(refusal.kind, { headers: { ...limits, "Retry-After": String(CROWD_SECONDS) } });
+      return problem(refusal.kind, { headers: { ...limits, "Retry-After": String(WAIT_REJECTION_SECONDS) } });
     case "too_many_for_order":
       return problem("too_many_held", {
-        detail: `${MOST_PER_ORDER} requests wait for this order already: let some end, or look without waiting.`,
-        headers: { ...limits, "Retry-After": String(CROWD_SECONDS) },
+        detail: `${MAX_HELD_PER_ORDER} requests wait for this order already: let some end, or look without waiting.`,
+        headers: { ...limits, "Retry-After": String(WAIT_REJECTION_SECONDS) },
       });
     case "refused":
       return answerShopRefusal(refusal, limits);

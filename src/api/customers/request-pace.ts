@@ -3,11 +3,11 @@
  *
  * **Invariants**
  * - A request of an address that is known to be too fast costs Redis nothing.
- * - Such a request is refused late, so that sending it again at once is no use.
- * - Probes are never refused, only answered late.
+ * - Such a request is rejected late, so that sending it again at once is no use.
+ * - Probes are never rejected, only answered late.
  */
 import type { Pace } from "../../limits/pace.ts";
-import type { Refusals } from "../../limits/refusals.ts";
+import type { RejectionLog } from "../../limits/rejection-log.ts";
 import { Tarpit } from "../../limits/tarpit.ts";
 import { problem } from "../../problem.ts";
 
@@ -30,26 +30,26 @@ export function rememberLast(find: ClientOf): ClientOf {
 export interface PaceDependencies {
   /** How fast an address may send requests of any kind. */
   readonly pace: Pace;
-  readonly refusals: Pick<Refusals, "count">;
+  readonly rejectionLog: Pick<RejectionLog, "count">;
 }
 
 /** `/livez` and `/readyz`, whole or as a path alone. */
 const PROBE = /^(?:https?:\/\/[^/]*)?\/(?:livez|readyz)\/?(?:\?|$)/;
 
 /** Makes what is asked before each request, and before each probe. */
-export function keepPace({ pace, refusals }: PaceDependencies, clientOf: ClientOf) {
+export function keepPace({ pace, rejectionLog }: PaceDependencies, clientOf: ClientOf) {
   const tarpit = new Tarpit();
   const refuse = async (waitMs: number): Promise<Response> => {
     await tarpit.wait();
     return tooManyRequests(waitMs);
   };
   return {
-    /** The refusal, where the address is too fast. */
+    /** The rejection, where the address is too fast. */
     slowDown: (request: Request): Promise<Response> | undefined => {
       const address = clientOf(request);
       const waitMs = pace.take(address);
       if (waitMs === 0 || PROBE.test(request.url)) return undefined;
-      refusals.count("too_many_requests", address);
+      rejectionLog.count("too_many_requests", address);
       return refuse(waitMs);
     },
     /** Waits, where the address is too fast. */

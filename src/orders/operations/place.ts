@@ -39,7 +39,7 @@ type Field =
   | "modifiers"
   | "customer_id"
   | "code"
-  | "once"
+  | "idempotency_key"
   | "body_hash";
 
 export const place: Operation<Placement, PlaceOutcome, Field> = {
@@ -54,7 +54,7 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
     "modifiers",
     "customer_id",
     "code",
-    "once",
+    "idempotency_key",
     "body_hash",
   ],
   optional: 5,
@@ -70,7 +70,7 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
       modifiers: encodeModifiers(modifiers),
       customer_id,
       code,
-      once: idempotencyKey,
+      idempotency_key: idempotencyKey,
       body_hash: idempotencyKey && hashOf(draft),
     };
   },

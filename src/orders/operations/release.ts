@@ -1,4 +1,4 @@
-/** Owns the operation that puts a brewing order back to its place in the queue (`redis/operations/release.lua`). */
+/** Owns the operation that puts a brewing order back into its queue (`redis/operations/release.lua`). */
 import type { Operation } from "../../redis/group-commit.ts";
 import { encodeBarista, readChange, type Change, type ChangeOutcome } from "../outcomes.ts";
 

@@ -2,7 +2,7 @@
 import type { Operation } from "../../redis/group-commit.ts";
 import { unexpected } from "../outcomes.ts";
 
-/** True: it is queued at its place. False: it is not due. */
+/** True: it is queued. False: it is not due. */
 export const requeue: Operation<string, boolean, "order_id"> = {
   name: "requeue",
   fields: ["order_id"],

@@ -21,13 +21,13 @@ export type ReserveOutcome =
   | { readonly kind: "damaged" }
   | (ShopRefusal & { readonly tokens: Tokens });
 
-type Field = "order_id" | "code" | "details" | "customer_id" | "once" | "body_hash" | "bucket";
+type Field = "order_id" | "code" | "details" | "customer_id" | "idempotency_key" | "body_hash" | "bucket";
 
 const ID_AT = '{"order_id":"'.length;
 
 export const reserve: Operation<Reservation, ReserveOutcome, Field> = {
   name: "reserve",
-  fields: ["order_id", "code", "details", "customer_id", "once", "body_hash", "bucket"],
+  fields: ["order_id", "code", "details", "customer_id", "idempotency_key", "body_hash", "bucket"],
   encode: ({ orderId, draft, idempotencyKey = "", bucket = "" }) => {
     const { code, ...details } = draft;
     return {
@@ -35,7 +35,7 @@ export const reserve: Operation<Reservation, ReserveOutcome, Field> = {
       code,
       details: encodeDetails(details),
       customer_id: details.customer_id ?? "",
-      once: idempotencyKey,
+      idempotency_key: idempotencyKey,
       // A key that has reserved an order does not place one.
       body_hash: idempotencyKey && `reservation:${hashOf(draft)}`,
       bucket,

@@ -6,7 +6,7 @@ import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";
 /** The start that a barista asks for. */
 export interface Claim {
   /** Their Idempotency-Key: the same claim gets the same order, while that is brewing under it. */
-  readonly claim?: string | undefined;
+  readonly claimId?: string | undefined;
   readonly barista: string;
   readonly queue: string;
   /** Only this order, out of its turn. */
@@ -28,11 +28,11 @@ export const start: Operation<Claim, StartOutcome, "barista" | "queue" | "waits"
   name: "start",
   fields: ["barista", "queue", "waits", "claim", "chosen", "after"],
   optional: 3,
-  encode: ({ claim = "", barista, queue, orderId = "", waitsMs = 0, after = "" }) => ({
+  encode: ({ claimId = "", barista, queue, orderId = "", waitsMs = 0, after = "" }) => ({
     barista: encodeBarista(barista),
     queue,
     waits: Math.ceil(waitsMs),
-    claim,
+    claim: claimId,
     chosen: orderId,
     after,
   }),

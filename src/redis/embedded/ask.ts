@@ -1,5 +1,5 @@
 /**
- * Owns one question to a Redis behind a unix socket, when it is not known whether anybody answers.
+ * Owns one question to a Redis behind a unix socket, when it is not known whether one answers.
  *
  * **Invariants**
  * - Every question has a connection of its own, ends within its bound and leaves nothing open.
@@ -8,22 +8,22 @@ import { Redis } from "ioredis";
 import { within } from "../../within.ts";
 
 /**
- * The outcome of a question. `nobody`: no process listens there. `closed`: the other side hung up, as it does on
+ * The outcome of a question. `no_process`: none listens there. `closed`: the other side hung up, as it does on
  * SHUTDOWN. `silent`: no answer within the bound.
  */
 export type Answer =
   | { readonly kind: "reply"; readonly reply: unknown }
   | { readonly kind: "error"; readonly message: string }
-  | { readonly kind: "nobody" | "closed" | "silent" };
+  | { readonly kind: "no_process" | "closed" | "silent" };
 
 type Question = {
   readonly socketPath: string;
   readonly command: readonly [string, ...string[]];
-  readonly boundMs: number;
+  readonly timeoutMs: number;
 };
 
 /** Sends one command. Never throws. */
-export async function ask({ socketPath, command, boundMs }: Question): Promise<Answer> {
+export async function ask({ socketPath, command, timeoutMs }: Question): Promise<Answer> {
   const client = new Redis({
     path: socketPath,
     lazyConnect: true,
@@ -44,10 +44,10 @@ export async function ask({ socketPath, command, boundMs }: Question): Promise<A
     (reply): Answer => ({ kind: "reply", reply }),
     (error: unknown): Answer => {
       if (error instanceof Error && error.name === "ReplyError") return { kind: "error", message: error.message };
-      return { kind: connected ? "closed" : "nobody" };
+      return { kind: connected ? "closed" : "no_process" };
     },
   );
-  const answered = await within(boundMs, answer);
+  const answered = await within(timeoutMs, answer);
   client.disconnect();
   return answered ?? { kind: "silent" };
 }

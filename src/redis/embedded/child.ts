@@ -11,11 +11,11 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../log.ts";
 import { ask } from "./ask.ts";
-import { recordRedis } from "./left-over.ts";
+import { recordRedis } from "./orphan.ts";
 
 const CONF_PATH = resolve(import.meta.dir, "../../../redis/redis.conf");
 const POLL_MS = 20;
-const PING_BOUND_MS = 5000;
+const PING_TIMEOUT_MS = 5000;
 const LOG_TAIL_BYTES = 4096;
 const LOG_TAIL_LINES = 10;
 
@@ -92,12 +92,12 @@ function watch(child: ChildProcess, logFrom: number): Child {
   };
 }
 
-/** Waits until the child answers, has ended, or has said nothing for `silenceBoundMs`. */
+/** Waits until the child answers, has ended, or has said nothing for `silenceTimeoutMs`. */
 export async function untilAnswers(wait: {
   child: Child;
   home: Home;
   log: Log;
-  silenceBoundMs: number;
+  silenceTimeoutMs: number;
 }): Promise<"answers" | "ended" | "silent"> {
   let heardAt = performance.now();
   let loading = false;
@@ -105,7 +105,7 @@ export async function untilAnswers(wait: {
     const answer = await ask({
       socketPath: wait.home.socketPath,
       command: ["PING"],
-      boundMs: Math.min(PING_BOUND_MS, wait.silenceBoundMs),
+      timeoutMs: Math.min(PING_TIMEOUT_MS, wait.silenceTimeoutMs),
     });
     if (answer.kind === "reply") return "answers";
     if (answer.kind === "error") {
@@ -113,7 +113,7 @@ export async function untilAnswers(wait: {
       if (!loading) wait.log.info("the embedded Redis is loading its data");
       loading = true;
     }
-    if (performance.now() - heardAt > wait.silenceBoundMs) return "silent";
+    if (performance.now() - heardAt > wait.silenceTimeoutMs) return "silent";
     await sleep(POLL_MS);
   }
   return "ended";

@@ -16,7 +16,7 @@ import { StartError } from "../../lifecycle.ts";
 export type FolderLock = { release(): void };
 
 /** Keeps the garbage collector from closing, and so freeing, a lock that is held. */
-const held = new Set<Database>();
+const locked = new Set<Database>();
 
 /**
  * Makes `folder` (absolute) where it is missing, readable by its owner only, and locks it. Throws StartError, which
@@ -35,10 +35,10 @@ export function lockFolder(folder: string): FolderLock {
     database.close();
     throw isTaken(error) ? new StartError(takenMessage(folder, pidPath)) : unusable(folder, error);
   }
-  held.add(database);
+  locked.add(database);
   return {
     release() {
-      if (!held.delete(database)) return;
+      if (!locked.delete(database)) return;
       // The pid goes first: once the lock is free, the file may be another server's. The lock's own file stays, as two
       // servers could each lock another one of that name.
       rmSync(pidPath, { force: true });
@@ -62,16 +62,16 @@ function isTaken(error: unknown): boolean {
 
 function takenMessage(folder: string, pidPath: string): string {
   return (
-    `another server${holderOf(pidPath)} runs on the data folder ${folder}. ` +
+    `another server${ownerOf(pidPath)} runs on the data folder ${folder}. ` +
     "Stop it first; or set REDIS_URL on both, as replicas share one Redis; or set another DATA_DIR for a shop of its own"
   );
 }
 
 /** For the message only: the lock decides, not this file. */
-function holderOf(pidPath: string): string {
+function ownerOf(pidPath: string): string {
   try {
-    const holder = readFileSync(pidPath, "utf8").trim();
-    return holder ? ` (process ${holder})` : "";
+    const owner = readFileSync(pidPath, "utf8").trim();
+    return owner ? ` (process ${owner})` : "";
   } catch {
     return "";
   }

@@ -14,10 +14,10 @@ import { promisify } from "node:util";
 import { StartError } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
 import type { Home } from "./child.ts";
-import { Keeper } from "./keeper.ts";
-import { stopLeftOver } from "./left-over.ts";
+import { Supervisor } from "./supervisor.ts";
+import { stopOrphan } from "./orphan.ts";
 import { type FolderLock, lockFolder } from "./lock.ts";
-import { ensureProgram, type Program } from "../programs.ts";
+import { installProgram, type Program } from "../install.ts";
 
 export const REDIS: Program = {
   names: ["redis-server", "valkey-server"],
@@ -33,7 +33,7 @@ export const REDIS: Program = {
   byHand: "install Redis 7.0 or newer (or Valkey 8), or set REDIS_URL to one that runs",
 };
 const OLDEST_MAJOR = 7;
-const VERSION_BOUND_MS = 10_000;
+const VERSION_TIMEOUT_MS = 10_000;
 
 /** The path of a unix socket has 104 bytes on macOS and 108 on Linux, one of them its end mark. */
 const SOCKET_PATH_BYTES = 103;
@@ -51,9 +51,9 @@ type Settings = {
   /**
    * How long Redis may say nothing while it starts. Loading its data counts as saying something, however long it takes.
    */
-  readonly startBoundMs?: number;
-  /** How long a Redis, ours or one left over, may take to stop. */
-  readonly stopBoundMs?: number;
+  readonly startTimeoutMs?: number;
+  /** How long a Redis, ours or an orphan, may take to stop. */
+  readonly stopTimeoutMs?: number;
 };
 
 /**
@@ -64,20 +64,20 @@ type Settings = {
 export async function startEmbeddedRedis({
   dataDir,
   log,
-  startBoundMs = 60_000,
-  stopBoundMs = 10_000,
+  startTimeoutMs = 60_000,
+  stopTimeoutMs = 10_000,
 }: Settings): Promise<EmbeddedRedis> {
   const folder = resolve(dataDir);
   const lock = lockFolder(folder);
   try {
-    const program = await ensureProgram(REDIS, { log });
+    const program = await installProgram(REDIS, { log });
     await checkVersion(program);
     const home = homeOf(folder);
-    await stopLeftOver({ ...home, boundMs: stopBoundMs, log });
-    const keeper = new Keeper({ program, home, log, stopBoundMs });
-    await keeper.start(startBoundMs);
+    await stopOrphan({ ...home, timeoutMs: stopTimeoutMs, log });
+    const supervisor = new Supervisor({ program, home, log, stopTimeoutMs });
+    await supervisor.start(startTimeoutMs);
     let stopped: Promise<void> | undefined;
-    return { socketPath: home.socketPath, stop: () => (stopped ??= stop({ keeper, home, lock })) };
+    return { socketPath: home.socketPath, stop: () => (stopped ??= stop({ supervisor, home, lock })) };
   } catch (error) {
     lock.release();
     throw error;
@@ -85,8 +85,16 @@ export async function startEmbeddedRedis({
 }
 
 /** The lock is released last: the server that gets it next finds nothing running. */
-async function stop({ keeper, home, lock }: { keeper: Keeper; home: Home; lock: FolderLock }): Promise<void> {
-  await keeper.stop();
+async function stop({
+  supervisor,
+  home,
+  lock,
+}: {
+  supervisor: Supervisor;
+  home: Home;
+  lock: FolderLock;
+}): Promise<void> {
+  await supervisor.stop();
   rmSync(home.recordPath, { force: true });
   const socketFolder = dirname(home.socketPath);
   if (socketFolder !== home.folder) rmSync(socketFolder, { recursive: true, force: true });
@@ -94,7 +102,7 @@ async function stop({ keeper, home, lock }: { keeper: Keeper; home: Home; lock: 
 }
 
 async function checkVersion(program: string): Promise<void> {
-  const { stdout } = await promisify(execFile)(program, ["--version"], { timeout: VERSION_BOUND_MS }).catch(
+  const { stdout } = await promisify(execFile)(program, ["--version"], { timeout: VERSION_TIMEOUT_MS }).catch(
     (error: unknown) => {
       throw new StartError(
         `${program} can't be run (${error instanceof Error ? error.message : String(error)}): ${REDIS.byHand}`,

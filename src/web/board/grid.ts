@@ -78,10 +78,10 @@ export function gridOf(room: Room): Grid {
 /** As many as can be read. */
 function overfull({ digits, width, height, digitWidth, lineHeight }: Room): Grid {
   const { gap, border, inline, block } = FRAMES.alone;
-  const most = (length: number, size: number, padding: number): number =>
+  const countFitting = (length: number, size: number, padding: number): number =>
     Math.max(1, Math.floor((length + gap) / (size + 2 * (padding + border) + gap)));
-  const columns = most(width, (MIN_NUMBER * digits * digitWidth) / EXACT, inline);
-  const rows = most(height, MIN_NUMBER / shareOfHeight(lineHeight), block);
+  const columns = countFitting(width, (MIN_NUMBER * digits * digitWidth) / EXACT, inline);
+  const rows = countFitting(height, MIN_NUMBER / shareOfHeight(lineHeight), block);
   return { form: "alone", columns, rows, shown: columns * rows - 1, number: MIN_NUMBER };
 }
 

@@ -34,7 +34,7 @@ export class Follower {
   #isQueued = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Counts what was heard, and what was asked. */
-  #asked = 0;
+  #lastRequest = 0;
   #newest = 0;
 
   /** `withEvents`: on a connection of its own, of which a browser has few. */
@@ -47,8 +47,8 @@ export class Follower {
       load: () => this.look(),
       onEvent: ({ data }) => {
         if (!isOrder(data)) return;
-        this.#take(data, ++this.#asked);
-        // Its place in the queue is in no event.
+        this.#take(data, ++this.#lastRequest);
+        // Its position in the queue is in no event.
         if (data.status === "queued") void this.look();
       },
       onConnection: (connection) => {
@@ -85,17 +85,17 @@ export class Follower {
 
   /** Asks for the order as it is now; false when the shop can't be reached. */
   async look(): Promise<boolean> {
-    const asked = ++this.#asked;
+    const request = ++this.#lastRequest;
     const answer = await api.find(this.#orderId);
     if (this.#isStopped) return true;
-    if (answer.kind === "done") this.#take(answer.value, asked);
+    if (answer.kind === "done") this.#take(answer.value, request);
     if (answer.kind === "refused" && problemName(answer.problem) === "order_unknown") this.#hearing.lose(this.#orderId);
     return answer.kind === "done";
   }
 
-  #take(order: Order, asked: number): void {
-    if (this.#isStopped || asked < this.#newest) return;
-    this.#newest = asked;
+  #take(order: Order, request: number): void {
+    if (this.#isStopped || request < this.#newest) return;
+    this.#newest = request;
     this.#isQueued = order.status === "queued";
     this.#hearing.hear(order);
   }

@@ -15,20 +15,20 @@ export function keepFocus(): () => void {
   let last: Element | null = null;
   /** From the inside out, what the focus was in; and where a card stood among its like. */
   let around: readonly Element[] = [];
-  let place = 0;
+  let index = 0;
 
   const note = ({ target }: FocusEvent): void => {
     if (!(target instanceof Element)) return;
     last = target;
     around = ancestorsOf(target);
     const card = target.closest<HTMLElement>("[data-rest=card]");
-    place = card ? restsIn(card.parentElement, "card").indexOf(card) : 0;
+    index = card ? restsIn(card.parentElement, "card").indexOf(card) : 0;
   };
   const mend = (): void => {
     const isLost = document.activeElement === null || document.activeElement === document.body;
     if (!isLost || !last || isUsable(last)) return;
     last = null;
-    findRest(around, place)?.focus({ preventScroll: true });
+    findRest(around, index)?.focus({ preventScroll: true });
   };
   const observer = new MutationObserver(() => requestAnimationFrame(mend));
   observer.observe(document.body, {
@@ -45,11 +45,11 @@ export function keepFocus(): () => void {
 }
 
 /** The card that came to stand there, else a place to rest in what is left around it, else the first of the page. */
-function findRest(around: readonly Element[], place: number): HTMLElement | undefined {
+function findRest(around: readonly Element[], index: number): HTMLElement | undefined {
   for (const element of around) {
     if (!element.isConnected || element === document.body) continue;
     const cards = restsIn(element, "card");
-    const rest = cards[Math.min(place, cards.length - 1)] ?? restsIn(element)[0];
+    const rest = cards[Math.min(index, cards.length - 1)] ?? restsIn(element)[0];
     if (rest) return rest;
   }
   return restsIn(document.body)[0];

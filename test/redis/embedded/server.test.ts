@@ -44,10 +44,10 @@ afterEach(async () => {
 test("orders survive a stop and a start", async () => {
   const dataDir = newFolder();
   const first = await start(dataDir);
-  await tell(first, "SET", "order", "americano");
+  await call(first, "SET", "order", "americano");
   await first.stop();
   const second = await start(dataDir);
-  expect(await tell(second, "GET", "order")).toBe("americano");
+  expect(await call(second, "GET", "order")).toBe("americano");
 });
 
 test("the folder and the socket are their owner's only", async () => {
@@ -59,18 +59,18 @@ test("the folder and the socket are their owner's only", async () => {
 
 test("Redis runs with the project's settings", async () => {
   const redis = await start(newFolder());
-  expect(await tell(redis, "CONFIG", "GET", "appendfsync")).toEqual(["appendfsync", "always"]);
-  expect(await tell(redis, "CONFIG", "GET", "maxmemory-policy")).toEqual(["maxmemory-policy", "noeviction"]);
-  expect(await tell(redis, "CONFIG", "GET", "port")).toEqual(["port", "0"]);
+  expect(await call(redis, "CONFIG", "GET", "appendfsync")).toEqual(["appendfsync", "always"]);
+  expect(await call(redis, "CONFIG", "GET", "maxmemory-policy")).toEqual(["maxmemory-policy", "noeviction"]);
+  expect(await call(redis, "CONFIG", "GET", "port")).toEqual(["port", "0"]);
 });
 
 test("a folder's name may hold spaces, quotes and letters of any language", async () => {
   const dataDir = join(newFolder(), `mein "Café" №1`);
   const first = await start(dataDir);
-  await tell(first, "SET", "order", "americano");
+  await call(first, "SET", "order", "americano");
   await first.stop();
   const second = await start(dataDir);
-  expect(await tell(second, "GET", "order")).toBe("americano");
+  expect(await call(second, "GET", "order")).toBe("americano");
 });
 
 test("a second server on the same folder is refused, and told which one holds it", async () => {
@@ -93,40 +93,40 @@ test("two starts in one process do not share a folder either", async () => {
 test("the Redis of a killed server is stopped, and its orders are there after the start", async () => {
   const dataDir = newFolder();
   const killed = await startInChild(dataDir);
-  await tell(killed, "SET", "order", "americano");
-  const leftOver = await processOf(killed);
+  await call(killed, "SET", "order", "americano");
+  const orphan = await processOf(killed);
   await kill9(killed.process);
-  expect(isAlive(leftOver)).toBe(true);
+  expect(isAlive(orphan)).toBe(true);
 
   const lines: string[] = [];
   const redis = await start(dataDir, { log: into(lines) });
-  expect(isAlive(leftOver)).toBe(false);
-  expect(await tell(redis, "GET", "order")).toBe("americano");
-  expect(lines.join("")).toContain(`"pid":${leftOver}`);
+  expect(isAlive(orphan)).toBe(false);
+  expect(await call(redis, "GET", "order")).toBe("americano");
+  expect(lines.join("")).toContain(`"pid":${orphan}`);
 });
 
-test("a Redis left over without its socket's file is found all the same", async () => {
+test("an orphan without its socket's file is found all the same", async () => {
   const dataDir = newFolder();
   const killed = await startInChild(dataDir);
-  await tell(killed, "SET", "order", "americano");
-  const leftOver = await processOf(killed);
+  await call(killed, "SET", "order", "americano");
+  const orphan = await processOf(killed);
   await kill9(killed.process);
   rmSync(killed.socketPath);
 
   const redis = await start(dataDir);
-  expect(isAlive(leftOver)).toBe(false);
-  expect(await tell(redis, "GET", "order")).toBe("americano");
+  expect(isAlive(orphan)).toBe(false);
+  expect(await call(redis, "GET", "order")).toBe("americano");
 });
 
-test("a Redis left over without its record is found by its socket", async () => {
+test("an orphan without its record is found by its socket", async () => {
   const dataDir = newFolder();
   const killed = await startInChild(dataDir);
-  const leftOver = await processOf(killed);
+  const orphan = await processOf(killed);
   await kill9(killed.process);
   rmSync(join(dataDir, "redis.pid"));
 
   await start(dataDir);
-  expect(isAlive(leftOver)).toBe(false);
+  expect(isAlive(orphan)).toBe(false);
 });
 
 test("a record that names another's process harms nobody", async () => {
@@ -141,35 +141,35 @@ test("a record that names another's process harms nobody", async () => {
 });
 
 for (const record of ["with", "without"]) {
-  test(`a left-over that hangs, ${record} its record, is told instead of waited for`, async () => {
+  test(`an orphan that hangs, ${record} its record, is told instead of waited for`, async () => {
     const dataDir = newFolder();
     const killed = await startInChild(dataDir);
-    const leftOver = await processOf(killed);
+    const orphan = await processOf(killed);
     await kill9(killed.process);
     if (record === "without") rmSync(join(dataDir, "redis.pid"));
-    process.kill(leftOver, "SIGSTOP");
+    process.kill(orphan, "SIGSTOP");
     try {
-      const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent, stopBoundMs: 300 }));
-      expect(refusal).toContain(record === "with" ? `kill -9 ${leftOver}` : killed.socketPath);
+      const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent, stopTimeoutMs: 300 }));
+      expect(refusal).toContain(record === "with" ? `kill -9 ${orphan}` : killed.socketPath);
       // The refused start keeps no lock.
       lockFolder(dataDir).release();
     } finally {
-      process.kill(leftOver, "SIGCONT");
+      process.kill(orphan, "SIGCONT");
     }
     await start(dataDir);
-    expect(isAlive(leftOver)).toBe(false);
+    expect(isAlive(orphan)).toBe(false);
   });
 }
 
 test("a Redis that is killed is started again with all its orders", async () => {
   const lines: string[] = [];
   const redis = await start(newFolder(), { log: into(lines) });
-  await tell(redis, "SET", "order", "americano");
+  await call(redis, "SET", "order", "americano");
   const killed = await processOf(redis);
   process.kill(killed, "SIGKILL");
 
   await until(() => lines.some((line) => line.includes("runs again")), "it runs again", WAIT_MS);
-  expect(await tell(redis, "GET", "order")).toBe("americano");
+  expect(await call(redis, "GET", "order")).toBe("americano");
   expect(await processOf(redis)).not.toBe(killed);
   expect(lines.filter((line) => line.includes("died"))).toHaveLength(1);
 });
@@ -238,7 +238,7 @@ test("a folder that can't be used is told", async () => {
 test("a folder too long for a socket gets its socket elsewhere, and the same one each time", async () => {
   const dataDir = join(newFolder(), "x".repeat(120));
   const first = await start(dataDir);
-  await tell(first, "SET", "order", "americano");
+  await call(first, "SET", "order", "americano");
   expect(Buffer.byteLength(first.socketPath)).toBeLessThan(104);
   expect(statSync(dirname(first.socketPath)).mode & 0o777).toBe(0o700);
   await first.stop();
@@ -246,7 +246,7 @@ test("a folder too long for a socket gets its socket elsewhere, and the same one
 
   const second = await start(dataDir);
   expect(second.socketPath).toBe(first.socketPath);
-  expect(await tell(second, "GET", "order")).toBe("americano");
+  expect(await call(second, "GET", "order")).toBe("americano");
 });
 
 test("a folder for the socket that is open to others is not used", async () => {
@@ -280,13 +280,13 @@ test("a server that has stopped its Redis ends by itself: no timer, connection o
 
 test("a Redis that hangs is killed at the stop, and its orders are there after it", async () => {
   const dataDir = newFolder();
-  const redis = await start(dataDir, { stopBoundMs: 300 });
-  await tell(redis, "SET", "order", "americano");
+  const redis = await start(dataDir, { stopTimeoutMs: 300 });
+  await call(redis, "SET", "order", "americano");
   const hanging = await processOf(redis);
   process.kill(hanging, "SIGSTOP");
   await redis.stop();
   expect(isAlive(hanging)).toBe(false);
-  expect(await tell(await start(dataDir), "GET", "order")).toBe("americano");
+  expect(await call(await start(dataDir), "GET", "order")).toBe("americano");
 });
 
 test("Redis is in a session of its own, so a Ctrl-C in the terminal spares it", async () => {
@@ -302,15 +302,15 @@ test("a full disk is one clear line, and the orders are there when there is room
   const dataDir = newFolder();
   const lines: string[] = [];
   const redis = await start(dataDir, { log: into(lines) });
-  await tell(redis, "SET", "order", "americano");
+  await call(redis, "SET", "order", "americano");
   // The next append-only file is one to which nothing can be written, as on a full disk.
   const next = join(dataDir, "appendonlydir", "appendonly.aof.2.incr.aof");
   symlinkSync("/dev/full", next);
-  await tell(redis, "BGREWRITEAOF");
+  await call(redis, "BGREWRITEAOF");
   const isRewritten = async () =>
-    String(await tell(redis, "INFO", "persistence")).includes("aof_rewrite_in_progress:0");
+    String(await call(redis, "INFO", "persistence")).includes("aof_rewrite_in_progress:0");
   await until(isRewritten, "the rewrite is over", WAIT_MS);
-  await tell(redis, "SET", "order", "lost").catch(() => {});
+  await call(redis, "SET", "order", "lost").catch(() => {});
   await until(() => lines.length > 0, "something is logged", WAIT_MS);
   rmSync(next);
   writeFileSync(next, "");
@@ -318,12 +318,12 @@ test("a full disk is one clear line, and the orders are there when there is room
   expect(lines.filter((line) => line.includes("can't write to"))).toHaveLength(1);
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ level: 50 });
   expect(lines[0]).toContain(`${dataDir} (No space left on device): orders wait until there is room`);
-  expect(await tell(redis, "GET", "order")).toBe("americano");
+  expect(await call(redis, "GET", "order")).toBe("americano");
 });
 
 async function start(
   dataDir: string,
-  options: { log?: pino.Logger; stopBoundMs?: number } = {},
+  options: { log?: pino.Logger; stopTimeoutMs?: number } = {},
 ): Promise<EmbeddedRedis> {
   const redis = await startEmbeddedRedis({ dataDir, log: silent, ...options });
   cleanups.push(() => redis.stop());
@@ -344,7 +344,7 @@ async function startInChild(dataDir: string, then = ""): Promise<Server> {
   const server = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
   cleanups.push(async () => {
     await kill9(server);
-    // What the test left over goes as it came: found and stopped by the next start.
+    // The orphan of the test goes as it came: found and stopped by the next start.
     if (existsSync(dataDir)) await (await startEmbeddedRedis({ dataDir, log: silent }).catch(() => undefined))?.stop();
   });
   const heard: readonly unknown[] = await once(createInterface(server.stdout), "line");
@@ -364,7 +364,7 @@ function newFolder(): string {
   return join(parent, "data");
 }
 
-async function tell({ socketPath }: { socketPath: string }, name: string, ...given: string[]): Promise<unknown> {
+async function call({ socketPath }: { socketPath: string }, name: string, ...given: string[]): Promise<unknown> {
   const client = new Redis({ path: socketPath, lazyConnect: true, retryStrategy: () => null });
   client.on("error", () => {});
   try {
@@ -375,11 +375,11 @@ async function tell({ socketPath }: { socketPath: string }, name: string, ...giv
 }
 
 async function ping(socketPath: string): Promise<unknown> {
-  return await tell({ socketPath }, "PING");
+  return await call({ socketPath }, "PING");
 }
 
 async function processOf(redis: { socketPath: string }): Promise<number> {
-  return Number(/process_id:(\d+)/.exec(String(await tell(redis, "INFO", "server")))?.[1]);
+  return Number(/process_id:(\d+)/.exec(String(await call(redis, "INFO", "server")))?.[1]);
 }
 
 /** Whether it runs. A dead process that its new parent has not reaped yet does not. */

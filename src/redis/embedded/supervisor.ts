@@ -1,5 +1,5 @@
 /**
- * Owns the one Redis that is kept running, in one loop: it dies, there is a pause, it is started again.
+ * Owns the supervisor, the loop that keeps the one Redis running: it dies, there is a pause, it is started again.
  *
  * **Invariants**
  * - It is a running child, a pause, or stopped.
@@ -17,40 +17,40 @@ const QUICK_DEATH_MS = 5000;
 /** So many quick deaths in a row are more than bad luck. */
 const ALARMING_DEATHS = 5;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5000;
+const MAX_PAUSE_MS = 5000;
 
-type Settings = { readonly program: string; readonly home: Home; readonly log: Log; readonly stopBoundMs: number };
+type Settings = { readonly program: string; readonly home: Home; readonly log: Log; readonly stopTimeoutMs: number };
 
-export class Keeper {
+export class Supervisor {
   readonly #program: string;
   readonly #home: Home;
   readonly #log: Log;
-  readonly #stopBoundMs: number;
+  readonly #stopTimeoutMs: number;
   readonly #stopping = new AbortController();
   #child: Child | undefined;
-  #keeping: Promise<void> = Promise.resolve();
+  #supervision: Promise<void> = Promise.resolve();
 
-  constructor({ program, home, log, stopBoundMs }: Settings) {
+  constructor({ program, home, log, stopTimeoutMs }: Settings) {
     this.#program = program;
     this.#home = home;
     this.#log = log;
-    this.#stopBoundMs = stopBoundMs;
+    this.#stopTimeoutMs = stopTimeoutMs;
   }
 
   /**
-   * Resolves once Redis answers. `silenceBoundMs` is how long it may say nothing until then. Throws StartError, and
+   * Resolves once Redis answers. `silenceTimeoutMs` is how long it may say nothing until then. Throws StartError, and
    * leaves no process, if it does not come to that.
    */
-  async start(silenceBoundMs: number): Promise<void> {
+  async start(silenceTimeoutMs: number): Promise<void> {
     const child = this.#startChild();
-    const outcome = await untilAnswers({ child, home: this.#home, log: this.#log, silenceBoundMs });
+    const outcome = await untilAnswers({ child, home: this.#home, log: this.#log, silenceTimeoutMs });
     if (outcome === "answers") {
-      this.#keeping = this.#keep(child);
+      this.#supervision = this.#supervise(child);
       return;
     }
     await this.#endChild();
     const what =
-      outcome === "ended" ? `did not start (${await child.ended})` : `said nothing for ${silenceBoundMs / 1000} s`;
+      outcome === "ended" ? `did not start (${await child.ended})` : `said nothing for ${silenceTimeoutMs / 1000} s`;
     throw new StartError(`${this.#program} ${what}. The end of ${this.#home.logPath}:\n${await logTail(this.#home)}`);
   }
 
@@ -58,7 +58,7 @@ export class Keeper {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#endChild();
-    await this.#keeping;
+    await this.#supervision;
   }
 
   #startChild(): Child {
@@ -70,24 +70,24 @@ export class Keeper {
   async #endChild(): Promise<void> {
     const child = this.#child;
     if (!child || child.hasEnded()) return;
-    const deadline = performance.now() + this.#stopBoundMs;
+    const deadline = performance.now() + this.#stopTimeoutMs;
     // Without a snapshot: every answered write is in the append-only file already.
     const { kind } = await ask({
       socketPath: this.#home.socketPath,
       command: ["SHUTDOWN", "NOSAVE"],
-      boundMs: this.#stopBoundMs,
+      timeoutMs: this.#stopTimeoutMs,
     });
     // It was only just started and does not listen yet.
-    if (kind === "nobody") child.signal("SIGTERM");
+    if (kind === "no_process") child.signal("SIGTERM");
     if (await endsWithin(child, Math.max(0, deadline - performance.now()))) return;
     this.#log.error(
-      `the embedded Redis did not stop within ${this.#stopBoundMs / 1000} s and is killed; no order is lost by that`,
+      `the embedded Redis did not stop within ${this.#stopTimeoutMs / 1000} s and is killed; no order is lost by that`,
     );
     child.signal("SIGKILL");
     await child.ended;
   }
 
-  async #keep(first: Child): Promise<void> {
+  async #supervise(first: Child): Promise<void> {
     const { signal } = this.#stopping;
     let child = first;
     let quickDeaths = 0;
@@ -107,7 +107,7 @@ export class Keeper {
         child,
         home: this.#home,
         log: this.#log,
-        silenceBoundMs: Number.POSITIVE_INFINITY,
+        silenceTimeoutMs: Number.POSITIVE_INFINITY,
       });
       if (outcome !== "answers") continue;
       this.#log.info({ seconds: secondsSince(outageSince) }, "the embedded Redis runs again");
@@ -125,14 +125,14 @@ export class Keeper {
   }
 
   #logAlarm(how: string): void {
-    const alarm = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${LONGEST_PAUSE_MS / 1000} s in the end`;
+    const alarm = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${MAX_PAUSE_MS / 1000} s in the end`;
     this.#log.error({ how, see: this.#home.logPath }, alarm);
   }
 }
 
-async function endsWithin(child: Child, boundMs: number): Promise<boolean> {
+async function endsWithin(child: Child, timeoutMs: number): Promise<boolean> {
   const hasEnded = child.ended.then(() => true);
-  return (await within(boundMs, hasEnded)) ?? false;
+  return (await within(timeoutMs, hasEnded)) ?? false;
 }
 
 /** Resolves after `ms`, or at once when `signal` says so. */
@@ -142,7 +142,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 /** None after a long life, then longer with each quick death. */
 function pauseMs(quickDeaths: number): number {
-  return quickDeaths === 0 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (quickDeaths - 1));
+  return quickDeaths === 0 ? 0 : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (quickDeaths - 1));
 }
 
 function secondsSince(time: number): number {

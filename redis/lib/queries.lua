@@ -1,11 +1,11 @@
--- lookup
+-- queries
 -- Owns the reading of orders by scripts that change none.
 -- Needs lib/keys.lua lib/order.lua lib/format.lua lib/damage.lua
 --
 -- Invariants
 -- - One that is damaged is set aside and left out: others are shown.
 
-local MOST_AT_ONCE = 1000
+local MAX_ORDERS_PER_READ = 1000
 
 local NO_STRING = 'it is no string'
 
@@ -40,9 +40,9 @@ end
 -- by id.
 local function read_orders(ids, is_thorough)
   local found, faults = {}, {}
-  for first = 1, #ids, MOST_AT_ONCE do
+  for first = 1, #ids, MAX_ORDERS_PER_READ do
     local names = {}
-    for i = first, math.min(first + MOST_AT_ONCE - 1, #ids) do
+    for i = first, math.min(first + MAX_ORDERS_PER_READ - 1, #ids) do
       names[#names + 1] = key.order(ids[i])
     end
     for i, record in ipairs(redis.call('MGET', unpack(names))) do

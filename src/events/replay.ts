@@ -1,17 +1,17 @@
 /**
- * Owns the replay of an order that is over: its last event, or the events after the last one that its customer has.
+ * Owns the replay of an order that is final: its last event, or the events after the last one that its customer has.
  *
  * **Invariants**
  * - It looks no further than where the last event must stand.
  */
 import { FINAL_TYPES, isBefore, isFinalEvent, msOf, type EventId } from "./event.ts";
-import { concatBytes, type Encoders } from "./frame.ts";
+import { concatBytes, type Encoders } from "./sse-frame.ts";
 import type { History } from "./history.ts";
 
 /** An event is appended in the step that ends the order, a moment after the time that this step noted. */
 const SLACK_MS = 1000;
 
-export interface EndedOrder {
+export interface FinalOrder {
   readonly orderId: string;
   /** The last event that its customer has; undefined: the order's last one is all they want. */
   readonly after: EventId | undefined;
@@ -19,10 +19,10 @@ export interface EndedOrder {
 }
 
 /** Resolves to frames; to no bytes where nothing comes after that event, or nothing is kept. */
-export async function readEnded(
+export async function readReplay(
   history: History,
   { encode, encodeMissed }: Encoders,
-  { orderId, after, finishedMs }: EndedOrder,
+  { orderId, after, finishedMs }: FinalOrder,
 ): Promise<Uint8Array> {
   const frames: Uint8Array[] = [];
   const wanted = { orderId, types: after === undefined ? FINAL_TYPES : undefined };

@@ -1,6 +1,6 @@
 /**
- * Owns the waiting for a Redis that is unavailable: calls wait until it serves, and are sent again when they were lost
- * or refused. Every script is idempotent by an id that its caller made, so sending again is safe.
+ * Owns the retrying runner: calls wait until Redis serves, and are sent again when they were lost or refused. Every
+ * script is idempotent by an id that its caller made, so sending again is safe.
  *
  * Redis *serves* until its connection is lost, it refuses a call, or it is silent. Then it is *unavailable*: no call is
  * sent. One harmless script is sent instead, with pauses that grow, until Redis runs it. So however many calls wait,
@@ -12,20 +12,20 @@
  * - A script that was denied is not waited for, and not sent again before its rights are back.
  */
 import type { Redis } from "ioredis";
-import { RedisAwayError } from "./away.ts";
+import { RedisUnavailableError } from "./unavailable.ts";
 import { faultOf } from "./errors.ts";
 import { within } from "../within.ts";
 import type { Outage, OutageCause } from "./outage.ts";
 
 /** Most tasks that wait for Redis to be back. */
-const MOST_TASKS = 10_000;
-const SHORTEST_PAUSE_MS = 25;
-const LONGEST_PAUSE_MS = 1000;
+const MAX_TASKS = 10_000;
+const MIN_PAUSE_MS = 25;
+const MAX_PAUSE_MS = 1000;
 const WATCH_MS = 1000;
 /** A connection on which nothing is answered for so long is silent. */
 const SILENT_MS = 3000;
 
-export interface PatienceOptions {
+export interface RetryingRunnerOptions {
   readonly redis: Redis;
   readonly outageMs: number;
   readonly outage: Outage;
@@ -37,8 +37,8 @@ export interface PatienceOptions {
   readonly served: () => void;
 }
 
-export class Patience {
-  readonly #options: PatienceOptions;
+export class RetryingRunner {
+  readonly #options: RetryingRunnerOptions;
   readonly #tasks = new Set<() => Promise<unknown>>();
   readonly #watch: ReturnType<typeof setInterval>;
   #isClosed = false;
@@ -46,8 +46,8 @@ export class Patience {
   #connected = Promise.withResolvers<void>();
   #isServing = true;
   #serves = Promise.withResolvers<void>();
-  /** Probes since a call was answered last. */
-  #attempts = 0;
+  /** Tries to reach Redis since a call was answered last. */
+  #tries = 0;
   readonly #pauses = new Set<() => void>();
   /** Calls that are not answered yet, and when one was last answered, or the first of them sent. */
   #unanswered = 0;
@@ -59,7 +59,7 @@ export class Patience {
   #seenMs = 0;
 
   /** The connection is ready. */
-  constructor(options: PatienceOptions) {
+  constructor(options: RetryingRunnerOptions) {
     this.#options = options;
     options.redis.on("ready", () => {
       this.#isConnected = true;
@@ -69,9 +69,9 @@ export class Patience {
       // Failed attempts to connect close too: calls that wait already go on waiting for the same promise.
       if (this.#isConnected) this.#connected = Promise.withResolvers();
       this.#isConnected = false;
-      this.#leave({ kind: "lost" });
+      this.#beginOutage({ kind: "lost" });
     });
-    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    this.#watch = setInterval(() => this.#checkProgress(), WATCH_MS);
   }
 
   /** As far as the calls showed. */
@@ -86,8 +86,8 @@ export class Patience {
     let mayHaveRun = false;
     let met: unknown;
     for (;;) {
-      if (!this.#isServing && !(await this.#servesBefore(deadline))) throw new RedisAwayError(mayHaveRun, met);
-      if (outage.isDenied(name)) throw new RedisAwayError(mayHaveRun, met);
+      if (!this.#isServing && !(await this.#servesBefore(deadline))) throw new RedisUnavailableError(mayHaveRun, met);
+      if (outage.isDenied(name)) throw new RedisUnavailableError(mayHaveRun, met);
       try {
         const reply = await this.#track(send);
         if (outage.isOn) this.#noteAnswer();
@@ -103,10 +103,10 @@ export class Patience {
    * Runs a task once Redis serves (again). Of too many, those that come last are dropped, but not vital ones: these are
    * few.
    */
-  later(task: () => Promise<unknown>, isVital = false): void {
-    if (this.#isClosed || (this.#tasks.size >= MOST_TASKS && !isVital)) return;
+  runWhenReconnected(task: () => Promise<unknown>, isVital = false): void {
+    if (this.#isClosed || (this.#tasks.size >= MAX_TASKS && !isVital)) return;
     this.#tasks.add(task);
-    if (this.#isServing) this.#welcome();
+    if (this.#isServing) this.#runTasks();
   }
 
   close(): void {
@@ -125,18 +125,18 @@ export class Patience {
     switch (fault.kind) {
       case "lost":
         // It is known before the connection says that it closed.
-        if (this.#options.redis.status !== "ready") this.#leave({ kind: "lost" });
+        if (this.#options.redis.status !== "ready") this.#beginOutage({ kind: "lost" });
         return true;
       case "unavailable":
-        this.#leave(fault);
+        this.#beginOutage(fault);
         return false;
       case "timed_out":
-        this.#leave({ kind: "silent" }, performance.now() - this.#options.outageMs);
-        throw new RedisAwayError(true, error);
+        this.#beginOutage({ kind: "silent" }, performance.now() - this.#options.outageMs);
+        throw new RedisUnavailableError(true, error);
       case "denied":
         this.#deny(name, fault.said);
         // A script that is denied one of its steps has done those before it.
-        throw new RedisAwayError(true, error);
+        throw new RedisUnavailableError(true, error);
       case "unknown_script":
       case "known_library":
       case "other":
@@ -158,7 +158,7 @@ export class Patience {
   /** Only a call's answer ends an outage: a Redis that takes probes and refuses calls is still unavailable. */
   #noteAnswer(): void {
     if (!this.#isServing) return;
-    this.#attempts = 0;
+    this.#tries = 0;
     this.#options.outage.end();
   }
 
@@ -171,41 +171,41 @@ export class Patience {
 
   async #untilAllowed(): Promise<void> {
     const { outage, hasRights } = this.#options;
-    do await this.#pause(LONGEST_PAUSE_MS);
+    do await this.#pause(MAX_PAUSE_MS);
     while (!this.#isClosed && !(await hasRights().catch(() => false)));
     if (this.#isClosed) return;
     outage.allowAll();
-    this.#welcome();
+    this.#runTasks();
   }
 
-  #look(): void {
+  #checkProgress(): void {
     const movedAtMs = this.#movedAtMs;
     const isStuck = this.#unanswered > 0 && movedAtMs === this.#seenMs;
-    if (isStuck && performance.now() - movedAtMs > SILENT_MS) this.#leave({ kind: "silent" }, movedAtMs);
+    if (isStuck && performance.now() - movedAtMs > SILENT_MS) this.#beginOutage({ kind: "silent" }, movedAtMs);
     this.#seenMs = movedAtMs;
   }
 
-  #leave(cause: OutageCause, sinceMs?: number): void {
+  #beginOutage(cause: OutageCause, sinceMs?: number): void {
     if (!this.#isServing || this.#isClosed) return;
     this.#isServing = false;
     this.#serves = Promise.withResolvers();
     this.#options.outage.begin(cause, sinceMs);
     // One that has just refused a call would refuse the probe.
-    if (cause.kind === "unavailable") this.#attempts = Math.max(this.#attempts, 1);
+    if (cause.kind === "unavailable") this.#tries = Math.max(this.#tries, 1);
     void this.#recover();
   }
 
   async #recover(): Promise<void> {
     do {
-      if (this.#attempts > 0) await this.#pause(pauseMs(this.#attempts));
-      this.#attempts += 1;
+      if (this.#tries > 0) await this.#pause(pauseMs(this.#tries));
+      this.#tries += 1;
       if (!this.#isConnected) await this.#connected.promise;
     } while (!this.#isClosed && !(await this.#answersProbe()));
     if (this.#isClosed) return;
     this.#isServing = true;
     this.#options.served();
     this.#serves.resolve();
-    this.#welcome();
+    this.#runTasks();
   }
 
   async #answersProbe(): Promise<boolean> {
@@ -228,12 +228,12 @@ export class Patience {
     clearTimeout(timer);
   }
 
-  #welcome(): void {
+  #runTasks(): void {
     for (const task of this.#tasks) {
       this.#tasks.delete(task);
       task().catch((error: unknown) => {
         // It waits for the next time that Redis serves again.
-        if (error instanceof RedisAwayError && !this.#isClosed) this.#tasks.add(task);
+        if (error instanceof RedisUnavailableError && !this.#isClosed) this.#tasks.add(task);
       });
     }
   }
@@ -248,8 +248,8 @@ export class Patience {
   }
 }
 
-/** Grows with the attempts; half of it is chance, so that replicas do not ask in step. */
-function pauseMs(attempt: number): number {
-  const longest = Math.min(LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS * 2 ** attempt);
-  return longest * (0.5 + Math.random() / 2);
+/** Grows with the tries; half of it is chance, so that replicas do not ask in step. */
+function pauseMs(tries: number): number {
+  const maxMs = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** tries);
+  return maxMs * (0.5 + Math.random() / 2);
 }

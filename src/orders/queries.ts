@@ -38,7 +38,7 @@ export interface QueueMeasure {
   readonly damaged: number;
 }
 
-export function createLookups(run: RunScript) {
+export function createQueries(run: RunScript) {
   return {
     find: createFind(run),
     search: createSearch(run),

@@ -1,8 +1,8 @@
-/** Owns the tests of frame.ts and event.ts. */
+/** Owns the tests of sse-frame.ts and event.ts. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { EVENT_TYPES, isBefore, isEventId, msOf } from "../../src/events/event.ts";
-import { createEncoders } from "../../src/events/frame.ts";
+import { createEncoders } from "../../src/events/sse-frame.ts";
 import { createReader, type WireEvent } from "./feeds.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -61,9 +61,9 @@ test("whatever is told is read as it was, in whatever pieces it comes", () => {
         }),
       );
       for (let at = 0; at < bytes.length; at += size) read(bytes.subarray(at, at + size));
-      const told = heard.map(({ id, type, data }) => ({ id, type, note: data.note }));
+      const received = heard.map(({ id, type, data }) => ({ id, type, note: data.note }));
       // Halves of a pair of surrogates are no text: on their way they become U+FFFD.
-      expect(told).toEqual(
+      expect(received).toEqual(
         events.map(({ type, ms, sequence, note }) => ({ id: `${ms}-${sequence}`, type, note: note.toWellFormed() })),
       );
     }),

@@ -1,12 +1,12 @@
 /**
- * Owns the summary of refused requests.
+ * Owns the rejection log: the summary of the requests that limits turned away.
  *
  * **Invariants**
  * - A flood is one line a minute in the log, and its memory is bounded.
  */
 import type { Log } from "../log.ts";
 
-export type RefusalReason =
+export type RejectionReason =
   | "too_many_requests"
   | "too_many_orders"
   | "too_many_held"
@@ -14,11 +14,11 @@ export type RefusalReason =
   | "room_full";
 
 const SUMMARY_EVERY_MS = 60_000;
-const MOST_ADDRESSES = 10_000;
+const MAX_ADDRESSES = 10_000;
 
-export class Refusals {
+export class RejectionLog {
   readonly #log: Log;
-  readonly #counts = new Map<RefusalReason, number>();
+  readonly #counts = new Map<RejectionReason, number>();
   readonly #addresses = new Set<string>();
   readonly #summaries: ReturnType<typeof setInterval>;
 
@@ -27,9 +27,9 @@ export class Refusals {
     this.#summaries = setInterval(() => this.#summarize(), SUMMARY_EVERY_MS);
   }
 
-  count(reason: RefusalReason, address: string): void {
+  count(reason: RejectionReason, address: string): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    if (this.#addresses.size < MOST_ADDRESSES) this.#addresses.add(address);
+    if (this.#addresses.size < MAX_ADDRESSES) this.#addresses.add(address);
   }
 
   close(): void {

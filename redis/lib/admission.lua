@@ -1,4 +1,4 @@
--- door
+-- admission
 -- Owns the admission of orders: settings, code, Idempotency-Key, number of the day, and the bucket of the address.
 -- Needs lib/writes.lua lib/settings.lua lib/menu.lua
 --
@@ -11,7 +11,7 @@ local limit_capacity, limit_refill_per_second
 -- Buckets by name, as they are now. A bucket starts full and refills steadily.
 local buckets
 local clock_seconds, clock_text
--- Open orders as stored; nil until the door needs to know.
+-- Open orders as stored; nil until admission needs to know.
 local open_before, open_of_before
 local refusals
 -- The settings that decide who is let in, read once a run.
@@ -20,16 +20,16 @@ local rules
 local code
 -- The number of the day's last order, as it was before this run and as it is now; nil until one is needed.
 local first_number, number
--- How places begin of this day's numbers of as many digits as the last one.
-local place_start, digits
+-- How queue numbers begin of this day's numbers of as many digits as the last one.
+local queue_number_start, digits
 -- Idempotency-Keys that this run keeps for the first time.
-local new_onces
+local new_idempotency_keys
 
 each_run(function()
   limit_capacity, limit_refill_per_second = tonumber(ARGV[6]), tonumber(ARGV[7])
   clock_seconds = now_ms / 1000
   clock_text = string.sub(now_text, 1, -4) .. '.' .. string.sub(now_text, -3)
-  buckets, open_of_before, refusals, new_onces = {}, {}, {}, {}
+  buckets, open_of_before, refusals, new_idempotency_keys = {}, {}, {}, {}
   open_before, rules, code, first_number, number, digits = nil, nil, nil, nil, nil, nil
 end)
 
@@ -115,18 +115,18 @@ local function find_rules()
     is_open = setting('open') == 'true',
     needs_code = setting('require_code') == 'true',
     capacity = tonumber(setting('capacity')),
-    most_open = tonumber(setting('max_open_per_customer')),
+    max_open = tonumber(setting('max_open_per_customer')),
   }
   return rules
 end
 
 local function has_too_many(customer_id)
-  local most = customer_id ~= '' and find_rules().most_open
-  if not most or open_of(customer_id) < most then
+  local max_open = customer_id ~= '' and find_rules().max_open
+  if not max_open or open_of(customer_id) < max_open then
     return false
   end
   drop_closed(customer_id)
-  return open_of(customer_id) >= most
+  return open_of(customer_id) >= max_open
 end
 
 -- Why the shop is closed to all, or to this customer; nil where they are let in.
@@ -144,7 +144,7 @@ local function why_refused(customer_id)
   return has_too_many(customer_id) and 'too_many_open' or nil
 end
 
--- Counts a refusal: one event a run and reason, so that a crowd before a closed door does not push all others out.
+-- Counts a refusal: one event a run and reason, so that a crowd at a closed shop does not push all others out.
 local function count_refusal(reason)
   refusals[reason] = (refusals[reason] or 0) + 1
 end
@@ -190,9 +190,9 @@ local function write_code()
   end
 end
 
-local DAY_PLACES = 1000000000 -- numbers start anew each day, places in the queue do not
+local QUEUE_NUMBERS_PER_DAY = 1000000000 -- numbers start anew each day, queue numbers do not
 
--- The day's next number, and its place in the queue. It is taken by `take_number`.
+-- The day's next number, and its queue number. It is taken by `take_number`.
 local function next_number()
   if not number then
     local last = redis.call('GET', key.numbers(date)) or '0'
@@ -205,9 +205,9 @@ local function next_number()
   local number_text = string.format('%d', number + 1)
   if #number_text ~= digits then
     digits = #number_text
-    place_start = string.sub(string.format('%d', today * DAY_PLACES), 1, -1 - digits)
+    queue_number_start = string.sub(string.format('%d', today * QUEUE_NUMBERS_PER_DAY), 1, -1 - digits)
   end
-  return number_text, place_start .. number_text
+  return number_text, queue_number_start .. number_text
 end
 
 local function take_number()
@@ -223,13 +223,13 @@ end
 
 -- The order that was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was
 -- another. Nil where there was none, or it is forgotten.
-local function find_once(once, body_hash)
-  if once == '' then
+local function find_by_idempotency_key(idempotency_key, body_hash)
+  if idempotency_key == '' then
     return nil
   end
-  local kept = read_string(key.once(once))
+  local kept = read_string(key.idempotency_key(idempotency_key))
   if not kept then
-    check_type(key.once(once), 'string')
+    check_type(key.idempotency_key(idempotency_key), 'string')
   end
   local first_id, first_hash = string.match(kept or '', '^(%S+) (%S+)$')
   if not first_id or not find_order(first_id) then
@@ -238,16 +238,16 @@ local function find_once(once, body_hash)
   return first_hash == body_hash and first_id or 'mismatch'
 end
 
-local function keep_once(id, once, body_hash)
-  if once ~= '' then
-    local name = key.once(once)
+local function keep_idempotency_key(id, idempotency_key, body_hash)
+  if idempotency_key ~= '' then
+    local name = key.idempotency_key(idempotency_key)
     strings[name] = id .. ' ' .. body_hash
-    new_onces[#new_onces + 1] = name
+    new_idempotency_keys[#new_idempotency_keys + 1] = name
   end
 end
 
-local function write_once(retention_ms)
-  for _, name in ipairs(new_onces) do
+local function write_idempotency_keys(retention_ms)
+  for _, name in ipairs(new_idempotency_keys) do
     redis.call('SET', name, strings[name], 'PX', retention_ms)
   end
 end
@@ -287,8 +287,8 @@ local function close_order(id, order, status, reason, result, failure)
   end
 end
 
-local function write_door(retention_ms)
-  write_once(retention_ms)
+local function write_admission(retention_ms)
+  write_idempotency_keys(retention_ms)
   write_buckets()
   write_code()
   write_numbers()

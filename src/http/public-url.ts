@@ -7,7 +7,7 @@
 import { networkInterfaces } from "node:os";
 import { isLoopback } from "../config.ts";
 
-export interface Reach {
+export interface PublicUrlOptions {
   /** PUBLIC_URL: the customers' port as customers reach it. */
   readonly publicUrl: string | undefined;
   readonly customerPort: () => number;
@@ -18,7 +18,7 @@ export interface Reach {
  * Without PUBLIC_URL it is the host that the board was opened by; a telephone can't reach `localhost`, so then this
  * machine's own address in its network.
  */
-export function createCustomersUrl({ publicUrl, customerPort }: Reach): (request: Request) => string {
+export function createPublicUrl({ publicUrl, customerPort }: PublicUrlOptions): (request: Request) => string {
   return (request) => {
     if (publicUrl) return publicUrl.replace(/\/+$/, "");
     const host = URL.parse(request.url, "http://localhost")?.hostname ?? "localhost";

@@ -35,8 +35,8 @@ const ENVIRONMENT = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
 /** Folders that programs are installed in though a user's PATH may lack them. */
 const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin";
 
-const INSTALL_BOUND_MS = 5 * 60_000;
-const SUDO_BOUND_MS = 10_000;
+const INSTALL_TIMEOUT_MS = 5 * 60_000;
+const SUDO_TIMEOUT_MS = 10_000;
 const OUTPUT_CHARACTERS = 8192;
 const OUTPUT_LINES = 15;
 
@@ -56,25 +56,25 @@ export type Machine = { readonly uid: number; readonly searchPath?: string };
  * Resolves to the program's path, after installing it if it is missing and that needs no password.
  * Throws StartError, with the command to run by hand, if it is missing and can't be installed.
  */
-export async function ensureProgram(
+export async function installProgram(
   wanted: Program,
   { log, machine = { uid: userInfo().uid } }: { log: Log; machine?: Machine },
 ): Promise<string> {
-  return find(wanted.names, machine) ?? (await inTurn(() => install(wanted, log, machine)));
+  return find(wanted.names, machine) ?? (await oneByOne(() => installMissing(wanted, log, machine)));
 }
 
 let lastInstall: Promise<unknown> = Promise.resolve();
 
 /** Package managers lock their lists: a second install at the same time fails at once. */
-function inTurn(work: () => Promise<string>): Promise<string> {
-  const turn = lastInstall.then(work, work);
-  lastInstall = turn;
+function oneByOne(work: () => Promise<string>): Promise<string> {
+  const installing = lastInstall.then(work, work);
+  lastInstall = installing;
   // The caller gets the failure; the next in turn goes on after it.
-  turn.catch(() => {});
-  return turn;
+  installing.catch(() => {});
+  return installing;
 }
 
-async function install(wanted: Program, log: Log, machine: Machine): Promise<string> {
+async function installMissing(wanted: Program, log: Log, machine: Machine): Promise<string> {
   // The one before may have installed it.
   const present = find(wanted.names, machine);
   if (present) return present;
@@ -138,7 +138,7 @@ async function rightToInstall({ manager }: Installer, machine: Machine): Promise
   const isRoot = machine.uid === 0;
   if (isRoot !== (manager === "brew")) return { kind: "granted", prefix: [] };
   const sudo = isRoot ? undefined : find(["sudo"], machine);
-  if (!sudo || (await run([sudo, "-n", "true"], SUDO_BOUND_MS)).kind === "failed") return { kind: "refused" };
+  if (!sudo || (await run([sudo, "-n", "true"], SUDO_TIMEOUT_MS)).kind === "failed") return { kind: "refused" };
   return { kind: "granted", prefix: [sudo, "-n"] };
 }
 
@@ -147,7 +147,7 @@ async function rightToInstall({ manager }: Installer, machine: Machine): Promise
  * still succeed. Resolves to what went wrong.
  */
 async function runAll(commands: readonly (readonly string[])[]): Promise<string[]> {
-  const deadline = performance.now() + INSTALL_BOUND_MS;
+  const deadline = performance.now() + INSTALL_TIMEOUT_MS;
   const faults: string[] = [];
   for (const command of commands) {
     const outcome = await run(command, Math.max(0, deadline - performance.now()));
@@ -159,7 +159,7 @@ async function runAll(commands: readonly (readonly string[])[]): Promise<string[
 type Outcome = { readonly kind: "done" } | { readonly kind: "failed"; readonly how: string; readonly output: string };
 
 /** Runs a command without input. A failed one's last lines of output come with it. */
-function run([program = "", ...given]: readonly string[], boundMs: number): Promise<Outcome> {
+function run([program = "", ...given]: readonly string[], timeoutMs: number): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const child = spawn(program, given, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -169,11 +169,11 @@ function run([program = "", ...given]: readonly string[], boundMs: number): Prom
   child.stderr.on("data", keep);
   // Resolved before the kill, which a program that runs as root need not obey.
   const timer = setTimeout(() => {
-    fail(`not done within ${Math.round(boundMs / 1000)} s`);
+    fail(`not done within ${Math.round(timeoutMs / 1000)} s`);
     child.kill();
     child.stdout.destroy();
     child.stderr.destroy();
-  }, boundMs);
+  }, timeoutMs);
   child.once("error", (error) => fail(error.message));
   child.once("close", (code, signal) => (code === 0 ? resolve({ kind: "done" }) : fail(signal ?? `exit code ${code}`)));
   return promise.finally(() => clearTimeout(timer));

@@ -1,6 +1,6 @@
-/** Owns the tests of turns.ts. */
+/** Owns the tests of read-throttle.ts. */
 import { expect, test } from "bun:test";
-import { Turns } from "../../src/events/turns.ts";
+import { ReadThrottle } from "../../src/events/read-throttle.ts";
 import { until } from "../support/until.ts";
 
 const short = (): boolean => false;
@@ -17,9 +17,9 @@ function task() {
 }
 
 test("two run at once, the others in their order", async () => {
-  const turns = new Turns();
+  const throttle = new ReadThrottle();
   const tasks = Array.from({ length: 5 }, task);
-  const done = tasks.map(({ run }) => turns.run(run, short));
+  const done = tasks.map(({ run }) => throttle.run(run, short));
   const begun = (): boolean[] => tasks.map(({ hasBegun }) => hasBegun);
   await until(() => tasks[1]?.hasBegun === true, "two have begun");
   expect(begun()).toEqual([true, true, false, false, false]);
@@ -31,15 +31,15 @@ test("two run at once, the others in their order", async () => {
 });
 
 test("a task that fails gives its turn back, and tells its failure", async () => {
-  const turns = new Turns();
+  const throttle = new ReadThrottle();
   const fails = (): Promise<void> => Promise.reject(new Error("no luck"));
-  const failed = await Promise.allSettled(Array.from({ length: 4 }, () => turns.run(fails, short)));
+  const failed = await Promise.allSettled(Array.from({ length: 4 }, () => throttle.run(fails, short)));
   expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected", "rejected"]);
-  expect(await turns.run(async () => 5, short)).toBe(5);
+  expect(await throttle.run(async () => 5, short)).toBe(5);
 });
 
 test("after a long one, whoever is next waits twice as long as it took", async () => {
-  const turns = new Turns();
+  const throttle = new ReadThrottle();
   const begunAt: number[] = [];
   const nextAt: number[] = [];
   const long = async (): Promise<void> => {
@@ -49,7 +49,7 @@ test("after a long one, whoever is next waits twice as long as it took", async (
     const ended = performance.now();
     nextAt.push(ended + 2 * Math.min(ended - began, 25));
   };
-  await Promise.all(Array.from({ length: 4 }, () => turns.run(long, () => true)));
+  await Promise.all(Array.from({ length: 4 }, () => throttle.run(long, () => true)));
   // The third and the fourth have the turns of the first two. A timer may be late, and is early by no more than a
   // millisecond.
   const [first = NaN, second = NaN] = nextAt.slice(0, 2).toSorted((one, other) => one - other);

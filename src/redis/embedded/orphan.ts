@@ -1,5 +1,5 @@
 /**
- * Owns the Redis that a killed server left behind, and the record by which it is found.
+ * Owns the orphan, a Redis that a killed server left running, and the record by which it is found.
  *
  * **Invariants**
  * - A Redis is started on a folder once no other Redis can write there: Redis itself has no lock.
@@ -17,7 +17,7 @@ import { ask } from "./ask.ts";
 const POLL_MS = 20;
 
 /** A Redis of ours: its process, when that is known, and where it listens. */
-type LeftOver = { readonly pid: number | undefined; readonly socketPath: string };
+type Orphan = { readonly pid: number | undefined; readonly socketPath: string };
 
 /**
  * Writes down which Redis runs on the folder. Synchronous, so that a kill finds as small a gap as possible between the
@@ -32,33 +32,33 @@ export function recordRedis(recordPath: string, { pid, socketPath }: { pid: numb
 }
 
 /**
- * Looks for a Redis left on the folder and stops it. Throws StartError with its process id if it has not gone within
- * `boundMs`. The caller holds the folder's lock.
+ * Looks for an orphan on the folder and stops it. Throws StartError with its process id if it has not gone within
+ * `timeoutMs`. The caller holds the folder's lock.
  */
-export async function stopLeftOver(search: {
+export async function stopOrphan(search: {
   socketPath: string;
   recordPath: string;
-  boundMs: number;
+  timeoutMs: number;
   log: Log;
 }): Promise<void> {
-  const deadline = performance.now() + search.boundMs;
-  const leftOver = await find(search);
-  if (!leftOver) return;
+  const deadline = performance.now() + search.timeoutMs;
+  const orphan = await find(search);
+  if (!orphan) return;
   search.log.warn(
-    { pid: leftOver.pid },
+    { pid: orphan.pid },
     "a Redis left over from a killed server runs on the data folder; it is stopped first",
   );
   const remainingMs = Math.max(0, deadline - performance.now());
   // Without a snapshot: every answered write is in the append-only file already.
   const { kind } = await ask({
-    socketPath: leftOver.socketPath,
+    socketPath: orphan.socketPath,
     command: ["SHUTDOWN", "NOSAVE"],
-    boundMs: remainingMs,
+    timeoutMs: remainingMs,
   });
-  if (kind === "nobody" && leftOver.pid !== undefined) terminate(leftOver.pid);
+  if (kind === "no_process" && orphan.pid !== undefined) terminate(orphan.pid);
   // It is no child of this process, so there is no event to wait for.
-  while (!(await isGone(leftOver))) {
-    if (performance.now() > deadline) throw new StartError(stuckMessage(leftOver));
+  while (!(await isGone(orphan))) {
+    if (performance.now() > deadline) throw new StartError(stuckMessage(orphan));
     await sleep(POLL_MS);
   }
 }
@@ -67,16 +67,16 @@ export async function stopLeftOver(search: {
 async function find({
   socketPath,
   recordPath,
-  boundMs,
+  timeoutMs,
 }: {
   socketPath: string;
   recordPath: string;
-  boundMs: number;
-}): Promise<LeftOver | undefined> {
+  timeoutMs: number;
+}): Promise<Orphan | undefined> {
   const recorded = await readRecord(recordPath);
   if (recorded && (await runs(recorded))) return recorded;
-  const answer = await ask({ socketPath, command: ["INFO", "server"], boundMs });
-  if (answer.kind === "nobody") return undefined;
+  const answer = await ask({ socketPath, command: ["INFO", "server"], timeoutMs });
+  if (answer.kind === "no_process") return undefined;
   const [, pid] = answer.kind === "reply" ? (/^process_id:(\d+)/m.exec(String(answer.reply)) ?? []) : [];
   return { pid: pid ? Number(pid) : undefined, socketPath };
 }
@@ -87,9 +87,9 @@ async function readRecord(recordPath: string): Promise<{ pid: number; socketPath
   return pid && socketPath ? { pid: Number(pid), socketPath } : undefined;
 }
 
-async function isGone({ pid, socketPath }: LeftOver): Promise<boolean> {
+async function isGone({ pid, socketPath }: Orphan): Promise<boolean> {
   if (pid !== undefined) return !(await runs({ pid, socketPath }));
-  return (await ask({ socketPath, command: ["PING"], boundMs: POLL_MS })).kind === "nobody";
+  return (await ask({ socketPath, command: ["PING"], timeoutMs: POLL_MS })).kind === "no_process";
 }
 
 /**
@@ -118,7 +118,7 @@ function terminate(pid: number): void {
   }
 }
 
-function stuckMessage({ pid, socketPath }: LeftOver): string {
+function stuckMessage({ pid, socketPath }: Orphan): string {
   const fault = "a Redis left over from a killed server does not stop";
   if (pid === undefined) return `${fault}: end the process that listens on ${socketPath}, then start again`;
   return `${fault}: it is process ${pid}. End it with "kill -9 ${pid}" (no order is lost by that), then start again`;

@@ -9,7 +9,7 @@
 import { listen, stopListening, urlOf, type App, type Endpoint } from "./app.ts";
 import type { Server } from "./listening.ts";
 
-export class Door {
+export class PortSocket {
   readonly #app: App;
   readonly #endpoint: Endpoint;
   #server: Server;

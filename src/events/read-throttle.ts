@@ -1,17 +1,17 @@
 /**
- * Owns the turns of the listeners that read far back: so many at once, first come first served.
+ * Owns the read throttle: so many listeners read far back at once, first come first served.
  *
  * **Invariants**
  * - However many listeners read, Redis has time for all other calls.
  */
 
-const MOST_AT_ONCE = 2;
+const MAX_READS_AT_ONCE = 2;
 /** A long task is followed by a rest so many times as long. */
 const REST_FACTOR = 2;
-const LONGEST_REST_MS = 50;
+const MAX_REST_MS = 50;
 
-export class Turns {
-  #free = MOST_AT_ONCE;
+export class ReadThrottle {
+  #free = MAX_READS_AT_ONCE;
   readonly #waiting: (() => void)[] = [];
 
   /** Runs a task when it is its turn. If `isLong` says so of its result, the next task waits a while longer. */
@@ -21,7 +21,7 @@ export class Turns {
     let restMs = 0;
     try {
       const result = await task();
-      if (isLong(result)) restMs = Math.min(REST_FACTOR * (performance.now() - begunAt), LONGEST_REST_MS);
+      if (isLong(result)) restMs = Math.min(REST_FACTOR * (performance.now() - begunAt), MAX_REST_MS);
       return result;
     } finally {
       if (restMs > 0) setTimeout(() => this.#end(), restMs);

@@ -9,7 +9,7 @@ import type { ShopRedis } from "../redis/connections.ts";
 import { GroupCommit, type Ask } from "../redis/group-commit.ts";
 import type { RunScript } from "../redis/script.ts";
 import { SupersededError } from "../redis/superseded.ts";
-import { createLookups, type FindOutcome, type QueueMeasure, type Search, type SearchOutcome } from "./lookups.ts";
+import { createQueries, type FindOutcome, type QueueMeasure, type Search, type SearchOutcome } from "./queries.ts";
 import { createMaintenance, type Due, type Forgotten, type Inspection, type Mending } from "./maintenance.ts";
 import { cancel, type Cancellation } from "./operations/cancel.ts";
 import { complete, type Choice, type CompleteOutcome } from "./operations/complete.ts";
@@ -41,7 +41,7 @@ export interface OrderSettings {
   readonly outageSeconds: number;
 }
 
-/** All calls reject with RedisAwayError when Redis does not answer in time. */
+/** All calls reject with RedisUnavailableError when Redis does not answer in time. */
 export interface Orders {
   /** This server, as orders name it that are held here. */
   readonly replica: string;
@@ -59,7 +59,7 @@ export interface Orders {
   readonly finish: Ask<Finish, ChangeOutcome>;
   /** Notes that a brewing order can't be made: queued again while attempts are left, else cancelled. */
   readonly fail: (wanted: Failure) => Promise<ChangeOutcome>;
-  /** Puts a brewing order back to its place in the queue. */
+  /** Puts a brewing order back into its queue. */
   readonly release: (wanted: Change) => Promise<ChangeOutcome>;
   /** Gives a brewing order a new lease. */
   readonly extend: (wanted: Change) => Promise<ChangeOutcome>;
@@ -80,24 +80,24 @@ export interface Orders {
    */
   readonly forget: (skip: number) => Promise<Forgotten>;
   /**
-   * Finds damaged keys and orders: at most `most` orders are looked at. Orders that were put right go back to their
-   * place.
+   * Finds damaged keys and orders: at most `maxOrders` are looked at. Orders that were put right go back into their
+   * queues.
    */
-  readonly inspect: (most: number) => Promise<Inspection>;
+  readonly inspect: (maxOrders: number) => Promise<Inspection>;
   /** Has a queue's stream and its indexes agree again. */
   readonly mend: (queue: string) => Promise<Mending>;
-  /** Delivers to this listener, from now on, each order that this server makes final, by whichever verb. */
+  /** Notifies this listener, from now on, of each order that this server makes final, by whichever verb. */
   readonly onFinal: (listener: FinalListener) => void;
   readonly close: () => void;
 }
 
 interface FinalListener {
-  deliver(orderId: string, order: OrderJson): void;
+  notify(orderId: string, order: OrderJson): void;
 }
 
 /** `superseded`: called, perhaps more than once, when a newer version has claimed the shop's data. */
 export function createOrders(
-  { run: runScript, later }: Pick<ShopRedis, "run" | "later">,
+  { run: runScript, runWhenReconnected }: Pick<ShopRedis, "run" | "runWhenReconnected">,
   settings: OrderSettings,
   superseded: (version: string) => void = () => {},
 ): Orders {
@@ -115,12 +115,12 @@ export function createOrders(
   const replica = crypto.randomUUID().slice(0, 13);
   const commit = new GroupCommit({
     run,
-    later,
+    runWhenReconnected,
     replica,
     outageMs: outageSeconds * 1000,
     shared: [leaseSeconds * 1000, maxAttempts, retentionMs, limitCapacity, limitRefillPerSecond],
     notifyFinal: (orderId, order) => {
-      for (const listener of listeners) listener.deliver(orderId, order);
+      for (const listener of listeners) listener.notify(orderId, order);
     },
   });
   const cancelOrder = commit.operation(cancel);
@@ -135,17 +135,17 @@ export function createOrders(
       undo: (outcome, { idempotencyKey }) => {
         if (outcome.kind !== "placed" || idempotencyKey !== undefined) return;
         const { orderId } = outcome;
-        later(() => cancelOrder({ orderId, canceller: "customer", reason: "customer_timeout" }));
+        runWhenReconnected(() => cancelOrder({ orderId, canceller: "customer", reason: "customer_timeout" }));
       },
     }),
     reserve: commit.operation(reserve),
     complete: commit.operation(complete),
     start: commit.operation({
       ...start,
-      undo: (outcome, { claim, barista }) => {
-        if (outcome.kind !== "started" || claim !== undefined) return;
+      undo: (outcome, { claimId, barista }) => {
+        if (outcome.kind !== "started" || claimId !== undefined) return;
         const { orderId } = outcome;
-        later(() => releaseOrder({ orderId, barista }));
+        runWhenReconnected(() => releaseOrder({ orderId, barista }));
       },
     }),
     finish: commit.operation(finish),
@@ -154,7 +154,7 @@ export function createOrders(
     extend: commit.operation(extend),
     cancel: cancelOrder,
     watch: commit.operation(watch),
-    ...createLookups(run),
+    ...createQueries(run),
     ...createMaintenance(run, { maxAttempts, retentionMs, leaseMs: leaseSeconds * 1000, expireOrder, requeueOrder }),
     onFinal: (listener) => {
       listeners.push(listener);

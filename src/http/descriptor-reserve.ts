@@ -12,7 +12,7 @@
  * - Ports that open and close in between add no line.
  */
 import type { Log } from "../log.ts";
-import type { Door } from "./door.ts";
+import type { PortSocket } from "./port-socket.ts";
 import { canOpen, SpareFiles } from "./open-files.ts";
 
 const LOOK_EVERY_MS = 200;
@@ -21,64 +21,64 @@ const FEW = 4;
 /** Left beyond the reserve when a port opens again. */
 const ROOM = 16;
 /** A port that is closed stays so for this long, and a shortage is over when every port was open for that long. */
-const LEAST_PAUSE_MS = 2000;
+const MIN_PAUSE_MS = 2000;
 const OVER_AFTER_MS = 30_000;
 
-export interface GuardedDoor {
-  readonly door: Door;
+export interface ReservedPort {
+  readonly socket: PortSocket;
   /** Descriptors in reserve while it is open. */
   readonly reserve: number;
 }
 
-export class Doorkeeper {
-  readonly #doors: readonly { readonly door: Door; readonly spares: SpareFiles }[];
+export class DescriptorReserve {
+  readonly #ports: readonly { readonly socket: PortSocket; readonly spares: SpareFiles }[];
   readonly #log: Log;
   readonly #timer: ReturnType<typeof setInterval>;
   #beganAt: number | undefined;
   #changedAt = 0;
   #couldNotOpen = false;
 
-  constructor(doors: readonly GuardedDoor[], log: Log) {
+  constructor(ports: readonly ReservedPort[], log: Log) {
     this.#log = log;
-    this.#doors = doors.map(({ door, reserve }) => ({ door, spares: new SpareFiles(reserve) }));
-    for (const { spares } of this.#doors) spares.take();
+    this.#ports = ports.map(({ socket, reserve }) => ({ socket, spares: new SpareFiles(reserve) }));
+    for (const { spares } of this.#ports) spares.take();
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
   }
 
   /** Ports stay as they are from now on. */
   close(): void {
     clearInterval(this.#timer);
-    for (const { spares } of this.#doors) spares.release();
+    for (const { spares } of this.#ports) spares.release();
   }
 
   #look(): void {
     const now = performance.now();
     if (!canOpen(FEW)) return this.#closeNext(now);
-    if (this.#beganAt === undefined || now - this.#changedAt < LEAST_PAUSE_MS) return;
-    const closed = this.#doors.findLast(({ door }) => !door.isOpen);
+    if (this.#beganAt === undefined || now - this.#changedAt < MIN_PAUSE_MS) return;
+    const closed = this.#ports.findLast(({ socket }) => !socket.isOpen);
     if (closed) this.#openAgain(closed, now);
     else if (now - this.#changedAt > OVER_AFTER_MS) this.#end(now);
   }
 
   #closeNext(now: number): void {
-    const next = this.#doors.find(({ door }) => door.isOpen);
+    const next = this.#ports.find(({ socket }) => socket.isOpen);
     if (!next) return;
-    next.door.pause();
+    next.socket.pause();
     next.spares.release();
     this.#changedAt = now;
     if (this.#beganAt !== undefined) return;
     this.#beganAt = now;
     this.#log.warn(
-      { port: next.door.name },
+      { port: next.socket.name },
       "out of file descriptors: new connections are refused until others end; lower MAX_HELD, or raise ulimit -n",
     );
   }
 
-  #openAgain({ door, spares }: { door: Door; spares: SpareFiles }, now: number): void {
+  #openAgain({ socket, spares }: { socket: PortSocket; spares: SpareFiles }, now: number): void {
     if (!spares.take()) return;
     if (!canOpen(ROOM)) return spares.release();
     try {
-      door.resume();
+      socket.resume();
       this.#changedAt = now;
       this.#couldNotOpen = false;
     } catch (error) {

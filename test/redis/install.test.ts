@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { StartError } from "../../src/lifecycle.ts";
-import { ensureProgram, type Machine, type Program } from "../../src/redis/programs.ts";
+import { installProgram, type Machine, type Program } from "../../src/redis/install.ts";
 
 const WANTED: Program = {
   names: ["kettle-server", "pot-server"],
@@ -43,7 +43,9 @@ test("any of its names will do, the first is preferred", async () => {
 
 test("a program of this machine is found without being told where", async () => {
   const log = pino({ level: "silent" });
-  expect(await ensureProgram({ names: ["no-such-program", "sh"], packages: {}, byHand: "" }, { log })).toEndWith("/sh");
+  expect(await installProgram({ names: ["no-such-program", "sh"], packages: {}, byHand: "" }, { log })).toEndWith(
+    "/sh",
+  );
 });
 
 test("without a package manager, the way by hand is told", async () => {
@@ -122,7 +124,7 @@ test("the package manager has no input to wait for", async () => {
 
 function ensure(machine: Omit<Machine, "searchPath">): Promise<string> {
   const log = pino({}, { write: (line: string) => void lines.push(line) });
-  return ensureProgram(WANTED, { log, machine: { ...machine, searchPath: folder } });
+  return installProgram(WANTED, { log, machine: { ...machine, searchPath: folder } });
 }
 
 async function refusal(machine: Omit<Machine, "searchPath">): Promise<string> {
