@@ -98,12 +98,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const redis = given.REDIS_URL ? readRedisUrl(given.REDIS_URL) : undefined;
   if (redis?.kind === "fault") faults.push(`REDIS_URL: ${redis.fault}`);
-  if (faults.length > 0) throw new StartError(describeFaults(faults), 2);
+  if (faults.length > 0) throw new StartError(encodeFaults(faults), 2);
   return Object.freeze(configFrom(values as Environment));
 }
 
 /** One fault is one line. */
-function describeFaults(faults: readonly string[]): string {
+function encodeFaults(faults: readonly string[]): string {
   if (faults.length === 1) return `wrong setting: ${faults[0]}`;
   return `wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`;
 }
