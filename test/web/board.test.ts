@@ -22,7 +22,8 @@ async function visit(environment: Readonly<Record<string, string>> = {}): Promis
 /** The board of a shop whose orders need a code. */
 async function visitWithCodes(settings: object = {}): Promise<{ page: Page; device: Device }> {
   await server.start();
-  await change({ require_code: true, ...settings });
+  // Codes change at full periods of the clock: none does meanwhile.
+  await change({ require_code: true, code_period_seconds: 86_400, ...settings });
   return await openBoard();
 }
 
