@@ -16,8 +16,6 @@ import { Type, type SchemaOptions, type Static, type TLiteral, type TUnion } fro
 import { AT_MOST_200_CHARACTERS, COFFEE_ID, DATE_TIME } from "../formats.ts";
 import { STATUSES } from "./status.ts";
 
-export { isFinal } from "./status.ts";
-
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
 /** A string that is one of `values`. */

@@ -8,8 +8,9 @@
 import type { EventId } from "../events/event.ts";
 import type { EventFeed, Subscription } from "../events/feed.ts";
 import type { WaitRejection, WaitLimit } from "../limits/wait-limit.ts";
-import { isFinal, type Order, type OrderJson } from "../orders/order.ts";
+import type { Order, OrderJson } from "../orders/order.ts";
 import type { Orders } from "../orders/orders.ts";
+import { isFinal } from "../orders/status.ts";
 
 export interface ListeningParts {
   readonly orders: Pick<Orders, "find">;

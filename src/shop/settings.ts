@@ -38,6 +38,62 @@ export const ShopPatch = Type.Partial(ShopSettings, {
 });
 export type ShopPatch = Static<typeof ShopPatch>;
 
+/** The shop as staff see it, on the wire. */
+export const StaffShopView = Type.Intersect(
+  [
+    ShopSettings,
+    Type.Object({
+      open_orders: Type.Integer({ description: "orders reserved, queued and brewing" }),
+      lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
+    }),
+  ],
+  {
+    $id: "StaffShop",
+    examples: [
+      {
+        open: true,
+        capacity: null,
+        require_code: false,
+        drinks_per_code: 10,
+        code_period_seconds: 300,
+        max_open_per_customer: null,
+        customer_timeout_seconds: 900,
+        open_orders: 4,
+        lease_seconds: 900,
+      },
+    ],
+  },
+);
+export type StaffShopView = Static<typeof StaffShopView>;
+
+/** The shop as customers see it, on the wire. */
+export const ShopView = Type.Object(
+  {
+    open: Type.Boolean(),
+    full: Type.Boolean({ description: "whether it takes no more orders for now" }),
+    require_code: Type.Boolean({ description: "whether an order needs a code" }),
+    customer_timeout_seconds: Type.Integer({ description: "how long a reservation waits for its customer's choice" }),
+    queue_length: Type.Integer({ description: "orders queued" }),
+    eta_seconds: Type.Union([Type.Integer(), Type.Null()], {
+      description: "expected seconds until an order placed now is ready; null without history",
+    }),
+  },
+  {
+    $id: "Shop",
+    examples: [
+      {
+        open: true,
+        full: false,
+        require_code: false,
+        customer_timeout_seconds: 900,
+        queue_length: 3,
+        eta_seconds: 95,
+      },
+    ],
+  },
+);
+export type ShopView = Static<typeof ShopView>;
+
 export interface ShopState {
   readonly settings: ShopSettings;
   /** Reserved, queued or brewing. */

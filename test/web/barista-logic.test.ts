@@ -6,7 +6,7 @@ import { actionOf } from "../../src/web/barista/keys.ts";
 import { leaseOf } from "../../src/web/barista/lease.ts";
 import { changesOf, draftOf, NUMBER_FIELDS } from "../../src/web/barista/settings-form.ts";
 import type { Coffee } from "../../src/shop/menu.ts";
-import type { Settings } from "../../src/web/shared/staff/api.ts";
+import type { StaffShopView } from "../../src/shop/settings.ts";
 import { createShopClock, formatSpan, saySpan, secondsSince, urgencyOf } from "../../src/web/shared/clock.ts";
 import { iconOf, nameDrink, nameModifiers, nameOrder } from "../../src/web/shared/words.ts";
 import { at, makeOrder } from "./barista-orders.ts";
@@ -107,7 +107,7 @@ describe("keys", () => {
 });
 
 describe("the settings' form", () => {
-  const settings: Settings = {
+  const settings: StaffShopView = {
     open: true,
     capacity: null,
     require_code: false,

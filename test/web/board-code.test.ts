@@ -1,7 +1,8 @@
 /** When the board asks for the code again. */
 import { afterEach, expect, test } from "bun:test";
 import { CodeWatch } from "../../src/web/board/code-watch.svelte.ts";
-import type { Answer, Code } from "../../src/web/shared/staff/api.ts";
+import type { CodeView } from "../../src/shop/codes.ts";
+import type { Answer } from "../../src/web/shared/staff/api.ts";
 import { until } from "../support/until.ts";
 
 let watch: CodeWatch;
@@ -13,7 +14,7 @@ afterEach(() => {
 });
 
 /** Answers each question with what `answer` makes of its number, from 1. */
-function open(answer: (count: number) => Answer<Code> | Promise<Answer<Code>>): void {
+function open(answer: (count: number) => Answer<CodeView> | Promise<Answer<CodeView>>): void {
   watch = new CodeWatch({
     ask: async () => {
       requests += 1;
@@ -24,7 +25,7 @@ function open(answer: (count: number) => Answer<Code> | Promise<Answer<Code>>): 
   watch.refresh();
 }
 
-function code(remaining: number, lastsMs = 60_000): Answer<Code> {
+function code(remaining: number, lastsMs = 60_000): Answer<CodeView> {
   const changes_at = new Date(Date.now() + lastsMs).toISOString();
   return { kind: "done", value: { code: "x", url: "", qr_svg: "", remaining, changes_at } };
 }
@@ -40,7 +41,7 @@ test("a burst of orders is one question", async () => {
 });
 
 test("what happens during a question is asked after it", async () => {
-  const { promise, resolve } = Promise.withResolvers<Answer<Code>>();
+  const { promise, resolve } = Promise.withResolvers<Answer<CodeView>>();
   open((count) => (count === 1 ? promise : code(count)));
   await until(() => requests === 1, "it is asking");
   watch.refresh();

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { columnsOf, tookSeconds } from "../../src/web/board/columns.ts";
 import { FRAMES, gridOf } from "../../src/web/board/grid.ts";
 import { panelOf } from "../../src/web/board/panel.ts";
-import type { Code, Settings } from "../../src/web/shared/staff/api.ts";
+import type { CodeView } from "../../src/shop/codes.ts";
+import type { StaffShopView } from "../../src/shop/settings.ts";
 import { at, makeOrder } from "./barista-orders.ts";
 
 const nowMs = Date.parse(at("09:10:00"));
@@ -86,7 +87,7 @@ describe("the grid", () => {
 });
 
 describe("the panel", () => {
-  const settings: Settings = {
+  const settings: StaffShopView = {
     open: true,
     capacity: null,
     require_code: true,
@@ -97,7 +98,7 @@ describe("the panel", () => {
     lease_seconds: 900,
     open_orders: 0,
   };
-  const code: Code = {
+  const code: CodeView = {
     code: "7QK2M9XWTR3B",
     url: "http://shop.example/?code=7QK2M9XWTR3B",
     qr_svg: '<svg><script>alert("#")</script></svg>',

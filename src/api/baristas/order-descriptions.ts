@@ -5,7 +5,6 @@
  * - What a route checks is what its description says.
  */
 import { Type } from "@sinclair/typebox";
-import { FROM_1_TO_500_CHARACTERS } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
 import { WaitSeconds } from "../../http/prefer.ts";
@@ -18,6 +17,7 @@ import {
   READY_EXAMPLE,
 } from "../../orders/order.ts";
 import { DEFAULT_QUEUE } from "../../orders/orders.ts";
+import { FailureDraft, HandoverView } from "../../orders/views.ts";
 import { OrderId } from "../parameters.ts";
 
 const BaristaName = Type.String({
@@ -51,28 +51,6 @@ export const FinishQuery = Type.Object({
   next: Type.Optional(WaitSeconds),
   queue: Type.Optional(QueueName),
 });
-
-/** The answer of a finish with `next`. */
-const Handover = Type.Object(
-  { finished: Order, started: Type.Union([Order, Type.Null()], { description: "null: none came" }) },
-  { $id: "Handover", additionalProperties: false },
-);
-
-export const Failure = Type.Object(
-  {
-    error: Type.String({ format: FROM_1_TO_500_CHARACTERS, description: "why, in 1 to 500 characters" }),
-    retry_after_seconds: Type.Optional(WaitSeconds),
-    retry: Type.Optional(
-      Type.Boolean({ description: "true or false: whether to try it again while attempts are left" }),
-    ),
-  },
-  {
-    $id: "Failure",
-    additionalProperties: false,
-    description: "an object with `error`",
-    examples: [{ error: "the grinder is jammed", retry_after_seconds: 60 }],
-  },
-);
 
 const Result = Type.Unknown({
   description: "what came of the work: any JSON of at most 256 KB and 100 levels; what is no JSON is refused",
@@ -120,7 +98,7 @@ export const FINISH_ORDER = documented({
   answers: {
     200: {
       description: "The order is ready; with `next`, and the next one started.",
-      schema: Type.Union([Order, Handover]),
+      schema: Type.Union([Order, HandoverView]),
       example: { finished: READY_EXAMPLE, started: BREWING_EXAMPLE },
     },
   },
@@ -129,7 +107,7 @@ export const FINISH_ORDER = documented({
 
 export const FAIL_ORDER = documented({
   query: ChangeQuery,
-  body: { schema: Failure, required: true },
+  body: { schema: FailureDraft, required: true },
   tag: "Orders",
   operationId: "failOrder",
   summary: "Say that an order can't be made",

@@ -11,6 +11,7 @@ import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, readResult } from "../../http/input.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
 import type { Orders } from "../../orders/orders.ts";
+import { FailureDraft } from "../../orders/views.ts";
 import { InvalidInputError, problem, ProblemError } from "../../problem.ts";
 import type { Handover, Staffing, StaffingOutcome } from "../../service/staffing.ts";
 import { answerChanged, answerClosing } from "../answers.ts";
@@ -20,7 +21,6 @@ import {
   ChangeQuery,
   EXTEND_ORDER,
   FAIL_ORDER,
-  Failure,
   FINISH_ORDER,
   FinishQuery,
   RELEASE_ORDER,
@@ -108,13 +108,13 @@ function answerHandover({ finished, started }: Handover): Response {
 
 function createFailOrder({ orders }: OrderDependencies) {
   const readChange = createQueryReader(ChangeQuery);
-  const readFailure = createBodyReader(Failure, { isFromCurl: true });
+  const readFailure = createBodyReader(FailureDraft, { isFromCurl: true });
 
   return async ({ request }: Context): Promise<Response> => {
     const { order_id, barista } = readChange(request);
     const failure = await readFailure(request);
     if (!failure) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${Failure.description}` }]);
+      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${FailureDraft.description}` }]);
     }
     const { error, retry = true, retry_after_seconds = 0 } = failure;
     const retryAfterMs = retry_after_seconds * 1000;

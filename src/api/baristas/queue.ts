@@ -13,6 +13,7 @@ import { createQueryReader } from "../../http/input.ts";
 import type { WaitLimit } from "../../limits/wait-limit.ts";
 import { Order, READY_EXAMPLE, Status } from "../../orders/order.ts";
 import { DEFAULT_QUEUE, type Orders } from "../../orders/orders.ts";
+import { QueueView, SearchPage } from "../../orders/views.ts";
 import { InvalidInputError } from "../../problem.ts";
 import { answerFound } from "../answers.ts";
 import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
@@ -31,31 +32,6 @@ const SearchQuery = Type.Object({
 });
 
 const QueueQuery = Type.Object({ queue: Type.Optional(QueueName) });
-
-const SearchPage = Type.Object(
-  {
-    orders: Type.Array(Order),
-    cursor: Type.Union([Type.String(), Type.Null()], { description: "goes on after this page; null on the last one" }),
-  },
-  { $id: "OrderPage" },
-);
-
-const QueueView = Type.Object(
-  {
-    queue: Type.String(),
-    depth: Type.Integer({ description: "orders queued" }),
-    brewing: Type.Integer({ description: "orders started and not finished" }),
-    oldest_waiting_seconds: Type.Union([Type.Number(), Type.Null()], {
-      description: "age of the oldest queued order; null: none",
-    }),
-    held: Type.Integer({ description: "customers whom this replica holds" }),
-    damaged: Type.Integer({ description: "orders of all queues that are set aside as damaged: GET /damaged" }),
-  },
-  {
-    $id: "Queue",
-    examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16, damaged: 0 }],
-  },
-);
 
 export interface QueueDependencies {
   readonly orders: Pick<Orders, "find" | "search" | "measure">;

@@ -7,60 +7,13 @@
 import { Type } from "@sinclair/typebox";
 import { COFFEE_ID } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
+import { CodeView } from "../../shop/codes.ts";
 import { Coffee, CoffeeDraft, CoffeeList } from "../../shop/menu.ts";
-import { ShopPatch, ShopSettings } from "../../shop/settings.ts";
+import { ShopPatch, StaffShopView } from "../../shop/settings.ts";
 
 export const CoffeeParams = Type.Object({
   id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),
 });
-
-const StaffShopView = Type.Intersect(
-  [
-    ShopSettings,
-    Type.Object({
-      open_orders: Type.Integer({ description: "orders reserved, queued and brewing" }),
-      lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
-    }),
-  ],
-  {
-    $id: "StaffShop",
-    examples: [
-      {
-        open: true,
-        capacity: null,
-        require_code: false,
-        drinks_per_code: 10,
-        code_period_seconds: 300,
-        max_open_per_customer: null,
-        customer_timeout_seconds: 900,
-        open_orders: 4,
-        lease_seconds: 900,
-      },
-    ],
-  },
-);
-
-const CodeView = Type.Object(
-  {
-    code: Type.String(),
-    url: Type.String({ description: "where the code leads: the customers' page" }),
-    qr_svg: Type.String({ description: "the URL as a QR picture" }),
-    remaining: Type.Integer({ description: "drinks that the code is still good for" }),
-    changes_at: Type.String({ format: "date-time", description: "when the next code comes" }),
-  },
-  {
-    $id: "Code",
-    examples: [
-      {
-        code: "7QK2M9XWTR3B",
-        url: "http://192.168.1.20:8000/?code=7QK2M9XWTR3B",
-        qr_svg: "<svg …></svg>",
-        remaining: 7,
-        changes_at: "2026-11-20T09:35:00.000Z",
-      },
-    ],
-  },
-);
 
 const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
 

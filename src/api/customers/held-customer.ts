@@ -13,7 +13,7 @@ import { withPreference, type Preferences } from "../../http/prefer.ts";
 import type { Limiter, Verdict } from "../../limits/limiter.ts";
 import type { Log } from "../../log.ts";
 import type { FindOutcome } from "../../orders/queries.ts";
-import { isFinal } from "../../orders/order.ts";
+import { isFinal } from "../../orders/status.ts";
 import { problem } from "../../problem.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "../../service/caller.ts";
 import type { Ordering } from "../../service/ordering.ts";

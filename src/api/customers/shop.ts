@@ -6,41 +6,13 @@
  * - However many ask, Redis is read once at a time; the menu at most once a second.
  * - A menu changed on this server is seen at once, one changed on another within MENU_KEPT_MS.
  */
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { answerReady, makeReady, type ReadyFile } from "../../http/ready-file.ts";
 import { keepReads, shareReads } from "../../shared-reads.ts";
 import { CoffeeList, type Menu } from "../../shop/menu.ts";
-import type { Shop } from "../../shop/settings.ts";
-
-/** The shop, on the wire. */
-const ShopView = Type.Object(
-  {
-    open: Type.Boolean(),
-    full: Type.Boolean({ description: "whether it takes no more orders for now" }),
-    require_code: Type.Boolean({ description: "whether an order needs a code" }),
-    customer_timeout_seconds: Type.Integer({ description: "how long a reservation waits for its customer's choice" }),
-    queue_length: Type.Integer({ description: "orders queued" }),
-    eta_seconds: Type.Union([Type.Integer(), Type.Null()], {
-      description: "expected seconds until an order placed now is ready; null without history",
-    }),
-  },
-  {
-    $id: "Shop",
-    examples: [
-      {
-        open: true,
-        full: false,
-        require_code: false,
-        customer_timeout_seconds: 900,
-        queue_length: 3,
-        eta_seconds: 95,
-      },
-    ],
-  },
-);
+import { ShopView, type Shop } from "../../shop/settings.ts";
 
 const MENU_KEPT_MS = 1000;
 

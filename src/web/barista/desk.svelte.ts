@@ -10,7 +10,8 @@
 import { createKey } from "../../client/key.ts";
 import type { Problem } from "../../client/problem.ts";
 import type { CancelReason, Order } from "../../orders/order.ts";
-import type { Answer, Failure } from "../shared/staff/api.ts";
+import type { FailureDraft } from "../../orders/views.ts";
+import type { Answer } from "../shared/staff/api.ts";
 import type { Verbs } from "../shared/staff/verbs.ts";
 import { nameOrder } from "../shared/words.ts";
 import type { Notices } from "./notices.svelte.ts";
@@ -90,7 +91,7 @@ export class Desk {
     });
   }
 
-  fail(order: Order, failure: Failure): Promise<void> {
+  fail(order: Order, failure: FailureDraft): Promise<void> {
     return this.#move(order.order_id, async () => {
       const answer = await this.#verbs.fail(this.#readName(), order.order_id, failure);
       if (answer.kind !== "done") return await this.#explain(order, answer);

@@ -5,10 +5,11 @@
  * - One question at a time.
  * - A need that came up during one is asked after it.
  */
-import type { Answer, Code } from "../shared/staff/api.ts";
+import type { CodeView } from "../../shop/codes.ts";
+import type { Answer } from "../shared/staff/api.ts";
 
 interface CodeWatchOptions {
-  readonly ask: () => Promise<Answer<Code>>;
+  readonly ask: () => Promise<Answer<CodeView>>;
   /** The shop's time, ms since 1970. */
   readonly now: () => number;
 }
@@ -24,7 +25,7 @@ const MAX_TIMER_MS = 3_600_000;
 
 export class CodeWatch {
   readonly #options: CodeWatchOptions;
-  #code = $state.raw<Code>();
+  #code = $state.raw<CodeView>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isAsking = false;
   #isStale = false;
@@ -35,7 +36,7 @@ export class CodeWatch {
   }
 
   /** The last one; undefined until there was an answer. */
-  get code(): Code | undefined {
+  get code(): CodeView | undefined {
     return this.#code;
   }
 

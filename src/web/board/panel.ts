@@ -5,7 +5,8 @@
  * - A code is shown only while it is required, and while it can still be used after it was scanned.
  * - A shop that takes no orders says so, with and without codes.
  */
-import type { Code, Settings } from "../shared/staff/api.ts";
+import type { CodeView } from "../../shop/codes.ts";
+import type { StaffShopView } from "../../shop/settings.ts";
 
 /** Too short to scan, choose and order. */
 const HIDDEN_LAST_MS = 15_000;
@@ -35,8 +36,8 @@ export type Panel =
     };
 
 interface PanelInput {
-  readonly code: Code | undefined;
-  readonly settings: Settings | undefined;
+  readonly code: CodeView | undefined;
+  readonly settings: StaffShopView | undefined;
   /** Orders reserved, queued and brewing. */
   readonly openOrders: number;
   readonly nowMs: number;
@@ -68,7 +69,7 @@ export function panelOf({ code, settings, openOrders, nowMs }: PanelInput): Pane
 }
 
 /** `http://shop.example/?code=7QK2` → `shop.example`. */
-function addressOf({ url }: Code): string {
+function addressOf({ url }: CodeView): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`.replace(/\/$/, "");
 }

@@ -2,19 +2,10 @@
 import { pathOf } from "../../client/orders.ts";
 import type { Completion, Draft, Order, ReservationDraft } from "../../orders/order.ts";
 import type { CoffeeList } from "../../shop/menu.ts";
-import type { ShopSettings } from "../../shop/settings.ts";
+import type { ShopView } from "../../shop/settings.ts";
 import { call, createSend, type Answer, type Call } from "../shared/call.ts";
 import { createShopClock } from "../shared/clock.ts";
 import { openEvents } from "../shared/sse.ts";
-
-/** The state of the shop that customers see. */
-export interface ShopView extends Pick<ShopSettings, "open" | "require_code" | "customer_timeout_seconds"> {
-  readonly full: boolean;
-  /** Orders before one that is placed now. */
-  readonly queue_length: number;
-  /** Expected seconds from ordering now until ready; null without history. */
-  readonly eta_seconds: number | null;
-}
 
 /** The shop's time, as its answers show it. */
 export const clock = createShopClock();

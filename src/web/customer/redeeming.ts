@@ -7,6 +7,7 @@
  */
 import { createKey } from "../../client/key.ts";
 import type { Order } from "../../orders/order.ts";
+import type { ShopView } from "../../shop/settings.ts";
 import type { Answer } from "../shared/call.ts";
 import type { Announcer } from "./announcer.svelte.ts";
 import * as api from "./api.ts";
@@ -34,7 +35,7 @@ export class Redeeming {
   }
 
   /** Redeems the scanned code, if the shop is so that it can be. To be called at each look at the shop. */
-  async redeemScanned({ open, full }: api.ShopView): Promise<void> {
+  async redeemScanned({ open, full }: ShopView): Promise<void> {
     const code = this.#scanned;
     if (code === undefined || this.#isRedeeming || !open || full) return;
     if (this.#parts.tickets.reservation) return this.#forgetScanned();

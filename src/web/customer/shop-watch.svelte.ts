@@ -8,6 +8,7 @@
 import { between } from "../../client/pause.ts";
 import { problemName, type Problem } from "../../client/problem.ts";
 import type { Coffee } from "../../shop/menu.ts";
+import type { ShopView } from "../../shop/settings.ts";
 import { Newest } from "../shared/newest.ts";
 import type { Announcer } from "./announcer.svelte.ts";
 import * as api from "./api.ts";
@@ -22,7 +23,7 @@ export class ShopWatch {
   readonly #looks = new Newest();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Undefined until it was first heard of. */
-  view = $state.raw<api.ShopView>();
+  view = $state.raw<ShopView>();
   menu = $state.raw<readonly Coffee[]>();
   /** Whether the shop could not be reached last time. */
   isUnreachable = $state(false);

@@ -7,50 +7,14 @@
  */
 import type { Problem } from "../../../client/problem.ts";
 import type { CancelReason, Order, Status } from "../../../orders/order.ts";
+import type { FailureDraft, HandoverView, QueueView, SearchPage } from "../../../orders/views.ts";
+import type { CodeView } from "../../../shop/codes.ts";
 import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
-import type { ShopPatch, ShopSettings } from "../../../shop/settings.ts";
+import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
 import * as calls from "../call.ts";
 import { openEvents } from "../sse.ts";
 
 export type Answer<Value> = calls.Answer<Value> | { readonly kind: "locked" };
-
-/** `GET /shop`. */
-export interface Settings extends ShopSettings {
-  /** How long a started order stays with its barista. */
-  readonly lease_seconds: number;
-  readonly open_orders: number;
-}
-
-/** The body of a fail: why an order can't be made, and whether to try again. */
-export interface Failure {
-  readonly error: string;
-  readonly retry: boolean;
-  readonly retry_after_seconds: number;
-}
-
-/** The answer of a finish with `next`. */
-export interface Handover {
-  readonly finished: Order;
-  /** Null: nothing waits. */
-  readonly started: Order | null;
-}
-
-/** `GET /queue`. */
-export interface QueueCounts {
-  readonly depth: number;
-  readonly brewing: number;
-  readonly oldest_waiting_seconds: number | null;
-  readonly held: number;
-}
-
-/** `GET /code`. */
-export interface Code {
-  readonly code: string;
-  readonly url: string;
-  readonly qr_svg: string;
-  readonly remaining: number;
-  readonly changes_at: string;
-}
 
 /** When the orders of a search were placed, ms since 1970. */
 interface SearchSpan {
@@ -105,9 +69,9 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
     /** Finishes the order and starts the oldest one; the same `claim` (UUID) again gets the same order. */
     finishAndStart: (barista: string, claim: string, orderId: string) => {
       const query = new URLSearchParams({ barista, order_id: orderId, next: "0" });
-      return call<Handover>(`/finish/?${query}`, { method: "POST", headers: { "Idempotency-Key": claim } });
+      return call<HandoverView>(`/finish/?${query}`, { method: "POST", headers: { "Idempotency-Key": claim } });
     },
-    fail: (barista: string, orderId: string, json: Failure) =>
+    fail: (barista: string, orderId: string, json: FailureDraft) =>
       call<Order>(`/fail/?${new URLSearchParams({ barista, order_id: orderId })}`, { method: "POST", json }),
     release: (barista: string, orderId: string) => change("release", { barista, order_id: orderId }),
     extend: (barista: string, orderId: string) => change("extend", { barista, order_id: orderId }),
@@ -115,13 +79,13 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
       change("cancel", { barista, order_id: orderId, reason }),
 
     find: (orderId: string) => call<Order>(`/order/${orderId}`),
-    queue: () => call<QueueCounts>("/queue"),
-    settings: () => call<Settings>("/shop"),
-    changeSettings: (patch: ShopPatch) => call<Settings>("/shop", { method: "PATCH", json: patch }),
+    queue: () => call<QueueView>("/queue"),
+    settings: () => call<StaffShopView>("/shop"),
+    changeSettings: (patch: ShopPatch) => call<StaffShopView>("/shop", { method: "PATCH", json: patch }),
     coffees: () => call<CoffeeList>("/coffees"),
     putCoffee: ({ id, ...coffee }: Coffee) =>
       call<Coffee>(`/coffees/${encodeURIComponent(id)}`, { method: "PUT", json: coffee }),
-    code: () => call<Code>("/code"),
+    code: () => call<CodeView>("/code"),
 
     /** The orders of a state that were placed in a span, oldest first, page by page. */
     search: async (
@@ -132,9 +96,7 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
       const query = new URLSearchParams({ status, from: new Date(fromMs).toISOString(), limit: "200" });
       if (beforeMs !== undefined) query.set("to", new Date(beforeMs).toISOString());
       for (let pages = 1; ; pages += 1) {
-        const page = await call<{ readonly orders: readonly Order[]; readonly cursor: string | null }>(
-          `/order/?${query}`,
-        );
+        const page = await call<SearchPage>(`/order/?${query}`);
         if (page.kind !== "done") return page;
         orders.push(...page.value.orders);
         if (page.value.cursor === null || pages >= maxPages) return { kind: "done", value: orders };

@@ -7,12 +7,12 @@
  */
 import type { Order, Status } from "../../../orders/order.ts";
 import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
-import type { ShopPatch } from "../../../shop/settings.ts";
+import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
 import { createShopClock, secondsSince } from "../clock.ts";
 import { Live, type Connection } from "../live.ts";
 import type { ShopEvent } from "../sse.ts";
 import { Access, type Keeper } from "./access.svelte.ts";
-import { createStaffApi, type Answer, type Settings, type StaffApi, type StaffApiOptions } from "./api.ts";
+import { createStaffApi, type Answer, type StaffApi, type StaffApiOptions } from "./api.ts";
 import { Floor, READY_SHOWN_SECONDS } from "./floor.svelte.ts";
 import { Latest } from "./latest.svelte.ts";
 import { createVerbs, type Verbs } from "./verbs.ts";
@@ -47,7 +47,7 @@ export class Station {
   readonly clock = createShopClock();
   readonly access: Access;
   readonly verbs: Verbs;
-  readonly settings: Latest<Settings>;
+  readonly settings: Latest<StaffShopView>;
   readonly code: StaffApi["code"];
   readonly #coffees: Latest<CoffeeList>;
 
@@ -130,7 +130,7 @@ export class Station {
     this.access.forget();
   }
 
-  changeSettings(patch: ShopPatch): Promise<Answer<Settings>> {
+  changeSettings(patch: ShopPatch): Promise<Answer<StaffShopView>> {
     return this.settings.take(this.#api.changeSettings(patch));
   }
 

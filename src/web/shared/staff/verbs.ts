@@ -5,8 +5,9 @@
  * - The result of a verb is on the floor before its event comes, if the answer is quicker.
  */
 import type { CancelReason, Order } from "../../../orders/order.ts";
+import type { FailureDraft, HandoverView } from "../../../orders/views.ts";
 import type { ShopClock } from "../clock.ts";
-import type { Answer, Failure, Handover, StaffApi } from "./api.ts";
+import type { Answer, StaffApi } from "./api.ts";
 import type { Floor } from "./floor.svelte.ts";
 
 export type Verbs = ReturnType<typeof createVerbs>;
@@ -23,7 +24,7 @@ export function createVerbs(api: StaffApi, floor: Floor, clock: ShopClock) {
   return {
     start: (barista: string, claim: string, orderId?: string) => act(api.start(barista, claim, orderId), true),
     finish: (barista: string, orderId: string) => act(api.finish(barista, orderId)),
-    finishAndStart: async (barista: string, claim: string, orderId: string): Promise<Answer<Handover>> => {
+    finishAndStart: async (barista: string, claim: string, orderId: string): Promise<Answer<HandoverView>> => {
       const [finish, start] = [floor.beginSync(), floor.beginSync()];
       const answer = await api.finishAndStart(barista, claim, orderId);
       const made = answer.kind === "done" ? answer.value : undefined;
@@ -33,7 +34,7 @@ export function createVerbs(api: StaffApi, floor: Floor, clock: ShopClock) {
       else start.abandon();
       return answer;
     },
-    fail: (barista: string, orderId: string, failure: Failure) => act(api.fail(barista, orderId, failure)),
+    fail: (barista: string, orderId: string, failure: FailureDraft) => act(api.fail(barista, orderId, failure)),
     release: (barista: string, orderId: string) => act(api.release(barista, orderId)),
     extend: (barista: string, orderId: string) => act(api.extend(barista, orderId), true),
     cancel: (barista: string, orderId: string, reason: CancelReason) => act(api.cancel(barista, orderId, reason)),
