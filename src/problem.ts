@@ -131,7 +131,7 @@ function describeFaults(errors: readonly FieldFault[]): ProblemOptions {
   return { detail: errors.map(({ field, detail }) => `${field} ${detail}`).join("; "), errors };
 }
 
-/** A problem on its way to `createApp`, which answers it. Only the edge of HTTP throws it: `src/http/` and `src/api/`. */
+/** A problem on its way to `createApp`, which answers it. Only transport throws it: `src/http/` and `src/api/`. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly #problem: ProblemName;

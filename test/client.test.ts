@@ -1,4 +1,4 @@
-/** The client: whatever happens between, a customer gets their one order, or is told what no try could mend. */
+/** The client: whatever happens between, a customer gets their one order, or learns what no try could mend. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { getEventListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -124,7 +124,7 @@ describe("an order", () => {
 });
 
 describe("a refusal", () => {
-  test("tells the problem and the faulty field", async () => {
+  test("names the problem and the faulty field", async () => {
     const { client, reasons } = watched(server.customers);
     const refused = await refusal(client.order({ item: "tea" }));
     expect(refused).toMatchObject({ status: 422, type: "urn:longpour:problem:invalid_input", title: "Invalid input" });
@@ -144,7 +144,7 @@ describe("a refusal", () => {
     await ordered;
   });
 
-  test("comes for an order that nobody knows", async () => {
+  test("comes for an order that is unknown", async () => {
     const client = createClient({ url: server.customers });
     for (const verb of ["find", "wait", "cancel"] as const) {
       expect((await refusal(client[verb](NO_ORDER))).status).toBe(404);
@@ -291,7 +291,7 @@ describe("Retry-After", () => {
 });
 
 describe("a server", () => {
-  test("that is killed and comes back answers everybody, once", async () => {
+  test("that is killed and comes back answers all, once", async () => {
     const shop = { SHOP: `test-${crypto.randomUUID()}` };
     const first = await startServer(shop);
     const { client, reasons } = watched(first.customers);
@@ -413,7 +413,7 @@ describe("an abort", () => {
     expect(getEventListeners(visit.signal, "abort")).toHaveLength(0);
   });
 
-  test("before the call asks nobody", async () => {
+  test("before the call sends nothing", async () => {
     await using network = await BadNetwork.open([]);
     const call = createClient({ url: network.url }).order({}, { signal: AbortSignal.abort("left") });
     expect(await rejection(call)).toBe("left");
@@ -504,7 +504,7 @@ describe.each(node ? ["bun", "node"] : ["bun"])("under %s a customer's process",
         await until(() => words().includes(word), `${runtime} says ${word}`, 20_000);
         return words();
       },
-      /** Resolves to its exit code; nobody tells it to end. */
+      /** Resolves to its exit code; nothing ends it. */
       end: async () => {
         await until(() => child.exitCode !== null, `${runtime} ends by itself`).finally(() => child.kill("SIGKILL"));
         return child.exitCode;

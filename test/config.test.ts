@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { isLoopback, readConfig } from "../src/config.ts";
 import { StartError } from "../src/lifecycle.ts";
 
-/** The faults that are told, one a line. */
+/** The faults that are named, one a line. */
 function faultsOf(environment: Record<string, string>): string[] {
   try {
     readConfig(environment);
@@ -69,7 +69,7 @@ test("settings are read in their types", () => {
   });
 });
 
-test("every fault is told at once, with what is wanted and what was given", () => {
+test("every fault is named at once, with what is wanted and what was given", () => {
   expect(
     faultsOf({
       SHOP: "my shop",
@@ -89,7 +89,7 @@ test("every fault is told at once, with what is wanted and what was given", () =
   ]);
 });
 
-test("a missing token is told together with the other faults", () => {
+test("a missing token is named together with the other faults", () => {
   const faults = faultsOf({ BARISTA_HOST: "0.0.0.0", LANES: "none" });
   const names = faults.map((fault) => fault.replace(/:.*/, ""));
   expect(names.toSorted()).toEqual(["BARISTA_HOST", "LANES"]);

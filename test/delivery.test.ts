@@ -111,7 +111,7 @@ describe("compose.yaml", () => {
     }
   });
 
-  /** Where the system tells (Linux). */
+  /** Where the system says so (Linux). */
   function expectNoRights(pid: number): void {
     const file = `/proc/${pid}/status`;
     if (!existsSync(file)) return;

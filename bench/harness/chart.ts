@@ -8,7 +8,7 @@ import { median } from "./stretch.ts";
 
 use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
-/** Told apart by colour-blind eyes too (Okabe and Ito). */
+/** Colour-blind eyes see them apart too (Okabe and Ito). */
 const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"];
 const BARS = { barGap: "10%", barCategoryGap: "35%" };
 

@@ -9,7 +9,7 @@ import { within } from "../../src/within.ts";
 import { Connection } from "./http.ts";
 import { emptyReport, noteFault } from "./report.ts";
 
-/** What one part of the load does: it begins, and resolves once everybody is where the load begins. */
+/** What one part of the load does: it begins, and resolves once all are where the load begins. */
 export type Load<Spec> = (crew: Crew, spec: Spec) => Promise<void>;
 
 /** Connections that are being opened at the same time: fewer than a listener's backlog. */

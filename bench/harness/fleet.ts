@@ -48,7 +48,7 @@ export class Fleet {
     });
   }
 
-  /** Begins a part of the load in one of the processes, and resolves once everybody is where the load begins. */
+  /** Begins a part of the load in one of the processes, and resolves once all are where the load begins. */
   async begin<Spec>(load: Load<Spec>, spec: Spec, process = 0): Promise<Part> {
     const part = ++this.#lastId;
     const send = (command: Command): Promise<unknown> => this.#send(this.#children[process], command);

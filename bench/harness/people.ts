@@ -2,7 +2,7 @@
  * Owns what the people of every scenario do: the requests, the same for every contender, and what is read of answers.
  *
  * **Invariants**
- * - A customer's note is theirs alone, so that somebody else's order is seen at once.
+ * - A customer's note is theirs alone, so that another customer's order is seen at once.
  * - An order that was started is finished.
  */
 import { beginEach, type Crew } from "./crew.ts";
@@ -34,7 +34,7 @@ export interface CustomersSpec {
 type BaristasSpec = { readonly url: string; readonly count: number; readonly withNext?: boolean };
 
 const WAIT_SECONDS = 5;
-/** An order that is on its way back, from somebody who hung up, is in the queue again by then. */
+/** An order that is on its way back, from a customer who hung up, is in the queue again by then. */
 const BACK_MS = 100;
 
 /** Customers in a closed loop: each orders, is held until the answer, and orders again. */
@@ -67,7 +67,7 @@ export async function waitFor(report: Report, name: string, ask: () => Promise<A
   }
   if (status !== 200) return noteFault(report, `a customer was answered ${status}`);
   const answer = JSON.parse(body) as WireOrder;
-  if (answer.note !== name) return noteFault(report, "a customer got somebody else's order");
+  if (answer.note !== name) return noteFault(report, "a customer got another's order");
   note(report.answered, answer.order_id, sentAt);
 }
 
@@ -105,7 +105,7 @@ export async function finish(report: Report, { connection, name }: Barista, orde
   note(report.finished, orderId, sentAt);
   if (!withNext) return undefined;
   const { finished, started } = JSON.parse(body) as WireHandover;
-  if (finished.order_id !== orderId) throw new Error("a barista was told of somebody else's finish");
+  if (finished.order_id !== orderId) throw new Error("a barista was answered with another's finish");
   if (started) note(report.started, started.order_id, sentAt);
   return started?.order_id;
 }

@@ -101,14 +101,14 @@ export function deliveryFaults(report: Report, stillQueued = 0): string[] {
   const early = countEarly(answered, finished);
   expect(early === 0, `${early} customers were answered before, or without, a barista's word`);
 
-  // Of those who hung up some were served nobody; everybody else's order was made, once.
+  // Of those who hung up some were served to no one; all others' orders were made, once.
   const unserved = finished.ids.length + stillQueued - answered.ids.length - placed.ids.length;
   expect(unserved >= 0, `${-unserved} orders were answered or placed and never made`);
-  expect(unserved <= left, `${unserved - left} orders were made that nobody waited for`);
+  expect(unserved <= left, `${unserved - left} orders were made without a customer`);
   return faults;
 }
 
-/** Answers to orders that nobody had said to be finished when they came. */
+/** Answers to orders that no barista had finished when they came. */
 function countEarly(answered: Timed, finished: Timed): number {
   const finishedAt = new Map(finished.ids.map((id, index) => [id, finished.sentAt[index] ?? Infinity]));
   const answeredAt = answerTimes(answered);

@@ -6,7 +6,7 @@
  *   TRUSTED_PROXIES=127.0.0.1 bun run start
  *   k6 run bench/k6/group-and-flood.ts
  *
- * The addresses are told with X-Forwarded-For, as a proxy does, for k6 can't choose a local address by scenario.
+ * The addresses travel in X-Forwarded-For, as a proxy does, for k6 can't choose a local address by scenario.
  */
 import { check, sleep } from "k6";
 import exec from "k6/execution";
@@ -20,7 +20,7 @@ export { barista };
 const FLOOD = Number(__ENV["FLOOD"] ?? 5000);
 const MEAN_PAUSE_SECONDS = 1;
 
-// Addresses for documentation (RFC 5737): nobody's.
+// Addresses for documentation (RFC 5737): no host has them.
 const GROUP_ADDRESS = "192.0.2.7";
 const FLOOD_ADDRESS = "203.0.113.9";
 const regularAddress = (index: number): string => `198.51.100.${(index % 250) + 1}`;
@@ -57,7 +57,7 @@ function order(address: string, allowed: readonly number[]): RefinedResponse<"te
 }
 
 export function group(): void {
-  check(order(GROUP_ADDRESS, [200]), { "everybody of the group is served": ({ status }) => status === 200 });
+  check(order(GROUP_ADDRESS, [200]), { "all of the group are served": ({ status }) => status === 200 });
 }
 
 export function regular(): void {

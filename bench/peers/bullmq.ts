@@ -56,7 +56,7 @@ async function block(): Promise<void> {
 
 function give(job: OrderJob): void {
   const waiter = waiters.shift();
-  // Nobody is left to take it: it waits for the next one.
+  // No barista is left to take it: it waits for the next one.
   if (!waiter) return void job.moveToWait(TOKEN);
   const order = { ...job.data, status: "brewing", barista: waiter.barista, started_at: now() } as const;
   brewing.set(order.order_id, { job, order });

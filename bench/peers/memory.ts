@@ -1,6 +1,6 @@
 /**
  * The floor: the same routes over an array in memory. Nothing is queued anywhere else, kept, limited or checked, so
- * what it costs is HTTP alone. Nobody would run a shop with it; no server behind the same HTTP can be faster.
+ * what it costs is HTTP alone. No shop would run on it; no server behind the same HTTP can be faster.
  */
 import { now, servePeer, type PeerOrder } from "./serve.ts";
 

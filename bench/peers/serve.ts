@@ -25,7 +25,7 @@ export interface PeerQueue {
   order(order: PeerOrder): Promise<PeerOrder>;
   /** The oldest order; waits up to `seconds` for one. */
   start(barista: string, seconds: number): Promise<PeerOrder | undefined>;
-  /** Undefined for an order that nobody has started. */
+  /** Undefined for an order that no barista has started. */
   finish(orderId: string): Promise<PeerOrder | undefined>;
 }
 
@@ -33,7 +33,7 @@ export interface PeerQueue {
 export function servePeer(queue: PeerQueue): void {
   const customers = new Elysia().post("/order/", ({ body }) => {
     const { item = "americano", note } = (body ?? {}) as { item?: string; note?: string };
-    // A queue that two processes may share needs ids that nobody else makes.
+    // A queue that two processes may share needs ids that the other does not make.
     const placed = { order_id: Bun.randomUUIDv7(), status: "queued", placed_at: now() } as const;
     return queue.order({ ...placed, item, ...(note !== undefined && { note }) });
   });

@@ -195,7 +195,7 @@ async function takeTurns(begin: () => Promise<Part>, { seconds, isQuick }: Setti
 
 type Turns = Awaited<ReturnType<typeof takeTurns>>;
 
-/** What a refusal costs Redis while nobody but the flood orders. */
+/** What a refusal costs Redis while only the flood orders. */
 async function countCommands(redis: Shop["redis"], flooding: Part, { seconds, isQuick }: Settings) {
   await Bun.sleep(isQuick ? 500 : 2000);
   const before = { commands: await redis.countCommands(), refused: (await flooding.count()).refused };

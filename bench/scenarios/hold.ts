@@ -179,7 +179,7 @@ async function measure({ size, isBegun, isElsewhere }: Held, settings: Settings)
     await untilHeld(server, size);
     if (isBegun) await Bun.sleep((beginsAfter + 1) * 1000);
     const after = await readMemory();
-    // Whose they are can't be told with two servers.
+    // With two servers it is not known whose they are.
     const connections: Sample = isElsewhere ? {} : { connections: await redis.countConnections() };
 
     const paced = await fleet.begin(finishers, { url }, last);

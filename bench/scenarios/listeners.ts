@@ -1,8 +1,8 @@
 /**
- * Listeners: what somebody who listens to events costs, and how soon they hear.
+ * Listeners: what a listener costs, and how soon they hear.
  *
  * 1,000 and 5,000 listen to the whole shop at the baristas' port, the server warm. Memory counts against the same
- * server at rest before they came. Then 10 orders a second are placed by the clock, and everybody hears of each.
+ * server at rest before they came. Then 10 orders a second are placed by the clock, and all hear of each.
  * Latency: from the sending of an order to its event at a listener; the order's own answer (202) shows how much of it
  * is placing it. As many customers, each of whom listens to an order of their own, cost memory only.
  */
@@ -100,7 +100,7 @@ async function measure(size: number, isStaff: boolean, settings: Settings): Prom
     const placer = new Crew();
     const { report } = placer;
     const { customers, baristas } = shop.server;
-    /** Places an order that nobody waits for. */
+    /** Places an order without a held customer. */
     const placeOne = async (name = "one of many"): Promise<void> => {
       await placer.lend(customers, (connection) => place(report, connection, name));
     };
@@ -119,7 +119,7 @@ async function measure(size: number, isStaff: boolean, settings: Settings): Prom
     if (isStaff) {
       placer.pace(EVENTS_PER_SECOND, () => {
         const number = numbered++;
-        // One after the other: they are told in the order of their numbers.
+        // One after the other: they are delivered to in the order of their numbers.
         placed = placed.then(() => placeOne(`${number} ${clock()}`));
       });
     }

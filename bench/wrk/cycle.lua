@@ -1,7 +1,7 @@
 -- cycle
 -- wrk, with one thread: the people of a closed loop. Customers order an americano, without a body, until a moment, are
--- answered, and then wait for wrk's end. Baristas start an order, held up to five seconds for one, and finish it; or, with `next`, finish it and
--- start the next in one request.
+-- answered, and then wait for wrk's end. Baristas start an order, held up to five seconds for one, and finish it; or,
+-- with `next`, finish it and start the next in one request.
 -- Arguments  customers, and the moment (seconds since 1970); or baristas, and next or none
 -- Says       at its end, in one line of JSON: requests answered; answers that were not expected; socket errors; the
 --            wait's median and 99th percentile, ms

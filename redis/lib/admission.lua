@@ -144,7 +144,7 @@ local function why_refused(customer_id)
   return has_too_many(customer_id) and 'too_many_open' or nil
 end
 
--- Counts a refusal: one event a run and reason, so that a crowd at a closed shop does not push all others out.
+-- Counts a refusal: one event a run and reason, so that many customers at a closed shop do not push all others out.
 local function count_refusal(reason)
   refusals[reason] = (refusals[reason] or 0) + 1
 end

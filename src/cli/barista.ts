@@ -154,13 +154,13 @@ async function insist(request: Ask, shift: Shift): Promise<Handed> {
 /** Thrown when a request is not made again. */
 class GaveUp extends Error {}
 
-interface Patience {
+interface Trying {
   readonly mayRetry: (retry: Retry) => boolean;
   readonly silenceSeconds: number;
 }
 
 /** Requests of a barista, each tried again for as long as `mayRetry` says so. */
-function asking({ url, token, tally }: Shift, { mayRetry, silenceSeconds }: Patience) {
+function asking({ url, token, tally }: Shift, { mayRetry, silenceSeconds }: Trying) {
   return createAsking({
     url: url.origin,
     fetch: createFetch(),

@@ -10,7 +10,7 @@ import { createAsking } from "../client/ask.ts";
 import { createFetch } from "./fetch.ts";
 import { readOptions, usage, type Option, type Spec, type Values } from "./options.ts";
 
-/** Why a run's signal was aborted. A customer who still waits when the time is up was let down; after Ctrl-C none was. */
+/** Why a run's signal was aborted. A customer who still waits when time is up was let down; after Ctrl-C none was. */
 type StopReason = "interrupted" | "time is up" | "done";
 
 type Command<S extends Spec> = {
@@ -52,9 +52,9 @@ export async function runCommand<const S extends Spec & { readonly seconds: Opti
 
 /** Whether there is a server at all. Any answer counts, whatever its status: what it says is for the run to judge. */
 async function isAnswering(url: URL, signal: AbortSignal): Promise<boolean> {
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+  const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
   const ask = createAsking({ url: url.origin, fetch: createFetch() });
-  return await ask({ path: "/livez", signal: patience }, () => ({ kind: "done", value: true })).catch(() => false);
+  return await ask({ path: "/livez", signal: timeLimit }, () => ({ kind: "done", value: true })).catch(() => false);
 }
 
 /** A signal that may have thousands of listeners: one a customer. */

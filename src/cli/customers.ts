@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - Groups arrive whether or not the last one was served.
- * - The run ends when everybody is.
+ * - The run ends when all are.
  */
 import { between, pause } from "../client/pause.ts";
 import { runCommand } from "./command.ts";

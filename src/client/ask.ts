@@ -121,7 +121,8 @@ export function createAsking({
 }
 
 /**
- * Bun's fetch ends a connection that is silent for five minutes, unless `timeout` is false; elsewhere `timeout` means nothing.
+ * Bun's fetch ends a connection that is silent for five minutes, unless `timeout` is false; elsewhere `timeout` means
+ * nothing.
  */
 type PatientInit = RequestInit & { readonly timeout: false };
 

@@ -3,7 +3,7 @@
  * pages and the simulators have no other.
  *
  * **Invariants**
- * - A pause is random, so that a crowd does not come back as one.
+ * - A pause is random, so that many clients do not come back as one.
  * - A pause is never shorter than Retry-After.
  * - An aborted signal ends a pause, and no try follows.
  */

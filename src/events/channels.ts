@@ -4,7 +4,7 @@
  * **Invariants**
  * - An event is encoded once, however many listeners want it.
  * - The events of one read are one write for each listener.
- * - A crowd of listeners does not delay others for long.
+ * - Many listeners do not delay others for long.
  */
 import { nextTurn } from "../turn.ts";
 import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";

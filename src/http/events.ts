@@ -70,7 +70,10 @@ export function answerHead(): Response {
   return new Response(null, { headers: HEADERS });
 }
 
-/** The last event that a listener got before it came back; undefined for one that comes for the first time. Throws a ProblemError for what is no id. */
+/**
+ * The last event that a listener got before it came back; undefined for one that comes for the first time. Throws a
+ * ProblemError for what is no id.
+ */
 export function readLastEventId(headers: Headers): EventId | undefined {
   const given = headers.get("last-event-id") ?? "";
   if (given === "") return undefined;

@@ -23,7 +23,10 @@ export interface Preferences {
 
 const NONE: Preferences = { respondAsync: false };
 
-/** Reads the Prefer header; preferences not known here are ignored, as RFC 7240 asks. Throws a ProblemError for a wrong `wait`. */
+/**
+ * Reads the Prefer header; preferences not known here are ignored, as RFC 7240 asks. Throws a ProblemError for a wrong
+ * `wait`.
+ */
 export function readPreferences(headers: Headers): Preferences {
   const given = headers.get("prefer");
   if (given === null) return NONE;

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - The order is looked at after the subscription began: its end comes after the look, or is seen by it.
- * - A listener has a slot of the address until its place is given back.
+ * - A listener has a slot of its address until its subscription ends.
  */
 import type { EventId } from "../events/event.ts";
 import type { EventFeed, Subscription } from "../events/feed.ts";
@@ -28,7 +28,7 @@ interface ListenRequest {
 }
 
 /**
- * `listening`: `place` may follow, and `slot` is to be disposed of when it is over. `over`: the order is final; the
+ * `listening`: both the subscription and `slot` are to be ended with the stream. `over`: the order is final; the
  * frames of the events that are left of it. `full`: there are as many listeners as there may be.
  */
 export type ListenOutcome =

@@ -45,15 +45,15 @@ test("an accepted order that is never made is found", () => {
   expect(deliveryFaults(report, 1)).toEqual([]);
 });
 
-test("who hung up may or may not have been served, and nobody else", () => {
+test("who hung up may or may not have been served, and no other", () => {
   const report = goneRound("a");
   const hungUp = { ...report, sent: 1, answered: emptyReport().answered, left: 1 };
   expect(deliveryFaults(hungUp)).toEqual([]);
   expect(deliveryFaults({ ...hungUp, finished: emptyReport().finished, started: emptyReport().started })).toEqual([]);
-  expect(deliveryFaults({ ...hungUp, sent: 0, left: 0 })).toEqual(["1 orders were made that nobody waited for"]);
+  expect(deliveryFaults({ ...hungUp, sent: 0, left: 0 })).toEqual(["1 orders were made without a customer"]);
 });
 
 test("what the load could not explain is a fault", () => {
-  const faults = { "a customer got somebody else's order": 2 };
-  expect(deliveryFaults({ ...goneRound("a"), faults })).toEqual(["2 × a customer got somebody else's order"]);
+  const faults = { "a customer got another's order": 2 };
+  expect(deliveryFaults({ ...goneRound("a"), faults })).toEqual(["2 × a customer got another's order"]);
 });

@@ -2,7 +2,7 @@
  * Owns the tests of one barista against a server that fails: what was taken is settled, or given up after a while.
  *
  * **Invariants**
- * - The servers here answer what they are told to; the real one is in rush.test.ts.
+ * - The servers here answer what the test says; the real one is in rush.test.ts.
  */
 import { expect, test } from "bun:test";
 import { Quota, workShift, type Shift } from "../../src/cli/barista.ts";

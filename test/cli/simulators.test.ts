@@ -33,7 +33,7 @@ describe("quantiles", () => {
     );
   });
 
-  test("are shown in seconds, and a dash when nobody waited", () => {
+  test("are shown in seconds, and a dash when none waited", () => {
     expect(formatWaits([12, 1500, 61_000])).toBe("median 1.5 s, p99 61.0 s, max 61.0 s");
     expect(formatWaits([])).toBe("-");
   });

@@ -1,5 +1,5 @@
 /**
- * Owns the bad network of the client's tests: a real TCP relay before real servers, which does what it is told to the
+ * Owns the bad network of the client's tests: a real TCP relay before real servers, which does as the test says to the
  * first requests, one act each, and relays the others.
  *
  * **Invariants**

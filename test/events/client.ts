@@ -91,7 +91,7 @@ export class EventClient {
   }
 }
 
-/** Somebody who stays: comes back after each loss, with the last event that they got, to the next of these servers. */
+/** A listener who stays: comes back after each loss, with the last event that they got, to the next server. */
 export class ReturningClient {
   readonly ids: string[] = [];
   readonly types: string[] = [];

@@ -28,7 +28,7 @@ function addShopEvent(fixture: FeedFixture, multi: ChainableCommander): void {
   multi.xadd(fixture.key, id, ...fields);
 }
 
-describe("whoever listens", () => {
+describe("a listener", () => {
   test("hears what comes from now on, and nothing of before", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
@@ -115,7 +115,7 @@ describe("whoever listens", () => {
     expect(until1.types).toEqual(types);
   });
 
-  test("in a crowd keeps nobody waiting for long; who comes in between hears everything once", async () => {
+  test("among many keeps none waiting for long; who comes in between hears everything once", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const first = await TestListener.listen(feed);
@@ -130,7 +130,7 @@ describe("whoever listens", () => {
     const ids = [await fixture.append(), await fixture.append(), await fixture.append()];
     for (const listener of listeners) await untilHeard(listener, 3);
     expect(listeners.every((listener) => listener.ids.join() === ids.join())).toBe(true);
-    // Each time a part of the crowd had heard of it.
+    // Each time a part of them had heard of it.
     expect(between.map(({ heard }) => heard > 0 && heard < 1000)).toEqual([true, true, true]);
     first.onEvent = () => {};
     const last = await fixture.append();
@@ -141,7 +141,7 @@ describe("whoever listens", () => {
     }
   });
 
-  test("hears nothing after leaving, and whoever leaves again gives nobody else's place back", async () => {
+  test("hears nothing after leaving, and leaving again ends no other subscription", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const [leaves, stays] = [await TestListener.listen(feed), await TestListener.listen(feed)];
@@ -165,7 +165,7 @@ describe("whoever listens", () => {
   });
 });
 
-describe("whoever comes back", () => {
+describe("a listener who comes back", () => {
   test("hears what came after their last event, over many pages, then what comes", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
@@ -221,7 +221,7 @@ describe("whoever comes back", () => {
     expect([ids, ids.slice(1)]).toContainEqual(listener.ids);
   });
 
-  test("for more than is kept is told so first, then all that is kept", async () => {
+  test("for more than is kept learns so first, then all that is kept", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const ids = await fixture.appendMany(10);
@@ -245,7 +245,7 @@ describe("whoever comes back", () => {
     expect(feed.listeners).toBe(0);
   });
 
-  test("and reads slowly is told no more than they take", async () => {
+  test("and reads slowly is sent no more than they take", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const ids = await fixture.appendMany(1000);
@@ -254,7 +254,7 @@ describe("whoever comes back", () => {
     slow.fallBehind();
     slow.follow({}, "0-0");
     await untilHeard(quick, 1000);
-    await until(() => slow.heard.length > 0, "the first page is told");
+    await until(() => slow.heard.length > 0, "the first page is delivered");
     const [first, more] = [slow.heard.length, await fixture.appendMany(3)];
     await untilHeard(quick, 1003);
     expect(slow.heard.length).toBe(first);
@@ -306,7 +306,7 @@ describe("an order that is over", () => {
       .map(([, type]) => type)
       .join();
 
-  test("tells its last event, or all after the one that its customer has, or nothing", async () => {
+  test("gives its last event, or all after the one that its customer has, or nothing", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const placed = await fixture.append({ orderId: "a" }, 100_000);
@@ -330,7 +330,7 @@ describe("an order that is over", () => {
 });
 
 describe("Redis", () => {
-  test("has one connection for all who listen, and none while nobody does", async () => {
+  test("has one connection for all who listen, and none while there is no listener", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     expect(await fixture.connections("events")).toEqual([]);
@@ -362,7 +362,7 @@ describe("Redis", () => {
     expect(listener.ids).toEqual(ids);
   });
 
-  test("is killed and comes back: whoever listens goes on, whoever comes meanwhile waits", async () => {
+  test("is killed and comes back: who listens goes on, who comes meanwhile waits", async () => {
     const server = await TestRedis.start();
     try {
       await using fixture = await FeedFixture.open(server);
@@ -385,7 +385,7 @@ describe("Redis", () => {
     }
   });
 
-  test("stays unavailable: whoever comes is told so, and keeps no subscription", async () => {
+  test("stays unavailable: who comes learns so, and keeps no subscription", async () => {
     const server = await TestRedis.start();
     try {
       await using fixture = await FeedFixture.open(server);
@@ -399,7 +399,7 @@ describe("Redis", () => {
     }
   });
 
-  test("has forgotten, while the reader had no connection, what nobody heard: all are ended, and told when they come back", async () => {
+  test("has forgotten, while the reader had no connection, what no listener heard: all are ended, and learn it when they come back", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const [listener, other] = [await TestListener.listen(feed), await TestListener.listen(feed, { orderId: "a" })];
@@ -417,7 +417,7 @@ describe("Redis", () => {
     expect(back.types).toEqual(["events.missed", ...Array.from({ length: 5 }, () => "shop.changed")]);
   });
 
-  test("has lost the stream: whoever had heard all of it goes on, and nobody says that they missed anything", async () => {
+  test("has lost the stream: who had heard all of it goes on, and none is said to have missed anything", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const listener = await TestListener.listen(feed);
@@ -436,7 +436,7 @@ describe("Redis", () => {
     }
   });
 
-  test("has lost the stream, and nothing came since: whoever had not heard all of it is told so", async () => {
+  test("has lost the stream, and nothing came since: who had not heard all of it learns so", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const [first, last] = [await fixture.append(), await fixture.append()];
@@ -444,14 +444,14 @@ describe("Redis", () => {
     // The count is kept apart from the stream.
     await fixture.outside.set(`${fixture.key}:count`, 2);
     const [behind, atTheEnd] = [await TestListener.listen(feed, {}, first), await TestListener.listen(feed, {}, last)];
-    await until(() => behind.types.length === 1, "one is told");
+    await until(() => behind.types.length === 1, "one has learnt it");
     const next = await fixture.append();
     for (const listener of [behind, atTheEnd]) await until(() => listener.ids.includes(next), "both go on");
     expect(behind.types).toEqual(["events.missed", "order.placed"]);
     expect(atTheEnd.types).toEqual(["order.placed"]);
   });
 
-  test("has lost the stream: whoever had not heard all of it is told so, once, before what comes", async () => {
+  test("has lost the stream: who had not heard all of it learns so, once, before what comes", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const listener = await TestListener.listen(feed);
@@ -483,7 +483,7 @@ describe("a feed", () => {
     expect(feed.listeners).toBe(2);
   });
 
-  test("that closes ends everybody, once, and lets nobody in", async () => {
+  test("that closes ends all, once, and lets no more in", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
     const listeners = [

@@ -172,7 +172,7 @@ export class TestListener implements Listener {
   }
 
   send(frames: Uint8Array): void {
-    if (this.ended > 0) throw new Error("told something after its end");
+    if (this.ended > 0) throw new Error("delivered something after its end");
     this.writes += 1;
     this.#read(frames);
   }

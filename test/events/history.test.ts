@@ -23,7 +23,7 @@ async function readAll(history: History, wanted: Wanted, after = "0-0"): Promise
   }
 }
 
-test("where nothing was ever told, nothing is newest and nothing is missing", async () => {
+test("where nothing ever happened, nothing is newest and nothing is missing", async () => {
   const { fixture, history } = await open();
   await using _ = fixture;
   expect(await history.findNewest()).toBe("0-0");
@@ -32,7 +32,7 @@ test("where nothing was ever told, nothing is newest and nothing is missing", as
   expect(page).toEqual({ events: [], upTo: "5-0", newest: "0-0", isMissing: false });
 });
 
-test("a page tells events as they were appended", async () => {
+test("a page gives events as they were appended", async () => {
   const { fixture, history } = await open();
   await using _ = fixture;
   const first = await fixture.append({ type: "order.placed", orderId: "a", members: '"number":1' });
@@ -51,7 +51,7 @@ test("a page tells events as they were appended", async () => {
   expect(await history.readAfter(second, {})).toMatchObject({ events: [], upTo: second, newest: second });
 });
 
-test("pages are bounded, and together tell everything once and in order", async () => {
+test("pages are bounded, and together give everything once and in order", async () => {
   const { fixture, history } = await open();
   await using _ = fixture;
   const ids = await fixture.appendMany(1000);
@@ -62,7 +62,7 @@ test("pages are bounded, and together tell everything once and in order", async 
   expect(await readAll(history, { orderId: "nobody's" })).toEqual({ ids: [], pages: read.pages });
 });
 
-test("only what is wanted is told: of an order, of some types, or both", async () => {
+test("only what is wanted is read: of an order, of some types, or both", async () => {
   const { fixture, history } = await open();
   await using _ = fixture;
   const placed = await fixture.append({ type: "order.placed", orderId: "a" });
@@ -77,7 +77,7 @@ test("only what is wanted is told: of an order, of some types, or both", async (
   expect(await read({ orderId: "a", types: ["order.finished", "shop.changed"] })).toEqual([finished]);
 });
 
-test("whoever asks for more than is kept is told so; others are not", async () => {
+test("who asks for more than is kept learns so; others do not", async () => {
   const { fixture, history } = await open();
   await using _ = fixture;
   const ids = await fixture.appendMany(10);
@@ -124,7 +124,7 @@ test("an entry that is gone is missing for those who had a part of it; one that 
   expect(missing).toEqual([true, true, false, false, false, false]);
 });
 
-test("an id that is yet to come tells nothing", async () => {
+test("an id that is yet to come gives nothing", async () => {
   const { fixture, history } = await open();
   await using _ = fixture;
   const newest = await fixture.append();

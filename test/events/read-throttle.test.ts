@@ -30,7 +30,7 @@ test("two run at once, the others in their order", async () => {
   await Promise.all(done);
 });
 
-test("a task that fails gives its turn back, and tells its failure", async () => {
+test("a task that fails gives its turn back, and passes its failure on", async () => {
   const throttle = new ReadThrottle();
   const fails = (): Promise<void> => Promise.reject(new Error("no luck"));
   const failed = await Promise.allSettled(Array.from({ length: 4 }, () => throttle.run(fails, short)));
@@ -38,7 +38,7 @@ test("a task that fails gives its turn back, and tells its failure", async () =>
   expect(await throttle.run(async () => 5, short)).toBe(5);
 });
 
-test("after a long one, whoever is next waits twice as long as it took", async () => {
+test("after a long one, the next one waits twice as long as it took", async () => {
   const throttle = new ReadThrottle();
   const begunAt: number[] = [];
   const nextAt: number[] = [];

@@ -26,7 +26,7 @@ test("an event of the shop's own has no subject", () => {
   );
 });
 
-test("who missed some is told after which, in a frame that nobody can come back to", () => {
+test("who missed some learns after which, in a frame that is no id to come back to", () => {
   expect(text(encodeMissed("1795225048814-0"))).toBe(
     `event: events.missed\ndata: {"specversion":"1.0","id":"1795225048814-0.missed","source":"/shops/main",` +
       `"type":"events.missed","datacontenttype":"application/json","data":{"after":"1795225048814-0"}}\n\n`,
@@ -43,7 +43,7 @@ test("a shop's name can't break out of its frame", () => {
   expect(text(bytes)).toContain('"source":"/shops/a%20%22shop%22%2F%0Awith%20%C3%A9"');
 });
 
-test("whatever is told is read as it was, in whatever pieces it comes", () => {
+test("whatever is sent is read as it was, in whatever pieces it comes", () => {
   const event = fc.record({
     type: fc.constantFrom(...EVENT_TYPES),
     ms: fc.nat(2 ** 31).map((seconds) => seconds * 1000),
@@ -82,7 +82,7 @@ describe("an id", () => {
     },
   );
 
-  test("is ordered by its numbers, and tells its time", () => {
+  test("is ordered by its numbers, and has its time", () => {
     const ids = ["0-0", "0-1", "9-9", "9-10", "10-0", "10-2", "100-1"];
     for (const [at, id] of ids.entries()) {
       expect(ids.map((other) => isBefore(id, other))).toEqual(ids.map((_, otherAt) => at < otherAt));

@@ -57,7 +57,7 @@ class Desk implements AsyncDisposable {
     const before = this.followed.length;
     await until(() => this.followed.length > before, "the stream is followed");
     const following = this.followed[before];
-    if (!following) throw new Error("nobody follows");
+    if (!following) throw new Error("there is no listener");
     return { client, listener: following.listener };
   }
 
@@ -98,7 +98,7 @@ async function fill(listener: Following["listener"]): Promise<number> {
 }
 
 describe("a stream", () => {
-  test("says how to come back, then what it is told", async () => {
+  test("says how to come back, then what it is given", async () => {
     await using desk = new Desk();
     const { client, listener } = await desk.open();
     expect(desk.followed[0]).toMatchObject({ wanted: {}, after: "5-0" });
@@ -130,7 +130,7 @@ describe("a stream", () => {
     await using desk = new Desk();
     const { client, listener } = await desk.open();
     client.socket.destroy();
-    await until(() => desk.left === 1, "the place is given back");
+    await until(() => desk.left === 1, "the subscription is over");
     listener.send(bytes("data: to nobody\n\n"));
     listener.end();
 
@@ -141,7 +141,7 @@ describe("a stream", () => {
     hasty.socket.destroy();
     await until(() => desk.hungUp === 2, "it has hung up");
     gate.resolve();
-    await until(() => desk.left === 2, "the place is given back");
+    await until(() => desk.left === 2, "the subscription is over");
     expect(desk).toMatchObject({ over: 2, followed: [{}] });
   });
 
@@ -170,7 +170,7 @@ describe("a heartbeat", () => {
     expect(client.isClosed).toBe(false);
   });
 
-  test("is a comment to everybody, until they are gone", async () => {
+  test("is a comment to all, until they are gone", async () => {
     await using desk = new Desk(createEventStreams({ heartbeatMs: 60 }));
     const clients = Array.from({ length: 40 }, () => desk.call());
     const comments = ({ got }: Client): number =>

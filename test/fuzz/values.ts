@@ -110,7 +110,7 @@ function lengths(schema: Schema, of: "Length" | "Items"): { minLength: number; m
   return { minLength: Number(schema[`min${of}`] ?? 0), maxLength: Number(schema[`max${of}`] ?? 20) };
 }
 
-/** What nobody asked for. */
+/** What no schema asks for. */
 const ODD = [
   null,
   true,

@@ -18,11 +18,11 @@ interface Start {
   readonly claim: string;
 }
 
-/** What is left when everybody has gone home. */
+/** What is left when all have gone home. */
 export interface Remains {
   /** The orders that the shop keeps. */
   readonly stored: readonly string[];
-  /** As each replica tells it. */
+  /** As each replica answers it. */
   readonly queues: readonly QueueView[];
 }
 
@@ -33,7 +33,7 @@ export class Ledger {
   readonly starts = new Map<string, Start[]>();
   /** By order: the result that its barista sent, and every answer to that. */
   readonly finishes = new Map<string, { readonly made: Made; readonly answers: WireOrder[] }>();
-  /** What nobody may meet: a refusal, or no answer in time. */
+  /** What no client may meet: a refusal, or no answer in time. */
   readonly faults: string[] = [];
 
   /** Notes a start that was answered. */
@@ -50,9 +50,9 @@ export function violationsIn(ledger: Ledger, { stored, queues }: Remains): strin
     ...[...ledger.visits].flatMap(([key, answers]) => inVisit(ledger, key, answers)),
     ...repeated(orderIds).map((id) => `${id}: answered under two keys`),
     ...[...ledger.starts].flatMap(([id, starts]) => inStarts(id, starts)),
-    ...without([...ledger.finishes.keys()], orderIds).map((id) => `${id}: made for nobody`),
+    ...without([...ledger.finishes.keys()], orderIds).map((id) => `${id}: made without a customer`),
     ...without(orderIds, stored).map((id) => `${id}: answered, and not kept`),
-    ...without(stored, orderIds).map((id) => `${id}: kept, and nobody's`),
+    ...without(stored, orderIds).map((id) => `${id}: kept, and no customer's`),
     ...queues.flatMap(inQueue),
   ];
 }
@@ -67,10 +67,10 @@ function inVisit(ledger: Ledger, key: string, answers: readonly WireOrder[]): st
   if (order.status !== "ready") found.push(`${order.status} (${order.reason ?? "no reason"})`);
   if (order.attempts !== 1) found.push(`started ${order.attempts} times`);
   const [start] = ledger.starts.get(order.order_id) ?? [];
-  if (!start) found.push("nobody was given it to make");
+  if (!start) found.push("no barista was given it to make");
   else if (order.barista !== start.barista) found.push(`made by ${order.barista}, and ${start.barista} had it`);
   const finish = ledger.finishes.get(order.order_id);
-  if (!finish) found.push("nobody finished it");
+  if (!finish) found.push("no barista finished it");
   else {
     if (!Bun.deepEquals(order.result, finish.made, true)) found.push("its result is not what its barista sent");
     if (finish.answers.length === 0) found.push("its barista got no answer");
@@ -81,7 +81,7 @@ function inVisit(ledger: Ledger, key: string, answers: readonly WireOrder[]): st
   return found.map((what) => `${order.order_id}: ${what}`);
 }
 
-/** The starts of an order: by one barista under one claim. Leases outlast the kills, so nobody else may get it. */
+/** The starts of an order: by one barista under one claim. Leases outlast the kills, so no other may get it. */
 function inStarts(orderId: string, starts: readonly Start[]): string[] {
   const holders = new Set(starts.map(({ barista, claim }) => `${barista} under ${claim}`));
   return holders.size > 1 ? [`${orderId}: held by ${[...holders].join(" and ")}`] : [];

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - Who loses an answer asks again with the same key, claim or id, at another replica.
- * - Every wait is bounded by `patienceMs`: a longer one is a fault.
+ * - Every wait is bounded by `timeoutMs`: a longer one is a fault.
  * - A claim is used until an order came under it: no order is left to a barista who no longer asks for it.
  */
 import { createClient, type Client } from "../../src/client/index.ts";
@@ -22,7 +22,7 @@ import type { Ledger } from "./ledger.ts";
 const PAUSE_MS = 10;
 /** Statuses that pass: a server without its Redis, or one that stops. */
 const PASSING = [502, 503, 504];
-/** Nobody listens to this: each try goes to one of the replicas. */
+/** No server listens to this: each try goes to one of the replicas. */
 const ANY_REPLICA = "http://replicas.invalid";
 
 interface Scene {
@@ -30,7 +30,7 @@ interface Scene {
   readonly replicas: readonly Ports[];
   readonly ledger: Ledger;
   /** How long anybody waits for an answer, over all tries. */
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
 }
 
 /** One after the other: a second try is at another replica. */
@@ -44,21 +44,21 @@ function takingTurns({ replicas }: Scene): () => Ports {
   };
 }
 
-/** Runs `act`, and hangs up on it when patience is over. */
+/** Runs `act`, and hangs up on it after that time. */
 async function bounded<Outcome>(
-  { patienceMs }: Scene,
+  { timeoutMs }: Scene,
   act: (signal: AbortSignal) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(new Error(`hung for ${patienceMs} ms`)), patienceMs);
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error(`hung for ${timeoutMs} ms`)), timeoutMs);
   try {
-    return await act(patience.signal);
+    return await act(controller.signal);
   } finally {
     clearTimeout(timer);
   }
 }
 
-export class Crowd {
+export class KilledCustomers {
   /** Tries that failed, and were made again. */
   retries = 0;
   readonly #scene: Scene;
@@ -70,7 +70,7 @@ export class Crowd {
     this.#visits = Array.from({ length: customers }, () => this.#keepOrdering());
   }
 
-  /** Nobody orders any more; resolves once everybody has their coffee, or gave up. */
+  /** No customer orders any more; resolves once all have their coffee, or gave up. */
   async goHome(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#visits);
@@ -87,7 +87,7 @@ export class Crowd {
       const key = crypto.randomUUID();
       this.#scene.ledger.visits.set(key, []);
       await this.#visit(client, key);
-      // Somebody who did not look at their answer: it must be the same.
+      // A customer who did not look at their answer: it must be the same.
       await this.#visit(client, key);
     }
   }
@@ -115,7 +115,7 @@ interface StaffOptions {
 }
 
 export class KilledStaff {
-  /** Requests that were lost, or told to come back. */
+  /** Requests that were lost, or refused for now. */
   retries = 0;
   /** Orders made so far. */
   finished = 0;
@@ -130,7 +130,7 @@ export class KilledStaff {
     this.#shifts = Array.from({ length: baristas }, (_, index) => this.#work(`barista-${index}`));
   }
 
-  /** Resolves once everybody has finished what they had. */
+  /** Resolves once all have finished what they had. */
   async goHome(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#shifts);

@@ -13,7 +13,7 @@ import type { TestRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { Ledger, violationsIn } from "./ledger.ts";
-import { Crowd, KilledStaff } from "./people.ts";
+import { KilledCustomers, KilledStaff } from "./people.ts";
 
 export const DEFAULT_SEED = 93_001;
 
@@ -27,7 +27,7 @@ const BREW_MS = 40;
 const LATEST_MS = 500;
 const RECOVERY_ORDERS = 20;
 const RECOVERY_MS = 60_000;
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** The load is the subject, not the limits; and no lease may run out. */
 const ENVIRONMENT = {
@@ -43,7 +43,7 @@ export interface Kills {
   readonly rounds: number;
   readonly seed: number;
   /** How long anybody waits for an answer. */
-  readonly patienceMs?: number;
+  readonly timeoutMs?: number;
 }
 
 export interface Report {
@@ -60,11 +60,11 @@ interface Kill {
   readonly afterMs: number;
 }
 
-export async function runKills({ redis, rounds, seed, patienceMs = PATIENCE_MS }: Kills): Promise<Report> {
+export async function runKills({ redis, rounds, seed, timeoutMs = TIMEOUT_MS }: Kills): Promise<Report> {
   const environment = { ...ENVIRONMENT, SHOP: `kills-${crypto.randomUUID()}`, REDIS_URL: redis.url };
   const replicas: Server[] = await Promise.all([startServer(environment), startServer(environment)]);
   const ledger = new Ledger();
-  const scene = { replicas, ledger, patienceMs };
+  const scene = { replicas, ledger, timeoutMs };
   const restart: Readonly<Record<Victim, () => Promise<void>>> = {
     Redis: async () => {
       await redis.kill();
@@ -74,7 +74,7 @@ export async function runKills({ redis, rounds, seed, patienceMs = PATIENCE_MS }
     "replica B": () => restartReplica(replicas, 1, environment),
   };
   const staff = new KilledStaff(scene, { baristas: BARISTAS, brewMs: BREW_MS });
-  const crowd = new Crowd(scene, CUSTOMERS);
+  const customers = new KilledCustomers(scene, CUSTOMERS);
   const kills: Record<Victim, number> = { Redis: 0, "replica A": 0, "replica B": 0 };
   for (const { victim, afterMs } of plan(seed, rounds)) {
     await untilWorking(staff);
@@ -82,14 +82,14 @@ export async function runKills({ redis, rounds, seed, patienceMs = PATIENCE_MS }
     await restart[victim]();
     kills[victim] += 1;
   }
-  await crowd.goHome();
+  await customers.goHome();
   await staff.goHome();
   const violations = violationsIn(ledger, await look(redis, environment.SHOP, replicas));
   await Promise.all(replicas.map((replica) => replica.stop()));
   return {
     kills,
     orders: ledger.visits.size,
-    customersRetries: crowd.retries,
+    customersRetries: customers.retries,
     baristasRetries: staff.retries,
     violations,
   };

@@ -122,7 +122,7 @@ describe("Forwarded (RFC 7239)", () => {
     expect(forwarded('for="[2001:db8:1:2::3]:4711"')).toBe("2001:db8:1:2::/64");
   });
 
-  test("is not misled by what stands in quotes: a proxy may tell there what the client wrote", () => {
+  test("is not misled by what stands in quotes: a proxy may repeat there what the client wrote", () => {
     expect(forwarded('for=203.0.113.5;host="a,for=6.6.6.6"')).toBe("203.0.113.5");
     expect(forwarded('host="a;for=6.6.6.6";for=203.0.113.5')).toBe("203.0.113.5");
   });

@@ -303,7 +303,7 @@ test("of a refused address a bounded number that bring a key may ask Redis, and 
   expect(limiter.recall(address)).toMatchObject({ allowed: false });
 });
 
-test("every rejection is counted, whoever decides it", async () => {
+test("every rejection is counted, whatever decides it", async () => {
   const limiter = new TestLimiter({ capacity: 1 });
   const address = someone();
   const before = refused;
@@ -339,7 +339,7 @@ test("so many refused addresses are remembered, and the one remembered longest i
   expect(forgotten).toEqual(["flood-0"]);
 }, 30_000);
 
-test("the headers tell the policy, what is left, and when to come back", () => {
+test("the headers say the policy, what is left, and when to come back", () => {
   const limiter = new TestLimiter({ capacity: 250, refillPerSecond: 2 });
   expect(limiter.headers({ allowed: true, remaining: 249, retryAfterMs: 0, resetAfterMs: 500 })).toEqual({
     "RateLimit-Policy": '"orders";q=250;w=125',

@@ -63,7 +63,7 @@ test("whatever time passes, no more is let in than was there at first and came s
   );
 });
 
-test("a crowd of addresses takes bounded memory, and takes nothing from who was seen just now", () => {
+test("a great number of addresses takes bounded memory, and takes nothing from who was seen just now", () => {
   const { clock, pace } = start(200);
   const before = process.memoryUsage().heapUsed;
   for (let address = 0; address < 2_000_000; address++) {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { Tarpit } from "../../src/limits/tarpit.ts";
 
-test("whoever waits is let go again, and who comes when it is full does not wait", async () => {
+test("who waits is let go again, and who comes when it is full does not wait", async () => {
   const tarpit = new Tarpit();
   const ended: string[] = [];
   const waiting = Array.from({ length: 2000 }, () => tarpit.wait().then(() => ended.push("waited")));

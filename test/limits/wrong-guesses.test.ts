@@ -30,7 +30,7 @@ function guess(wrongGuesses: WrongGuesses, address: string, ...times: readonly n
 
 const everySecond = (count: number): number[] => Array.from({ length: count }, (_, index) => 1000 * index);
 
-test("nine wrong guesses are forgiven; after the tenth nobody listens until the first is a minute old", () => {
+test("nine wrong guesses are forgiven; after the tenth none is heard until the first is a minute old", () => {
   const wrongGuesses = new WrongGuesses();
   guess(wrongGuesses, "mallory", ...everySecond(9));
   expect(wrongGuesses.blockedMs("mallory")).toBe(0);
@@ -50,7 +50,7 @@ test("who goes on guessing is blocked again by the next one", () => {
   expect(wrongGuesses.blockedMs("mallory")).toBe(1000);
 });
 
-test("guesses spread over more than a minute block nobody", () => {
+test("guesses spread over more than a minute block no address", () => {
   const wrongGuesses = new WrongGuesses();
   guess(wrongGuesses, "clumsy", ...Array.from({ length: 100 }, (_, index) => 7000 * index));
   expect(wrongGuesses.blockedMs("clumsy")).toBe(0);
@@ -74,7 +74,7 @@ test("of too many addresses the one that has not guessed for longest is forgotte
   expect(wrongGuesses.blockedMs("first")).toBeGreaterThan(0);
 });
 
-test("whoever guessed wrong ten times within the last minute is blocked, and nobody else", () => {
+test("who guessed wrong ten times within the last minute is blocked, and no other", () => {
   const steps = fc.array(fc.record({ address: fc.constantFrom("a", "b"), afterMs: fc.nat(9000) }), { maxLength: 60 });
   fc.assert(
     fc.property(steps, (history) => {

@@ -247,7 +247,7 @@ test.each([
   expect(lanes.length).toBeLessThanOrEqual(4);
 });
 
-test("a stranger's CLIENT UNBLOCK sends nobody home, and keeps nobody", async () => {
+test("a stranger's CLIENT UNBLOCK ends no wait, and prolongs none", async () => {
   await using fixture = await ReplicaFixture.open({ lanes: 1 });
   const replica = await fixture.replica();
   const visits = (await replica.brew(4)).map((orderId) => replica.visit(orderId));
@@ -287,7 +287,7 @@ describe("bells that ring in company", () => {
     }
   });
 
-  test("keep nobody who waits for another, and nobody who comes after them", async () => {
+  test("keep none who wait for another, and none who come after them", async () => {
     await using fixture = await ReplicaFixture.open({ lanes: 1 });
     const { replica, visits } = await openParty(fixture, 100);
     const [together, alone] = [visits.slice(0, 50), visits.slice(50)];
@@ -317,7 +317,7 @@ describe("bells that ring in company", () => {
     }
   });
 
-  test("are not lost with the reply that tells of them", async () => {
+  test("are not lost with the reply that names them", async () => {
     await using fixture = await ReplicaFixture.open({ lanes: 1 });
     const { replica, visits } = await openParty(fixture, 100);
     replica.losesNext.add("find-bells");
@@ -379,7 +379,7 @@ describe("a lane whose connection is lost", () => {
   });
 });
 
-test("connections that are killed again and again lose nobody", async () => {
+test("connections that are killed again and again lose no customer", async () => {
   await using fixture = await ReplicaFixture.open({ lanes: 3 });
   const replicas = [await fixture.replica(), await fixture.replica()];
   const random = randomFrom(300);

@@ -98,7 +98,7 @@ export class Replica {
   answeredStarts = 0;
   /** How often this replica asked who waits for an order, before it listened to its bell. */
   watches = 0;
-  /** Orders whose end this server told its own customers without a bell. */
+  /** Orders whose end this server passed on to its own customers without a bell. */
   readonly notified: string[] = [];
   /** Scripts that run once more, and whose reply is lost then. */
   readonly losesNext = new Set<string>();

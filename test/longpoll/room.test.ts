@@ -108,13 +108,13 @@ describe("a customer", () => {
     expect(await endOf(replica.visit(orderId))).toBe("ready");
   });
 
-  test("whose order nobody knows is told so", async () => {
+  test("whose order is unknown learns so", async () => {
     await using fixture = await ReplicaFixture.open();
     const replica = await fixture.replica();
     expect(await endOf(replica.visit(Bun.randomUUIDv7()))).toBe("forgotten");
   });
 
-  test("is told that the time is over, and may come back", async () => {
+  test("learns that the time is over, and may come back", async () => {
     await using fixture = await ReplicaFixture.open();
     const replica = await fixture.replica();
     const orderId = await replica.brewOne();
@@ -215,7 +215,7 @@ describe("a customer whose order was placed just now", () => {
     expect(await endsOf(visits)).toEqual({ ready: 2 });
   });
 
-  test("may be told that the time is over, or hang up, and come back as who is looked at", async () => {
+  test("may learn that the time is over, or hang up, and come back as who is looked at", async () => {
     await using fixture = await ReplicaFixture.open({ lanes: 1 });
     const replica = await fixture.replica();
     const [slow = "", left = ""] = await replica.brew(2);
@@ -226,7 +226,7 @@ describe("a customer whose order was placed just now", () => {
     expect(await endOf(leaving)).toBe("left");
     for (const orderId of [slow, left]) {
       await fixture.finish(orderId);
-      // Their lane may still have listened, and popped it for nobody; the rest is taken away.
+      // Their lane may still have listened, and popped it in vain; the rest is taken away.
       await fixture.outside.del(replica.redis.keys.bell(orderId));
       expect(await endOf(replica.visit(orderId))).toBe("ready");
     }
@@ -273,7 +273,7 @@ describe("a customer who hangs up", () => {
     expect(await endOf(visit)).toBe("left");
   });
 
-  test("while the order is being finished is answered once, and nobody else misses theirs", async () => {
+  test("while the order is being finished is answered once, and no other misses theirs", async () => {
     await using fixture = await ReplicaFixture.open({ lanes: 2 });
     const replica = await fixture.replica();
     const random = randomFrom(7);
@@ -318,7 +318,7 @@ describe("a customer who hangs up", () => {
     }
   });
 
-  test("leaves the bell of their last block to whoever else waits on it", async () => {
+  test("leaves the bell of their last block to others who wait on it", async () => {
     await using fixture = await ReplicaFixture.open();
     const here = await fixture.replica();
     const there = await fixture.replica();
@@ -458,7 +458,7 @@ describe("closing the room", () => {
     expect(replica.room.held).toBe(0);
   });
 
-  test("counts who waits for one id, whoever of them leaves first", async () => {
+  test("counts who waits for one id, whichever of them leaves first", async () => {
     await using fixture = await ReplicaFixture.open();
     const replica = await fixture.replica();
     const [one, other] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];

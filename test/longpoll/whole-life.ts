@@ -1,5 +1,5 @@
 /**
- * Owns the life of one server without its ports: opened, used in every way that holds somebody, closed as src/main.ts
+ * Owns the life of one server without its ports: opened, used in every way that holds a caller, closed as src/main.ts
  * does. Run as a program (Redis's URL, shop) it must end by itself: nothing it opened may keep it alive.
  */
 import { WaitingRoom } from "../../src/longpoll/room.ts";
@@ -12,7 +12,7 @@ import { Staffing } from "../../src/service/staffing.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { silent } from "../support/redis.ts";
 
-/** Resolves once all is closed; rejects when somebody got another answer than expected. */
+/** Resolves once all is closed; rejects when one got another answer than expected. */
 export async function wholeLife(url: string, shop: string): Promise<void> {
   const redis = await openRedis({ address: { url }, shop, outageSeconds: 5, log: silent });
   const orders = createOrders(redis, ORDER_SETTINGS);

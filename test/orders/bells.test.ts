@@ -13,7 +13,7 @@ const findBells = loadScript("find-bells");
 
 const linesOf = (reply: unknown): string[] => (reply === "" ? [] : String(reply).split("\n"));
 
-/** What a look tells of the orders: the id of each that is over, and its status, or that it is forgotten or damaged. */
+/** What a look says of the orders: the id of each that is over, and its status, or that it is forgotten or damaged. */
 async function look(shop: TestOrders, ids: readonly string[]): Promise<[string, string][]> {
   return linesOf(await shop.redis.run(readFinals, ids)).map((line) => {
     const [outcome = "", id = "", json] = line.split("\t");
@@ -71,7 +71,7 @@ describe("an order's end rings", () => {
     for (const holder of others) expect(await orders.watch({ orderId: "A", holder })).toEqual({ kind: "watching" });
     await orders.start({ barista: "Grace", queue: "default" });
     await orders.finish({ orderId: "A" });
-    // Whoever waits here is notified by the answer of the run.
+    // Who waits here is notified by the answer of the run.
     expect(finals).toEqual(["A"]);
     orders.close();
     return (await shop.state())["bell:A"];
@@ -86,7 +86,7 @@ describe("an order's end rings", () => {
     expect(await bellAfter((own) => [own, "another", own])).toBe(rings);
   });
 
-  test("for nobody where no other server may hold a customer", async () => {
+  test("for none where no other server may hold a customer", async () => {
     expect(await bellAfter(() => [])).toBeUndefined();
     expect(await bellAfter((own) => [own])).toBeUndefined();
     expect(await bellAfter((own) => [own, own])).toBeUndefined();
@@ -101,7 +101,7 @@ describe("an order's end rings", () => {
 });
 
 describe("a look", () => {
-  test("tells of the orders asked for the final and the forgotten ones, and touches no bell that rings", async () => {
+  test("names of the orders asked for the final and the forgotten ones, and touches no bell that rings", async () => {
     await using shop = await openShop();
     const changes = await shop.changes(async () => {
       expect(await look(shop, ALL)).toEqual([
@@ -114,7 +114,7 @@ describe("a look", () => {
     expect(changes).toEqual({});
   });
 
-  test("rings silent bells of final orders again, for whoever else waits, and never others", async () => {
+  test("rings silent bells of final orders again, for others who wait, and never others", async () => {
     await using shop = await openShop();
     for (const id of ALL) await shop.client.del(shop.key(`bell:${id}`));
     expect(await shop.changes(() => look(shop, ALL))).toEqual({
@@ -150,7 +150,7 @@ describe("a look", () => {
     expect(await shop.state()).toMatchObject({ "bell:ready": 'list with TTL: ""' });
   });
 
-  test("tells a damaged order as damaged, and the others as they are", async () => {
+  test("names a damaged order as damaged, and the others as they are", async () => {
     await using shop = await openShop();
     await shop.client.set(shop.key("order:queued"), "no record");
     expect(await look(shop, ["queued", "ready"])).toEqual([
@@ -178,7 +178,7 @@ describe("finding bells", () => {
     expect(changes).toEqual({});
   });
 
-  test("is no look: of a silent bell nothing is told, whatever its order is, and nothing changes", async () => {
+  test("is no look: of a silent bell nothing is said, whatever its order is, and nothing changes", async () => {
     await using shop = await openShop();
     for (const id of ALL) await shop.client.del(shop.key(`bell:${id}`));
     expect(await shop.changes(async () => expect(await find(shop, ALL)).toEqual([]))).toEqual({});
@@ -192,12 +192,12 @@ describe("finding bells", () => {
     expect(await find(shop, ["ready"])).toEqual(["ready"]);
   });
 
-  test("one order that is asked for twice, by two lanes in one go, is told to both", async () => {
+  test("one order that is asked for twice, by two lanes in one go, is named to both", async () => {
     await using shop = await openShop();
     expect(await find(shop, ["ready", "queued", "ready"])).toEqual(["ready", "ready"]);
   });
 
-  test("of many bells, each is told once, in the order asked for, whoever popped which before", async () => {
+  test("of many bells, each is named once, in the order asked for, whichever lane popped which before", async () => {
     const { shop, ids } = await openReady(200);
     await using _ = shop;
     const silent = ids.filter((_id, at) => at % 3 === 1);

@@ -5,7 +5,7 @@ import { TestOrders } from "../support/orders.ts";
 const BY_CUSTOMER = { canceller: "customer", reason: "customer" } as const;
 const BY_BARISTA = { canceller: "barista", reason: "machine_error" } as const;
 
-test("a customer's queued order is cancelled, and no bell rings where nobody may hear it", async () => {
+test("a customer's queued order is cancelled, and no bell rings where none may hear it", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
   const changes = await shop.changes(async () => {

@@ -220,7 +220,7 @@ test("one that was put back can be chosen, time and again", async () => {
   expect(await shop.start("Ada")).toBeNull();
 });
 
-test("one of another queue is started there, and its customer's place and the others' stay", async () => {
+test("one of another queue is started there, and its customer's position and the others' stay", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.place(["P", "Q"], { queue: "patio" });

@@ -1,4 +1,4 @@
-/** Owns the tests of claims over time: a claim is its order's while that is brewing under it, and nobody else's. */
+/** Owns the tests of claims over time: a claim is its order's while that is brewing under it, and no other's. */
 import { expect, test } from "bun:test";
 import { TestOrders } from "../support/orders.ts";
 

@@ -121,7 +121,7 @@ test("the same choice twice in one tick is made once, and both are answered", as
   expect(await shop.state()).toMatchObject({ "numbers:date": "string with TTL: 1", "queue:default": "stream: A" });
 });
 
-test("of two choices at once the first is made, and the other told so", async () => {
+test("of two choices at once the first is made, and the other learns so", async () => {
   await using shop = await openReserved(["A"]);
   const outcomes = await Promise.all([choose(shop, "A", { item: "latte" }), choose(shop, "A", { item: "mocha" })]);
   expect(outcomes).toMatchObject([
@@ -130,7 +130,7 @@ test("of two choices at once the first is made, and the other told so", async ()
   ]);
 });
 
-test("another choice afterwards, one for nobody's order and one for a placed order change nothing", async () => {
+test("another choice afterwards, one for an unknown order and one for a placed order change nothing", async () => {
   await using shop = await openReserved(["A", "C"]);
   await choose(shop, "A", { item: "latte" });
   await shop.place(["B"]);
@@ -152,7 +152,7 @@ test("who was let in before is served, though the shop is closed, full and asks 
   expect(await choose(shop, "A", { item: "latte" })).toMatchObject({ kind: "changed", order: { status: "queued" } });
 });
 
-test("a choice that comes too late cancels the order, tells whoever waits, and gives the drink back", async () => {
+test("a choice that comes too late cancels the order, notifies who waits, and gives the drink back", async () => {
   await using shop = await openReserved(["A"], { customer_id: "c1" });
   expect(await shop.orders.watch({ orderId: "A", holder: "another replica" })).toEqual({ kind: "watching" });
   await runOut(shop, "A");

@@ -14,7 +14,7 @@ const namesIn = (pattern: string, ending: string): string[] =>
 const scripts = namesIn("redis/operations/*.lua", ".lua");
 const source = (name: string): string => readFileSync(join(root, "redis/operations", `${name}.lua`), "utf8");
 
-/** The fields in the header: `-- Fields   order_id, barista (JSON; '' is any) | result`, and lines that go on with it. */
+/** The fields in the header: `-- Fields   order_id, barista (JSON; '' is any) | result`, and the lines after it. */
 function fieldsOf(text: string): { always: string[]; optional: string[] } {
   const [, listed = ""] = /^-- Fields +((?:.*\n)(?:-- {10}.*\n)*)/m.exec(text) ?? [];
   const plain = withoutParentheses(listed.replaceAll(/\n-- +/g, " "));

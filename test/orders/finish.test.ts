@@ -4,7 +4,7 @@ import { TestOrders } from "../support/orders.ts";
 
 const HOUR_MS = 3_600_000;
 
-test("a finished order is ready, off the queue, and no bell rings where nobody may hear it", async () => {
+test("a finished order is ready, off the queue, and no bell rings where none may hear it", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"], { idempotencyKey: "" });
   await shop.start("Grace", { claimId: "c1" });
@@ -69,7 +69,7 @@ test("a final order and its Idempotency-Key are kept for the retention from then
   expect(bellMs).toBeLessThanOrEqual(120_000);
 });
 
-test("finishing again answers the same, by the same barista or by nobody in particular", async () => {
+test("finishing again answers the same, by the same barista or without a name", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.start("Grace");
@@ -113,7 +113,7 @@ test("what can't be finished is refused with the order's state, and nothing chan
   expect(changes).toEqual({});
 });
 
-test("a barista whose lease ran out may still finish, until somebody else has the order", async () => {
+test("a barista whose lease ran out may still finish, until another has the order", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"]);
   await shop.startAndLoseLease("Grace");
@@ -141,7 +141,7 @@ test("only the latest waits are kept", async () => {
   expect(ttlMs).toBeLessThanOrEqual(24 * HOUR_MS);
 });
 
-test("each queue has its waits, and the newest take the place of the oldest", async () => {
+test("each queue has its waits, and the newest replace the oldest", async () => {
   await using shop = await TestOrders.open();
   const waits = (queue: string) => shop.client.lrange(shop.key(`waits:${queue}`), 0, -1);
   const DAY_MS = 24 * HOUR_MS;

@@ -15,7 +15,7 @@ test("orders whose time is over are dropped from the index, and those that are s
   expect(changes).toEqual({ orders: "zset: A time, B time, C time, D time → zset: B time, D time" });
 });
 
-test("more than a call looks at is told, and the next call goes on behind the kept ones", async () => {
+test("a call says that there is more than it looks at, and the next call goes on behind the kept ones", async () => {
   await using shop = await TestOrders.open();
   const ids = Array.from({ length: 1100 }, (_, index) => `order-${String(index).padStart(4, "0")}`);
   await Promise.all(ids.map((orderId) => shop.orders.place({ orderId, queue: "default", draft: {} })));

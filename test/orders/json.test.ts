@@ -78,7 +78,7 @@ class JsonShop implements AsyncDisposable {
     return outcome.orders;
   }
 
-  /** What the order's events tell, oldest first, each with what never changes of it. */
+  /** What the order's events say, oldest first, each with what never changes of it. */
   async events(orderId: string): Promise<Order[]> {
     const { fixed } = await this.shop.record(orderId);
     const entries = await this.shop.client.xrange(this.shop.key("events"), "-", "+");
@@ -88,7 +88,7 @@ class JsonShop implements AsyncDisposable {
       .map(({ members }) => readOrder(orderId, `{"order_id":${JSON.stringify(orderId)},${fixed},${members}}`));
   }
 
-  /** What whoever waits for the order is told: at this server, and by those who look for others, however often. */
+  /** What those who wait for the order get: at this server, and by those who look for others, however often. */
   async notified(orderId: string): Promise<Order[]> {
     const jsons = [this.#notified.get(orderId) ?? ""];
     for (let looks = 0; looks < 2; looks += 1) {
@@ -155,7 +155,7 @@ describe("what a verb answers is an order on the wire, with the members of its s
     expect(ready).toMatchObject({ status: "ready", attempts: 2, placed_at: placed.placed_at });
   });
 
-  test("also of one that is cancelled: never started, while brewing, or because nobody finished it", async () => {
+  test("also of one that is cancelled: never started, while brewing, or because no barista finished it", async () => {
     await using shop = await JsonShop.open();
     const final = [...always, ...drafted, "reason", "finished_at"];
     const queued = await shop.placeOne(DRAFT);
@@ -211,8 +211,8 @@ test("times are those of Redis's clock, in UTC with milliseconds, and follow eac
   }
 });
 
-describe("an order is told in the same words", () => {
-  test("while it is brewing, by whoever tells it", async () => {
+describe("an order is written in the same words", () => {
+  test("while it is brewing, by whatever answers it", async () => {
     await using shop = await JsonShop.open();
     const id = await shop.placeOne(DRAFT);
     const json = await shop.startOne("claim");
@@ -223,7 +223,7 @@ describe("an order is told in the same words", () => {
     expect((await shop.events(id)).slice(1)).toEqual([read(json), read(json)]);
   });
 
-  test.each(["ready", "cancelled"])("once it is %s, by whoever tells it, and however often", async (status) => {
+  test.each(["ready", "cancelled"])("once it is %s, by whatever answers it, and however often", async (status) => {
     await using shop = await JsonShop.open();
     const id = await shop.placeOne(DRAFT);
     await shop.startOne();
@@ -248,7 +248,7 @@ describe("an order is told in the same words", () => {
 });
 
 describe("what people write comes back as it was", () => {
-  /** The draft and the barista's name, from every place where they are told. */
+  /** The draft and the barista's name, from all that shows them. */
   const expectKept = async (shop: JsonShop, draft: Draft, barista: string): Promise<void> => {
     const id = await shop.placeOne(draft);
     const found = JSON.parse(await shop.find(id)) as Order;
@@ -263,7 +263,7 @@ describe("what people write comes back as it was", () => {
     }
     const searched = await shop.search(draft.customer_id);
     expect(searched).toContain(json);
-    // Another barista is told who has it.
+    // Another barista learns who has it.
     expect(await shop.orders.finish({ orderId: id, barista: `not ${barista}` })).toEqual({
       kind: "conflict",
       status: "ready",

@@ -12,7 +12,7 @@ test("without leases there is nothing to look after", async () => {
   ).toEqual({});
 });
 
-test("it tells when the next lease of any queue runs out", async () => {
+test("it says when the next lease of any queue runs out", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.place(["B"], { queue: "patio" });
@@ -46,7 +46,7 @@ test("orders whose lease ran out are offered to waiting baristas, and stay with 
   expect(await shop.orders.finish({ orderId: "B", barista: "Grace" })).toMatchObject({ kind: "changed" });
 });
 
-test("an order that nobody finished in its last attempt is cancelled, and a customer elsewhere is notified", async () => {
+test("an order that no barista finished in its last attempt is cancelled, and a customer elsewhere is notified", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A", "B"], { holder: "another replica" });
   for (const barista of ["Grace", "Linus", "Ada"]) expect(await shop.startAndLoseLease(barista)).toBe("A");

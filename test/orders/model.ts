@@ -103,7 +103,7 @@ export class ShopModel {
     // A claim that was finished or cancelled is spent.
     if (before && before.status !== "brewing") return { kind: "empty" };
     if (before && before.ranOut === undefined) return { kind: "started", orderId: before.id };
-    // The lease is over: the claim is free again, whoever gets the order.
+    // The lease is over: the claim is free again, whichever barista gets the order.
     if (before) this.#forgetClaim(before);
     const order = chosen === undefined ? this.#next(queue) : this.#takeChosen(chosen);
     if (!order) return chosen === undefined ? { kind: "empty" } : refusal(this.#orders.get(chosen));

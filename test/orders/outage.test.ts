@@ -1,4 +1,4 @@
-/** The verbs on a line to Redis that is cut for long: what was refused then is not made later, for nobody. */
+/** The verbs on a line to Redis that is cut for long: what was refused then is not made later, without a customer. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import { TestRedis } from "../support/redis.ts";
@@ -9,7 +9,7 @@ import { RedisRelay } from "../support/relay.ts";
 setDefaultTimeout(60_000);
 
 test("an order that was refused in an outage is not made after it", async () => {
-  // One of the test's own: nobody has cancelled an order there yet, so Redis does not know that script.
+  // One of the test's own: no order was cancelled there yet, so Redis does not know that script.
   const server = await TestRedis.start();
   try {
     await using fixture = await ReplicaFixture.open({ server, outageSeconds: 1 });
@@ -40,7 +40,7 @@ test("an order that was refused in an outage is not made after it", async () => 
       const found = await replica.orders.find(orderId);
       return found.kind === "unknown" || (found.kind === "found" && found.order.status === "cancelled");
     };
-    await until(isUnmade, "nobody will make the order");
+    await until(isUnmade, "the order is not to be made");
   } finally {
     await server.stop();
   }

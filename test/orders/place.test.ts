@@ -39,7 +39,7 @@ test("a placed order stands in the queue and in all indexes", async () => {
   });
 });
 
-test("an order without wishes is an americano of nobody", async () => {
+test("an order without wishes is an americano without a name", async () => {
   await using shop = await TestOrders.open();
   expect(await shop.changes(() => shop.place(["A"]))).toEqual({
     "events.1": "nothing → order.placed A",
@@ -102,7 +102,7 @@ test("the same id again changes nothing, in whatever state the order is", async 
   expect(await shop.changes(again)).toEqual({});
 });
 
-test("the same Idempotency-Key and body joins the first order, and another body is told apart", async () => {
+test("the same Idempotency-Key and body joins the first order, and another body is a mismatch", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"], { idempotencyKey: "k", draft: { note: "hot" } });
   const place = (draft: object) => shop.orders.place({ orderId: "B", queue: "default", draft, idempotencyKey: "k" });
@@ -179,7 +179,7 @@ test("baristas hear of each queue once, with the number of its new orders", asyn
     // Placed before in the same batch: nothing new.
     shop.place(["A"]),
   ]);
-  await until(() => wakes.length >= 2, "both queues are told of");
+  await until(() => wakes.length >= 2, "both queues are named");
   expect(wakes.toSorted()).toEqual(["1 patio", "2 default"]);
 });
 

@@ -26,11 +26,9 @@ const FULL = { kind: "refused", why: "full", subject: "" } as const;
 
 test("a refused order leaves nothing behind but one event a run and reason", async () => {
   await using shop = await openWith({ capacity: 0 });
-  const everybody = ["A", "B", "C"];
+  const all = ["A", "B", "C"];
   const full = await shop.changes(async () => {
-    const outcomes = everybody.map((id) =>
-      place(shop, id, { item: "latte", customer_id: "c1", note: "hot" }, `k-${id}`),
-    );
+    const outcomes = all.map((id) => place(shop, id, { item: "latte", customer_id: "c1", note: "hot" }, `k-${id}`));
     expect(await Promise.all(outcomes)).toEqual([FULL, FULL, FULL]);
   });
   expect(full).toEqual({ "events.2": 'nothing → shop.refused {"reason":"full","count":3}' });
@@ -64,7 +62,7 @@ test("an Idempotency-Key that was refused is not used up: its order gets in late
   expect(await place(shop, "B", {}, "k")).toEqual({ kind: "placed", orderId: "B" });
 });
 
-test("whoever has an order already joins it by their key, in a shop that is full, closed, or asks for codes by now", async () => {
+test("who has an order already joins it by their key, in a shop that is full, closed, or asks for codes by now", async () => {
   await using shop = await openWith({ code_period_seconds: 86_400 });
   await place(shop, "A", { customer_id: "c1" }, "k");
   await change(shop, { open: false, capacity: 0, require_code: true, max_open_per_customer: 1 });
@@ -76,7 +74,7 @@ test("whoever has an order already joins it by their key, in a shop that is full
   expect(changes).toEqual({});
 });
 
-test("whoever has reserved already gets it again by their key, closed, full, and after the code's end", async () => {
+test("who has reserved already gets it again by their key, closed, full, and after the code's end", async () => {
   await using shop = await openWith({ code_period_seconds: 86_400 });
   const { code } = await readCode(shop);
   const again = (orderId: string) => shop.orders.reserve({ orderId, draft: { code }, idempotencyKey: "k" });
@@ -124,7 +122,7 @@ test("reserved, queued and brewing orders fill the shop, of all queues; final on
   ]);
 });
 
-test("a capacity below what is open already sends nobody away who is in", async () => {
+test("a capacity below what is open already turns no order away that is in", async () => {
   await using shop = await openWith({});
   await shop.place(["A", "B", "C"]);
   await change(shop, { capacity: 1 });
@@ -137,7 +135,7 @@ test("a capacity below what is open already sends nobody away who is in", async 
   expect(await place(shop, "D")).toMatchObject({ kind: "placed" });
 });
 
-test("of a hundred at once, as many get in as there is room, and nobody else has paid", async () => {
+test("of a hundred at once, as many get in as there is room, and no other has paid", async () => {
   await using shop = await openWith({
     capacity: 20,
     require_code: true,
@@ -170,7 +168,7 @@ test("where no code is asked for, one that is sent is neither looked at nor spen
   expect(await readCode(shop)).toMatchObject({ remaining: 10 });
 });
 
-test("where one is asked for: none, a wrong, an old and an empty one are told apart, and nothing changes", async () => {
+test("where one is asked for: none, a wrong, an old and an empty one have each their answer, and nothing changes", async () => {
   await using shop = await openWith({ require_code: true, drinks_per_code: 1, code_period_seconds: 86_400 });
   // Before the board has shown any.
   expect(await place(shop, "A", { code: "ANY" })).toMatchObject({ why: "code_wrong" });

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { TestOrders } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 
-test("a released order stands at its old position in the queue, and nobody holds it", async () => {
+test("a released order stands at its old position in the queue, and no barista holds it", async () => {
   await using shop = await TestOrders.open();
   expect(await shop.startOrWait("Ada")).toBeNull();
   await shop.place(["A", "B"]);
@@ -44,7 +44,7 @@ test("only who holds a brewing order may release it", async () => {
   expect(changes).toEqual({});
 });
 
-test("a release that is sent again changes nothing, whoever has the order by then", async () => {
+test("a release that is sent again changes nothing, whichever barista has the order by then", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["A"]);
   await shop.start("Grace");

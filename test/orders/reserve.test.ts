@@ -117,7 +117,7 @@ test("one that is not completed in time is cancelled, and gives its drink back w
   expect(await remaining()).toBe(9);
 });
 
-test("a choice that comes too late is told so", async () => {
+test("a choice that comes too late is a conflict", async () => {
   const { shop, code, remaining } = await openWithCode();
   await using _ = shop;
   await shop.orders.reserve({ orderId: "A", draft: { code } });

@@ -32,7 +32,7 @@ async function placeAt(shop: TestOrders, times: Record<string, number>): Promise
   }
 }
 
-test("without conditions all orders are found, oldest first, as find tells them", async () => {
+test("without conditions all orders are found, oldest first, as find answers them", async () => {
   await using shop = await TestOrders.open();
   expect(await shop.orders.search(EVERYTHING)).toEqual({ kind: "page", orders: [] });
   await placeAt(shop, { B: 2000, A: 1000, C: 3000 });
@@ -125,7 +125,7 @@ test("a search examines a thousand orders a call, and its cursor goes on across 
     shop.orders.cancel({ orderId: "order-0999", canceller: "customer", reason: "customer" }),
     shop.orders.cancel({ orderId: "order-2400", canceller: "customer", reason: "customer" }),
   ]);
-  // The order in which the index tells them: those of one millisecond by name, which is the order of placing.
+  // The order in which the index has them: those of one millisecond by name, which is the order of placing.
   expect(await searchAll(shop, { status: "cancelled" })).toEqual([["order-0999"], [], ["order-2400"]]);
   const pages = await searchAll(shop, { limit: 800 });
   expect(pages.flat()).toEqual(ids);

@@ -1,4 +1,4 @@
-/** The sweeper on a real Redis: orders that nobody finishes come to an end, and so does the sweeper. */
+/** The sweeper on a real Redis: orders that no barista finishes come to an end, and so does the sweeper. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { pino } from "pino";
 import { readEntry } from "../../src/events/event.ts";
@@ -22,7 +22,7 @@ function rounds(replica: Replica): number {
 }
 
 describe("an order whose leases run out", () => {
-  test("is cancelled after the last attempt, and its customer is told", async () => {
+  test("is cancelled after the last attempt, and its customer is notified", async () => {
     await using fixture = await ReplicaFixture.open({ leaseSeconds: 0.1, maxAttempts: 2 });
     const replica = await fixture.replica();
     const [orderId = ""] = await replica.place(1);
@@ -59,7 +59,7 @@ describe("an order whose leases run out", () => {
     expect(cancelled.map(({ orderId }) => orderId).toSorted()).toEqual(orderIds.toSorted());
   });
 
-  test("is still finished by its barista until somebody else starts it", async () => {
+  test("is still finished by its barista until another starts it", async () => {
     await using fixture = await ReplicaFixture.open({ leaseSeconds: 0.1, maxAttempts: 5 });
     const replica = await fixture.replica();
     const orderId = await replica.brewOne();

@@ -30,7 +30,7 @@ const pick = fc.nat({ max: 399 }).map((number) => `pick-${number}`);
 /** A new order's id; now and then one that there was. */
 const fresh = fc.oneof({ weight: 9, arbitrary: fc.constant("new") }, { weight: 1, arbitrary: pick });
 const barista = fc.constantFrom('"Ada"', '"Grace"', '"Zoë \\n"');
-/** `own` is whoever brews the order. */
+/** `own` is the barista who brews the order. */
 const hand = fc.oneof({ weight: 6, arbitrary: fc.constantFrom("own", "") }, { weight: 1, arbitrary: barista });
 const queue = fc.constantFrom("default", "default", "default", "bar");
 const holder = fc.constantFrom("", REPLICA, "replica-2");

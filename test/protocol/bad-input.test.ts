@@ -69,7 +69,7 @@ test.each([
   }
 });
 
-test("all faulty fields are told at once", async () => {
+test("all faulty fields are named at once", async () => {
   const answer = await order(server, { item: "Tea!", note: 1, size: "xl" });
   const { errors } = expectProblem(answer, 422);
   expect(errors?.map(({ field }) => field).toSorted()).toEqual(["item", "note", "size"]);
@@ -143,7 +143,7 @@ test.each(VERBS)("%s without an order_id, or with one that is no UUID, is refuse
   }
 });
 
-test.each(VERBS)("%s of an unknown order is told so", async (verb) => {
+test.each(VERBS)("%s of an unknown order says so", async (verb) => {
   const { detail } = expectProblem(
     await ask(`${server.baristas}/${verb}/?order_id=${NO_ORDER}`, { method: "POST" }),
     404,
@@ -163,11 +163,11 @@ test("two order_ids are refused: a barista who sends both means both, and only o
   expectProblem(await ask(url, { method: "POST" }), 422, "order_id");
 });
 
-test.each(["", "?wait", "?wait=1"])("an unknown order is told so to who asks for it with %p", async (query) => {
+test.each(["", "?wait", "?wait=1"])("who asks for an unknown order with %p learns so", async (query) => {
   expectProblem(await ask(`${server.customers}/order/${NO_ORDER}${query}`), 404);
 });
 
-test("an unknown order is told so on both ports", async () => {
+test("both ports say so of an unknown order", async () => {
   expectProblem(await ask(`${server.customers}/order/${NO_ORDER}`, { headers: { Prefer: "wait=1" } }), 404);
   expectProblem(
     await ask(`${server.customers}/order/${NO_ORDER}`, { method: "PATCH", json: { status: "cancelled" } }),

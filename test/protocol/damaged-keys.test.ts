@@ -101,7 +101,7 @@ const KEYS: Readonly<Record<string, KeyFaults>> = {
   "waits:default": ["list", []],
   "leases:default": ["zset", ["start", "claim", "queue", "shop", "change"]],
 };
-/** Nobody looks for damage in these: there are as many as customers. */
+/** No inspection looks into these: there are as many as customers. */
 const NOT_INSPECTED = ["orders:of:ada", "open:of:ada"];
 
 describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [type, failing]) => {
@@ -157,11 +157,11 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [
     await until(async () => {
       const { depth, brewing: left } = await lookAtQueue(server);
       return depth === 0 && left === 0 && (await redis.xlen(shop.key("queue:default"))) === 0;
-    }, "nothing is left over");
+    }, "nothing remains");
     await expectReserved(server, { code });
     // As often as it was said that they are damaged.
     const said = complaintsOf(shop);
-    await until(() => linesOn(shop, "a key of the shop was put right").length === said.length, "an operator is told");
+    await until(() => linesOn(shop, "a key of the shop was put right").length === said.length, "it is logged");
     expect(linesOn(shop, "a key of the shop was put right").map(({ key }) => key)).toEqual(said.map(({ key }) => key));
     expect(othersIn(said, inspected)).toEqual([]);
     expect(new Set(said.map(({ key }) => key)).size).toBe(said.length);
@@ -181,11 +181,11 @@ async function expectReported(shop: Shop, faults: DamagedView["keys"]): Promise<
   if (faults.length > 1) {
     expect(keys).toHaveLength(1);
     expect(othersIn(keys, faults)).toEqual([]);
-    await until(() => complaintsOf(shop).length > 0, "an operator is told");
+    await until(() => complaintsOf(shop).length > 0, "it is logged");
     return;
   }
   expect(keys).toEqual(faults);
-  await until(() => complaintsOf(shop).length >= faults.length, "an operator is told");
+  await until(() => complaintsOf(shop).length >= faults.length, "it is logged");
   expect(complaintsOf(shop)).toEqual([...faults]);
 }
 
@@ -197,7 +197,7 @@ function linesOn(shop: Shop, message: string): readonly Record<string, unknown>[
   return shop.server.log().filter(({ msg }) => String(msg).startsWith(message));
 }
 
-/** What an operator was told of keys. */
+/** What was logged of keys. */
 function complaintsOf(shop: Shop): { key: unknown; type: unknown; expected_type: unknown }[] {
   return linesOn(shop, "a key of the shop holds").map(({ level, key, type, expected_type }) => {
     expect(level).toBe("error");
@@ -225,7 +225,7 @@ test("an operator reads of a key once while it is damaged, and once when it is p
   expect(complaintsOf(shop)).toHaveLength(keys.length);
 });
 
-test("a value of another type under an order's bell keeps nobody from their coffee", async () => {
+test("a value of another type under an order's bell keeps no customer from their coffee", async () => {
   await using shop = await Shop.open();
   const placed = await shop.placeMany(6);
   for (const one of [placed[0], placed[3]] as WireOrder[]) await redis.set(shop.key(`bell:${one.order_id}`), "no list");
@@ -234,7 +234,7 @@ test("a value of another type under an order's bell keeps nobody from their coff
   for (const answer of await Promise.all(held)) expectOrder(answer, { status: "ready" });
 });
 
-test("a value of another type under an Idempotency-Key or a bucket fails who needs it, and nobody else", async () => {
+test("a value of another type under an Idempotency-Key or a bucket fails who needs it, and no other", async () => {
   await using shop = await Shop.open();
   const key = crypto.randomUUID();
   await redis.rpush(shop.key(`once:${key}`), "no string");

@@ -188,7 +188,7 @@ describe(`orders with damaged records: ${Object.keys(DAMAGES).join(", ")}`, () =
     await until(async () => (await shop.damaged()).orders.length === 0, "they are put back");
     expect(await shop.make(WAYS + 2)).toEqual(idsOf([...placed.slice(0, WAYS), ...later]));
     expect(await lookAtQueue(shop.server)).toMatchObject({ depth: 0, brewing: 0, damaged: 0 });
-    await until(async () => (await redis.xlen(shop.key("queue:default"))) === 0, "nothing is left over");
+    await until(async () => (await redis.xlen(shop.key("queue:default"))) === 0, "nothing remains");
   });
 
   test("while they are brewing: their leases are cleared away, the others' run out as ever", async () => {
@@ -215,7 +215,7 @@ test("a damaged order that is deleted leaves the list", async () => {
   await until(async () => (await shop.damaged()).orders.length === 0, "it has left the list");
 });
 
-test("a reservation that is damaged runs out for nobody else", async () => {
+test("a reservation that is damaged runs out for no other", async () => {
   await using shop = await Shop.open();
   await changeShop(shop.server, { customer_timeout_seconds: 2 });
   const { code } = await readCode(shop.server);

@@ -113,7 +113,7 @@ async function orderPlainly(
 
 const guests = (count: number) => Array.from({ length: count }, (_, index) => `guest ${index}`);
 
-/** Resolves once no order waits or is brewing, and nobody is held. */
+/** Resolves once no order waits or is brewing, and no customer is held. */
 async function expectEmpty(street: Street): Promise<void> {
   await street.untilHeld(0);
   expect(await lookAtQueue(street.nginx)).toMatchObject({ depth: 0, brewing: 0, held: 0 });
@@ -134,7 +134,7 @@ test("each of 300 held customers gets their own coffee, though each replica is r
 
   const staff = new Staff(street.nginx, { baristas: 8, brewMs: 20, mayMake: 0 });
   for (const replica of street.replicas) {
-    // Most are still there when it is told to stop, and while it stops, orders are finished.
+    // Most are still there when it is stopped, and while it stops, orders are finished.
     staff.mayMake += GUESTS / 4;
     const held = (await street.held())[street.replicas.indexOf(replica)];
     expect(held).toBeGreaterThan(0);
@@ -185,7 +185,7 @@ test("behind nginx with no other replica left, customers get the redirect, and c
   expectOrder(await back, { note: "alone", status: "ready" });
 });
 
-test("whoever orders while the replicas are restarted gets their coffee too", async () => {
+test("who orders while the replicas are restarted gets their coffee too", async () => {
   await using street = await Street.open({});
   const got: WireOrder[] = [];
   let isClosing = false;
@@ -226,7 +226,7 @@ test("customers whose answers the replica can't finish in time come back by the 
   let begun = 0;
   const noticing = async (url: string, init: RequestInit): Promise<Response> => {
     const response = await patientFetch(url, init);
-    // Nobody's order is made, so it is no more than the beginning of an answer.
+    // No order is made, so it is no more than the beginning of an answer.
     if (response.ok) begun += 1;
     return response;
   };
@@ -240,7 +240,7 @@ test("customers whose answers the replica can't finish in time come back by the 
   const waiting = notes.map((note) => client.order({ note }));
   await until(() => begun === notes.length, "all answers have begun");
   for (const replica of street.replicas) await replica.restart();
-  // Nobody has an order yet: all of them were cut off once at least.
+  // No customer has their order yet: all of them were cut off once at least.
   expect(retries.length).toBeGreaterThanOrEqual(notes.length);
   const staff = new Staff(street.nginx, { baristas: 8 });
   const got = await Promise.all(waiting);
@@ -270,7 +270,7 @@ test("kill -9 of a replica under load: nginx sends its customers on to the other
   await expectEmpty(street);
 });
 
-/** Orders, and tells when the answer has begun. */
+/** Orders, and notes when the answer has begun. */
 function begin(ports: Pick<Ports, "customers">, note: string): { hasBegun: Promise<void>; order: Promise<WireOrder> } {
   const begun = Promise.withResolvers<void>();
   const ordered = orderPlainly(ports, note, async (url, init) => {

@@ -33,7 +33,7 @@ async function search(ports: Server, query: string): Promise<WireOrder[]> {
   return (body as { orders: WireOrder[] }).orders;
 }
 
-describe("whoever waits for an order that is cancelled gets 200, which says so and why", () => {
+describe("who waits for an order that is cancelled gets 200, which says so and why", () => {
   test("its customer cancels it, from a second request", async () => {
     const waiting = order(server, { customer_id: "second-request" });
     await untilHeld(server, 1);
@@ -142,7 +142,7 @@ describe("a lease of one second", () => {
     expectOrder(await applyVerb(hasty, "finish", newer.order_id, "barista=Grace"), { status: "ready" });
   });
 
-  test("runs out: until somebody else has the order, the late finish counts", async () => {
+  test("runs out: until another has the order, the late finish counts", async () => {
     const waiting = order(hasty);
     const started = await start(hasty, "barista=Grace&wait=10");
     await untilLeaseOver(started);
@@ -166,7 +166,7 @@ describe("a lease of one second", () => {
     expectOrder(await applyVerb(hasty, "finish", order_id, "barista=Grace"), { status: "ready", attempts: 1 });
   });
 
-  test("a barista who dies three times over: the customer is told", async () => {
+  test("a barista who dies three times over: the customer is notified", async () => {
     const waiting = order(hasty);
     for (const attempts of [1, 2, 3]) {
       const started = await start(hasty);

@@ -1,5 +1,5 @@
 /**
- * Live events of both ports, from real servers: what is told, to whom, and what outages, restarts and slow listeners
+ * Live events of both ports, from real servers: what is sent, to whom, and what outages, restarts and slow listeners
  * change of it.
  */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -55,7 +55,7 @@ async function countReaders(name: string): Promise<number> {
 }
 
 describe("a customer who listens to their order", () => {
-  test("is told all that happens to it, as it happens, and is done with its last event", async () => {
+  test("hears all that happens to it, as it happens, and is done with its last event", async () => {
     const { order_id } = await place(server, { item: "latte", customer_name: "Ada" });
     const listener = await EventClient.open(ofOrder(server, order_id));
     expect(listener.headers).toMatchObject({
@@ -86,7 +86,7 @@ describe("a customer who listens to their order", () => {
     expect({ status: again.status, text: again.text }).toEqual({ status: 204, text: "" });
   });
 
-  test("lost the connection: is told what came meanwhile, once", async () => {
+  test("lost the connection: hears what came meanwhile, once", async () => {
     const { order_id } = await place(server);
     const first = await EventClient.open(ofOrder(server, order_id));
     await start(server);
@@ -107,7 +107,7 @@ describe("a customer who listens to their order", () => {
     ]);
   });
 
-  test("is told of a cancellation by whoever it was", async () => {
+  test("hears of a cancellation, whichever side cancelled", async () => {
     const { order_id } = await place(server);
     const listener = await EventClient.open(ofOrder(server, order_id));
     await cancelByCustomer(server, order_id);
@@ -115,7 +115,7 @@ describe("a customer who listens to their order", () => {
     expect(listener.events[0]).toMatchObject({ type: "order.cancelled", data: { order_id, reason: "customer" } });
   });
 
-  test("of no order is told 404; after no id 422; HEAD listens to nothing", async () => {
+  test("of no order is answered 404; after no id 422; HEAD listens to nothing", async () => {
     expectProblem(await ask(ofOrder(server, UNKNOWN)), 404);
     expectProblem(await ask(ofOrder(server, "latte")), 422, "id");
     const headers = { "Last-Event-ID": "yesterday" };
@@ -135,7 +135,7 @@ describe("a customer who listens to their order", () => {
     expect(refused.type).toEndWith("too_many_held");
     expect((await lookAtQueue(server)).held).toBe(0);
     const waiting = ask(`${server.customers}/order/${order_id}?wait`);
-    await until(async () => (await lookAtQueue(server)).held === 1, "somebody waits");
+    await until(async () => (await lookAtQueue(server)).held === 1, "one waits");
     listeners[0]?.hangUp();
     let next: EventClient | undefined;
     await until(async () => {
@@ -145,7 +145,7 @@ describe("a customer who listens to their order", () => {
     await cancelByCustomer(server, order_id);
     expectStatus(await waiting, 200);
     expect(await next?.untilOver()).toBe("ended");
-    await until(async () => (await countReaders(shop.SHOP)) === 0, "nobody reads any more");
+    await until(async () => (await countReaders(shop.SHOP)) === 0, "no server reads any more");
   });
 });
 
@@ -185,11 +185,11 @@ describe("staff", () => {
     ["type=", "type"],
     ["type=order.placed&type=order.started", "type"],
     ["order_id=17", "order_id"],
-  ])("who ask for %s are told 422", async (query, field) => {
+  ])("who ask for %s are answered 422", async (query, field) => {
     expectProblem(await ask(`${server.baristas}/events?${query}`), 422, field);
   });
 
-  test("after no id are told 422, and without the token 401", async () => {
+  test("after no id are answered 422, and without the token 401", async () => {
     expectProblem(
       await ask(`${server.baristas}/events`, { headers: { "Last-Event-ID": "1-x" } }),
       422,
@@ -297,7 +297,7 @@ test("who come back with their last event miss and repeat nothing, on two replic
       (_, at) => new ReturningClient(at % 2 === 0 ? urls : urls.toReversed()),
     );
     await Promise.all(regulars.map((regular) => regular.untilHere()));
-    // Somebody who never goes: they are told through the restart of Redis, on a connection that stays.
+    // A listener who never goes: they hear through the restart of Redis, on a connection that stays.
     const faithful = await EventClient.open(urls[1] ?? "");
 
     let isWriting = true;
@@ -340,7 +340,7 @@ test("who come back with their last event miss and repeat nothing, on two replic
   }
 });
 
-test("SIGTERM ends all streams cleanly and at once, and nobody listens anew", async () => {
+test("SIGTERM ends all streams cleanly and at once, and no listener comes anew", async () => {
   // Longer than the test may take: it would wait for a stream that does not end.
   const leaving = await startServer({ ...newShop(), DRAIN_SECONDS: "3600" });
   const { order_id } = await place(leaving);
@@ -353,7 +353,7 @@ test("SIGTERM ends all streams cleanly and at once, and nobody listens anew", as
   expect(await Promise.all(listeners.map((listener) => listener.untilOver()))).toEqual(["ended", "ended", "ended"]);
 });
 
-test("while Redis is unavailable whoever listens stays, and whoever comes is told 503 in the end", async () => {
+test("while Redis is unavailable who listens stays, and who comes is answered 503 in the end", async () => {
   const redis = await TestRedis.start();
   try {
     const own = await startServer({ ...newShop(), REDIS_URL: redis.url, OUTAGE_SECONDS: "1" });

@@ -85,7 +85,7 @@ test('with "retry": false it is cancelled at once; through curl too', async () =
   expectOrder(await ask(`${there.customers}/order/${id}`), end);
 });
 
-test("events tell of it: order.failed, with the error", async () => {
+test("an event says so: order.failed, with the error", async () => {
   const id = await brewing();
   const events = await EventClient.open(`${there.baristas}/events?order_id=${id}&type=order.failed,order.cancelled`);
   expectOrder(await fail(id));

@@ -1,4 +1,4 @@
-/** The delusional customer: thousands of orders at once from one address, and nobody else notices. */
+/** The delusional customer: thousands of orders at once from one address, and no other notices. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, lookAtQueue, order, applyVerb, type Answer } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
@@ -8,7 +8,7 @@ setDefaultTimeout(120_000);
 const FLOOD = 3000;
 const REGULARS = 50;
 
-/** Takes and finishes orders until it is told to stop and the queue is empty. */
+/** Takes and finishes orders until it is stopped and the queue is empty. */
 async function work(server: Server, isOver: () => boolean): Promise<void> {
   for (;;) {
     const answer = await ask(`${server.baristas}/start/?wait=1`);
@@ -22,13 +22,13 @@ async function work(server: Server, isOver: () => boolean): Promise<void> {
 function expectRefusal(answer: Answer): void {
   const { type } = expectProblem(answer, 429);
   expect(Number(answer.headers["retry-after"])).toBeGreaterThanOrEqual(1);
-  // Who asks too fast, or has too many requests held, is told that; all others, what the rate of orders is.
+  // Who asks too fast, or has too many requests held, learns that; all others, what the rate of orders is.
   if (/:too_many_(requests|held)$/.test(type)) return;
   expect(answer.headers["ratelimit-policy"]).toBe('"order";q=250;w=250');
   expect(answer.headers["ratelimit"]).toMatch(/^"order";r=0;t=\d+$/);
 }
 
-test("3,000 orders at once from one address: few get in, the others are told when, and 50 regulars are all served", async () => {
+test("3,000 orders at once from one address: few get in, the others learn when, and 50 regulars are all served", async () => {
   const server = await startServer();
   let isOver = false;
   const shifts = Array.from({ length: 10 }, () => work(server, () => isOver));
@@ -86,7 +86,7 @@ test("what is malformed costs nothing, nor does what the shop refuses; an order 
   await server.stop();
 });
 
-test("with trusted proxies the address is the customer's; without, nobody can pretend another", async () => {
+test("with trusted proxies the address is the customer's; without, none can pretend another", async () => {
   const one = { LIMIT_CAPACITY: "1", LIMIT_REFILL_PER_SECOND: "0.001" };
   const from = (address: string) => ({ headers: { Prefer: "respond-async", "X-Forwarded-For": address } });
   const behind = await startServer({ ...one, TRUSTED_PROXIES: "127.0.0.0/8" });

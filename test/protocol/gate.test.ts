@@ -95,7 +95,7 @@ function spellings(path: string, host: string): string[] {
     path,
     bare,
     `${bare}/`,
-    // What these hide behind an open path with a query is that path: it is asked for below, where nobody is fooled.
+    // What these hide behind an open path with a query is that path: it is asked for below, where none is fooled.
     ...hidden.filter((target) => !/^\/(livez|readyz|board|swagger\/json|assets\/a\.js|)\?\//.test(target)),
     ...climbing.map((way) => way + path),
     `#${path}`,
@@ -221,7 +221,7 @@ test("without the token every route, however it is spelled, is a 401 or a 400, a
   expect(await snapshot()).toEqual(before);
 });
 
-test("without the token 401 comes before everything else that a request would be told", async () => {
+test("without the token 401 comes before everything else that a request would be answered", async () => {
   const { host } = new URL(server.baristas);
   const head = `HTTP/1.1\r\nHost: ${host}\r\n`;
   const { closed } = await readRoutes();

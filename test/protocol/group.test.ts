@@ -181,14 +181,14 @@ describe("a room of 200", () => {
     ask(`${server.customers}/order/${orderId}?wait`, { localAddress, signal });
 
   /** So many, all of whom hang up when `signal` aborts. */
-  const crowd = (count: number, orderId: string, address: string, signal: AbortSignal): Promise<Answer | Error>[] =>
+  const comeTo = (count: number, orderId: string, address: string, signal: AbortSignal): Promise<Answer | Error>[] =>
     Array.from({ length: count }, () => waitFor(orderId, address, signal).catch((error: Error) => error));
 
-  test("holds 100 on one order, whoever they are: the next is told which, and may look", async () => {
+  test("holds 100 on one order, from whatever address: the next learns which, and may look", async () => {
     const { order_id } = await place(server);
     const other = await place(server);
     const hangUp = new AbortController();
-    const waiting = [2, 3, 4, 5].flatMap((end) => crowd(25, order_id, `127.0.0.${end}`, hangUp.signal));
+    const waiting = [2, 3, 4, 5].flatMap((end) => comeTo(25, order_id, `127.0.0.${end}`, hangUp.signal));
     await untilHeld(server, 100);
     const refused = await ask(`${server.customers}/order/${order_id}?wait=5`, { localAddress: "127.0.0.9" });
     expect(expectProblem(refused, 429)).toMatchObject({ type: "urn:longpour:problem:too_many_held" });
@@ -228,7 +228,7 @@ describe("a room of 200", () => {
     const placed = [await place(server), await place(server)];
     const hangUp = new AbortController();
     const returners = placed.flatMap(({ order_id }, index) =>
-      crowd(75, order_id, `127.0.0.${index + 2}`, hangUp.signal),
+      comeTo(75, order_id, `127.0.0.${index + 2}`, hangUp.signal),
     );
     await untilHeld(server, 150);
     const [{ order_id } = { order_id: "" }] = placed;

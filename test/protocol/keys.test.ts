@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 const key = (text: string): Record<string, string> => ({ "Idempotency-Key": text });
 
-/** Places an order under that key, from an address of this machine, or of anywhere as a trusted proxy tells it. */
+/** Places an order under that key, from an address of this machine, or of anywhere as a trusted proxy says. */
 async function placeFrom(address: string, text: string, draft: object = {}): Promise<string> {
   const isOurs = address.startsWith("127.");
   const headers = { ...key(text), ...(isOurs ? undefined : { "X-Forwarded-For": address }) };

@@ -1,5 +1,5 @@
 /**
- * A small part of what `bun run kills` does: Redis and replicas are killed under load, and nobody notices.
+ * A small part of what `bun run kills` does: Redis and replicas are killed under load, and no client notices.
  * And the judge itself: what goes wrong is a violation.
  */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -21,7 +21,7 @@ afterEach(async () => {
   redis = undefined;
 });
 
-test("whoever is killed, every order is made once, and answered to its customer", async () => {
+test("whatever is killed, every order is made once, and answered to its customer", async () => {
   redis = await TestRedis.start();
   const report = await runKills({ redis, rounds: 6, seed: DEFAULT_SEED });
   expect(report.violations).toEqual([]);
@@ -35,7 +35,7 @@ test("whoever is killed, every order is made once, and answered to its customer"
 test("a Redis that writes nothing to disk is found out", async () => {
   redis = await TestRedis.start("--appendonly", "no");
   // (Who waits at a lane that has read its orders already hears of the loss after its next block, in half a minute.)
-  const { kills, violations } = await runKills({ redis, rounds: 1, seed: REDIS_FIRST, patienceMs: 5000 });
+  const { kills, violations } = await runKills({ redis, rounds: 1, seed: REDIS_FIRST, timeoutMs: 5000 });
   expect(kills.Redis).toBe(1);
   for (const what of [/^key .*: OrderRefused: No such order/, /^finish of .* 404 /, /: answered, and not kept$/]) {
     expect(violations.some((line) => what.test(line))).toBe(true);
@@ -125,12 +125,12 @@ describe("the judge", () => {
       finishedWith(1, [{ ...READY, result: { by: "Grace", n: 2 } }]),
       [`${ID}: its barista was answered with something else`],
     ],
-    ["nobody who finished it", (ledger) => ledger.finishes.delete(ID), [`${ID}: nobody finished it`]],
-    ["nobody who started it", (ledger) => ledger.starts.delete(ID), [`${ID}: nobody was given it to make`]],
+    ["no barista who finished it", (ledger) => ledger.finishes.delete(ID), [`${ID}: no barista finished it`]],
+    ["no barista who started it", (ledger) => ledger.starts.delete(ID), [`${ID}: no barista was given it to make`]],
     [
-      "an order for nobody",
+      "an order without a customer",
       (ledger) => ledger.finishes.set("other", { made: { by: "Grace", n: 2 }, answers: [] }),
-      ["other: made for nobody"],
+      ["other: made without a customer"],
     ],
   ])("finds %s", (_what, spoil, violations) => {
     const ledger = rightly();
@@ -142,7 +142,7 @@ describe("the judge", () => {
     const queues = [QUEUE, { ...QUEUE, depth: 1, brewing: 2, damaged: 3, held: 4 }];
     expect(violationsIn(rightly(), { stored: ["other"], queues })).toEqual([
       `${ID}: answered, and not kept`,
-      "other: kept, and nobody's",
+      "other: kept, and no customer's",
       "left in the queue: depth 1, brewing 2, damaged 3, held 4",
     ]);
   });

@@ -54,7 +54,7 @@ afterEach(async () => {
 
 const CHAI = { name: "Chai", description: "", price: 350, available: true, modifiers: [], icon: "🍵" };
 const json = { "Content-Type": "application/json" };
-/** Whoever is let in though they should not be is not waited for. */
+/** A customer who is let in by mistake is not waited for. */
 const knocking = { ...json, Prefer: "respond-async" };
 
 /** Makes one coffee of the first menu something else, until the test is over. */

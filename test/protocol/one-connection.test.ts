@@ -54,7 +54,7 @@ test("behind nginx the end of the customer's side counts as hanging up", async (
 test.each([
   ["a second request while the first is held", (wire: ReturnType<typeof openWire>) => void wire.socket.write(LOOK)],
   ["the end of the customer's side (nc -N)", (wire: ReturnType<typeof openWire>) => void wire.socket.end()],
-])("%s ends the connection; the place is free, the order goes on and can be come back to", async (_what, act) => {
+])("%s ends the connection; the seat is free, the order goes on and can be come back to", async (_what, act) => {
   const key = crypto.randomUUID();
   const wire = openWire(server.customers, ORDER.replace("\r\n\r\n", `\r\nIdempotency-Key: ${key}\r\n\r\n`));
   await untilHeld(server, 1);

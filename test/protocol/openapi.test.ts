@@ -236,14 +236,14 @@ export async function order(draft: Customers["schemas"]["OrderDraft"]): Promise<
   return (await answer.json()) as Order | Problem;
 }
 
-export function tell(answer: Order | Problem): string {
+export function say(answer: Order | Problem): string {
   if ("title" in answer) return answer.title + ": " + answer.detail;
   switch (answer.status) {
     case "reserved":
     case "queued":
-      return "place " + (answer.position ?? 1).toFixed();
+      return "position " + (answer.position ?? 1).toFixed();
     case "brewing":
-      return answer.barista ?? "somebody";
+      return answer.barista ?? "a barista";
     case "ready":
     case "cancelled":
       return answer.reason ?? "here you are";
@@ -283,7 +283,7 @@ test("types made from the documents compile in a client, by name", async () => {
   expect({ exitCode, output }).toEqual({ exitCode: 0, output: "" });
 });
 
-/** Runs a program of a package, which asks nobody for anything. */
+/** Runs a program of a package, which asks for nothing. */
 async function run(path: string, options: readonly string[]): Promise<{ exitCode: number; output: string }> {
   const [scope = "", name = "", ...rest] = path.split("/");
   const packed = dirname(Bun.resolveSync(`${scope}/${name}/package.json`, import.meta.dir));

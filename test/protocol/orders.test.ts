@@ -87,7 +87,7 @@ test.each([
   "a\u0000b\u0001\t\r\n\u001f\u007f",
   "Zoë 茶 قهوة 👩🏽‍🍳 \u2028\u2029",
   "</script> a/b 100% {}",
-])("names and notes such as %j come back to everybody as they were", async (said) => {
+])("names and notes such as %j come back to all as they were", async (said) => {
   const names = { note: said, customer_id: said, customer_name: said };
   const waiting = order(server, names);
   const brewing = await start(server, `wait=10&barista=${encodeURIComponent(said)}`);
@@ -248,7 +248,7 @@ test("a customer who hangs up frees the seat, and can come back for the coffee",
   expectOrder(await ask(orderUrl(order_id, "?wait")), { status: "ready" });
 });
 
-test("limits are told: how many orders are left, under which policy", async () => {
+test("limits are named: how many orders are left, under which policy", async () => {
   const first = await order(server, {}, { headers: { Prefer: "respond-async" } });
   const second = await order(server, {}, { headers: { Prefer: "respond-async" } });
   const left = [first, second].map(({ headers }) => {

@@ -1,7 +1,4 @@
-/**
- * A Redis that is killed, stopped, or throws everybody out, under load and at rest: nobody who waits gets to know of
- * it.
- */
+/** A Redis that is killed, stopped, or throws all out, under load and at rest: none who wait get to know of it. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { BLOCK_SECONDS } from "../../src/longpoll/lane.ts";
 import {
@@ -95,7 +92,7 @@ class HttpClients {
     await this.#unlessWrong(meanwhile);
   }
 
-  /** Lets everybody have the coffee they ordered. */
+  /** Lets all have the coffee they ordered. */
   async goHome(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.#customers);
@@ -138,7 +135,7 @@ test("Redis killed and started again under load: no customer notices, and each o
   await clients.enjoy(3);
   await redis.kill();
   await clients.during(until(() => standalone.logged("Redis is away").length > 0, "the outage is logged"));
-  // The length of the outage, with everybody still there.
+  // The length of the outage, with all still there.
   await clients.during(Bun.sleep(OUTAGE_MS));
   await redis.resume();
   await clients.enjoy(3);
@@ -209,7 +206,7 @@ test("new orders are refused with 503 also where signs of life come sooner, as t
   expectUnavailable(await soon(order(standalone.server, { note: "refused" }), "a new order", TIMEOUT_MS));
 });
 
-test("a server that is told to stop while Redis hangs sends its customers on, and ends with 0", async () => {
+test("a server that is stopped while Redis hangs sends its customers on, and ends with 0", async () => {
   await using standalone = await Standalone.open({ OUTAGE_SECONDS: "2" });
   const { server, redis } = standalone;
   const waiting = [order(server), order(server)];
@@ -292,7 +289,7 @@ test("a Redis that hangs for less than the bound, under load: no customer notice
   await expectEmpty(standalone);
 });
 
-test("every connection killed ten times a second under load: nothing is lost, and everybody is answered", async () => {
+test("every connection killed ten times a second under load: nothing is lost, and all are answered", async () => {
   await using standalone = await Standalone.open();
   const { server, redis } = standalone;
   const late = await place(server, { note: "late" });

@@ -1,5 +1,5 @@
 /**
- * How fast an address may ask, whatever for: every route of the customers' port is covered, and nobody else notices.
+ * How fast an address may ask, whatever for: every route of the customers' port is covered, and no other notices.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, lookAtQueue, order, place, type Answer } from "../support/http.ts";
@@ -88,7 +88,7 @@ describe("a server that takes one request a second, five at once", () => {
     for (let looks = 0; looks < 30; looks++) await lookAtQueue(server);
   });
 
-  test("who waited as long as they were told is let in", async () => {
+  test("who waited as long as the answer said is let in", async () => {
     const localAddress = "127.0.2.5";
     await useUp(localAddress);
     const refused = await ask(`${server.customers}/shop`, { localAddress });

@@ -55,7 +55,7 @@ test.concurrent("an order held for 20 s behind a proxy that cuts after 5 s gets 
   expect(answer.text).toMatch(/^ {2,}\{/);
 });
 
-test.concurrent("the same holds for whoever comes back to their order", async () => {
+test.concurrent("the same holds for who comes back to their order", async () => {
   const { order_id } = await place(revisited.nginx);
   const waiting = ask(`${revisited.nginx.customers}/order/${order_id}?wait`);
   await untilHeld(revisited.server, 1);
@@ -139,7 +139,7 @@ test.concurrent("nginx follows servers that all send on for eight times, without
 });
 
 /**
- * A server that sends every order on to `location`, and so whoever follows; no server of ours misbehaves so. And an
+ * A server that sends every order on to `location`, and so all who follow; no server of ours misbehaves so. And an
  * nginx before it.
  */
 async function startSending(location: string): Promise<AsyncDisposable & { nginx: TestNginx; seen: string[] }> {

@@ -1,4 +1,4 @@
-/** Many at once who want to be admitted: no more get in than may, and nobody who is refused has paid. */
+/** Many at once who want to be admitted: no more get in than may, and none who is refused has paid. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ask, type Answer } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";

@@ -1,5 +1,5 @@
 /**
- * A Redis that answers but does not serve: everybody waits as through any outage, it is one line in the log, and it
+ * A Redis that answers but does not serve: all wait as through any outage, it is one line in the log, and it
  * heals. Quiet, as a machine that stands still for seconds is an outage of its own.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
@@ -164,7 +164,7 @@ test.each(TROUBLES.map((trouble) => [trouble.code, trouble] as const))(
     ];
     let answered = 0;
     for (const answer of requests) void answer.then(() => (answered += 1));
-    // The length of the trouble, in which nobody is answered.
+    // The length of the trouble, in which none is answered.
     await Bun.sleep(1500);
     expect(answered).toBe(0);
     await end(admin);
@@ -223,7 +223,7 @@ test("however many wait, a Redis that refuses is asked little", async () => {
   for (const answer of await Promise.all(requests)) expectOrder(answer, {}, 202);
 });
 
-test("a demoted master whose connections stay: the server goes over to the new one, with everybody who waits", async () => {
+test("a demoted master whose connections stay: the server goes over to the new one, with all who wait", async () => {
   const [first, second] = [await TestRedis.start(), await TestRedis.start()];
   const [old, heir] = [first.connect(), second.connect()];
   using relay = new RedisRelay(first.port);

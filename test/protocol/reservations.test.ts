@@ -53,7 +53,7 @@ beforeEach(async () => {
 
 afterAll(() => client.disconnect());
 
-/** Ends the code's period, whatever the clock says, and tells the next one. */
+/** Ends the code's period, whatever the clock says, and returns the next one. */
 async function nextCode(): Promise<string> {
   await client.hset(`{${SHOP}}:code`, "ends_at", 1);
   return (await readCode(server)).code;
@@ -131,7 +131,7 @@ test("the same choice again answers the order as it is, another one is refused",
   }
 });
 
-test("of many choices at once on two replicas one is made, and everybody who made it is told", async () => {
+test("of many choices at once on two replicas one is made, and all who made it learn so", async () => {
   const { order_id } = await expectReserved(server, { code });
   const items = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? "latte" : "mocha"));
   const answers = await Promise.all(
@@ -168,7 +168,7 @@ test("what is no reservation can't be chosen for", async () => {
   expectProblem(await choose(server, "abc", {}), 422, "id");
 });
 
-test("a reservation whose time is over is cancelled, whoever waits is told, and the drink is given back", async () => {
+test("a reservation whose time is over is cancelled, who waits is notified, and the drink is given back", async () => {
   await changeShop(server, { customer_timeout_seconds: 1 });
   const reserved = await expectReserved(server, { code });
   expectOrder(await untilFinal(reserved), { status: "cancelled", reason: "customer_timeout", attempts: 0 });
@@ -220,7 +220,7 @@ test("a wrong code and an old one are refused, and so is one that is used up", a
   expectOrder(await cancelByCustomer(server, (await expectReserved(other, { code })).order_id));
 });
 
-test("closed or full, nobody reserves, and no code is spent; who has reserved is served", async () => {
+test("closed or full, none reserve, and no code is spent; who has reserved is served", async () => {
   const { order_id } = await expectReserved(server, { code });
   const { open_orders } = await readShop(server);
   for (const [settings, name] of [
@@ -327,7 +327,7 @@ test("a reservation that is no JSON, of another type, too large, or with a wrong
   expect(await remaining()).toBe(10);
 });
 
-test("an address that reserves too fast is told when to come back, and its code is not spent", async () => {
+test("an address that reserves too fast learns when to come back, and its code is not spent", async () => {
   const strict = await startServer({ LIMIT_CAPACITY: "1", LIMIT_REFILL_PER_SECOND: "0.001" });
   await changeShop(strict, { code_period_seconds: 86_400 });
   const wanted = { code: (await readCode(strict)).code };

@@ -66,7 +66,7 @@ test("a customer waits through curl, a barista answers curl -d, and the customer
   expect(await waiting).toEndWith('"result":{"cups":2}}');
 });
 
-test("a customer who is held elsewhere gets it, and so does everybody who looks", async () => {
+test("a customer who is held elsewhere gets it, and so do all who look", async () => {
   const { order_id } = await place(here);
   const held = [here, there].map(({ customers }) => ask(`${customers}/order/${order_id}?wait`));
   await Promise.all([untilHeld(here, 1), untilHeld(there, 1)]);

@@ -79,7 +79,7 @@ test.each([
   }
 });
 
-test("HEAD /start/ takes no order from the queue: nobody would get to know which", async () => {
+test("HEAD /start/ takes no order from the queue: no barista would get to know which", async () => {
   const { order_id } = await place(server);
   await ask(`${server.baristas}/start/`, { method: "HEAD" });
   const seen = await ask(`${server.customers}/order/${order_id}`);
@@ -182,7 +182,7 @@ describe("what no HTTP library would send", () => {
     await guarded.stop();
   });
 
-  test.each(ports)("%s: HTTP/1.0 without a host is served to health checks, and to nobody else", async (port) => {
+  test.each(ports)("%s: HTTP/1.0 without a host is served to health checks, and to no others", async (port) => {
     expect(await exchange(server[port], "GET /livez HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 200 ");
     expect(await exchange(server[port], "GET /nowhere HTTP/1.0\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
   });

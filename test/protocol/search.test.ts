@@ -126,7 +126,7 @@ test("a search or a look changes nothing", async () => {
   );
 });
 
-test("both ports tell the same of an order", async () => {
+test("both ports answer the same of an order", async () => {
   for (const { order_id } of [ready, cancelled, brewing]) {
     const [here, there] = [`${server.baristas}/order/${order_id}`, `${server.customers}/order/${order_id}`];
     expect((await ask(here)).text).toBe((await ask(there)).text);
@@ -149,7 +149,7 @@ test("positions count down as orders are started or cancelled", async () => {
   expect(await positions()).toEqual([1, 2, 3]);
 });
 
-test("an expected wait is told once there is history, and not before", async () => {
+test("an expected wait is shown once there is history, and not before", async () => {
   const fresh = await startServer();
   const first = await place(fresh);
   expect(Object.keys(first)).not.toContain("eta_seconds");

@@ -104,7 +104,7 @@ test("a change is in force on the other replica at once, and leaves alone what i
   }
 });
 
-test("closed: nobody orders, those who are in are served, and customers see it", async () => {
+test("closed: none order, those who are in are served, and customers see it", async () => {
   const { order_id } = await place(other, {});
   await changeShop(server, { open: false });
   expectPort(await knock(other, {}), "shop_closed");
@@ -136,7 +136,7 @@ test("full: as many orders are in as may, reserved and brewing ones too, until o
   expect(await readShop(server)).toMatchObject({ open_orders: 0 });
 });
 
-test("whoever has ordered already joins their order by its key, though the shop is closed", async () => {
+test("who has ordered already joins their order by its key, though the shop is closed", async () => {
   const headers = { "Idempotency-Key": "before", Prefer: "respond-async" };
   const { order_id } = await place(server, { item: "latte" }, { headers });
   await changeShop(server, { open: false, require_code: true });

@@ -41,7 +41,7 @@ describe("the baristas' port without a token", () => {
     await place(server);
   });
 
-  // Nobody took it: what was refused did nothing.
+  // No barista could take it: what was refused did nothing.
   afterEach(async () => {
     expect(await lookAtQueue(server)).toMatchObject({ depth: 1, brewing: 0 });
   });
@@ -64,7 +64,7 @@ describe("the baristas' port without a token", () => {
     for (const [method, path] of asking) {
       expectRefusal(await ask(server.baristas + path, { method, headers }), 403, "cross_site");
     }
-    // A link may lead to them, and they tell nothing of the shop.
+    // A link may lead to them, and they show nothing of the shop.
     for (const path of ["/", "/board", "/swagger", "/livez"]) {
       expectStatus(await ask(server.baristas + path, { headers }), 200);
     }

@@ -48,7 +48,7 @@ describe("a server that can't start says why in one line", () => {
     expect(said).not.toContain("hush");
   });
 
-  test("the baristas' port for everybody, without a token: exit code 2", async () => {
+  test("the baristas' port for all, without a token: exit code 2", async () => {
     const { url } = await sharedRedis();
     const said = expectRefused(await startRefusedServer({ REDIS_URL: url, BARISTA_HOST: "0.0.0.0" }), 2);
     expect(said).toContain("STAFF_TOKEN");
@@ -61,7 +61,7 @@ describe("a server that can't start says why in one line", () => {
     await redis.stop();
   });
 
-  test("a Redis that asks for a password: none and a wrong one are told, the right one opens", async () => {
+  test("a Redis that asks for a password: none and a wrong one are named, the right one opens", async () => {
     const redis = await TestRedis.start();
     const admin = redis.connect();
     await admin.config("SET", "requirepass", "right-one");
@@ -84,7 +84,7 @@ describe("a server that can't start says why in one line", () => {
     expect(said).toContain("can't be reached");
   });
 
-  test.each(["CUSTOMER_PORT", "BARISTA_PORT"])("%s taken by somebody else, or by another server", async (name) => {
+  test.each(["CUSTOMER_PORT", "BARISTA_PORT"])("%s taken by another program, or by another server", async (name) => {
     const { url } = await sharedRedis();
     const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const said = expectRefused(await startRefusedServer({ REDIS_URL: url, [name]: String(taken.port) }), 1);
@@ -153,15 +153,18 @@ describe("the baristas' port", () => {
   test.each([
     ["no host, as some health checks send it", "HTTP/1.0\r\n"],
     ["an impossible host", "HTTP/1.1\r\nHost: x/livez?\r\nConnection: close\r\n"],
-  ])("with a staff token, a request that names %s is told nothing internal, and opens nothing", async (_what, rest) => {
-    const server = await startServer({ STAFF_TOKEN: TOKEN });
-    const probe = await exchange(server.baristas, `GET /livez ${rest}\r\n`);
-    const asking = await exchange(server.baristas, `GET /queue ${rest}\r\n`);
-    expect([probe, asking].filter((got) => /node_modules|src\/\w+|stack/.test(got)).length).toBe(0);
-    expect(probe.slice(0, 12)).toMatch(/^HTTP\/1.1 (200|400)$/);
-    expect(asking.slice(0, 12)).toMatch(/^HTTP\/1.1 40[01]$/);
-    await server.stop();
-  });
+  ])(
+    "with a staff token, a request that names %s is answered nothing internal, and opens nothing",
+    async (_what, rest) => {
+      const server = await startServer({ STAFF_TOKEN: TOKEN });
+      const probe = await exchange(server.baristas, `GET /livez ${rest}\r\n`);
+      const asking = await exchange(server.baristas, `GET /queue ${rest}\r\n`);
+      expect([probe, asking].filter((got) => /node_modules|src\/\w+|stack/.test(got)).length).toBe(0);
+      expect(probe.slice(0, 12)).toMatch(/^HTTP\/1.1 (200|400)$/);
+      expect(asking.slice(0, 12)).toMatch(/^HTTP\/1.1 40[01]$/);
+      await server.stop();
+    },
+  );
 
   const outside = Object.values(networkInterfaces())
     .flat()
@@ -183,7 +186,7 @@ describe("the baristas' port", () => {
 });
 
 describe("the log", () => {
-  test("the line that it is open tells the real ports and the Swagger page", async () => {
+  test("the line that it is open names the real ports and the Swagger page", async () => {
     const server = await startServer();
     const line = server.log().find(({ msg }) => String(msg).startsWith("open:"));
     expect(line).toMatchObject({ level: "info", customers: server.customers, baristas: server.baristas });

@@ -60,7 +60,7 @@ describe("kill -9 while 100 orders wait, then a start", () => {
         return { ...newShop(), DATA_DIR: folder };
       },
     ],
-  ])("%s: all are there in order, and whoever comes back gets their coffee", async (_where, makeEnvironment) => {
+  ])("%s: all are there in order, and who comes back gets their coffee", async (_where, makeEnvironment) => {
     const environment = makeEnvironment();
     const first = await startReplica(environment);
     const placed: WireOrder[] = [];

@@ -27,7 +27,7 @@ const TOKEN = "hush-hush-42";
 const main = fileURLToPath(import.meta.resolve("../../src/main.ts"));
 
 test.skipIf(WHY_NONE !== undefined)(
-  `a customer whose network vanishes frees their place, and their order goes on${WHY_NONE ? ` (skipped: ${WHY_NONE})` : ""}`,
+  `a customer whose network vanishes frees their seat, and their order goes on${WHY_NONE ? ` (skipped: ${WHY_NONE})` : ""}`,
   async () => {
     using network = Network.open(RETRIES);
     const folder = mkdtempSync(join(tmpdir(), "longpour-vanished-"));
@@ -60,7 +60,7 @@ test.skipIf(WHY_NONE !== undefined)(
       network.cut();
       const bound = (HEARTBEAT_SECONDS + GIVES_UP_SECONDS) * 1000;
       // The machine may be busy: what is measured here is that it ends, and by the kernel's doing.
-      await until(async () => (await held()) === 0, "the place is free", bound + 60_000);
+      await until(async () => (await held()) === 0, "the seat is free", bound + 60_000);
       if (process.env["VANISHED_RETRIES"])
         console.log(`free after ${((performance.now() - cutAt) / 1000).toFixed(1)} s`);
       expect(await look()).toMatchObject({ held: 0, depth: 1 });

@@ -120,7 +120,7 @@ test.each([
   ["HSET", "-hset"],
   ["XADD", "-@stream"],
   ["access one of the keys", "resetkeys"],
-])("without %s, the user is told so, and which rights to give", async (name, right) => {
+])("without %s, the message says so, and which rights to give", async (name, right) => {
   const server = await startRedis();
   await call(server, "ACL", "SETUSER", "guest", "on", ">word", ...RIGHTS, right);
   const refused = await refusal(server.url.replace("//", "//guest:word@"));

@@ -1,4 +1,4 @@
-/** Owns the tests of redis/lib/clock.lua: the times that orders tell, on days that no test can wait for. */
+/** Owns the tests of redis/lib/clock.lua: the times that orders show, on days that no test can wait for. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Redis } from "ioredis";
@@ -20,7 +20,7 @@ afterAll(() => client.disconnect());
 
 /** What it makes of a time: as RFC 3339, its date, and ms since 1970. */
 async function readClock(ms: number, micros = 0): Promise<unknown> {
-  // In two strings, as Redis tells it: seconds, and microseconds of the next one.
+  // In two strings, as Redis gives it: seconds, and microseconds of the next one.
   return await client.eval(source, 1, "{test}:", String(Math.floor(ms / 1000)), String((ms % 1000) * 1000 + micros));
 }
 
@@ -44,11 +44,11 @@ test.each([
   "2027-01-01T00:00:00.000Z",
   "2100-02-28T23:59:59.999Z",
   "2100-03-01T00:00:00.000Z",
-])("%s is told as it is", async (text) => {
+])("%s is shown as it is", async (text) => {
   expect(await readClock(Date.parse(text))).toEqual([text, text.slice(0, 10), String(Date.parse(text))]);
 });
 
-test("any time until 2200 is told as JavaScript tells it, whatever its microseconds", async () => {
+test("any time until 2200 is shown as JavaScript shows it, whatever its microseconds", async () => {
   const time = fc.integer({ min: 0, max: Date.parse("2200-01-01T00:00:00Z") });
   await fc.assert(
     fc.asyncProperty(time, fc.nat(999), async (ms, micros) => {
@@ -58,7 +58,7 @@ test("any time until 2200 is told as JavaScript tells it, whatever its microseco
   );
 });
 
-test("the first and the last millisecond of each day of four years are told", async () => {
+test("the first and the last millisecond of each day of four years are shown", async () => {
   const DAY_MS = 86_400_000;
   const days = Array.from({ length: 4 * 366 }, (_, day) => Date.parse("2026-01-01T00:00:00Z") + day * DAY_MS);
   const times = days.flatMap((ms) => [ms, ms + DAY_MS - 1]);

@@ -44,13 +44,13 @@ test("Redis 7 and newer that evicts nothing is taken", () => {
     expect(() => checkServer(info(version, "noeviction"))).not.toThrow();
 });
 
-test("an old Redis is told by its version, with what to use", () => {
+test("an old Redis is named by its version, with what to use", () => {
   expect(() => checkServer(info("6.2.14", "noeviction"))).toThrow(
     new StartError("Redis 6.2.14 is too old: use Redis 7.0 or newer, or Valkey 8"),
   );
 });
 
-test("a Redis that may evict is told by its policy, with what to set", () => {
+test("a Redis that may evict is named by its policy, with what to set", () => {
   expect(() => checkServer(info("7.0.15", "volatile-ttl"))).toThrow(
     new StartError(
       "Redis may evict orders (maxmemory-policy volatile-ttl): set it to noeviction, as in redis/redis.conf",
@@ -79,7 +79,7 @@ test("a Redis that asks for a password is refused with where to put it, and take
   expect(await (await open(server.url.replace("//", "//:secret@"))).isReady()).toBe(true);
 });
 
-test("where no Redis listens, the setting to look at is told", async () => {
+test("where no Redis listens, the setting to look at is named", async () => {
   const server = await startRedis();
   await server.kill();
   expect(await refusal(server.url, { outageSeconds: 0.5 })).toMatch(
@@ -116,7 +116,7 @@ test("an outage is logged once when it begins and once when it ends; what was as
   expect(lines).toMatchObject([{ msg: "Redis is away: customers keep waiting" }, { msg: "Redis is back" }]);
   expect(lines[1]?.outage_seconds).toBeGreaterThan(0);
   // Messages may have been missed.
-  await until(() => heard.includes(null), "the listener is told");
+  await until(() => heard.includes(null), "the listener has heard");
 });
 
 test("a Redis that does not answer in time rejects, as unavailable", async () => {

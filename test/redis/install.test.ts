@@ -41,14 +41,14 @@ test("any of its names will do, the first is preferred", async () => {
   expect(await ensure({ uid: 1000 })).toBe(join(folder, "kettle-server"));
 });
 
-test("a program of this machine is found without being told where", async () => {
+test("a program of this machine is found without a path", async () => {
   const log = pino({ level: "silent" });
   expect(await installProgram({ names: ["no-such-program", "sh"], packages: {}, byHand: "" }, { log })).toEndWith(
     "/sh",
   );
 });
 
-test("without a package manager, the way by hand is told", async () => {
+test("without a package manager, the way by hand is named", async () => {
   expect(await refusal({ uid: 0 })).toBe("kettle-server or pot-server is missing: install a kettle, or set KETTLE_URL");
 });
 
@@ -57,7 +57,7 @@ test("a package manager without such a package is passed over", async () => {
   expect(await refusal({ uid: 0 })).toContain("is missing: install a kettle");
 });
 
-test("who may not install is told the exact command, and nothing is run", async () => {
+test("who may not install gets the exact command, and nothing is run", async () => {
   script("apt-get", `echo "$@" >> ${folder}/ran`);
   const message = await refusal({ uid: 1000 });
   expect(message).toContain("\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends kettle\n");
@@ -103,7 +103,7 @@ test("Homebrew installs as a user, and is not run as root", async () => {
   expect(await ensure({ uid: 1000 })).toBe(join(folder, "kettle-server"));
 });
 
-test("an install that fails is told with the end of its output and the command", async () => {
+test("an install that fails is reported with the end of its output and the command", async () => {
   script("apt-get", `echo "to stdout: $1"; echo "E: Unable to locate package" >&2; exit 100`);
   const message = await refusal({ uid: 0 });
   expect(message).toContain("exit code 100");
@@ -112,7 +112,7 @@ test("an install that fails is told with the end of its output and the command",
   expect(message).toContain("\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends kettle\n");
 });
 
-test("an install that brings no such program is told", async () => {
+test("an install that brings no such program is reported", async () => {
   script("dnf", "");
   expect(await refusal({ uid: 0 })).toContain("could not be installed");
 });

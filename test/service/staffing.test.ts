@@ -43,7 +43,7 @@ async function asked(replica: Replica, count: number): Promise<void> {
   await nextTurn();
 }
 
-/** Two replicas: baristas wait in the first, orders come from the second. Both are heard and nobody has asked yet. */
+/** Two replicas: baristas wait in the first, orders come from the second. Both are heard; no barista has asked. */
 async function openBoth(
   settings: ReplicaSettings = {},
 ): Promise<{ fixture: ReplicaFixture; here: Replica; there: Replica }> {
@@ -187,7 +187,7 @@ describe("of many who wait", () => {
         const outcome = await shift.outcome;
         shifts.delete(shift);
         if (outcome.kind === "empty") return;
-        if (outcome.kind !== "started") throw new Error(`a barista was told ${outcome.kind}`);
+        if (outcome.kind !== "started") throw new Error(`a barista was answered ${outcome.kind}`);
         made.push(outcome.order.order_id);
         await here.finish(outcome.order.order_id);
       }
@@ -336,7 +336,7 @@ test("nothing is left of baristas who were there", async () => {
   await asked(here, 200);
   for (const { hangUp } of shifts) hangUp();
   for (const shift of shifts) expect(await given(shift)).toBe("empty");
-  // Whoever were still there would ask now.
+  // Any who were still there would ask now.
   const before = here.starts;
   await there.place(5);
   const shift = ask(here);

@@ -78,7 +78,7 @@ test("a drink goes back to the code that it was taken from, and to no later one"
   await Promise.all([cancel("A"), cancel("A")]);
   expect((await read()).remaining).toBe(8);
   await endPeriod(shop);
-  // Its time is over, though nobody has made the next one yet.
+  // Its time is over, though the next one is not made yet.
   await cancel("B");
   expect(await shop.client.hget(shop.key("code"), "remaining")).toBe("8");
   expect((await read()).remaining).toBe(10);

@@ -23,7 +23,7 @@ test("a new shop is open, without limits and codes", async () => {
   });
 });
 
-test("what is changed is told once; what is not named, or not different, stays", async () => {
+test("what is changed is an event once; what is not named, or not different, stays", async () => {
   const { shop, settings } = await openShop();
   await using _ = shop;
   await settings.change({ capacity: 20, require_code: true });
@@ -73,7 +73,7 @@ test("a full shop takes the next order when one is finished", async () => {
   expect(await place(shop, "C")).toMatchObject({ kind: "placed" });
 });
 
-test("whoever placed an order before joins it by their key, closed or not", async () => {
+test("who placed an order before joins it by their key, closed or not", async () => {
   const { shop, settings } = await openShop();
   await using _ = shop;
   await place(shop, "A", {}, "k");

@@ -15,7 +15,7 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** Fails, naming the rule and the elements, where the page as it is now can't be used by everybody. */
+/** Fails, naming the rule and the elements, where the page as it is now can't be used by all. */
 export async function expectAccessible(page: Page, state: string): Promise<void> {
   // Colours on their way are no state.
   await page.emulateMedia({ reducedMotion: "reduce" });

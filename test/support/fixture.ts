@@ -14,7 +14,7 @@ type Opening = Partial<Pick<Parameters<typeof openRedis>[0], "outageSeconds" | "
   readonly url?: string;
 };
 
-/** A connection as CLIENT LIST tells it. */
+/** A connection as CLIENT LIST shows it. */
 export interface RedisConnection {
   readonly id: string;
   readonly isBlocked: boolean;

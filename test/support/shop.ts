@@ -11,7 +11,7 @@ export function expectRefusal(answer: Answer, status: number, name: string): voi
   expect(expectProblem(answer, status).type).toBe(`urn:longpour:problem:${name}`);
 }
 
-/** The settings of a shop that nobody has changed. */
+/** The settings that a shop begins with. */
 export const FIRST_SETTINGS = {
   open: true,
   capacity: null,

@@ -2,7 +2,7 @@
  * Owns the baristas of the load tests: over HTTP, through whatever goes wrong between.
  *
  * **Invariants**
- * - A barista whose connection was lost, or who was told to come back, asks again for the same order until it is theirs
+ * - A barista whose connection was lost, or who was to come back, asks again for the same order until it is theirs
  *   and finished.
  * - Each order that one got is noted once for each time it was given out.
  */
@@ -14,8 +14,8 @@ import { until } from "./until.ts";
 const PASSING = [502, 503, 504];
 const PAUSE_MS = 20;
 const SHIFT_MS = 110_000;
-/** Longer than any outage of a test: after it, the test has failed, and nobody asks on. */
-const PATIENCE_MS = 40_000;
+/** Longer than any outage of a test: after it, the test has failed, and none asks on. */
+const TIMEOUT_MS = 40_000;
 
 interface StaffOptions {
   readonly baristas: number;
@@ -42,11 +42,11 @@ export class Staff {
     this.#brewMs = brewMs;
     this.mayMake = mayMake;
     this.#shifts = Array.from({ length: baristas }, (_, index) => this.#work(`barista-${index}`));
-    // Told by goHome.
+    // Thrown by goHome.
     for (const shift of this.#shifts) shift.catch(() => {});
   }
 
-  /** Lets everybody finish what they have; rejects with what anybody was answered that is no way to treat a barista. */
+  /** Lets all finish what they have; rejects with what any was answered that is no way to treat a barista. */
   async goHome(): Promise<void> {
     this.#isOver = true;
     const ends = await Promise.allSettled(this.#shifts);
@@ -82,7 +82,7 @@ export class Staff {
 
   /** Asks until there is an answer that counts. */
   async #insist(asking: () => Promise<Answer>): Promise<Answer> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + TIMEOUT_MS;
     for (;;) {
       const answer = await asking().catch(() => undefined);
       if (answer && !PASSING.includes(answer.status)) return answer;

@@ -2,7 +2,7 @@
  * Owns the whole state of one shop in Redis, as tests compare it: a flat object of short lines, one a key or field.
  *
  * **Invariants**
- * - What differs from run to run (times, stream ids, made-up ids) is normalised, everything else is told.
+ * - What differs from run to run (times, stream ids, made-up ids) is normalised, everything else is shown.
  */
 import type { Redis } from "ioredis";
 import { readEntry } from "../../src/events/event.ts";
@@ -132,8 +132,8 @@ function readFixed(fixed: string): Record<string, string> {
 }
 
 /**
- * One line an event. Each tells an order as JSON; the last event of an order tells it as find does now, without what
- * only a look tells, and says so where it does not.
+ * One line an event. Each shows an order as JSON; the last event of an order shows it as find does now, without what
+ * only a look shows, and says so where it does not.
  */
 async function readEvents(redis: Redis, prefix: string): Promise<State> {
   const lines: Record<string, string> = {};

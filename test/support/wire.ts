@@ -54,11 +54,11 @@ export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> 
 }
 
 export function parsing(orders: Orders): ParsedOrders {
-  type Tell = (...args: readonly unknown[]) => Promise<object>;
+  type Verb = (...args: readonly unknown[]) => Promise<object>;
   const { replica: _replica, onFinal: _onFinal, close: _close, ...asking } = orders;
   const verbs = Object.entries(asking).map(([verb, verbOf]) => [
     verb,
-    async (...args: readonly unknown[]) => parsed(await (verbOf as Tell)(...args)),
+    async (...args: readonly unknown[]) => parsed(await (verbOf as Verb)(...args)),
   ]);
   return Object.fromEntries(verbs) as ParsedOrders;
 }

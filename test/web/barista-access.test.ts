@@ -1,11 +1,11 @@
 /** The staff token on a device, and how the pages speak to the shop with it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { Access, type Keeper } from "../../src/web/shared/staff/access.svelte.ts";
+import { Access, type DeviceStorage } from "../../src/web/shared/staff/access.svelte.ts";
 import { createStaffApi } from "../../src/web/shared/staff/api.ts";
 import { createShopClock } from "../../src/web/shared/clock.ts";
 
 const kept = new Map<string, string>();
-const keeper: Keeper = {
+const storage: DeviceStorage = {
   getItem: (name) => kept.get(name) ?? null,
   setItem: (name, value) => void kept.set(name, value),
   removeItem: (name) => void kept.delete(name),
@@ -15,7 +15,7 @@ beforeEach(() => kept.clear());
 
 describe("the token", () => {
   test("is asked for once it is refused, kept once it is taken, and there after a reload", () => {
-    const access = new Access(keeper);
+    const access = new Access(storage);
     expect(access.lock).toBeUndefined();
     access.refuse(undefined, "Send a token.");
     expect(access.lock).toEqual({});
@@ -23,11 +23,11 @@ describe("the token", () => {
     expect([access.token, kept.size]).toEqual(["right", 0]);
     access.accept();
     expect(access.lock).toBeUndefined();
-    expect(new Access(keeper).token).toBe("right");
+    expect(new Access(storage).token).toBe("right");
   });
 
   test("that is wrong is not kept, and said to be wrong", () => {
-    const access = new Access(keeper);
+    const access = new Access(storage);
     access.offer("wrong");
     access.refuse("wrong", "This is not the staff token.");
     expect(access.lock).toEqual({ complaint: "This is not the staff token." });
@@ -35,17 +35,17 @@ describe("the token", () => {
   });
 
   test("that was replaced may be refused late: nothing happens", () => {
-    const access = new Access(keeper);
+    const access = new Access(storage);
     access.offer("old");
     access.offer("new");
     access.accept();
     access.refuse("old", "This is not the staff token.");
     expect(access.lock).toBeUndefined();
-    expect(new Access(keeper).token).toBe("new");
+    expect(new Access(storage).token).toBe("new");
   });
 
   test("can be forgotten", () => {
-    const access = new Access(keeper);
+    const access = new Access(storage);
     access.offer("right");
     access.accept();
     access.forget();

@@ -1,4 +1,4 @@
-/** The desk: what a barista is told of what they did, and of what somebody else did first. */
+/** The desk: what a barista reads of what they did, and of what another did first. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Order } from "../../src/orders/order.ts";
 import { Desk, NEXT, sayWhoHas } from "../../src/web/barista/desk.svelte.ts";
@@ -50,7 +50,7 @@ beforeEach(() => {
   );
 });
 
-test("each verb is done in the barista's name, and told", async () => {
+test("each verb is done in the barista's name, and said", async () => {
   await desk.takeNext();
   await desk.take(ordered);
   await desk.finish(ordered);
@@ -107,7 +107,7 @@ describe("a clash", () => {
     [makeOrder(17, "ready", { barista: "Grace" }), "Number 17 is ready already: Grace made it."],
     [makeOrder(17, "cancelled"), "Number 17 was cancelled."],
     [makeOrder(17, "queued"), "Number 17 is back in the queue."],
-  ])("is told by how the order is now: %#", async (now, words) => {
+  ])("is said by how the order is now: %#", async (now, words) => {
     expect(sayWhoHas(now, "Ada")).toBe(words);
     answers = [refused(409), done(now)];
     await desk.take(ordered);
@@ -117,14 +117,14 @@ describe("a clash", () => {
     expect(calls.map(([verb]) => verb)).toEqual(["start", "look", "finish", "look"]);
   });
 
-  test("on an order that nobody keeps any more is told as the shop tells it", async () => {
+  test("on an order that the shop keeps no more is said as the shop says it", async () => {
     answers = [refused(404, "There is no such order."), refused(404)];
     await desk.finish(ordered);
     expect(said).toEqual(["fault: There is no such order."]);
   });
 });
 
-test("a refusal that names fields tells them", async () => {
+test("a refusal that names fields shows them", async () => {
   answers = [
     {
       kind: "refused",

@@ -66,7 +66,7 @@ describe("a snapshot", () => {
     expect(shown()).toBe("18 brewing, 19 queued");
   });
 
-  test("is older than what events told while it was on its way", () => {
+  test("is older than what events said while it was on its way", () => {
     floor.put(makeOrder(17));
     load([makeOrder(17), makeOrder(18)], () => {
       floor.put(makeOrder(17, "ready"));
@@ -116,12 +116,12 @@ describe("a lease", () => {
     expect(leased()).toBe(Date.parse(at("09:01:00")));
     floor.put(makeOrder(17, "brewing"), Date.parse(at("09:10:00")));
     expect(leased()).toBe(Date.parse(at("09:10:00")));
-    // A snapshot tells when it was started, and not of the extension.
+    // A snapshot says when it was started, and not of the extension.
     load([makeOrder(17, "brewing")]);
     expect(leased()).toBe(Date.parse(at("09:10:00")));
   });
 
-  test("begins anew for whoever takes the order after it was put back", () => {
+  test("begins anew for the barista who takes the order after it was put back", () => {
     floor.put(makeOrder(17, "brewing"), Date.parse(at("09:10:00")));
     floor.put(makeOrder(17, "queued"));
     expect(leased()).toBeUndefined();

@@ -174,7 +174,7 @@ describe("a server that is away", () => {
   });
 });
 
-test("stopping hangs up, and tells nothing more", async () => {
+test("stopping hangs up, and passes nothing more on", async () => {
   open();
   await until(() => connections.at(-1) === "live", "it is live");
   live?.stop();

@@ -19,7 +19,7 @@ describe("ages", () => {
     ["09:04:59", 299, "late", "4:59"],
     ["09:05:00", 300, "overdue", "5:00"],
     ["10:02:09", 3729, "overdue", "1:02:09"],
-    // A clock that is behind makes nobody wait less than nothing.
+    // A clock that is behind makes no order wait less than nothing.
     ["08:59:00", 0, "fresh", "0:00"],
   ] as const)("at %s an order of nine is %i s old: %s, %s", (time, seconds, urgency, span) => {
     const age = secondsSince(at("09:00:00"), Date.parse(at(time)));
@@ -49,7 +49,7 @@ describe("the shop's clock", () => {
     expect(clock.now() - deviceMs).toBe(aheadMs);
   });
 
-  test("is the device's where the shop tells none", () => {
+  test("is the device's where the shop gives none", () => {
     const clock = createShopClock(() => deviceMs);
     clock.learn(null);
     clock.learn("soon");

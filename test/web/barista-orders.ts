@@ -19,7 +19,7 @@ export function makeOrder(number: number, status: Status = "queued", more: Parti
   };
 }
 
-/** A time of the made-up day, as the shop tells it. */
+/** A time of the made-up day, as the shop writes it. */
 export function at(time: string): string {
   return `${DAY}T${time}.000Z`;
 }

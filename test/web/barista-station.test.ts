@@ -47,8 +47,8 @@ async function answer(path: string, { signal }: RequestInit): Promise<Response> 
 
 /** The numbers of the orders that a board has once it is live, in the order of the queue. */
 async function load(): Promise<(number | undefined)[]> {
-  const keeper = { getItem: () => null, setItem: () => {}, removeItem: () => {} };
-  station = new Station({ states: ["queued", "brewing", "ready"], keeper, fetch: answer });
+  const storage = { getItem: () => null, setItem: () => {}, removeItem: () => {} };
+  station = new Station({ states: ["queued", "brewing", "ready"], storage, fetch: answer });
   station.open();
   await until(() => station?.connection === "live", "it is live");
   return inQueueOrder(station.orders).map(({ number }) => number);

@@ -112,7 +112,7 @@ describe("several baristas", () => {
     expect(await hand(ada.page).count()).toBe(0);
   });
 
-  test("who want the same order are told who was quicker", async () => {
+  test("who want the same order learn who was quicker", async () => {
     await server.start();
     const { page, device } = await openBarista(browser, server, "Grace");
     device.expectFault(/409/);
@@ -128,7 +128,7 @@ describe("several baristas", () => {
     await shoot(page, "barista-clash", ["phone"]);
   });
 
-  test("all press next at once, and nobody gets what another has", async () => {
+  test("all press next at once, and none gets what another has", async () => {
     await server.start();
     const baristas = await Promise.all(["Ada", "Grace", "Linus"].map((name) => openBarista(browser, server, name)));
     await placeAll(3);
@@ -181,7 +181,7 @@ describe("the shop", () => {
     await row(ada.page, 1).waitFor();
   });
 
-  test("has settings; what the shop refuses is told, and changes nothing", async () => {
+  test("has settings; what the shop refuses is shown, and changes nothing", async () => {
     await server.start();
     const { page, device } = await openBarista(browser, server, "Ada");
     device.expectFault(/422/);
@@ -222,7 +222,7 @@ describe("the shop", () => {
   });
 });
 
-test("a staff token is asked for once; a wrong one is told; it can be forgotten", async () => {
+test("a staff token is asked for once; a wrong one is named; it can be forgotten", async () => {
   await server.start({ STAFF_TOKEN: "hush-hush-42", BARISTA_HOST: "127.0.0.1" });
   const device = await browser.newDevice();
   device.expectFault(/401/);
@@ -252,7 +252,7 @@ test("a staff token is asked for once; a wrong one is told; it can be forgotten"
   expect(await page.evaluate("localStorage.getItem('longpour.staff_token')")).toBeNull();
 });
 
-test("a lease that is about to run out is told: still on it; one that ran out is offered to the others", async () => {
+test("a lease that is about to run out is shown: still on it; one that ran out is offered to the others", async () => {
   await server.start({ LEASE_SECONDS: "8" });
   const ada = await openBarista(browser, server, "Ada", "phone");
   const grace = await openBarista(browser, server, "Grace");
@@ -359,7 +359,7 @@ test("everything that a barista does often has a key", async () => {
   expect(await find(second?.order_id)).toMatchObject({ status: "queued" });
 });
 
-test("a lost connection is told, and what happened meanwhile is there once it is back", async () => {
+test("a lost connection is shown, and what happened meanwhile is there once it is back", async () => {
   await server.start();
   const { page, device } = await openBarista(browser, server, "Ada");
   device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);

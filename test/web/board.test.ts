@@ -270,7 +270,7 @@ test("a code hides for its last 15 seconds, and the next one is shown", async ()
   await page.getByRole("img", { name: url }).waitFor();
 });
 
-test("a closed shop and a full one are told, and nobody is invited", async () => {
+test("a closed shop and a full one are shown, and no one is invited", async () => {
   const { page } = await visitWithCodes();
   await code(page).waitFor();
   await change({ open: false });
@@ -286,7 +286,7 @@ test("a closed shop and a full one are told, and nobody is invited", async () =>
   await code(page).waitFor();
 });
 
-test("a lost connection is told, and the board mends itself", async () => {
+test("a lost connection is shown, and the board mends itself", async () => {
   const { page, device } = await visit();
   device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);
   await place(server, { customer_name: "Ada" });

@@ -45,7 +45,7 @@ async function change(settings: object): Promise<void> {
   expectStatus(await ask(`${server.baristas}/shop`, { method: "PATCH", json: settings }), 200);
 }
 
-test("a customer orders a latte with oat milk, sees it made, and is told that it is ready", async () => {
+test("a customer orders a latte with oat milk, sees it made, and learns that it is ready", async () => {
   const { page } = await visit();
   await drink(page, "Latte").waitFor();
   await shoot(page, "customer-menu");
@@ -136,7 +136,7 @@ test("a page that was closed before the answer came looks for its order when it 
   expect((await lookAtQueue(server)).depth).toBe(1);
 });
 
-test("a customer without a connection is told so, and hears of the end once it is back", async () => {
+test("a customer without a connection learns so, and hears of the end once it is back", async () => {
   const { page, device } = await visit();
   device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);
   await order(page, "Latte");
@@ -197,7 +197,7 @@ test("cancelling asks first, and an order that is being made can't be cancelled"
   await page.getByText("Too late to cancel").waitFor();
 });
 
-test("what the barista cancels is told, with what to do", async () => {
+test("what the barista cancels is shown, with what to do", async () => {
   const { page } = await visit();
   await order(page, "Latte");
   const { order_id } = await start(server);
@@ -208,7 +208,7 @@ test("what the barista cancels is told, with what to do", async () => {
   await ticket(page).waitFor({ state: "hidden" });
 });
 
-test("a customer whose order the storage lost is told so, with what to do, and keeps the ticket to show", async () => {
+test("a customer whose order the storage lost learns so, with what to do, and keeps the ticket to show", async () => {
   const shop = `lost-${crypto.randomUUID()}`;
   const { page, device } = await visit("", { SHOP: shop });
   device.expectFault(/404/);
@@ -266,13 +266,13 @@ test("a shop that closed in the moment of ordering says so, and nothing is order
   expect(await ticket(page).count()).toBe(0);
 });
 
-test("whoever comes back to the page sees at once that the shop has closed, and looks rarely else", async () => {
+test("who comes back to the page sees at once that the shop has closed, and looks rarely else", async () => {
   const { page } = await visit();
   await page.getByRole("banner").getByText("Open").waitFor();
   let looks = 0;
   page.on("request", (request) => (looks += Number(request.url().endsWith("/shop"))));
   const begunMs = performance.now();
-  // The page is told that it is hidden, and that it is seen again: headless pages are always seen.
+  // The page learns that it is hidden, and that it is seen again: headless pages are always seen.
   const show = (isHidden: boolean) =>
     page.evaluate(`Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"))`);
@@ -288,7 +288,7 @@ test("whoever comes back to the page sees at once that the shop has closed, and 
   expect(looks - before).toBeLessThanOrEqual(1 + (performance.now() - begunMs) / 5000);
 });
 
-test("a drink that sells out is shown so, also to whoever is about to order it", async () => {
+test("a drink that sells out is shown so, also to who is about to order it", async () => {
   const { page } = await visit();
   await drink(page, "Latte").click();
   const { body } = await ask(`${server.baristas}/coffees`);
@@ -430,7 +430,7 @@ test("the focus stays in the page: note, name, cancelling, having it", async () 
   await until(async () => (await focused()) === "menu", "the menu has the focus");
 });
 
-test("a customer who takes too long to choose is told that the drink is gone", async () => {
+test("a customer who takes too long to choose learns that the drink is gone", async () => {
   await server.start();
   await change({ require_code: true, code_period_seconds: 86_400, customer_timeout_seconds: 2 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };
@@ -440,7 +440,7 @@ test("a customer who takes too long to choose is told that the drink is gone", a
   await shoot(page, "customer-expired", ["phone"]);
 });
 
-test("a code that is wrong or used up is told kindly, and without one nothing can be ordered", async () => {
+test("a code that is wrong or used up is named kindly, and without one nothing can be ordered", async () => {
   await server.start();
   await change({ require_code: true, drinks_per_code: 1, code_period_seconds: 86_400 });
   const { code } = (await ask(`${server.baristas}/code`)).body as { code: string };

@@ -76,7 +76,7 @@ describe.each(PAGES)("%s %s", (port, path) => {
   });
 });
 
-test("what a page needs is squeezed for who can unpack it, and for nobody else", async () => {
+test("what a page needs is squeezed for who can unpack it, and for no other", async () => {
   const [, script = ""] = /src="([^"]+)"/.exec((await ask(`${server.customers}/`)).text) ?? [];
   const plain = await ask(server.customers + script);
   expect(plain.headers["content-encoding"]).toBeUndefined();

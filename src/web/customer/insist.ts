@@ -19,8 +19,8 @@ export interface Insisting {
 }
 
 /**
- * Asks until there is an answer that counts; `unreachable` only once the signal is aborted. To be used where asking twice is
- * safe.
+ * Asks until there is an answer that counts; `unreachable` only once the signal is aborted. To be used where asking
+ * twice is safe.
  */
 export async function insist<Value>(
   ask: () => Promise<Answer<Value>>,

@@ -73,7 +73,7 @@ test("a folder's name may hold spaces, quotes and letters of any language", asyn
   expect(await call(second, "GET", "order")).toBe("americano");
 });
 
-test("a second server on the same folder is refused, and told which one holds it", async () => {
+test("a second server on the same folder is refused, and learns which one holds it", async () => {
   const dataDir = newFolder();
   const holder = await startInChild(dataDir);
   const refusal = await refusalOf(startEmbeddedRedis({ dataDir, log: silent }));
@@ -129,7 +129,7 @@ test("an orphan without its record is found by its socket", async () => {
   expect(isAlive(orphan)).toBe(false);
 });
 
-test("a record that names another's process harms nobody", async () => {
+test("a record that names another's process harms no process", async () => {
   const dataDir = newFolder();
   const bystander = spawn("sleep", ["60"]);
   cleanups.push(() => kill9(bystander));
@@ -141,7 +141,7 @@ test("a record that names another's process harms nobody", async () => {
 });
 
 for (const record of ["with", "without"]) {
-  test(`an orphan that hangs, ${record} its record, is told instead of waited for`, async () => {
+  test(`an orphan that hangs, ${record} its record, is reported instead of waited for`, async () => {
     const dataDir = newFolder();
     const killed = await startInChild(dataDir);
     const orphan = await processOf(killed);
@@ -174,7 +174,7 @@ test("a Redis that is killed is started again with all its orders", async () => 
   expect(lines.filter((line) => line.includes("died"))).toHaveLength(1);
 });
 
-test("a Redis that dies again and again is tried with pauses, and told as an error once", async () => {
+test("a Redis that dies again and again is tried with pauses, and logged as an error once", async () => {
   const dataDir = newFolder();
   const lines: string[] = [];
   const redis = await start(dataDir, { log: into(lines) });
@@ -211,7 +211,7 @@ test("a Redis that can't start is an error with the end of its log, and frees th
   lockFolder(dataDir).release();
 });
 
-test("a Redis that is too old is told, not tried", async () => {
+test("a Redis that is too old is reported, not tried", async () => {
   const parent = dirname(newFolder());
   writeFileSync(
     join(parent, "redis-server"),
@@ -228,7 +228,7 @@ test("a Redis that is too old is told, not tried", async () => {
   );
 });
 
-test("a folder that can't be used is told", async () => {
+test("a folder that can't be used is reported", async () => {
   const path = join(newFolder(), "file");
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, "");

@@ -12,7 +12,7 @@ export interface Lock {
 }
 
 /** As localStorage; a browser may refuse it, and then nothing is kept. */
-export interface Keeper {
+export interface DeviceStorage {
   getItem(name: string): string | null;
   setItem(name: string, value: string): void;
   removeItem(name: string): void;
@@ -22,13 +22,13 @@ const TOKEN = "longpour.staff_token";
 const NAME = "longpour.barista";
 
 export class Access {
-  readonly #keeper: Keeper;
+  readonly #storage: DeviceStorage;
   #lock = $state.raw<Lock>();
   #name = $state("");
   #token: string | undefined;
 
-  constructor(keeper: Keeper) {
-    this.#keeper = keeper;
+  constructor(storage: DeviceStorage) {
+    this.#storage = storage;
     this.#token = this.#read(TOKEN);
     this.#name = this.#read(NAME) ?? "";
   }
@@ -78,7 +78,7 @@ export class Access {
 
   #read(name: string): string | undefined {
     try {
-      return this.#keeper.getItem(name) || undefined;
+      return this.#storage.getItem(name) || undefined;
     } catch {
       return undefined;
     }
@@ -86,8 +86,8 @@ export class Access {
 
   #write(name: string, value: string | undefined): void {
     try {
-      if (value) this.#keeper.setItem(name, value);
-      else this.#keeper.removeItem(name);
+      if (value) this.#storage.setItem(name, value);
+      else this.#storage.removeItem(name);
     } catch {
       // A private window: it is asked for again next time.
     }

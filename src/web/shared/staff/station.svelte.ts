@@ -11,7 +11,7 @@ import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
 import { createShopClock, secondsSince } from "../clock.ts";
 import { Live, type Connection } from "../live.ts";
 import type { ShopEvent } from "../sse.ts";
-import { Access, type Keeper } from "./access.svelte.ts";
+import { Access, type DeviceStorage } from "./access.svelte.ts";
 import { createStaffApi, type Answer, type StaffApi, type StaffApiOptions } from "./api.ts";
 import { Floor, READY_SHOWN_SECONDS } from "./floor.svelte.ts";
 import { Latest } from "./latest.svelte.ts";
@@ -31,7 +31,7 @@ const MAX_READY_PAGES = 10;
 export interface StationOptions {
   /** The states in which this page shows orders. */
   readonly states: readonly Status[];
-  readonly keeper: Keeper;
+  readonly storage: DeviceStorage;
   /** Called with each event, once the floor has it. */
   readonly onEvent?: (event: ShopEvent) => void;
   readonly fetch?: StaffApiOptions["fetch"];
@@ -52,8 +52,8 @@ export class Station {
   readonly #coffees: Latest<CoffeeList>;
 
   constructor(options: StationOptions) {
-    const { states, keeper, fetch } = options;
-    const access = new Access(keeper);
+    const { states, storage, fetch } = options;
+    const access = new Access(storage);
     const api = createStaffApi({
       readToken: () => access.token,
       onLocked: (given, problem) => access.refuse(given, problem?.detail),
