@@ -3,8 +3,8 @@
  * from others.
  *
  * **Invariants**
- * - The flood is bounded in count and time, goes to this machine only, never asks twice, and ends with the last
- *   regular.
+ * - The flood is bounded in count and time, and goes to this machine only.
+ * - It never asks twice, and ends with the last regular.
  */
 import { between, pause } from "../client/pause.ts";
 import { isOurs, loopbackAddresses } from "./addresses.ts";

@@ -1,5 +1,5 @@
 /**
- * Owns the shop's settings: open or closed, how many orders, codes, and times.
+ * Owns the shop's settings (open or closed, how many orders, codes, times), and the shop as staff and customers see it.
  *
  * **Invariants**
  * - Settings are kept in Redis, and read by the scripts that let orders in.

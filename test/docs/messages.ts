@@ -2,7 +2,8 @@
  * Owns how tests know every line that the server can print: from the calls in `src/` that print one.
  *
  * **Invariants**
- * - What a line is given stands in it as `…`, and each way to say it is a line of its own.
+ * - What a line is given stands in it as `…`.
+ * - Each way to say a line is a line of its own.
  * - A call whose text can't be worked out throws: no line is left out in silence.
  */
 import { join } from "node:path";

@@ -3,7 +3,8 @@
  * got.
  *
  * **Invariants**
- * - Nothing is tried again behind a test's back, and a frame that breaks the wire format fails the test that got it.
+ * - Nothing is tried again behind a test's back.
+ * - A frame that breaks the wire format fails the test that got it.
  */
 import { Agent, request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { until } from "../support/until.ts";

@@ -2,7 +2,7 @@
  * Owns the verdict on an answer: whether the port's own description says that it may be so.
  *
  * **Invariants**
- * - No status of 500 or more passes, but a documented 503 that a healthy server gives: closed, full, no slot left.
+ * - Of 500 or more, only a documented 503 of a healthy server passes: closed, full, no slot left.
  * - A status, a media type, a body or a needed header that the description does not name is a fault.
  * - What a route's schema forbids must not be taken.
  */

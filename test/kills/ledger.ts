@@ -2,7 +2,8 @@
  * Owns what customers and baristas saw during the kills, and the judgement of it.
  *
  * **Invariants**
- * - Everything is noted as it was answered. The judgement reads nothing else, but for what is left in Redis at the end.
+ * - Everything is noted as it was answered.
+ * - The judgement reads that, and what is left in Redis at the end.
  * - Each violation is one line, which names the order or the key.
  */
 import type { QueueView, WireOrder } from "../support/http.ts";

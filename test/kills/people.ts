@@ -4,7 +4,7 @@
  * **Invariants**
  * - Who loses an answer asks again with the same key, claim or id, at another replica.
  * - Every wait is bounded by `timeoutMs`: a longer one is a fault.
- * - A claim is used until an order came under it: no order is left to a barista who no longer asks for it.
+ * - A claim is used until an order came under it: no barista leaves an order that they were given.
  */
 import { createClient, type Client } from "../../src/client/index.ts";
 import {

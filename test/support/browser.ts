@@ -2,8 +2,8 @@
  * Owns the real browser of the page tests: headless Chromium, and in it devices that share nothing but the shop.
  *
  * **Invariants**
- * - An error or warning in a page's console, a request to another host and one that failed fail the test in which they
- *   happened, unless it said that it expects them.
+ * - An error or warning in a page's console fails its test, unless the test expects it.
+ * - So does a request to another host, and one that failed.
  * - A browser that a test started is gone when the tests end.
  */
 import { afterAll, afterEach, beforeAll, expect } from "bun:test";

@@ -2,8 +2,8 @@
  * Owns how the protocol tests speak HTTP, and what they expect of every answer.
  *
  * **Invariants**
- * - Nothing is followed or tried again behind a test's back, and an order or a problem that breaks the wire format
- *   fails the test that got it.
+ * - Nothing is followed or tried again behind a test's back.
+ * - An order or a problem that breaks the wire format fails the test that got it.
  *
  * It is node:http because fetch bounds how many requests run at once, and can't choose the local address.
  */

@@ -2,8 +2,7 @@
  * Owns the baristas of the load tests: over HTTP, through whatever goes wrong between.
  *
  * **Invariants**
- * - A barista whose connection was lost, or who was to come back, asks again for the same order until it is theirs
- *   and finished.
+ * - A barista who lost an answer, or was refused for now, asks for the same order until it is finished.
  * - Each order that one got is noted once for each time it was given out.
  */
 import { expect } from "bun:test";

@@ -2,8 +2,8 @@
  * Owns the marker that every note and name of the tests carries on its way to a server.
  *
  * **Invariants**
- * - Tests without a browser write and read words without it: it is put in where they are sent, and taken out where they
- *   come back.
+ * - It is put in where words are sent, and taken out where they come back.
+ * - Tests without a browser write and read words without it.
  * - No server of the tests has ended with it in its output (server.ts).
  */
 
