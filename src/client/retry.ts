@@ -7,16 +7,13 @@
  * - A pause is never shorter than Retry-After.
  * - An aborted signal ends a pause, and no try follows.
  */
+import { maxPauseMs, type BackOff } from "../back-off.ts";
 import { between, pause } from "./pause.ts";
+
+export type { BackOff };
 
 /** Statuses that pass: too many, a proxy without its server, a server that is busy or stopping. */
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
-
-/** The bounds of the pauses: the first is at most `firstMs` long, each next one twice that, none more than `maxMs`. */
-export interface BackOff {
-  readonly firstMs: number;
-  readonly maxMs: number;
-}
 
 /** A try that failed, where another one may not. */
 export interface Failed {
@@ -65,7 +62,8 @@ export class Retrier {
       signal?.throwIfAborted();
       // A try that lasted for long says that the server was well, too.
       if (tried.hasWorked || performance.now() - beganMs > this.#backOff.maxMs) failures = 1;
-      const delayMs = (tried.retryAfterMs ?? 0) + backOffMs(failures, this.#backOff);
+      // Full jitter: evenly spread from 0.
+      const delayMs = (tried.retryAfterMs ?? 0) + between(0, maxPauseMs(failures, this.#backOff));
       onRetry?.(tried, { attempt: tries, delayMs });
       await this.#pause(delayMs, signal);
     }
@@ -82,11 +80,6 @@ export class Retrier {
     await pause(ms, signal, ended.signal);
     this.#pauses.delete(ended);
   }
-}
-
-/** Full jitter: evenly spread from 0 to a bound that doubles with each failure in a row, counted from 1. */
-function backOffMs(failures: number, { firstMs, maxMs }: BackOff): number {
-  return between(0, Math.min(maxMs, firstMs * 2 ** (failures - 1)));
 }
 
 /** Whether an answer with this status may be another one later, and not later than in `maxRetryAfterMs`. */

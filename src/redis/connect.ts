@@ -9,7 +9,10 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { StartError } from "../lifecycle.ts";
 import { readRedisUrl } from "../redis-url.ts";
+import { maxPauseMs, type BackOff } from "../back-off.ts";
 import { isDemoted, isMissingDatabase } from "./errors.ts";
+
+const BACK_OFF: BackOff = { firstMs: 50, maxMs: 500 };
 
 /** Where Redis is: a URL, or the Unix socket of the embedded one. */
 export type RedisAddress = { readonly url: string } | { readonly socketPath: string };
@@ -19,7 +22,7 @@ export function connect(address: RedisAddress, own: RedisOptions): Redis {
   const redis = new Redis({
     // Commands that are lost with a connection reject at once. Their caller knows whether, and how long, to try again.
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 5), 500),
+    retryStrategy: (attempt) => maxPauseMs(attempt, BACK_OFF),
     reconnectOnError: isDemoted,
     connectTimeout: 5000,
     ...optionsOf(address),

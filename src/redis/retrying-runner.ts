@@ -14,13 +14,13 @@
 import type { Redis } from "ioredis";
 import { RedisUnavailableError } from "./unavailable.ts";
 import { faultOf } from "./errors.ts";
+import { maxPauseMs, type BackOff } from "../back-off.ts";
 import { within } from "../within.ts";
 import type { Outage, OutageCause } from "./outage.ts";
 
 /** Most tasks that wait for Redis to be back. */
 const MAX_TASKS = 10_000;
-const MIN_PAUSE_MS = 25;
-const MAX_PAUSE_MS = 1000;
+const BACK_OFF: BackOff = { firstMs: 50, maxMs: 1000 };
 const WATCH_MS = 1000;
 /** A connection on which nothing is answered for so long is silent. */
 const SILENT_MS = 3000;
@@ -171,7 +171,7 @@ export class RetryingRunner {
 
   async #untilAllowed(): Promise<void> {
     const { outage, hasRights } = this.#options;
-    do await this.#pause(MAX_PAUSE_MS);
+    do await this.#pause(BACK_OFF.maxMs);
     while (!this.#isClosed && !(await hasRights().catch(() => false)));
     if (this.#isClosed) return;
     outage.allowAll();
@@ -248,8 +248,7 @@ export class RetryingRunner {
   }
 }
 
-/** Grows with the tries; half of it is chance, so that replicas do not ask in step. */
+/** Half of it is chance, so that replicas do not ask in step. */
 function pauseMs(tries: number): number {
-  const maxMs = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** tries);
-  return maxMs * (0.5 + Math.random() / 2);
+  return maxPauseMs(tries, BACK_OFF) * (0.5 + Math.random() / 2);
 }

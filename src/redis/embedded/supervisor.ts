@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
+import { maxPauseMs, type BackOff } from "../../back-off.ts";
 import { within } from "../../within.ts";
 import { ask } from "./ask.ts";
 import { type Child, type Home, logTail, startChild, untilAnswers, writeFault } from "./child.ts";
@@ -16,8 +17,7 @@ import { type Child, type Home, logTail, startChild, untilAnswers, writeFault } 
 const QUICK_DEATH_MS = 5000;
 /** So many quick deaths in a row are more than bad luck. */
 const ALARMING_DEATHS = 5;
-const FIRST_PAUSE_MS = 100;
-const MAX_PAUSE_MS = 5000;
+const BACK_OFF: BackOff = { firstMs: 100, maxMs: 5000 };
 
 type Settings = { readonly program: string; readonly home: Home; readonly log: Log; readonly stopTimeoutMs: number };
 
@@ -125,7 +125,7 @@ export class Supervisor {
   }
 
   #logAlarm(how: string): void {
-    const alarm = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${MAX_PAUSE_MS / 1000} s in the end`;
+    const alarm = `the embedded Redis died ${ALARMING_DEATHS} times in a row; it is still tried, every ${BACK_OFF.maxMs / 1000} s in the end`;
     this.#log.error({ how, see: this.#home.logPath }, alarm);
   }
 }
@@ -142,7 +142,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 /** None after a long life, then longer with each quick death. */
 function pauseMs(quickDeaths: number): number {
-  return quickDeaths === 0 ? 0 : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (quickDeaths - 1));
+  return quickDeaths === 0 ? 0 : maxPauseMs(quickDeaths, BACK_OFF);
 }
 
 function secondsSince(time: number): number {
