@@ -24,9 +24,11 @@ export interface Waiter {
 
 export class WakeRoom {
   readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #relookMs: number;
   #isClosed = false;
 
-  constructor(redis: Pick<ShopRedis, "listen">, channel: string) {
+  constructor(redis: Pick<ShopRedis, "listen">, channel: string, relookMs = RELOOK_MS) {
+    this.#relookMs = relookMs;
     redis.listen(channel, (message) => {
       if (message === null) return this.#wakeAll();
       const [count = "", name = ""] = message.split(" ", 2);
@@ -64,7 +66,7 @@ export class WakeRoom {
   async untilWoken(waiter: Waiter, signal: AbortSignal, ms: number): Promise<boolean> {
     if (!waiter.isWoken && !signal.aborted && !this.#isClosed) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, Math.min(ms, RELOOK_MS));
+      const timer = setTimeout(resolve, Math.min(ms, this.#relookMs));
       const end = (): void => resolve();
       signal.addEventListener("abort", end);
       waiter.wake = resolve;
