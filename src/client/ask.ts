@@ -124,7 +124,7 @@ export function createAsking({
  * Bun's fetch ends a connection that is silent for five minutes, unless `timeout` is false; elsewhere `timeout` means
  * nothing.
  */
-type PatientInit = RequestInit & { readonly timeout: false };
+type UntimedInit = RequestInit & { readonly timeout: false };
 
 /** Asks once, under a watch for silence and for the caller's signal. */
 async function tryOnce<Value>(
@@ -136,8 +136,8 @@ async function tryOnce<Value>(
   const silence = new SilenceWatch(silenceMs, () => connection.abort());
   signal?.addEventListener("abort", hangUp);
   try {
-    const patient: PatientInit = { ...init, signal: connection.signal, timeout: false };
-    const response = await fetch(url, patient);
+    const untimed: UntimedInit = { ...init, signal: connection.signal, timeout: false };
+    const response = await fetch(url, untimed);
     silence.heard();
     return judge(response, await readText(response, silence), accept);
   } catch (error) {

@@ -75,7 +75,7 @@ export interface Ask<Item, Outcome> {
   (item: Item): Promise<Outcome>;
   /** The same, and makes something of the outcome at once: a `then` would be a promise and a turn of its queue more. */
   readonly into: <Result>(item: Item, read: Read<Outcome, Result>) => Promise<Result>;
-  /** The same without a promise: calls one of the two, once. */
+  /** The same without a promise: calls one of the two, once. It never throws. */
   readonly callBack: (item: Item, settle: (outcome: Outcome) => void, reject: (error: unknown) => void) => void;
 }
 
@@ -123,9 +123,14 @@ export class GroupCommit {
       this.#waitingCount += 1;
       this.#arm();
     };
-    const callBack: Ask<Item, Outcome>["callBack"] = (item, settle, reject) =>
-      add(new OperationCall(operation, item, { settle, reject }));
-    // A field that can't be sent rejects this call alone.
+    const callBack: Ask<Item, Outcome>["callBack"] = (item, settle, reject) => {
+      try {
+        add(new OperationCall(operation, item, { settle, reject }));
+      } catch (error) {
+        // A field that can't be sent rejects this call alone.
+        reject(error);
+      }
+    };
     const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
       new Promise((resolve, reject) => callBack(item, (outcome) => resolve(read(outcome)), reject));
     const ask = (item: Item): Promise<Outcome> => new Promise((resolve, reject) => callBack(item, resolve, reject));

@@ -91,7 +91,7 @@ function damaged(whole: string, target: string, { kind, at, text }: NonNullable<
 }
 
 /** Sends it and resolves to what came: the whole answer, or the head and the first event of a stream. */
-export function exchange({ method, bytes }: Sent, port: number, patienceMs: number): Promise<Outcome> {
+export function exchange({ method, bytes }: Sent, port: number, timeoutMs: number): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const socket = connect(port, "127.0.0.1");
   const chunks: Buffer[] = [];
@@ -100,7 +100,7 @@ export function exchange({ method, bytes }: Sent, port: number, patienceMs: numb
     socket.destroy();
     resolve(chunks.length > 0 ? parse(Buffer.concat(chunks), method) : whatElse);
   };
-  const timer = setTimeout(() => end({ kind: "none" }), patienceMs);
+  const timer = setTimeout(() => end({ kind: "none" }), timeoutMs);
   socket.on("data", (chunk: Buffer) => {
     chunks.push(chunk);
     if (isStream(chunks[0] ?? chunk)) end({ kind: "closed" });

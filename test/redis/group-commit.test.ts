@@ -165,6 +165,27 @@ test("what a caller makes of an outcome is what they get; where that throws, it 
   redis.close();
 });
 
+test("a field that can't be sent rejects its call alone, by promise and by callback", async () => {
+  const { redis } = await openTestShop();
+  const orders = createOrders(redis, ORDER_SETTINGS);
+  const place = { queue: "default", draft: {} };
+  const unsendable = { queue: "default", draft: { note: 1n as never } };
+  const rejected: unknown[] = [];
+  orders.place.callBack(
+    { ...unsendable, orderId: "A" },
+    () => rejected.push("settled"),
+    (error) => rejected.push(error),
+  );
+  const results = await Promise.allSettled([
+    orders.place({ ...unsendable, orderId: "B" }),
+    orders.place({ ...place, orderId: "C" }),
+  ]);
+  expect(rejected).toMatchObject([{ name: "TypeError" }]);
+  expect(results).toMatchObject([{ reason: { name: "TypeError" } }, { value: { kind: "placed", orderId: "C" } }]);
+  orders.close();
+  redis.close();
+});
+
 test("fields that few operations have travel where one of the run has them, and are each operation's own", async () => {
   await using line = await Line.open();
   const width = (): unknown => line.runs.at(-1)?.[FIRST_OPERATION + 2];
