@@ -32,14 +32,21 @@ test("whatever is killed, every order is made once, and answered to its customer
   expect(report.baristasRetries).toBeGreaterThan(0);
 });
 
+/** What a Redis that forgets does to orders. Which of it one kill shows is chance. */
+const LOSSES = [/^key .*: OrderRefused: No such order/, /^finish of .* 404 /, /: answered, and not kept$/];
+const MAX_CAMPAIGNS = 4;
+
 test("a Redis that writes nothing to disk is found out", async () => {
   redis = await TestRedis.start("--appendonly", "no");
-  // (Who waits at a lane that has read its orders already hears of the loss after its next block, in half a minute.)
-  const { kills, violations } = await runKills({ redis, rounds: 1, seed: REDIS_FIRST, timeoutMs: 5000 });
-  expect(kills.Redis).toBe(1);
-  for (const what of [/^key .*: OrderRefused: No such order/, /^finish of .* 404 /, /: answered, and not kept$/]) {
-    expect(violations.some((line) => what.test(line))).toBe(true);
+  const found: string[] = [];
+  const missing = () => LOSSES.filter((loss) => !found.some((line) => loss.test(line)));
+  for (let campaign = 0; campaign < MAX_CAMPAIGNS && missing().length > 0; campaign++) {
+    // (Who waits at a lane that has read its orders already hears of the loss after its next block, in half a minute.)
+    const { kills, violations } = await runKills({ redis, rounds: 1, seed: REDIS_FIRST, timeoutMs: 5000 });
+    expect(kills.Redis).toBe(1);
+    found.push(...violations);
   }
+  expect(missing()).toEqual([]);
 });
 
 describe("the judge", () => {
