@@ -1,10 +1,10 @@
 -- due-orders
 -- Finds the orders whose time is over: reservations that were not completed, brewing orders whose last lease ran out,
--- and orders that failed and may be started again. For leases of orders that have attempts left it wakes waiting
+-- and orders that failed or are scheduled and may be started. For leases of orders that have attempts left it wakes waiting
 -- baristas.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/queue-rules.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
--- ARGV[1]  how many leases of one order may run out before it is cancelled
+-- ARGV[1]  how many leases of one order may run out before it is cancelled, where its queue has no rules of its own
 -- Returns  {ms until the next one runs out or -1, how many to expire, their ids …, the ids of those to requeue …}
 
 local MAX_ORDERS = 500
@@ -29,8 +29,24 @@ local function forget(index, id)
   redis.call('ZREM', index, id)
 end
 
+local function find_requeued(queue, index, status)
+  local delayed = due(index)
+  local found = read_orders(delayed)
+  for _, id in ipairs(delayed) do
+    local order = found[id]
+    if not order or order.due == '' or order.status ~= status or order.queue ~= queue then
+      forget(index, id)
+    else
+      requeued[#requeued + 1] = id
+    end
+  end
+  note_next(index)
+end
+
 for _, queue in ipairs(known_queues()) do
   local index = key.leases(queue)
+  local rules = queue_rules_of(queue)
+  local attempts_here = rules and rules.max_attempts or max_attempts
   local ids = due(index)
   local found = read_orders(ids)
   local offered = 0
@@ -38,7 +54,7 @@ for _, queue in ipairs(known_queues()) do
     local order = found[id]
     if not order or order.status ~= 'brewing' or order.queue ~= queue then
       forget(index, id)
-    elseif order.expiries + 1 >= max_attempts then
+    elseif order.expiries + 1 >= attempts_here then
       reply[#reply + 1] = id
     else
       offered = offered + 1
@@ -46,17 +62,8 @@ for _, queue in ipairs(known_queues()) do
   end
   wake_baristas(queue, offered)
   note_next(index)
-  local delayed = due(key.delayed(queue))
-  local found_delayed = read_orders(delayed)
-  for _, id in ipairs(delayed) do
-    local order = found_delayed[id]
-    if not order or order.due == '' or order.queue ~= queue then
-      forget(key.delayed(queue), id)
-    else
-      requeued[#requeued + 1] = id
-    end
-  end
-  note_next(key.delayed(queue))
+  find_requeued(queue, key.delayed(queue), 'queued')
+  find_requeued(queue, key.scheduled(queue), 'scheduled')
 end
 
 local ids = due(key.reserved)

@@ -2,9 +2,9 @@
 -- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside
 -- as damaged, and the queues that need mending. An order that was put right goes back into its queue; one that is gone
 -- leaves the list.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/claims.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/queue-rules.lua lib/claims.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
--- ARGV[1]  lease of a brewing order that goes back, ms
+-- ARGV[1]  lease of a brewing order that goes back, ms, where its queue has no rules of its own
 -- ARGV[2]  most orders to look at: of more, some by chance
 -- Returns  {{key, its type, the type it should have} …},
 --          {{order id, what is wrong, when it was set aside (ms since 1970)} …},
@@ -13,19 +13,25 @@
 local lease_ms, max_orders = tonumber(ARGV[1]), ARGV[2]
 
 local TYPES = {
-  hash = { key.claims, key.code, key.menu, key.settings },
+  hash = { key.claims, key.code, key.menu, key.queue_rules, key.settings },
   list = { key.event_marks },
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
   string = { key.event_count, key.format, key.numbers(date) },
-  zset = { key.damaged, key.orders, key.reserved },
+  zset = { key.buried, key.damaged, key.dead, key.orders, key.reserved },
 }
 for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.list, key.waits(queue))
+  table.insert(TYPES.string, key.call_count(queue))
   table.insert(TYPES.stream, key.queue(queue))
+  table.insert(TYPES.zset, key.calls(queue))
+  table.insert(TYPES.zset, key.call_labels(queue))
+  table.insert(TYPES.zset, key.call_numbers(queue))
   table.insert(TYPES.zset, key.delayed(queue))
   table.insert(TYPES.zset, key.leases(queue))
+  table.insert(TYPES.zset, key.scheduled(queue))
   table.insert(TYPES.zset, key.waiting(queue))
+  table.insert(TYPES.zset, key.workers(queue))
 end
 
 local function find_wrong_keys()
@@ -46,7 +52,10 @@ local function put_back(id, order)
   if order.status == 'reserved' then
     redis.call('ZADD', key.reserved, 'NX', now_ms + lease_ms, id)
   elseif order.status == 'brewing' then
-    redis.call('ZADD', key.leases(order.queue), 'NX', now_ms + lease_ms, id)
+    local rules = queue_rules_of(order.queue)
+    redis.call('ZADD', key.leases(order.queue), 'NX', now_ms + (rules and rules.lease_ms or lease_ms), id)
+  elseif order.status == 'scheduled' then
+    redis.call('ZADD', key.scheduled(order.queue), 'NX', order.due, id)
   elseif order.status == 'queued' and order.due ~= '' then
     redis.call('ZADD', key.delayed(order.queue), 'NX', order.due, id)
   elseif order.status == 'queued' then
@@ -86,8 +95,9 @@ local function find_uneven()
   for _, queue in ipairs(known_queues()) do
     local entries = try('XLEN', key.queue(queue))
     local waiting, delayed = try('ZCARD', key.waiting(queue)), try('ZCARD', key.delayed(queue))
-    local brewing = try('ZCARD', key.leases(queue))
-    if entries and waiting and delayed and brewing and entries ~= waiting + delayed + brewing then
+    local brewing, scheduled = try('ZCARD', key.leases(queue)), try('ZCARD', key.scheduled(queue))
+    local is_readable = entries and waiting and delayed and brewing and scheduled
+    if is_readable and entries ~= waiting + delayed + scheduled + brewing then
       uneven[#uneven + 1] = queue
     end
   end

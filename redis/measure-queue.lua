@@ -8,7 +8,7 @@
 
 local queue = ARGV[1]
 local oldest = redis.call('ZRANGE', key.waiting(queue), 0, 0)[1]
-local placed_at_ms = oldest and placed_ms(oldest)
+local placed_at_ms = oldest and placed_ms(oldest, queue)
 local depth = redis.call('ZCARD', key.waiting(queue)) + redis.call('ZCARD', key.delayed(queue))
 local waited_ms = placed_at_ms and now_ms - placed_at_ms or -1
 return { depth, redis.call('ZCARD', key.leases(queue)), waited_ms, try('ZCARD', key.damaged) or 0 }

@@ -2,11 +2,11 @@
 -- Mends a page of a queue whose stream and indexes disagree: what names an order that is gone, final or elsewhere is
 -- dropped, a damaged order is set aside, and an order that one of them has lost is put back, under its queue number. No
 -- order's record is written.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/queue-rules.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
--- ARGV[2]  lease of a brewing order that had none, ms
--- ARGV[3]  which part: stream, waiting, delayed or leases
+-- ARGV[2]  lease of a brewing order that had none, ms, where its queue has no rules of its own
+-- ARGV[3]  which part: stream, waiting, delayed, scheduled or leases
 -- ARGV[4]  where to go on: '' at the start, else as the page before says
 -- Returns  {where to go on or '' at the end, dropped, put back}
 
@@ -14,6 +14,8 @@ local queue, lease_ms, part, cursor = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[
 local EXAMINED = 200
 local stream = key.queue(queue)
 local dropped, restored = 0, 0
+local rules = queue_rules_of(queue)
+lease_ms = rules and rules.lease_ms or lease_ms
 
 -- The index that an open order of this queue belongs in, and its score there; nil where it is none.
 local function index_of(order)
@@ -22,6 +24,9 @@ local function index_of(order)
   end
   if order.status == 'brewing' then
     return key.leases(queue), now_ms + lease_ms
+  end
+  if order.status == 'scheduled' then
+    return key.scheduled(queue), order.due
   end
   if order.status ~= 'queued' then
     return nil
@@ -83,7 +88,9 @@ local function mend_index(index)
   return #ids == EXAMINED and string.format('%.0f', first + kept) or ''
 end
 
-local INDEXES = { waiting = key.waiting(queue), delayed = key.delayed(queue), leases = key.leases(queue) }
+local INDEXES = {
+  waiting = key.waiting(queue), delayed = key.delayed(queue), scheduled = key.scheduled(queue), leases = key.leases(queue),
+}
 local next_cursor
 if part == 'stream' then
   next_cursor = mend_stream()

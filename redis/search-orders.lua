@@ -9,6 +9,7 @@
 -- ARGV[4]  placed before, ms since 1970
 -- ARGV[5]  id of the order to go on after, or ''
 -- ARGV[6]  most orders a page
+-- ARGV[7]  queue of machines, or '' for the counter
 -- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected
 --          wait | 'cursor_gone'
 
@@ -16,7 +17,8 @@ local EXAMINED = 1000
 local customer_id, status = ARGV[1], ARGV[2]
 local before_ms = tonumber(ARGV[4])
 local cursor, limit = ARGV[5], tonumber(ARGV[6])
-local index = customer_id == '' and key.orders or key.orders_of(customer_id)
+local queue = ARGV[7]
+local index = queue ~= '' and key.calls(queue) or customer_id == '' and key.orders or key.orders_of(customer_id)
 
 local first = redis.call('ZCOUNT', index, '-inf', '(' .. ARGV[3])
 if cursor ~= '' then

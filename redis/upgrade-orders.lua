@@ -5,8 +5,8 @@
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  server that upgrades
 -- ARGV[2]  version of this server
--- ARGV[3]  rank to go on at, as the page before says; '' at the start
--- Returns  {'other'}: another server upgrades | {'page', rank to go on at, number upgraded}
+-- ARGV[3]  where to go on, as the page before says; '' at the start
+-- Returns  {'other'}: another server upgrades | {'page', where to go on, number upgraded}
 --          | {'done', '', number upgraded}
 
 local EXAMINED = 500
@@ -18,10 +18,25 @@ if owner and owner ~= ARGV[1] then
 end
 redis.call('SET', key.upgrading, ARGV[1], 'PX', LEASE_MS)
 
-local last = tonumber(ARGV[3]) or redis.call('ZCARD', key.orders) - 1
+-- The indexes in turn: the counter's, then those of the queues of machines. (One that comes meanwhile holds no order in
+-- the format before.)
+local queue, rank = string.match(ARGV[3], '^(%S*) (%d+)$')
+local index = (queue or '') == '' and key.orders or key.calls(queue)
+
+local function next_queue()
+  local found
+  for _, name in ipairs(redis.call('HKEYS', key.queue_rules)) do
+    if name > (queue or '') and (not found or name < found) then
+      found = name
+    end
+  end
+  return found
+end
+
+local last = tonumber(rank) or redis.call('ZCARD', index) - 1
 local first = math.max(0, last - EXAMINED + 1)
 local upgraded = 0
-for _, id in ipairs(last < 0 and {} or redis.call('ZRANGE', key.orders, first, last)) do
+for _, id in ipairs(last < 0 and {} or redis.call('ZRANGE', index, first, last)) do
   local record = redis.call('TYPE', key.order(id)).ok == 'string' and redis.call('GET', key.order(id))
   local newer = record and not decode_current(record) and upgrade_record(record)
   if newer then
@@ -30,7 +45,11 @@ for _, id in ipairs(last < 0 and {} or redis.call('ZRANGE', key.orders, first, l
   end
 end
 if first > 0 and last >= 0 then
-  return { 'page', first - 1, upgraded }
+  return { 'page', (queue or '') .. ' ' .. string.format('%.0f', first - 1), upgraded }
+end
+local following = next_queue()
+if following then
+  return { 'page', following .. ' ' .. string.format('%.0f', math.max(0, redis.call('ZCARD', key.calls(following)) - 1)), upgraded }
 end
 redis.call('SET', key.format, FORMAT .. ' ' .. ARGV[2] .. ' ' .. FORMAT)
 redis.call('DEL', key.upgrading)

@@ -11,6 +11,8 @@ import { Value } from "@sinclair/typebox/value";
 import ipaddr from "ipaddr.js";
 import { StartError } from "./lifecycle.ts";
 import { readNumbers } from "./numeric.ts";
+import type { QueueRules } from "./orders/queues.ts";
+import { readQueues, toQueueRules } from "./queue-settings.ts";
 import { readRedisUrl } from "./redis-url.ts";
 
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
@@ -46,6 +48,7 @@ const Environment = Type.Object({
   STAFF_TOKEN: optional(
     Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
   ),
+  QUEUES: Type.String({ default: "", description: "queues as docs/machines.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1 })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
   LANES: integer(1, 1024, 64),
@@ -84,7 +87,7 @@ const Environment = Type.Object({
 type Environment = Static<typeof Environment>;
 
 /** The settings that the server runs by. Times carry their unit in their name; absent means switched off. */
-export type Config = Readonly<ReturnType<typeof configFrom>>;
+export type Config = Readonly<ReturnType<typeof configFrom> & { queues: readonly QueueRules[] }>;
 
 /** Reads the environment. Throws one StartError (exit code 2) that lists every fault. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
@@ -98,8 +101,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const redis = given.REDIS_URL ? readRedisUrl(given.REDIS_URL) : undefined;
   if (redis?.kind === "fault") faults.push(`REDIS_URL: ${redis.fault}`);
-  if (faults.length > 0) throw new StartError(encodeFaults(faults), 2);
-  return Object.freeze(configFrom(values as Environment));
+  const queues = readQueues(given.QUEUES ?? "");
+  if (queues.kind === "faults") faults.push(...queues.faults.map((fault) => `QUEUES: ${fault}`));
+  if (faults.length > 0 || queues.kind === "faults") throw new StartError(encodeFaults(faults), 2);
+  const config = configFrom(values as Environment);
+  return Object.freeze({ ...config, queues: queues.declared.map((own) => toQueueRules(own, config)) });
 }
 
 /** One fault is one line. */

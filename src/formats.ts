@@ -34,6 +34,9 @@ export const FROM_1_TO_500_CHARACTERS = register(
   (text) => text !== "" && Array.from(text).length <= 500,
 );
 
+/** Pattern of the name of a queue. */
+export const QUEUE_NAME = "^[A-Za-z0-9_-]{1,64}$";
+
 /** Pattern of a coffee's id on the menu. */
 export const COFFEE_ID = "^[a-z0-9_-]{1,64}$";
 

@@ -25,6 +25,7 @@ const PROBLEMS = {
   ),
   coffee_unknown: kind(404, "No such coffee", "There is no such coffee on the menu (GET /coffees)."),
   order_unknown: kind(404, "No such order", "There is no order with this id, or it is no longer kept."),
+  queue_unknown: kind(404, "No such queue", "There is no such queue of machines here: GET /queue lists them."),
   queue_empty: kind(404, "No order to start", "No order waits: ask again, or use ?wait=20."),
   route_unknown: kind(404, "No such route", "This path is not known here; /swagger lists the routes."),
   method_not_allowed: kind(405, "Method not allowed", "/start/ takes GET, not HEAD."),
@@ -49,6 +50,7 @@ const PROBLEMS = {
     "Send the same body with this Idempotency-Key, or another key.",
   ),
   too_many_orders: kind(429, "Too many orders", "Your address orders too fast: try again in 3 s."),
+  queue_full: kind(429, "The queue is full", "The queue has all the orders it can take: try again soon."),
   too_many_requests: kind(429, "Too many requests", "Your address sends requests too fast: try again in 1 s."),
   too_many_held: kind(429, "Too many requests held", "Too many requests of your address wait already: let some end."),
   too_many_tokens: kind(

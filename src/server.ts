@@ -26,16 +26,19 @@ import { WaitingRoom } from "./longpoll/room.ts";
 import { WakeRoom } from "./longpoll/wake-room.ts";
 import { openFormat } from "./orders/format.ts";
 import { createOrders, DEFAULT_QUEUE } from "./orders/orders.ts";
+import { declareQueues } from "./orders/queues.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
+import { createCallQueues } from "./service/call-queue.ts";
 import { Listening } from "./service/listening.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
 import { Ordering } from "./service/ordering.ts";
+import { Retrying } from "./service/retrying.ts";
 import { Staffing } from "./service/staffing.ts";
 
 /**
@@ -96,6 +99,7 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
   await openFormat(redis, { shop: config.shop, log });
+  await declareQueues(redis.run, config.queues, log);
   let isSuperseded = false;
   const orders = createOrders(redis, config, (version) => {
     if (isSuperseded) return;
@@ -162,6 +166,11 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
   return {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
     staffing: new Staffing({ orders, room: baristaRoom, closing }),
+    retrying: new Retrying(orders),
+    callQueues: createCallQueues(
+      config.queues.map((rules) => ({ rules })),
+      rejectionLog,
+    ),
     limiter,
     waitLimit,
     shop: createShop(redis, DEFAULT_QUEUE),
@@ -172,13 +181,14 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
 }
 
 function createCustomers(config: Config, log: Log, { orders, feed, rejectionLog }: Parts, services: Services) {
-  const { ordering, limiter, shop, menu, addressOf, readiness } = services;
+  const { ordering, callQueues, limiter, shop, menu, addressOf, readiness } = services;
   // Some subscriptions are left for staff.
   const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
   return createCustomerApp({
     ordering,
     listening: new Listening({ orders, feed, listenerLimit }),
     orders,
+    callQueues,
     limiter,
     shop,
     menu,
@@ -199,9 +209,10 @@ function createBaristas(
   { redis, orders, feed }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
-  const { staffing, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
+  const { staffing, retrying, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
   return createBaristaApp({
     staffing,
+    retrying,
     orders,
     waitLimit,
     shop,

@@ -31,6 +31,7 @@ const DEFAULTS = {
   publicUrl: undefined,
   allowedOrigins: [],
   staffToken: undefined,
+  queues: [],
   redisUrl: undefined,
   dataDir: ".data",
   lanes: 64,

@@ -1,95 +1,23 @@
 -- admission
--- Owns the admission of orders: settings, code, Idempotency-Key, number of the day, and the bucket of the address.
--- Needs lib/writes.lua lib/settings.lua lib/menu.lua
+-- Owns the admission of orders: what the shop's settings, its code and its queues say; and their end.
+-- Needs lib/writes.lua lib/settings.lua lib/menu.lua lib/buckets.lua lib/numbers.lua lib/idempotency.lua
 --
 -- Invariants
 -- - A check spends nothing.
 -- - The cost of an order is taken when it is let in, and written at the end of the run.
 
--- The capacity of a bucket, tokens, and how many it gets a second.
-local limit_capacity, limit_refill_per_second
--- Buckets by name, as they are now. A bucket starts full and refills steadily.
-local buckets
-local clock_seconds, clock_text
 -- Open orders as stored; nil until admission needs to know.
-local open_before, open_of_before
+local open_before, open_of_before, open_in_before
 local refusals
 -- The settings that decide who is let in, read once a run.
 local rules
 -- The current code; nil before it is read, false where there is none. `spent` counts the drinks of this run.
 local code
--- The number of the day's last order, as it was before this run and as it is now; nil until one is needed.
-local first_number, number
--- How queue numbers begin of this day's numbers of as many digits as the last one.
-local queue_number_start, digits
--- Idempotency-Keys that this run keeps for the first time.
-local new_idempotency_keys
 
 each_run(function()
-  limit_capacity, limit_refill_per_second = tonumber(ARGV[6]), tonumber(ARGV[7])
-  clock_seconds = now_ms / 1000
-  clock_text = string.sub(now_text, 1, -4) .. '.' .. string.sub(now_text, -3)
-  buckets, open_of_before, refusals, new_idempotency_keys = {}, {}, {}, {}
-  open_before, rules, code, first_number, number, digits = nil, nil, nil, nil, nil, nil
+  open_of_before, open_in_before, refusals = {}, {}, {}
+  open_before, rules, code = nil, nil, nil
 end)
-
--- Under no name there is no limit.
-local function find_bucket(name)
-  local bucket = buckets[name]
-  if not bucket then
-    local tokens, at = unpack(redis.call('HMGET', key.bucket(name), 'tokens', 'at'))
-    -- A clock that was set back must not empty the bucket.
-    local elapsed = tonumber(at) and math.max(0, clock_seconds - at) or 0
-    tokens = math.min(limit_capacity, (tonumber(tokens) or limit_capacity) + elapsed * limit_refill_per_second)
-    bucket = { tokens = tokens, is_taken = false }
-    buckets[name] = bucket
-  end
-  return bucket
-end
-
-local function full_ms(bucket)
-  return math.ceil((limit_capacity - bucket.tokens) / limit_refill_per_second * 1000)
-end
-
--- The state of its bucket that an address may know: whole tokens left, ms until there is one, ms until it is full.
-local function describe(bucket)
-  local tokens = bucket.tokens
-  local full = math.ceil((limit_capacity - tokens) / limit_refill_per_second * 1000)
-  if tokens >= 1 then
-    return string.format('%d\t0\t%d', tokens, full)
-  end
-  return string.format('0\t%d\t%d', math.ceil((1 - tokens) / limit_refill_per_second * 1000), full)
-end
-
-local function describe_bucket(name)
-  return name == '' and '0\t0\t0' or describe(find_bucket(name))
-end
-
-local function has_token(name)
-  return name == '' or find_bucket(name).tokens >= 1
-end
-
-local function take_from(bucket)
-  bucket.tokens = bucket.tokens - 1
-  bucket.is_taken = true
-end
-
-local function take_token(name)
-  if name == '' then
-    return
-  end
-  take_from(find_bucket(name))
-end
-
-local function write_buckets()
-  for name, bucket in pairs(buckets) do
-    if bucket.is_taken then
-      local tokens, at = string.format('%.6f', bucket.tokens), clock_text
-      redis.call('HSET', key.bucket(name), 'tokens', tokens, 'at', at)
-      redis.call('PEXPIRE', key.bucket(name), string.format('%d', math.max(1, full_ms(bucket))))
-    end
-  end
-end
 
 local function open_of(customer_id)
   open_of_before[customer_id] = open_of_before[customer_id] or redis.call('SCARD', key.open_of(customer_id))
@@ -127,6 +55,12 @@ local function has_too_many(customer_id)
   end
   drop_closed(customer_id)
   return open_of(customer_id) >= max_open
+end
+
+-- Whether a queue of machines has all the orders that it may have open.
+local function is_queue_full(queue, rules)
+  open_in_before[queue] = open_in_before[queue] or count_open_in(queue)
+  return open_in_before[queue] + (opened_in[queue] or 0) >= rules.capacity
 end
 
 -- Why the shop is closed to all, or to this customer; nil where they are let in.
@@ -190,68 +124,6 @@ local function write_code()
   end
 end
 
-local QUEUE_NUMBERS_PER_DAY = 1000000000 -- numbers start anew each day, queue numbers do not
-
--- The day's next number, and its queue number. It is taken by `take_number`.
-local function next_number()
-  if not number then
-    local last = redis.call('GET', key.numbers(date)) or '0'
-    if not string.find(last, '^%d+$') then
-      error({ err = 'WRONGTYPE the count of the day holds no number' })
-    end
-    first_number = tonumber(last)
-    number = first_number
-  end
-  local number_text = string.format('%d', number + 1)
-  if #number_text ~= digits then
-    digits = #number_text
-    queue_number_start = string.sub(string.format('%d', today * QUEUE_NUMBERS_PER_DAY), 1, -1 - digits)
-  end
-  return number_text, queue_number_start .. number_text
-end
-
-local function take_number()
-  number = number + 1
-end
-
-local function write_numbers()
-  local taken = number and number - first_number or 0
-  if taken > 0 and redis.call('INCRBY', key.numbers(date), string.format('%d', taken)) == taken then
-    redis.call('PEXPIRE', key.numbers(date), 2 * DAY_MS)
-  end
-end
-
--- The order that was made under this Idempotency-Key before ('' is none): its id, or 'mismatch' where the body was
--- another. Nil where there was none, or it is forgotten.
-local function find_by_idempotency_key(idempotency_key, body_hash)
-  if idempotency_key == '' then
-    return nil
-  end
-  local kept = read_string(key.idempotency_key(idempotency_key))
-  if not kept then
-    check_type(key.idempotency_key(idempotency_key), 'string')
-  end
-  local first_id, first_hash = string.match(kept or '', '^(%S+) (%S+)$')
-  if not first_id or not find_order(first_id) then
-    return nil
-  end
-  return first_hash == body_hash and first_id or 'mismatch'
-end
-
-local function keep_idempotency_key(id, idempotency_key, body_hash)
-  if idempotency_key ~= '' then
-    local name = key.idempotency_key(idempotency_key)
-    strings[name] = id .. ' ' .. body_hash
-    new_idempotency_keys[#new_idempotency_keys + 1] = name
-  end
-end
-
-local function write_idempotency_keys(retention_ms)
-  for _, name in ipairs(new_idempotency_keys) do
-    redis.call('SET', name, strings[name], 'PX', retention_ms)
-  end
-end
-
 -- The members of a JSON object, to stand before others; '' where it has none.
 local function members_of(json)
   return json ~= '' and json ~= '{}' and string.sub(json, 2, -2) .. ',' or ''
@@ -261,6 +133,26 @@ end
 local function fixed_members(order_number, item, price, details)
   return '"number":' .. order_number .. ',"item":"' .. item .. '","price":' .. price .. ',' .. members_of(details)
     .. '"placed_at":"' .. now .. '"'
+end
+
+local MAX_SCHEDULED_MS = 7 * DAY_MS
+
+-- Why an order can't be scheduled for this time (ms since 1970; '' or nil is at once); nil where it can.
+local function check_due(due)
+  if not due or due == '' then
+    return nil
+  end
+  local ahead_ms = due - now_ms
+  return ahead_ms <= 0 and 'not_before_past' or ahead_ms > MAX_SCHEDULED_MS and 'not_before_far' or nil
+end
+
+-- The order, scheduled where it is not to be started before it is due (ms since 1970; '' or nil is at once).
+local function scheduled_for(order, due)
+  if due and due ~= '' then
+    order.status = 'scheduled'
+    set_field(order, 'due', due)
+  end
+  return order
 end
 
 -- Makes an order final, from whatever state the caller has checked.
@@ -279,11 +171,15 @@ local function close_order(id, order, status, reason, result, failure)
     set_field(order, 'due', '')
     set_field(order, 'result', result or order.result)
     set_field(order, 'failure', status == 'ready' and '' or failure or order.failure)
+    set_field(order, 'progress', '')
   end
   set_claim(id, order, '')
   note_event(status == 'ready' and 'order.finished' or 'order.cancelled', id, order)
   if was_reserved then
     restore_code(order.code)
+  end
+  if IS_DEAD[reason] then
+    died[#died + 1] = id
   end
 end
 

@@ -1,6 +1,6 @@
 -- changes
 -- Owns the orders of a run: what it reads of them, and what it changes in memory.
--- Needs lib/keys.lua lib/order.lua lib/events.lua lib/queues.lua
+-- Needs lib/keys.lua lib/order.lua lib/events.lua lib/queues.lua lib/dead.lua
 --
 -- Invariants
 -- - An operation reads and checks first; `enter` or `add_order` ends its checks.
@@ -25,14 +25,14 @@ local changed, changed_of
 local ended
 -- Ids of damaged orders that this run has met.
 local damaged
--- How many orders more are open than were stored; by customer too.
-local opened, opened_by
+-- How many orders more are open than were stored: of the counter; of each queue of machines; by customer.
+local opened, opened_in, opened_by
 -- Ids that this run has put into a queue, in their order.
 local queued_now
 
 each_run(function()
-  records, orders, changed, ended, damaged, opened_by, queued_now = {}, {}, {}, {}, {}, {}, {}
-  changed_of = { queued = 0, delayed = 0, brewing = 0, reserved = 0 }
+  records, orders, changed, ended, damaged, opened_in, opened_by, queued_now = {}, {}, {}, {}, {}, {}, {}, {}
+  changed_of = { queued = 0, delayed = 0, scheduled = 0, brewing = 0, reserved = 0 }
   opened = 0
 end)
 
@@ -87,10 +87,14 @@ local function find_order(id)
   return order
 end
 
-local function count_opened(customer, step)
-  opened = opened + step
-  if customer ~= '' then
-    local customer_id = cjson.decode(customer)
+local function count_opened(order, step)
+  if order.input ~= '' then
+    opened_in[order.queue] = (opened_in[order.queue] or 0) + step
+  else
+    opened = opened + step
+  end
+  if order.customer ~= '' then
+    local customer_id = cjson.decode(order.customer)
     opened_by[customer_id] = (opened_by[customer_id] or 0) + step
   end
 end
@@ -115,7 +119,7 @@ local function enter(id, order, status, queue)
   order.status = status
   if FINAL[status] then
     ended[#ended + 1] = id
-    count_opened(order.customer, -1)
+    count_opened(order, -1)
   elseif is_moved and status == 'queued' then
     offer(id)
   end
@@ -128,15 +132,23 @@ local function note_event(verb, id, order)
   order.event = add_event(verb, id, members)
 end
 
+-- The index that keeps when it was placed.
+local function index_of(order)
+  return order.input ~= '' and key.calls(order.queue) or key.orders
+end
+
 -- Adds an order that was not kept before. `customer_id` is '' where there is none.
 local function add_order(id, order, customer_id, verb)
   local status = order.status
-  if status == 'queued' then
-    check_queue(order.queue, 'placed')
-  else
+  if status == 'reserved' then
     check_type(key.reserved, 'zset')
+  else
+    check_queue(order.queue, 'placed')
   end
-  check_type(key.orders, 'zset')
+  if status == 'scheduled' then
+    check_type(key.scheduled(order.queue), 'zset')
+  end
+  check_type(index_of(order), 'zset')
   if customer_id ~= '' then
     check_type(key.open_of(customer_id), 'set')
     check_type(key.orders_of(customer_id), 'zset')
@@ -144,7 +156,7 @@ local function add_order(id, order, customer_id, verb)
   order.was = false
   changed[#changed + 1] = id
   orders[id] = order
-  count_opened(order.customer, 1)
+  count_opened(order, 1)
   if status == 'queued' then
     offer(id)
   end
@@ -160,6 +172,5 @@ local function encode_line(outcome, id, order)
   if not order.is_unusual then
     return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. '}'
   end
-  return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members
-    .. (order.result ~= '' and ',"result":' .. order.result or '') .. '}'
+  return outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. encode_large(order) .. '}'
 end

@@ -49,6 +49,7 @@ do
       try('ZREM', key.waiting(queue), id)
       try('ZREM', key.leases(queue), id)
       try('ZREM', key.delayed(queue), id)
+      try('ZREM', key.scheduled(queue), id)
     end
     try('ZREM', key.reserved, id)
     local customer_id = customer_of_damaged(id)

@@ -5,10 +5,17 @@
 -- - KEYS[1] is the shop's prefix, `{main}:`. Its hash tag puts the script into the shop's slot.
 -- - Every key of the shop is built here, and nowhere else in Lua.
 
+-- The counter's queue: its rules come with each run. Other queues have rules of their own.
+local COUNTER = 'default'
+
 local shop, order_prefix
 local key = {
   bell = function(id) return shop .. 'bell:' .. id end,
   bucket = function(name) return shop .. 'bucket:' .. name end,
+  calls = function(queue) return shop .. 'calls:' .. queue end,
+  call_count = function(queue) return shop .. 'calls:count:' .. queue end,
+  call_labels = function(queue) return shop .. 'calls:labels:' .. queue end,
+  call_numbers = function(queue) return shop .. 'calls:numbers:' .. queue end,
   delayed = function(queue) return shop .. 'delayed:' .. queue end,
   idle = function(queue) return shop .. 'idle:' .. queue end,
   leases = function(queue) return shop .. 'leases:' .. queue end,
@@ -19,22 +26,27 @@ local key = {
   orders_of = function(customer_id) return shop .. 'orders:of:' .. customer_id end,
   queue = function(queue) return shop .. 'queue:' .. queue end,
   run = function(slot) return shop .. 'run:' .. slot end,
+  scheduled = function(queue) return shop .. 'scheduled:' .. queue end,
   spent = function(period) return shop .. 'spent:' .. period end,
   waiting = function(queue) return shop .. 'waiting:' .. queue end,
   waits = function(queue) return shop .. 'waits:' .. queue end,
+  workers = function(queue) return shop .. 'workers:' .. queue end,
 }
 
 local function name_keys()
   order_prefix = shop .. 'order:'
+  key.buried = shop .. 'buried'
   key.claims = shop .. 'claims'
   key.code = shop .. 'code'
   key.damaged = shop .. 'damaged'
+  key.dead = shop .. 'dead'
   key.events = shop .. 'events'
   key.event_count = shop .. 'events:count'
   key.event_marks = shop .. 'events:marks'
   key.format = shop .. 'format'
   key.menu = shop .. 'menu'
   key.orders = shop .. 'orders'
+  key.queue_rules = shop .. 'queue-rules'
   key.queues = shop .. 'queues'
   key.reserved = shop .. 'reserved'
   key.settings = shop .. 'settings'

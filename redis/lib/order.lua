@@ -4,35 +4,37 @@
 --
 -- Invariants
 -- - The first line is the format. The last is `fixed`: JSON members that never change once it is queued.
--- - `barista`, `customer` and `failure` are JSON strings, so no line holds a line break.
+-- - `barista`, `customer` and `failure` are JSON strings, `input`, `progress` and `result` JSON without line breaks.
 -- - A record of another shape is damaged: `decode_order` answers nil and why, and its caller goes on without it.
 -- - A record that does not match USUAL is read line by line.
 -- - Damage that only reading all of its JSON shows is found by `find_garbled`: where an order is shown beside others.
 
-local FORMAT = '1'
-local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 18) .. '([^\n]+)$'
--- Usual orders: no code, no reason, nothing failed, no lease ran out. A record that matches, and ends in its first line
+local FORMAT = '2'
+local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 20) .. '([^\n]+)$'
+-- Usual orders: no code, no reason, nothing failed, no lease ran out, no input. A record that matches, and ends in its first line
 -- break, is whole. (Sets of characters and negated classes are slow: a dot takes the rest.)
 local USUAL_START = '\n\n(%d+)\n0\n([%w_-]+)\n(%d+)\n(%C*)\n'
-local USUAL_END = '(%C*)\n(%C*)\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
+local USUAL_END = '(%C*)\n(%C*)\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. USUAL_END
 local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n(%C*)\n' .. USUAL_END
 -- The same without claim and customer's id.
-local PLAIN_END = '(%C*)\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
+local PLAIN_END = '(%C*)\n\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED_PLAIN = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. PLAIN_END
 local BREWING_PLAIN = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. PLAIN_END
 -- The parts of such records between their fields, for those that write them as text (usual/): the start, by status; the
 -- lines between attempts and queue; the empty claim; the empty lines between the Idempotency-Key and `fixed`.
 local READY_START, QUEUED_START, BREWING_START = FORMAT .. '\nready\n\n', FORMAT .. '\nqueued\n\n', FORMAT .. '\nbrewing\n\n'
-local NO_EXPIRIES, NO_CLAIM, NO_MORE = '\n0\n', '\n\n', '\n\n\n\n\n\n\n'
+local NO_EXPIRIES, NO_CLAIM, NO_MORE = '\n0\n', '\n\n', '\n\n\n\n\n\n\n\n\n'
 -- What a queued record has empty, from its barista to its Idempotency-Key.
 local NOT_STARTED = '\n\n\n\n\n'
 -- The fields that such an order leaves out. (Small tables: Redis makes and drops one an order and run.)
 local LEFT_OUT = {
-  __index = { reason = '', expiries = '0', code = '', choice = '', due = '', failure = '', result = '' },
+  __index = { reason = '', expiries = '0', code = '', choice = '', due = '', failure = '', result = '', input = '', progress = '' },
 }
 
 local FIXED_START = '^"number":%d+,"item":"[^"\\]+","price":%d+,"'
+-- The same of an order in a queue of machines.
+local CALL_START = '^"number":%d+,"queue":"[%w_-]+","'
 local FIXED_END = '^"placed_at":"[%d:.TZ-]+"$'
 local FIXED_END_LENGTH = #'"placed_at":"2000-01-01T00:00:00.000Z"'
 
@@ -73,6 +75,9 @@ local function make_judge()
       return order.code == '' and 'its code is missing' or nil
     end,
     queued = has_queue_number,
+    scheduled = function(order)
+      return order.due == '' and 'its time is missing' or has_queue_number(order)
+    end,
     brewing = function(order)
       return order.barista == '' and 'its barista is missing' or has_queue_number(order)
     end,
@@ -85,7 +90,8 @@ local function make_judge()
   }
 
   local function is_fixed(order)
-    local is_chosen = string.find(order.fixed, FIXED_START) or order.status == 'reserved' or order.status == 'cancelled'
+    local is_chosen = string.find(order.fixed, FIXED_START) or order.input ~= '' and string.find(order.fixed, CALL_START)
+      or order.status == 'reserved' or order.status == 'cancelled'
     return is_chosen and string.find(order.fixed, FIXED_END, -FIXED_END_LENGTH)
   end
 
@@ -121,21 +127,22 @@ local function find_fault(order)
   return judge(order)
 end
 
--- A record of the format before this one, in this one; nil where it is none. (There is none before 1.)
+-- A record of the format before this one, in this one; nil where it is none. (Format 1 had no input and no progress.)
 local function upgrade_record(record)
-  return nil
+  local changing, fixed = string.match(record, '^1\n(.*\n)([^\n]+)$')
+  return fixed and FORMAT .. '\n' .. changing .. '\n\n' .. fixed or nil
 end
 
 -- The order that a record of this format keeps; nil and why where it is damaged, or of another.
 local function decode_unusual(record)
   local status, reason, attempts, expiries, queue, queue_number, holder, barista, started_at, finished_at, claim,
-    idempotency_key, customer, code, choice, due, failure, result, fixed = string.match(record, RECORD)
+    idempotency_key, customer, code, choice, due, failure, result, input, progress, fixed = string.match(record, RECORD)
   if not fixed then
     local is_of_format = string.sub(record, 1, #FORMAT + 1) == FORMAT .. '\n'
     return nil, is_of_format and 'its lines are too few or too many' or 'its format is none that this server reads'
   end
   local order = {
-    status = status, -- reserved, queued, brewing, ready or cancelled
+    status = status, -- reserved, scheduled, queued, brewing, ready or cancelled
     reason = reason, -- why it was cancelled
     attempts = attempts, -- how often it was started
     expiries = expiries, -- how many of its leases ran out
@@ -150,9 +157,11 @@ local function decode_unusual(record)
     customer = customer, -- its customer's id
     code = code, -- the code that it was reserved with
     choice = choice, -- hash of what a reservation was completed with
-    due = due, -- ms since 1970: queued, and not to be started before
+    due = due, -- ms since 1970: scheduled, or queued and not to be started before
     failure = failure, -- why it failed last, as a JSON string
     result = result, -- what its barista answered, as JSON
+    input = input, -- of one in a queue of machines: what it is for, as JSON
+    progress = progress, -- of a brewing one: how far it is, as a JSON object
     fixed = fixed,
     is_unusual = true,
   }
@@ -213,12 +222,13 @@ local function encode_order(order)
   if not order.is_unusual then
     return FORMAT .. '\n' .. order.status .. '\n\n' .. order.attempts .. '\n0\n' .. order.queue .. '\n' .. order.queue_number .. '\n'
       .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n' .. order.finished_at .. '\n' .. order.claim .. '\n'
-      .. order.idempotency_key .. '\n' .. order.customer .. '\n\n\n\n\n\n' .. order.fixed
+      .. order.idempotency_key .. '\n' .. order.customer .. '\n\n\n\n\n\n\n\n' .. order.fixed
   end
   return FORMAT .. '\n' .. order.status .. '\n' .. order.reason .. '\n' .. order.attempts .. '\n' .. order.expiries .. '\n'
     .. order.queue .. '\n' .. order.queue_number .. '\n' .. order.holder .. '\n' .. order.barista .. '\n' .. order.started_at .. '\n'
     .. order.finished_at .. '\n' .. order.claim .. '\n' .. order.idempotency_key .. '\n' .. order.customer .. '\n' .. order.code .. '\n'
-    .. order.choice .. '\n' .. order.due .. '\n' .. order.failure .. '\n' .. order.result .. '\n' .. order.fixed
+    .. order.choice .. '\n' .. order.due .. '\n' .. order.failure .. '\n' .. order.result .. '\n' .. order.input .. '\n'
+    .. order.progress .. '\n' .. order.fixed
 end
 
 -- A new order: what is known of it before it was ever started.
@@ -259,7 +269,7 @@ local function encode_changes(order)
     return '"status":"' .. order.status .. (reason ~= '' and '","reason":"' .. reason or '') .. '","attempts":' .. order.attempts
       .. (barista ~= '' and ',"barista":' .. barista .. ',"started_at":"' .. order.started_at .. '"' or '')
       .. (finished_at ~= '' and ',"finished_at":"' .. finished_at .. '"' or '')
-      .. (failure ~= '' and ',"error":' .. failure or '')
+      .. (failure ~= '' and ',"error":' .. failure or '') .. (order.progress ~= '' and ',"progress":' .. order.progress or '')
   end
   if barista == '' then
     return '"status":"' .. order.status .. '","attempts":' .. order.attempts
@@ -268,8 +278,15 @@ local function encode_changes(order)
     .. ',"started_at":"' .. order.started_at .. (finished_at ~= '' and '","finished_at":"' .. finished_at .. '"' or '"')
 end
 
+-- The members that an order has and its events do not: they may be large. Each after a comma.
+local function encode_large(order)
+  if not order.is_unusual then
+    return ''
+  end
+  return (order.input ~= '' and ',"input":' .. order.input or '') .. (order.result ~= '' and ',"result":' .. order.result or '')
+end
+
 -- An order as JSON, as it goes over the wire. `more` are further members, each after a comma.
 local function encode_json(id, order, more)
-  return '{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. encode_changes(order)
-    .. (order.result ~= '' and ',"result":' .. order.result or '') .. (more or '') .. '}'
+  return '{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. encode_changes(order) .. encode_large(order) .. (more or '') .. '}'
 end

@@ -30,7 +30,8 @@ local function show_again(entry, lines)
     elseif order and fields then
       local members = string.match(fields[2][index * 2], '^[^\t]*\t(.*)$')
       local result = order.result ~= '' and string.find(members, '"status":"ready"', 1, true) and ',"result":' .. order.result or ''
-      answers[#answers + 1] = outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. result .. '}'
+      local input = order.input ~= '' and ',"input":' .. order.input or ''
+      answers[#answers + 1] = outcome .. '\t{"order_id":"' .. id .. '",' .. order.fixed .. ',' .. members .. input .. result .. '}'
     else
       answers[#answers + 1] = order and outcome .. '\t' .. encode_json(id, order) or line
     end

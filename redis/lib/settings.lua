@@ -1,6 +1,6 @@
 -- settings
 -- Owns the shop's settings.
--- Needs lib/keys.lua
+-- Needs lib/keys.lua lib/queue-rules.lua
 --
 -- Invariants
 -- - Settings are kept as JSON literals.
@@ -49,12 +49,19 @@ local function encode_settings()
   return '{' .. table.concat(members, ',') .. '}'
 end
 
--- How many orders are reserved, queued or brewing.
+-- How many orders of a queue are scheduled, queued or brewing.
+local function count_open_in(queue)
+  return redis.call('ZCARD', key.waiting(queue)) + redis.call('ZCARD', key.delayed(queue))
+    + redis.call('ZCARD', key.scheduled(queue)) + redis.call('ZCARD', key.leases(queue))
+end
+
+-- How many orders of the counter are open: reserved, scheduled, queued or brewing.
 local function count_open()
   local open = redis.call('ZCARD', key.reserved)
   for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
-    open = open + redis.call('ZCARD', key.waiting(queue)) + redis.call('ZCARD', key.delayed(queue))
-      + redis.call('ZCARD', key.leases(queue))
+    if not queue_rules_of(queue) then
+      open = open + count_open_in(queue)
+    end
   end
   return open
 end

@@ -10,9 +10,9 @@ local WAITS_KEPT = 51
 local FIRST_WAIT, LAST_WAIT = '0', string.format('%d', WAITS_KEPT - 1)
 local WAITS_MS = '86400000'
 
--- When an order was placed, ms since 1970; nil where the index does not name it, or can't be read.
-local function placed_ms(id)
-  return tonumber(try('ZSCORE', key.orders, id) or nil)
+-- When an order was placed, ms since 1970; nil where no index names it, or it can't be read.
+local function placed_ms(id, queue)
+  return tonumber(try('ZSCORE', key.orders, id) or queue ~= COUNTER and try('ZSCORE', key.calls(queue), id) or nil)
 end
 
 -- The median of the queue's recent waits, in ms; nil without history.
@@ -43,7 +43,7 @@ local function describe_order(id, order)
     return encode_json(id, order)
   end
   local more = ',"position":' .. rank + 1
-  local median_ms, placed_at_ms = median_wait_ms(order.queue), placed_ms(id)
+  local median_ms, placed_at_ms = median_wait_ms(order.queue), placed_ms(id, order.queue)
   if median_ms and placed_at_ms then
     local eta_seconds = math.max(0, math.ceil((median_ms - (now_ms - placed_at_ms)) / 1000))
     more = more .. ',"eta_seconds":' .. string.format('%.0f', eta_seconds)

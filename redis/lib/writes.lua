@@ -1,10 +1,16 @@
 -- writes
 -- Owns what a run writes of the orders that it has changed: once, at its end.
--- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/queue-writes.lua lib/held-claims.lua lib/wake.lua
+-- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/queue-rules.lua lib/queue-writes.lua lib/held-claims.lua lib/wake.lua
 --
 -- Invariants
 -- - The writes follow from each order as it was before the run and as it is now.
 -- - A key gets one command a run, or one for each order that is added to it or ends.
+
+local gather_list, gather, set_record, write_changes
+-- The changes that operations have made the usual way: final orders, four values each: id, record, Idempotency-Key,
+-- holder; and new ones, three: id, queue number, its queue.
+local finals, news
+do
 
 -- The writes to other keys: arguments by command and key, in the order in which they came.
 local batches, batch_of
@@ -13,7 +19,7 @@ each_run(function()
   batches, batch_of = {}, {}
 end)
 
-local function gather_list(command, name)
+function gather_list(command, name)
   local by_name = batch_of[command]
   if not by_name then
     by_name = {}
@@ -28,7 +34,7 @@ local function gather_list(command, name)
   return values
 end
 
-local function gather(command, name, value, more)
+function gather(command, name, value, more)
   local values = gather_list(command, name)
   values[#values + 1] = value
   values[#values + 1] = more
@@ -43,7 +49,7 @@ each_run(function()
   set_count, set_at = 1, {}
 end)
 
-local function set_record(id, record)
+function set_record(id, record)
   local at = set_at[id]
   if at then
     sets[at] = record
@@ -95,6 +101,8 @@ local function gather_leaving(id, order, was, queue)
     list[#list + 1] = id
   elseif was == 'delayed' then
     gather('ZREM', key.delayed(order.queue), id)
+  elseif was == 'scheduled' then
+    gather('ZREM', key.scheduled(order.queue), id)
   else
     gather('ZREM', key.reserved, id)
   end
@@ -111,7 +119,7 @@ local function gather_coming(id, order, was, stage, queue)
     return
   end
   if is_new then
-    gather('ZADD', key.orders, now_text, id)
+    gather('ZADD', index_of(order), now_text, id)
     if queue then
       add_to_queue(id, order, queue)
     end
@@ -122,6 +130,8 @@ local function gather_coming(id, order, was, stage, queue)
     list[at + 1], list[at + 2] = order.queue_number, id
   elseif stage == 'delayed' then
     gather('ZADD', key.delayed(order.queue), order.due, id)
+  elseif stage == 'scheduled' then
+    gather('ZADD', key.scheduled(order.queue), order.due, id)
   end
 end
 
@@ -172,10 +182,6 @@ local function note_end(id, idempotency_key, holder, replica, retention_ms)
     ring_bell(id)
   end
 end
-
--- The changes that operations have made the usual way: final orders, four values each: id, record, Idempotency-Key,
--- holder; and new ones, three: id, queue number, its queue.
-local finals, news
 
 each_run(function()
   finals, news = {}, {}
@@ -233,8 +239,10 @@ local function write_orders(replica, retention_ms)
     end
     -- (Its queue number may have changed just now.)
     if FINAL[stage] then
-      redis.call('SET', order_key(id), encode_order(order), 'PX', retention_ms)
-      note_end(id, order.idempotency_key, order.holder, replica, retention_ms)
+      local rules = order.queue ~= '' and queue_rules_of(order.queue)
+      local kept_ms = rules and rules.retention_ms or retention_ms
+      redis.call('SET', order_key(id), encode_order(order), 'PX', kept_ms)
+      note_end(id, order.idempotency_key, order.holder, replica, kept_ms)
     else
       set_record(id, encode_order(order))
     end
@@ -249,7 +257,7 @@ local function wake_for_changes()
 end
 
 -- Writes all that has changed. Returns the id of the events' entry, '' where there is none.
-local function write_changes(replica, retention_ms)
+function write_changes(replica, retention_ms)
   write_usual(replica, retention_ms)
   write_orders(replica, retention_ms)
   if set_count > 1 then
@@ -260,6 +268,7 @@ local function write_changes(replica, retention_ms)
   end
   write_claims()
   write_queues(replica)
+  write_dead()
   for _, id in ipairs(damaged) do
     set_aside(id)
   end
@@ -267,4 +276,6 @@ local function write_changes(replica, retention_ms)
   wake_for_changes()
   write_idle()
   return entry
+end
+
 end

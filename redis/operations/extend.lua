@@ -10,7 +10,7 @@ operation('extend', function(id, barista)
   end
   check_type(key.leases(order.queue), 'zset')
   enter(id, order, 'brewing')
-  order.deadline = new_deadline
+  order.deadline = new_deadline_of(order.queue)
   note_event('order.extended', id, order)
   return 'extended', id
 end)

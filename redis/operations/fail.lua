@@ -10,7 +10,7 @@ operation('fail', function(id, barista, failure, retry, delay)
   if not holds(order, barista) then
     return refuse(order)
   end
-  if retry ~= '1' or order.attempts + 0 >= max_attempts then
+  if retry ~= '1' or order.attempts + 0 >= max_attempts_of(order.queue) then
     close_order(id, order, 'cancelled', 'machine_error', nil, failure)
     return 'cancelled', id
   end
@@ -21,6 +21,7 @@ operation('fail', function(id, barista, failure, retry, delay)
   enter(id, order, 'queued')
   set_field(order, 'failure', failure)
   set_field(order, 'due', due)
+  set_field(order, 'progress', '')
   order.barista, order.started_at = '', ''
   set_claim(id, order, '')
   note_event('order.failed', id, order)

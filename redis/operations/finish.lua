@@ -14,7 +14,7 @@ operation('finish', function(id, barista, result)
   if not holds(order, barista) then
     return refuse(order)
   end
-  local wait_ms = read_wait(order.queue, id)
+  local wait_ms = read_wait(order.queue, id, order.fixed)
   close_order(id, order, 'ready', '', result)
   note_wait(order.queue, wait_ms)
   finished_now[id] = true

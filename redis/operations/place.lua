@@ -4,15 +4,15 @@
 -- by nothing else.
 -- Fields   order_id, queue, item, details (a JSON object), bucket (`<policy>:<address>`),
 --          holder (the replica that holds its customer, '' where none does) | modifiers (a JSON object), customer_id,
---          code, idempotency_key, body_hash
+--          code, idempotency_key, body_hash, due (ms since 1970: scheduled, not to be started before)
 -- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
 --          | mismatch, the same three
 --          | denied, the same three | refused, why, subject (JSON), the same three: closed, full, too_many_open;
 --          unknown_item, unavailable_item (item), unknown_modifier, unknown_option (modifier);
---          code_required, code_wrong, code_used_up
+--          code_required, code_wrong, code_used_up, not_before_past, not_before_far
 
 operation('place', function(
-  id, queue, coffee, details, bucket, holder, modifiers, customer_id, given_code, idempotency_key, body_hash
+  id, queue, coffee, details, bucket, holder, modifiers, customer_id, given_code, idempotency_key, body_hash, due
 )
   modifiers, customer_id, given_code = modifiers or '', customer_id or '', given_code or ''
   idempotency_key, body_hash = idempotency_key or '', body_hash or ''
@@ -36,6 +36,7 @@ operation('place', function(
   end
   local price
   why, subject, price = check_choice(coffee, modifiers)
+  why = why or check_due(due)
   local needs_code = find_rules().needs_code
   why = why or needs_code and (given_code == '' and 'code_required' or check_code(given_code)) or nil
   if why then
@@ -44,7 +45,8 @@ operation('place', function(
 
   local number_text, queue_number = next_number()
   local fixed = fixed_members(number_text, coffee, price, details)
-  add_order(id, new_order('queued', queue, queue_number, holder, idempotency_key, customer_id, fixed), customer_id, 'order.placed')
+  local order = new_order('queued', queue, queue_number, holder, idempotency_key, customer_id, fixed)
+  add_order(id, scheduled_for(order, due), customer_id, due and due ~= '' and 'order.scheduled' or 'order.placed')
   take_number()
   take_token(bucket)
   if needs_code then

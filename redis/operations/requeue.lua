@@ -1,5 +1,5 @@
 -- requeue
--- Puts an order that failed back into its queue, once it may be started again.
+-- Puts an order into its queue that failed or is scheduled, once it may be started.
 -- Fields   order_id
 -- Answers  requeued, the order | kept (it is not due, or not waiting for that)
 
@@ -9,8 +9,14 @@ operation('requeue', function(id)
     return 'kept'
   end
   check_type(key.waiting(order.queue), 'zset')
-  enter(id, order, 'queued')
-  set_field(order, 'due', '')
-  offer(id)
+  if order.status == 'scheduled' then
+    enter(id, order, 'queued')
+    set_field(order, 'due', '')
+    note_event('order.queued', id, order)
+  else
+    enter(id, order, 'queued')
+    set_field(order, 'due', '')
+    offer(id)
+  end
   return 'requeued', id
 end)

@@ -176,11 +176,19 @@ local function has_finished(id, barista)
   return order and order.status == 'ready' and order.barista == barista
 end
 
+-- A queue of machines lists those who work there.
+local function note_worker(queue, barista)
+  if queue_rules_of(queue) then
+    gather('ZADD', key.workers(queue), now_text, barista)
+  end
+end
+
 operation('start', function(barista, queue, waits, claim, chosen, after)
   claim, chosen, after = claim or '', chosen or '', after or ''
   if after ~= '' and not has_finished(after, barista) then
     return 'empty'
   end
+  note_worker(queue, barista)
   if claim ~= '' then
     local outcome, id = repeat_start(claim)
     if outcome then
@@ -213,7 +221,8 @@ operation('start', function(barista, queue, waits, claim, chosen, after)
   set_field(order, 'due', '')
   order.barista, order.started_at = barista, now
   order.attempts = next_attempt(order.attempts)
-  order.deadline = new_deadline
+  order.deadline = new_deadline_of(order.queue)
+  set_field(order, 'progress', '')
   if order.attempts == '1' then
     local keys = open_queue(order.queue)
     keys.given = keys.given + 1

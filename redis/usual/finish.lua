@@ -1,5 +1,5 @@
 -- usual-finish
--- Owns the usual finish: of a brewing order without claim and customer's id, and without a result.
+-- Owns the usual finish: of a brewing order of the counter without claim and customer's id, and without a result.
 
 usual('finish', function(at, width)
   local id, barista = ARGV[at], ARGV[at + 1]
@@ -8,12 +8,12 @@ usual('finish', function(at, width)
     return false
   end
   local attempts, queue_name, queue_number, holder, by, started_at, idempotency_key, fixed = string.match(record, BREWING_PLAIN)
-  if not fixed or (barista ~= '' and barista ~= by) or string.find(fixed, '\n', 1, true) then
+  if not fixed or queue_name ~= COUNTER and queue_rules_of(queue_name) or (barista ~= '' and barista ~= by) or string.find(fixed, '\n', 1, true) then
     return false
   end
 
   if not waits[queue_name] then
-    note_wait(queue_name, read_wait(queue_name, id))
+    note_wait(queue_name, read_wait(queue_name, id, fixed))
   end
   local queue = queues[queue_name] or open_queue(queue_name)
   local list = queue.remove_leases

@@ -30,7 +30,7 @@ end
 -- Reads as many as this run can start, of those that are stored and those that it has placed itself.
 local function read_line(queue)
   check_queue(queue.name, 'brewing')
-  if changed_of.queued > 0 or #queued_now * 3 ~= #news then
+  if queue_rules_of(queue.name) or changed_of.queued > 0 or #queued_now * 3 ~= #news then
     return false
   end
   if #redis.call('ZRANGEBYSCORE', queue.leases, '-inf', now_text, 'LIMIT', '0', '1') > 0 then

@@ -15,6 +15,10 @@ const WHY_REFUSED = [
   "code_required",
   "code_wrong",
   "code_used_up",
+  "queue_unknown",
+  "queue_full",
+  "not_before_past",
+  "not_before_far",
 ] as const;
 type WhyRefused = (typeof WHY_REFUSED)[number];
 

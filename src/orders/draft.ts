@@ -12,9 +12,14 @@ export function encodeModifiers(modifiers: Draft["modifiers"]): string {
 }
 
 /** The members of the order that are kept beside those that scripts know: a JSON object. */
-export function encodeDetails({ item: _item, code: _code, note, modifiers, ...others }: Draft): string {
+export function encodeDetails({ item: _item, code: _code, note, modifiers, not_before, ...others }: Draft): string {
   const options = hasOptions(modifiers) ? modifiers : undefined;
-  return JSON.stringify({ ...others, note: note || undefined, modifiers: options });
+  return JSON.stringify({ ...others, note: note || undefined, modifiers: options, not_before: inUtc(not_before) });
+}
+
+/** A time as orders show it: in UTC, with milliseconds. */
+export function inUtc(time: string | undefined): string | undefined {
+  return time === undefined ? undefined : new Date(time).toISOString();
 }
 
 function hasOptions(modifiers: Draft["modifiers"]): boolean {
@@ -24,7 +29,17 @@ function hasOptions(modifiers: Draft["modifiers"]): boolean {
 /** A hash of the body: defaults filled in, fields in a fixed order. */
 export function hashOf({ item = DEFAULT_ITEM, modifiers = {}, ...others }: Draft): string {
   const options = Object.entries(modifiers).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const { note = "", customer_id = "", customer_name = "", code = "" } = others;
-  const canonical = JSON.stringify([item, note, customer_id, customer_name, options, code]);
-  return new Bun.CryptoHasher("sha256").update(canonical).digest("base64url");
+  const { note = "", customer_id = "", customer_name = "", code = "", not_before } = others;
+  // (A body that every version takes has the hash that every version gives it.)
+  const scheduled = not_before === undefined ? [] : [encodeDue(not_before)];
+  return hashOfJson(JSON.stringify([item, note, customer_id, customer_name, options, code, ...scheduled]));
+}
+
+export function hashOfJson(json: string): string {
+  return new Bun.CryptoHasher("sha256").update(json).digest("base64url");
+}
+
+/** When an order may be started, ms since 1970; empty: at once. */
+export function encodeDue(notBefore: string | undefined): string {
+  return notBefore === undefined ? "" : String(Date.parse(notBefore));
 }

@@ -3,8 +3,10 @@
  *
  *      reserve            complete
  *  (nothing) ──▶ reserved ───┐
- *              place         ▼       start                finish
+ *           place, call      ▼       start                finish
  *  (nothing) ────────▶ queued ────────────────▶ brewing ────────────▶ ready
+ *      │                 ▲
+ *      └──▶ scheduled ───┘ (once it is due)
  *                        │  ▲                      │ │
  *                        │  └──── release ─────────┘ │   (or its lease ran out)
  *                        └───────── cancel ──────────┴───────────────▶ cancelled (reason)
@@ -73,6 +75,15 @@ const Choice = {
   note: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
 };
 
+/** How far ahead an order may be scheduled. */
+export const MAX_SCHEDULED_DAYS = 7;
+
+/** When an order is to be queued. */
+export const NotBefore = Type.String({
+  format: DATE_TIME,
+  description: `a time such as 2026-11-20T09:30:00Z, from now to ${MAX_SCHEDULED_DAYS} days ahead`,
+});
+
 const asObject = { additionalProperties: false, description: "an object" };
 
 /** The body of an order request. */
@@ -82,6 +93,7 @@ export const Draft = Type.Object(
     customer_id: Type.Optional(CustomerId),
     customer_name: Type.Optional(CustomerName),
     code: Type.Optional(Code),
+    not_before: Type.Optional(NotBefore),
   },
   {
     $id: "OrderDraft",
@@ -145,11 +157,16 @@ export const Order = Type.Object(
       description: "UUIDv7; knowing it is the right to see and cancel the order",
     }),
     number: Type.Optional(
-      Type.Integer({ minimum: 1, description: "ticket number, from 1 each day (UTC); none before it is queued" }),
+      Type.Integer({
+        minimum: 1,
+        description:
+          "ticket number, from 1 each day (UTC), in a queue of machines from its first order on; none while reserved",
+      }),
     ),
+    queue: Type.Optional(Type.String({ description: "the queue of machines that it is in" })),
     status: Status,
     reason: Type.Optional(Reason),
-    item: Type.Optional(Type.String({ description: "none while it is reserved" })),
+    item: Type.Optional(Type.String({ description: "none while it is reserved, or for machines" })),
     price: Type.Optional(Type.Integer({ minimum: 0, description: "cents, as the menu said when it was placed" })),
     modifiers: Type.Optional(Type.Record(Type.String(), Type.String())),
     note: Type.Optional(Type.String()),
@@ -157,7 +174,17 @@ export const Order = Type.Object(
     customer_name: Type.Optional(Type.String()),
     barista: Type.Optional(Type.String({ description: "who brews or brewed it" })),
     attempts: Type.Integer({ minimum: 0, description: "how often it was started" }),
+    input: Type.Optional(Type.Unknown({ description: "what machines make it of: any JSON" })),
+    not_before: Type.Optional(Time("when it is or was to be queued")),
+    retry_of: Type.Optional(Type.String({ description: "the order that failed, and that this one makes again" })),
+    retried_by: Type.Optional(Type.String({ description: "who had it made again" })),
     placed_at: Time("when it was placed"),
+    progress: Type.Optional(
+      Type.Object(
+        { percent: Type.Optional(Type.Number()), message: Type.Optional(Type.String()) },
+        { description: "how far it is, while it is brewing" },
+      ),
+    ),
     result: Type.Optional(Type.Unknown({ description: "what its barista answered: any JSON" })),
     error: Type.Optional(Type.String({ description: "why it could not be made" })),
     started_at: Type.Optional(Time("when it was last started")),

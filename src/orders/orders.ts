@@ -9,8 +9,18 @@ import type { ShopRedis } from "../redis/connections.ts";
 import { GroupCommit, type Ask } from "../redis/group-commit.ts";
 import type { RunScript } from "../redis/script.ts";
 import { SupersededError } from "../redis/superseded.ts";
-import { createQueries, type FindOutcome, type QueueMeasure, type Search, type SearchOutcome } from "./queries.ts";
+import {
+  createQueries,
+  type DeadSearch,
+  type FindOutcome,
+  type QueueMeasure,
+  type Search,
+  type SearchOutcome,
+} from "./queries.ts";
+import type { MachineQueueMeasure } from "./queues.ts";
 import { createMaintenance, type Due, type Forgotten, type Inspection, type Mending } from "./maintenance.ts";
+import { bury, type Burial, type BuryOutcome } from "./operations/bury.ts";
+import { call, type Call } from "./operations/call.ts";
 import { cancel, type Cancellation } from "./operations/cancel.ts";
 import { complete, type Choice, type CompleteOutcome } from "./operations/complete.ts";
 import { expire } from "./operations/expire.ts";
@@ -18,9 +28,11 @@ import { extend } from "./operations/extend.ts";
 import { fail, type Failure } from "./operations/fail.ts";
 import { finish, type Finish } from "./operations/finish.ts";
 import { place, type PlaceOutcome, type Placement } from "./operations/place.ts";
-import { release } from "./operations/release.ts";
+import { progress, type Progress } from "./operations/progress.ts";
+import { release, type Release } from "./operations/release.ts";
 import { requeue } from "./operations/requeue.ts";
 import { reserve, type Reservation, type ReserveOutcome } from "./operations/reserve.ts";
+import { retry, type Retry, type RetryOutcome } from "./operations/retry.ts";
 import { start, type Claim, type StartOutcome } from "./operations/start.ts";
 import { watch, type Watch, type WatchOutcome } from "./operations/watch.ts";
 import type { OrderJson } from "./order.ts";
@@ -49,6 +61,12 @@ export interface Orders {
    * Queues a new order. One that its customer got no answer for, and can't come back to by a key, is cancelled later.
    */
   readonly place: Ask<Placement, PlaceOutcome>;
+  /** The same in a queue of machines. */
+  readonly call: Ask<Call, PlaceOutcome>;
+  /** Keeps a demand as a dead letter that no machine can make. */
+  readonly bury: (burial: Burial) => Promise<BuryOutcome>;
+  /** Makes a dead order again: a new order, which names it. */
+  readonly retry: (wanted: Retry) => Promise<RetryOutcome>;
   /** Redeems a code for an order whose drink is chosen later. */
   readonly reserve: (reservation: Reservation) => Promise<ReserveOutcome>;
   /** Queues a reserved order, its drink chosen. The same choice again answers the same. */
@@ -60,10 +78,12 @@ export interface Orders {
   /** Notes that a brewing order can't be made: queued again while attempts are left, else cancelled. */
   readonly fail: (wanted: Failure) => Promise<ChangeOutcome>;
   /** Puts a brewing order back into its queue. */
-  readonly release: (wanted: Change) => Promise<ChangeOutcome>;
+  readonly release: (wanted: Release) => Promise<ChangeOutcome>;
+  /** Notes how far a brewing order is. */
+  readonly progress: (wanted: Progress) => Promise<ChangeOutcome>;
   /** Gives a brewing order a new lease. */
   readonly extend: (wanted: Change) => Promise<ChangeOutcome>;
-  /** Cancels a queued order; a barista may cancel a brewing one too. */
+  /** Cancels a queued or scheduled order; a barista may cancel a brewing one too. */
   readonly cancel: (wanted: Cancellation) => Promise<ChangeOutcome>;
   /** Notes that a customer waits for the order at a server, or answers its end. */
   readonly watch: (wanted: Watch) => Promise<WatchOutcome>;
@@ -71,6 +91,10 @@ export interface Orders {
   readonly find: (orderId: string) => Promise<FindOutcome>;
   /** A page of orders by time placed, oldest first. */
   readonly search: (wanted: Search) => Promise<SearchOutcome>;
+  /** A page of dead letters, newest first. */
+  readonly dead: (wanted: DeadSearch) => Promise<SearchOutcome>;
+  /** How long queues of machines are, and who works there. */
+  readonly listQueues: (queues: readonly string[]) => Promise<MachineQueueMeasure[]>;
   /** How long a queue is. */
   readonly measure: (queue: string) => Promise<QueueMeasure>;
   /** Looks after leases and reservations that ran out. */
@@ -128,16 +152,18 @@ export function createOrders(
   const expireOrder = commit.operation(expire);
   const requeueOrder = commit.operation(requeue);
 
+  const undoPlaced = (outcome: PlaceOutcome, { idempotencyKey }: { readonly idempotencyKey?: string | undefined }) => {
+    if (outcome.kind !== "placed" || idempotencyKey !== undefined) return;
+    const { orderId } = outcome;
+    runWhenReconnected(() => cancelOrder({ orderId, canceller: "customer", reason: "customer_timeout" }));
+  };
+
   return {
     replica,
-    place: commit.operation({
-      ...place,
-      undo: (outcome, { idempotencyKey }) => {
-        if (outcome.kind !== "placed" || idempotencyKey !== undefined) return;
-        const { orderId } = outcome;
-        runWhenReconnected(() => cancelOrder({ orderId, canceller: "customer", reason: "customer_timeout" }));
-      },
-    }),
+    place: commit.operation({ ...place, undo: undoPlaced }),
+    call: commit.operation({ ...call, undo: undoPlaced }),
+    bury: commit.operation(bury),
+    retry: commit.operation(retry),
     reserve: commit.operation(reserve),
     complete: commit.operation(complete),
     start: commit.operation({
@@ -152,6 +178,7 @@ export function createOrders(
     fail: commit.operation(fail),
     release: releaseOrder,
     extend: commit.operation(extend),
+    progress: commit.operation(progress),
     cancel: cancelOrder,
     watch: commit.operation(watch),
     ...createQueries(run),

@@ -6,8 +6,9 @@
  */
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { gathered, loadScript, type RunScript } from "../redis/script.ts";
-import type { OrderJson, Status } from "./order.ts";
+import type { CancelReason, OrderJson, Status } from "./order.ts";
 import { unexpected } from "./outcomes.ts";
+import { createListQueues } from "./queues.ts";
 
 export type FindOutcome =
   | { readonly kind: "found"; readonly status: Status; readonly order: OrderJson }
@@ -17,10 +18,21 @@ export type FindOutcome =
 export interface Search {
   readonly status?: Status | undefined;
   readonly customerId?: string | undefined;
+  /** A queue of machines; undefined: the counter. */
+  readonly queue?: string | undefined;
   /** Placed at or after, and before; ms since 1970. */
   readonly fromMs: number;
   readonly beforeMs: number;
   /** The `cursor` of the page before. */
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+/** A search among dead letters. */
+export interface DeadSearch {
+  /** Undefined: any. */
+  readonly queue?: string | undefined;
+  readonly reason?: CancelReason | undefined;
   readonly cursor?: string | undefined;
   readonly limit: number;
 }
@@ -42,6 +54,8 @@ export function createQueries(run: RunScript) {
   return {
     find: createFind(run),
     search: createSearch(run),
+    dead: createDead(run),
+    listQueues: createListQueues(run),
     measure: createMeasure(run),
   };
 }
@@ -61,13 +75,23 @@ function createFind(run: RunScript) {
 
 function createSearch(run: RunScript) {
   const script = loadScript("search-orders");
-  return async ({ status, customerId, fromMs, beforeMs, cursor, limit }: Search): Promise<SearchOutcome> => {
-    const reply = asText(await run(script, [customerId ?? "", status ?? "", fromMs, beforeMs, cursor ?? "", limit]));
-    if (reply === "cursor_gone") return { kind: reply };
-    const [head = "", ...orders] = reply.split("\n");
-    const next = head.slice("page\t".length);
-    return { kind: "page", orders, ...(next ? { cursor: next } : undefined) };
+  return async ({ status, customerId, queue, fromMs, beforeMs, cursor, limit }: Search): Promise<SearchOutcome> => {
+    const args = [customerId ?? "", status ?? "", fromMs, beforeMs, cursor ?? "", limit, queue ?? ""];
+    return readPage(asText(await run(script, args)));
   };
+}
+
+function createDead(run: RunScript) {
+  const script = loadScript("dead-orders");
+  return async ({ queue, reason, cursor, limit }: DeadSearch): Promise<SearchOutcome> =>
+    readPage(asText(await run(script, [queue ?? "", reason ?? "", cursor ?? "", limit])));
+}
+
+function readPage(reply: string): SearchOutcome {
+  if (reply === "cursor_gone") return { kind: reply };
+  const [head = "", ...orders] = reply.split("\n");
+  const next = head.slice("page\t".length);
+  return { kind: "page", orders, ...(next ? { cursor: next } : undefined) };
 }
 
 function createMeasure(run: RunScript) {

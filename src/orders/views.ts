@@ -5,7 +5,7 @@
  * - What routes check and answer is what these schemas say.
  */
 import { Type, type Static } from "@sinclair/typebox";
-import { FROM_1_TO_500_CHARACTERS } from "../formats.ts";
+import { AT_MOST_200_CHARACTERS, FROM_1_TO_500_CHARACTERS } from "../formats.ts";
 import { Order } from "./order.ts";
 import { DEFAULT_QUEUE } from "./orders.ts";
 
@@ -37,6 +37,22 @@ export const FailureDraft = Type.Object(
 );
 export type FailureDraft = Static<typeof FailureDraft>;
 
+/** The body of a progress: how far an order is. */
+export const ProgressDraft = Type.Object(
+  {
+    percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: "a number from 0 to 100" })),
+    message: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
+  },
+  {
+    $id: "Progress",
+    additionalProperties: false,
+    minProperties: 1,
+    description: "an object with `percent`, `message` or both",
+    examples: [{ percent: 40, message: "milk is foaming" }],
+  },
+);
+export type ProgressDraft = Static<typeof ProgressDraft>;
+
 /** The answer of a finish with `next`. */
 export const HandoverView = Type.Object(
   { finished: Order, started: Type.Union([Order, Type.Null()], { description: "null: none came" }) },
@@ -53,6 +69,16 @@ export const SearchPage = Type.Object(
   { $id: "OrderPage" },
 );
 export type SearchPage = Static<typeof SearchPage>;
+
+/** The answer where orders that failed are made again. */
+export const RetriedView = Type.Object(
+  {
+    retried: Type.Array(Order, { description: "the new orders; `retry_of` names the old ones" }),
+    left: Type.Boolean({ description: "whether there are more to make again" }),
+  },
+  { $id: "Retried" },
+);
+export type RetriedView = Static<typeof RetriedView>;
 
 /** A queue, measured. */
 export const QueueView = Type.Object(

@@ -58,16 +58,17 @@ function sha1Of(text: string): string {
 
 /**
  * The file's text, each `-- Needs` line replaced by the files that it names, without those that stand before it
- * already.
+ * already. The files of a `-- Needs each` line are functions of their own, called at once: none sees another's names.
  */
 function include(path: string, included: Set<string>): string {
   included.add(path);
-  return read(path).replace(/^ *-- Needs +(.+)$/gm, (_, paths: string) =>
+  return read(path).replace(/^ *-- Needs( each)? +(.+)$/gm, (_, each: string | undefined, paths: string) =>
     paths
       .trim()
       .split(/ +/)
       .flatMap(expand)
       .flatMap((needed) => (included.has(needed) ? [] : [include(needed, included)]))
+      .map((text) => (each ? `do local function define()\n${text}\nend define() end` : text))
       .join("\n"),
   );
 }

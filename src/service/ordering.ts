@@ -1,6 +1,7 @@
 /**
  * Owns what a customer can do, whatever transport they come by: order and wait, order and look later, wait again,
- * cancel, reserve, choose. To look at an order, a transport calls `orders.find` itself.
+ * cancel, reserve, choose; of the counter or of a queue of machines. To look at an order, a transport calls
+ * `orders.find` itself.
  *
  * **Invariants**
  * - A request is refused before anything is queued, or its order is queued.
@@ -12,6 +13,7 @@ import type { Limiter, Verdict } from "../limits/limiter.ts";
 import { Tarpit } from "../limits/tarpit.ts";
 import type { Tokens } from "../orders/admission.ts";
 import type { FindOutcome } from "../orders/queries.ts";
+import type { Call } from "../orders/operations/call.ts";
 import type { CompleteOutcome } from "../orders/operations/complete.ts";
 import type { Placement, PlaceOutcome } from "../orders/operations/place.ts";
 import type { Completion, Draft, OrderJson, ReservationDraft } from "../orders/order.ts";
@@ -20,6 +22,7 @@ import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import { within } from "../within.ts";
 import type { Caller, OrderRefusal } from "./caller.ts";
 import { HeldOrder, type HoldingParts } from "./held-order.ts";
+import type { CallQueue } from "./call-queue.ts";
 import { scopeToCustomer } from "./key-scope.ts";
 
 /** A stopping server reads an order for so long: it is about to end the connection. */
@@ -32,7 +35,20 @@ interface OrderRequestOf<Body> {
   readonly key: string | undefined;
   readonly draft: Body;
 }
-export type OrderRequest = OrderRequestOf<Draft>;
+export type DraftRequest = OrderRequestOf<Draft>;
+
+/** An order for a queue of machines. */
+export interface CallRequest {
+  readonly address: string;
+  readonly key: string | undefined;
+  readonly queue: CallQueue;
+  /** JSON in one line. */
+  readonly input: string;
+  /** Not to be queued before: RFC 3339. */
+  readonly notBefore?: string | undefined;
+}
+
+export type OrderRequest = DraftRequest | CallRequest;
 export type ReservationRequest = OrderRequestOf<ReservationDraft>;
 
 /** `accepted`: the order is queued, or was before under the same key, and it was found so. */
@@ -55,7 +71,7 @@ export type ReservationOutcome =
   | OrderRefusal;
 
 export interface OrderingParts extends HoldingParts {
-  readonly orders: Pick<Orders, "replica" | "place" | "reserve" | "complete" | "cancel" | "find">;
+  readonly orders: Pick<Orders, "replica" | "place" | "call" | "reserve" | "complete" | "cancel" | "find">;
   readonly limiter: Limiter;
   /** The wait limit of those who are held. */
   readonly waitLimit: WaitLimit;
@@ -77,8 +93,9 @@ export class Ordering {
    * The refusal of an order request that need not be read, late enough that sending it again at once is no use;
    * undefined lets it go on. To be asked of each order request first: it costs Redis nothing.
    */
-  refuseEarly(address: string, hasKey: boolean): Promise<OrderRefusal> | undefined {
-    const { closing, limiter } = this.#parts;
+  refuseEarly(address: string, hasKey: boolean, queue?: CallQueue): Promise<OrderRefusal> | undefined {
+    const { closing } = this.#parts;
+    const { limiter } = queue ?? this.#parts;
     if (closing.aborted) return Promise.resolve({ kind: "closing" });
     const limit = limiter.recall(address, hasKey);
     return limit && this.#tarpit.wait().then(() => ({ kind: "denied", limit }));
@@ -95,14 +112,13 @@ export class Ordering {
     if (acquisition.kind !== "acquired") return caller.refuse(acquisition);
     const orderId = Bun.randomUUIDv7();
     const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: acquisition.slot, caller });
-    const placement = this.#placementOf(request, orderId, orders.replica);
     const settle = (outcome: PlaceOutcome): void => {
-      const limit = this.#noteTokens(outcome, address);
+      const limit = this.#noteTokens(outcome, request);
       if (outcome.kind === "placed") order.hold(limit);
       else if (outcome.kind === "joined") this.#join(order, { orderId: outcome.orderId, address, limit });
       else order.refuse({ ...outcome, limit });
     };
-    orders.place.callBack(placement, settle, (error) => order.fail(error));
+    this.#place(request, orderId, orders.replica, { settle, reject: (error) => order.fail(error) });
   }
 
   /** Places an order, and returns it as it is then. Its caller is counted while that takes, among others like them. */
@@ -111,8 +127,10 @@ export class Ordering {
     const acquisition = passingLimit.acquire(request.address);
     if (acquisition.kind !== "acquired") return acquisition;
     using _ = acquisition.slot;
-    const outcome = await orders.place(this.#placementOf(request, Bun.randomUUIDv7()));
-    const limit = this.#noteTokens(outcome, request.address);
+    const outcome = await new Promise<PlaceOutcome>((settle, reject) =>
+      this.#place(request, Bun.randomUUIDv7(), undefined, { settle, reject }),
+    );
+    const limit = this.#noteTokens(outcome, request);
     if (outcome.kind !== "placed" && outcome.kind !== "joined") return { ...outcome, limit };
     const { orderId } = outcome;
     return { kind: "accepted", orderId, limit, found: await orders.find(orderId) };
@@ -130,7 +148,8 @@ export class Ordering {
   }
 
   /** Redeems a code for an order whose drink is chosen later. */
-  async reserve({ address, key, draft }: ReservationRequest): Promise<ReservationOutcome> {
+  async reserve(request: ReservationRequest): Promise<ReservationOutcome> {
+    const { address, key, draft } = request;
     const { orders, limiter } = this.#parts;
     const outcome = await orders.reserve({
       orderId: Bun.randomUUIDv7(),
@@ -138,7 +157,7 @@ export class Ordering {
       idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
       bucket: limiter.bucketOf(address),
     });
-    const limit = this.#noteTokens(outcome, address);
+    const limit = this.#noteTokens(outcome, request);
     return { ...outcome, limit };
   }
 
@@ -171,7 +190,14 @@ export class Ordering {
     caller.refuse({ kind: "too_many_for_order", limit });
   }
 
-  #placementOf({ address, key, draft }: OrderRequest, orderId: string, holder?: string): Placement {
+  /** Queues the order, of the counter or for machines. One of the two is called, once. */
+  #place(request: OrderRequest, orderId: string, holder: string | undefined, { settle, reject }: Placing): void {
+    const { orders } = this.#parts;
+    if ("queue" in request) orders.call.callBack(callOf(request, orderId, holder), settle, reject);
+    else orders.place.callBack(this.#placementOf(request, orderId, holder), settle, reject);
+  }
+
+  #placementOf({ address, key, draft }: DraftRequest, orderId: string, holder: string | undefined): Placement {
     return {
       orderId,
       queue: DEFAULT_QUEUE,
@@ -183,10 +209,31 @@ export class Ordering {
   }
 
   /** Notes what Redis said of the address's bucket; undefined where it was not looked at. */
-  #noteTokens(outcome: { readonly kind: string; readonly tokens?: Tokens }, address: string): Verdict | undefined {
+  #noteTokens(
+    outcome: { readonly kind: string; readonly tokens?: Tokens },
+    request: { readonly address: string; readonly queue?: CallQueue },
+  ): Verdict | undefined {
     if (!outcome.tokens) return undefined;
-    return this.#parts.limiter.note(address, outcome.kind !== "denied", outcome.tokens);
+    const { limiter } = request.queue ?? this.#parts;
+    return limiter.note(request.address, outcome.kind !== "denied", outcome.tokens);
   }
+}
+
+function callOf({ address, key, queue, input, notBefore }: CallRequest, orderId: string, holder?: string): Call {
+  return {
+    orderId,
+    queue: queue.name,
+    input,
+    notBefore,
+    idempotencyKey: scopeToCustomer(key, { customerId: undefined, address }),
+    bucket: queue.limiter.bucketOf(address),
+    holder,
+  };
+}
+
+interface Placing {
+  readonly settle: (outcome: PlaceOutcome) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** An order that is placed, and who comes to wait for it. */

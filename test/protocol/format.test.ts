@@ -52,7 +52,7 @@ async function goOn(next: () => Server, path: string): Promise<Answer> {
 test("a new shop's data is in this version's format", async () => {
   const { environment, key } = await newShop();
   const server = await startServer(environment);
-  expect(await redis.get(key("format"))).toMatch(/^1 \d+\.\d+\.\d+ 1$/);
+  expect(await redis.get(key("format"))).toMatch(/^2 \d+\.\d+\.\d+ 2$/);
   expect(await server.stop()).toBe(0);
   // It starts again on what it left.
   const again = await startServer(environment);
@@ -104,14 +104,14 @@ test("a shop under load is upgraded by a rolling start: each customer gets one a
   expect(new Set(made).size).toBe(made.length);
   expect(new Set(answers.map(({ order_id }) => order_id))).toEqual(new Set(made));
 
-  expect(await redis.get(key("format"))).toBe(`2 ${NEXT_VERSION} 2`);
+  expect(await redis.get(key("format"))).toBe(`3 ${NEXT_VERSION} 3`);
   for (const id of await redis.zrange(key("orders"), "0", "-1")) {
-    expect(await redis.get(key(`order:${id}`))).toStartWith("2\n");
+    expect(await redis.get(key(`order:${id}`))).toStartWith("3\n");
     expect(await redis.pttl(key(`order:${id}`))).toBeGreaterThan(0);
   }
   const { exitCode, output } = await startRefusedServer(environment);
   expect(exitCode).toBe(1);
-  expect(output).toContain(`is in format 2, which this version`);
+  expect(output).toContain(`is in format 3, which this version`);
   expect(output).toContain(`start Longpour ${NEXT_VERSION} or newer`);
   expect(
     output
@@ -136,7 +136,7 @@ test("more orders than a page are upgraded, none twice and none left", async () 
   expect(line).toMatchObject({ upgraded: orders });
   const ids = await redis.zrange(key("orders"), "0", "-1");
   const records = await redis.mget(...ids.map((id) => key(`order:${id}`)));
-  expect(records.filter((record) => record?.startsWith("2\n"))).toHaveLength(orders);
+  expect(records.filter((record) => record?.startsWith("3\n"))).toHaveLength(orders);
   expect(await upgraded.stop()).toBe(0);
 });
 
@@ -156,7 +156,7 @@ test("data of the version before formats is named at start, and left alone", asy
 test.each([
   ["99 9.9.9", "is in format 99, which this version"],
   ["99 9.9.9 98 more", "start Longpour 9.9.9 or newer"],
-  ["1 0.1.0", "put the key {"],
+  ["2 0.1.0", "put the key {"],
   ["nonsense", "can't be read"],
 ])("data whose format says %p is left alone, and the server does not start", async (kept, said) => {
   const { environment, key } = await newShop();

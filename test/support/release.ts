@@ -12,7 +12,7 @@ const root = join(import.meta.dir, "../..");
 
 export const NEXT_VERSION = "99.0.0";
 
-/** A folder with a release that writes format 2, and reads format 1. */
+/** A folder with a release that writes format 3, and reads format 2. */
 export class NextRelease implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "longpour-release-"));
 
@@ -21,11 +21,11 @@ export class NextRelease implements Disposable {
       cpSync(join(root, part), join(this.folder, part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
-    this.#change("redis/lib/order.lua", "local FORMAT = '1'", "local FORMAT = '2'");
+    this.#change("redis/lib/order.lua", "local FORMAT = '2'", "local FORMAT = '3'");
     this.#change(
       "redis/lib/order.lua",
-      "local function upgrade_record(record)\n  return nil",
-      "local function upgrade_record(record)\n  return string.sub(record, 1, 2) == '1\\n' and '2' .. string.sub(record, 2) or nil",
+      "local function upgrade_record(record)\n",
+      "local function upgrade_record(record)\n  if string.sub(record, 1, 2) == '2\\n' then return '3' .. string.sub(record, 2) end\n",
     );
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
     this.#change("package.json", `"version": "${version}"`, `"version": "${NEXT_VERSION}"`);

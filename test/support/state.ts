@@ -70,6 +70,9 @@ async function readHash(redis: Redis, key: string, name: string): Promise<State>
   return Object.fromEntries(Object.entries(fields).map(([field, value]) => [`${name}.${field}`, normalise(value)]));
 }
 
+/** The format that this version writes. */
+export const FORMAT = "2";
+
 /** The lines of an order's record, as `redis/lib/order.lua` names them. */
 export const LINES = [
   "format",
@@ -91,6 +94,8 @@ export const LINES = [
   "due",
   "failure",
   "result",
+  "input",
+  "progress",
   "fixed",
 ] as const;
 export type OrderRecord = Readonly<Record<(typeof LINES)[number], string>>;
@@ -98,14 +103,14 @@ export type OrderRecord = Readonly<Record<(typeof LINES)[number], string>>;
 /** Reads a stored order. Throws for what is none. */
 export function parseRecord(record: string): OrderRecord {
   const lines = record.split("\n");
-  if (lines.length !== LINES.length || lines[0] !== "1") throw new Error(`no record of an order: ${record}`);
+  if (lines.length !== LINES.length || lines[0] !== FORMAT) throw new Error(`no record of an order: ${record}`);
   return Object.fromEntries(LINES.map((name, index) => [name, lines[index]])) as OrderRecord;
 }
 
 /** A stored order, line by line; what is empty is left out. */
 async function readOrder(redis: Redis, key: string, name: string): Promise<State> {
   const stored = (await redis.get(key)) ?? "";
-  if (!stored.startsWith("1\n")) return { [name]: `damaged: ${stored}` };
+  if (!stored.startsWith(`${FORMAT}\n`)) return { [name]: `damaged: ${stored}` };
   const { format: _format, fixed, ...record } = parseRecord(stored);
   const fields = { ...record, ...readFixed(fixed) };
   const lines = Object.entries(fields)

@@ -11,6 +11,7 @@ import { healthRoutes, type Readiness } from "../../http/health.ts";
 import { pageRoutes } from "../../http/pages.ts";
 import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
+import { deadRoutes, type DeadDependencies } from "./dead.ts";
 import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
@@ -21,6 +22,7 @@ import { createSiteRefusal, createTokenCheck } from "./token.ts";
 export type BaristaDependencies = OrderDependencies &
   QueueDependencies &
   DamagedDependencies &
+  DeadDependencies &
   EventDependencies &
   ShopDependencies & {
     /** Finds a request's address, as wrong tokens are counted. */
@@ -47,6 +49,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
         tags: {
           Orders: "Take an order, and say what came of it.",
           Search: "Look at orders and at the queue: nothing here changes them.",
+          "Dead letters": "Orders that failed, and making them again.",
           Events: "What happens in the shop, as it happens.",
           Shop: "The shop's settings, its menu and its code.",
           Health: "For whatever watches the server.",
@@ -57,6 +60,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(orderRoutes(dependencies))
     .use(queueRoutes(dependencies))
     .use(damagedRoutes(dependencies))
+    .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))
     .use(shopRoutes(dependencies))
     .use(pageRoutes({ "/": "barista", "/board": "board" }, log))

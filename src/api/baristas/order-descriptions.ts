@@ -5,6 +5,7 @@
  * - What a route checks is what its description says.
  */
 import { Type } from "@sinclair/typebox";
+import { QUEUE_NAME } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
 import { WaitSeconds } from "../../http/prefer.ts";
@@ -17,17 +18,17 @@ import {
   READY_EXAMPLE,
 } from "../../orders/order.ts";
 import { DEFAULT_QUEUE } from "../../orders/orders.ts";
-import { FailureDraft, HandoverView } from "../../orders/views.ts";
+import { FailureDraft, HandoverView, ProgressDraft } from "../../orders/views.ts";
 import { OrderId } from "../parameters.ts";
 
-const BaristaName = Type.String({
+export const BaristaName = Type.String({
   minLength: 1,
   maxLength: 64,
   description: "1 to 64 characters",
   examples: ["Grace"],
 });
 export const QueueName = Type.String({
-  pattern: "^[A-Za-z0-9_-]{1,64}$",
+  pattern: QUEUE_NAME,
   description: "1 to 64 letters, digits, _ or -",
   examples: [DEFAULT_QUEUE],
 });
@@ -45,6 +46,13 @@ export const ChangeQuery = Type.Object({
 });
 
 export const CancelQuery = Type.Object({ ...ChangeQuery.properties, reason: Type.Optional(CancelReason) });
+
+export const ReleaseQuery = Type.Object({
+  ...ChangeQuery.properties,
+  uncounted: Type.Optional(
+    Type.Literal("", { description: "empty, as in `&uncounted`: this start does not count as an attempt" }),
+  ),
+});
 
 export const FinishQuery = Type.Object({
   ...ChangeQuery.properties,
@@ -125,11 +133,29 @@ export const FAIL_ORDER = documented({
   problems: [...REFUSALS, ...BODY_PROBLEMS],
 });
 
-export const RELEASE_ORDER = documented({
+export const PROGRESS_ORDER = documented({
   query: ChangeQuery,
+  body: { schema: ProgressDraft, required: true },
+  tag: "Orders",
+  operationId: "progressOrder",
+  summary: "Say how far an order is",
+  description: "Its customer sees it in the order while it is brewing, and as the event `order.progressed`.",
+  answers: {
+    200: {
+      description: "It is noted.",
+      schema: Order,
+      example: { ...BREWING_EXAMPLE, progress: { percent: 40, message: "milk is foaming" } },
+    },
+  },
+  problems: [...REFUSALS, ...BODY_PROBLEMS],
+});
+
+export const RELEASE_ORDER = documented({
+  query: ReleaseQuery,
   tag: "Orders",
   operationId: "releaseOrder",
   summary: "Put an order back into its queue",
+  description: "With `uncounted` this start does not count as an attempt: what kept it from being made is no fault of it.",
   answers: {
     200: {
       description: "The order is queued again.",

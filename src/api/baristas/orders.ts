@@ -11,7 +11,7 @@ import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, readResult } from "../../http/input.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
 import type { Orders } from "../../orders/orders.ts";
-import { FailureDraft } from "../../orders/views.ts";
+import { FailureDraft, ProgressDraft } from "../../orders/views.ts";
 import { InvalidInputError, problem, ProblemError } from "../../problem.ts";
 import type { Handover, Staffing, StaffingOutcome } from "../../service/staffing.ts";
 import { answerChanged, answerClosing } from "../answers.ts";
@@ -23,13 +23,15 @@ import {
   FAIL_ORDER,
   FINISH_ORDER,
   FinishQuery,
+  PROGRESS_ORDER,
   RELEASE_ORDER,
+  ReleaseQuery,
   START_ORDER,
   StartQuery,
 } from "./order-descriptions.ts";
 
 export interface OrderDependencies {
-  readonly orders: Pick<Orders, "finish" | "fail" | "release" | "extend">;
+  readonly orders: Pick<Orders, "finish" | "fail" | "release" | "extend" | "progress">;
   readonly staffing: Staffing;
 }
 
@@ -43,7 +45,8 @@ export function orderRoutes(dependencies: OrderDependencies) {
     .get("/start/", createStartOrder(dependencies), START_ORDER)
     .post("/finish/", createFinishOrder(dependencies), FINISH_ORDER)
     .post("/fail/", createFailOrder(dependencies), FAIL_ORDER)
-    .post("/release/", createChangeOrder(orders.release, "released"), RELEASE_ORDER)
+    .post("/release/", createReleaseOrder(dependencies), RELEASE_ORDER)
+    .post("/progress/", createProgressOrder(dependencies), PROGRESS_ORDER)
     .post("/extend/", createChangeOrder(orders.extend, "extended"), EXTEND_ORDER)
     .post("/cancel/", createCancelOrder(dependencies), CANCEL_ORDER);
 }
@@ -120,6 +123,31 @@ function createFailOrder({ orders }: OrderDependencies) {
     const retryAfterMs = retry_after_seconds * 1000;
     const outcome = await orders.fail({ orderId: order_id.toLowerCase(), barista, error, retry, retryAfterMs });
     return answerChanged(outcome, "said to have failed");
+  };
+}
+
+function createReleaseOrder({ orders }: OrderDependencies) {
+  const readRelease = createQueryReader(ReleaseQuery);
+
+  return async ({ request }: Context): Promise<Response> => {
+    const { order_id, barista, uncounted } = readRelease(request);
+    const isUncounted = uncounted !== undefined;
+    return answerChanged(await orders.release({ orderId: order_id.toLowerCase(), barista, isUncounted }), "released");
+  };
+}
+
+function createProgressOrder({ orders }: OrderDependencies) {
+  const readChange = createQueryReader(ChangeQuery);
+  const readProgress = createBodyReader(ProgressDraft, { isFromCurl: true });
+
+  return async ({ request }: Context): Promise<Response> => {
+    const { order_id, barista } = readChange(request);
+    const progress = await readProgress(request);
+    if (!progress) {
+      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${ProgressDraft.description}` }]);
+    }
+    const noted = { orderId: order_id.toLowerCase(), barista, progress: JSON.stringify(progress) };
+    return answerChanged(await orders.progress(noted), "said to be under way");
   };
 }
 

@@ -22,6 +22,7 @@ import { QueueName } from "./order-descriptions.ts";
 const DAY_MS = 86_400_000;
 
 const SearchQuery = Type.Object({
+  queue: Type.Optional(QueueName),
   status: Type.Optional(Status),
   customer_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
   date: Type.Optional(Type.String({ format: DATE, description: "a day (UTC) such as 2026-11-20" })),
@@ -50,8 +51,9 @@ function createSearchOrders({ orders }: QueueDependencies) {
   const readSearch = createQueryReader(SearchQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
-    const { status, customer_id: customerId, date, from, to, cursor, limit = 50 } = readSearch(request);
-    const outcome = await orders.search({ status, customerId, ...readRange(date, from, to), cursor, limit });
+    const { queue: name, status, customer_id: customerId, date, from, to, cursor, limit = 50 } = readSearch(request);
+    const queue = name === DEFAULT_QUEUE ? undefined : name;
+    const outcome = await orders.search({ queue, status, customerId, ...readRange(date, from, to), cursor, limit });
     if (outcome.kind === "cursor_gone") {
       const detail = "points at an order that is no longer kept: search again without it";
       throw new InvalidInputError([{ field: "cursor", detail }]);
@@ -104,7 +106,8 @@ const SEARCH_ORDERS = documented({
   operationId: "searchOrders",
   summary: "Search orders",
   description:
-    "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not.",
+    "By the time they were placed, oldest first. Without `date`, `from` or `to`: today's (UTC). `from` is included, `to` is not. " +
+    "With `queue`: those of that queue of machines.",
   answers: {
     200: {
       description: "A page of orders.",

@@ -13,11 +13,14 @@ import type { Log } from "../../log.ts";
 import { shareReads } from "../../shared-reads.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
+import { createOrderSurroundings } from "./placing.ts";
+import { queueRoutes, type QueueDependencies } from "./queues.ts";
 import { keepPace, rememberLast, type PaceDependencies } from "./request-pace.ts";
 import { reservationRoutes, type ReservationDependencies } from "./reservations.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
 
 export type CustomerDependencies = OrderDependencies &
+  QueueDependencies &
   EventDependencies &
   ReservationDependencies &
   ShopDependencies &
@@ -44,6 +47,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     admit: createSiteCheck(new Set(own ? [own, ...allowedOrigins] : allowedOrigins)),
     sharing: allowedOrigins.length > 0 ? createSharing(new Set(allowedOrigins)) : undefined,
   });
+  const surroundings = createOrderSurroundings(dependencies, () => app.server, clientOf);
   return app
     .use(
       swaggerRoutes({
@@ -51,6 +55,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
         description: "Order, and wait for one answer: 200, when the coffee is ready. Every path may end with a slash.",
         tags: {
           Orders: "Order and wait, come back to an order, cancel it, listen to it.",
+          Machines: "Have code make something of any JSON, and wait for its result.",
           Shop: "What there is, and whether it is open: to be looked at before ordering.",
           Health: "For whatever watches the server.",
         },
@@ -58,7 +63,8 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
         everywhere: ["too_many_requests"],
       }),
     )
-    .use(orderRoutes(dependencies, () => app.server, clientOf))
+    .use(orderRoutes(dependencies, surroundings))
+    .use(queueRoutes(dependencies, surroundings))
     .use(eventRoutes(dependencies, () => app.server, clientOf))
     .use(reservationRoutes(dependencies, clientOf))
     .use(shopRoutes(dependencies))

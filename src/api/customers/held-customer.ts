@@ -28,6 +28,8 @@ interface Visit {
   readonly preferences: Preferences;
   /** Undefined: as long as it takes. */
   readonly seconds: number | undefined;
+  /** The limit of a queue of machines; absent: that of the counter. */
+  readonly limiter?: Pick<Limiter, "headers">;
   /** Answers when `seconds` are over before the order is final. */
   readonly answerTimeOver: (found: FindOutcome, orderId: string, headers: AnswerHeaders) => Response;
 }
@@ -44,8 +46,10 @@ interface Surroundings extends HoldingDependencies {
   readonly answerError: (error: unknown, request: Request) => Response;
 }
 
-/** Makes the function that makes a customer ready to be held. */
-export function createHolding(dependencies: HoldingDependencies): (visit: Visit) => HeldCustomer {
+/** Makes a customer ready to be held. */
+export type HoldCustomer = (visit: Visit) => HeldCustomer;
+
+export function createHolding(dependencies: HoldingDependencies): HoldCustomer {
   const heartbeat = new Heartbeat(dependencies.heartbeatSeconds);
   const surroundings = { ...dependencies, heartbeat, answerError: createErrorAnswer(dependencies.log) };
   return (visit) => new HeldCustomer(visit, surroundings);
@@ -83,7 +87,7 @@ export class HeldCustomer extends HeldAnswer implements Caller {
   }
 
   refuse(refusal: OrderRefusal): void {
-    this.end(answerRefusal(refusal, this.#surroundings.limiter));
+    this.end(answerRefusal(refusal, this.#limiter));
   }
 
   settle(outcome: HeldOutcome): void {
@@ -114,7 +118,11 @@ export class HeldCustomer extends HeldAnswer implements Caller {
   }
 
   #headers(): AnswerHeaders {
-    return withPreference(this.#visit.preferences, this.#limit && this.#surroundings.limiter.headers(this.#limit));
+    return withPreference(this.#visit.preferences, this.#limit && this.#limiter.headers(this.#limit));
+  }
+
+  get #limiter(): Pick<Limiter, "headers"> {
+    return this.#visit.limiter ?? this.#surroundings.limiter;
   }
 
   /** A customer who asked for a bound goes on with the rest of it. */

@@ -34,7 +34,7 @@ export const Cancellation = Type.Object(
 /** The owner of an Idempotency-Key that does not count alone. */
 export const KEY_OWNER = "the customer_id (else the address block, /24 or /48)";
 
-const PREFER = {
+export const PREFER = {
   name: "Prefer",
   description:
     "`respond-async`: answer 202 at once. `wait=N`: answer 202 if it is not final after N seconds (RFC 7240).",
@@ -53,7 +53,7 @@ const IDEMPOTENCY_KEY = idempotencyKeyHeader({
 /** The end of a held answer. */
 const OrderOrContinuation = Type.Union([Order, Continuation], { examples: [READY_EXAMPLE] });
 
-const LIMIT_HEADERS = {
+export const LIMIT_HEADERS = {
   RateLimit: "orders left for this address",
   "RateLimit-Policy": "how many, and how they come back",
 };
@@ -120,7 +120,7 @@ export const CANCEL_ORDER = documented({
   params: OrderParams,
   tag: "Orders",
   operationId: "cancelOrder",
-  summary: "Cancel an order while it is queued or reserved",
+  summary: "Cancel an order while it is reserved, scheduled or queued",
   body: { schema: Cancellation, required: true },
   answers: {
     200: {

@@ -6,36 +6,34 @@
  * - A held request costs no promise but its answer's.
  */
 import { Elysia } from "elysia";
-import { answerJson } from "../../http/json.ts";
 import type { HttpConnection } from "../../http/hold.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader } from "../../http/input.ts";
-import type { FindServer } from "../../http/listening.ts";
-import { readPreferences, withPreference, type Preferences } from "../../http/prefer.ts";
+import { readPreferences, withPreference } from "../../http/prefer.ts";
 import type { FindOutcome } from "../../orders/queries.ts";
 import { Draft } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
-import { isFinal } from "../../orders/status.ts";
 import { InvalidInputError } from "../../problem.ts";
-import type { Ordering, OrderRequest } from "../../service/ordering.ts";
+import type { Ordering } from "../../service/ordering.ts";
 import { answerChanged, answerFound } from "../answers.ts";
 import { readOrderId, type PathContext } from "../parameters.ts";
-import { createHolding, type AnswerHeaders, type HoldingDependencies } from "./held-customer.ts";
+import type { AnswerHeaders, HoldCustomer } from "./held-customer.ts";
 import { CANCEL_ORDER, Cancellation, FIND_ORDER, PLACE_ORDER, WaitQuery } from "./order-descriptions.ts";
+import type { OrderSurroundings, Place, PlacingDependencies } from "./placing.ts";
 import { answerRefusal } from "./refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
 
-type OrderingDependency = Pick<Ordering, "refuseEarly" | "orderAndWait" | "orderAndAccept" | "waitAgain" | "cancel">;
-
-export interface OrderDependencies extends HoldingDependencies {
-  readonly ordering: HoldingDependencies["ordering"] & OrderingDependency;
+export interface OrderDependencies extends PlacingDependencies {
+  readonly ordering: PlacingDependencies["ordering"] & Pick<Ordering, "refuseEarly" | "waitAgain" | "cancel">;
   readonly orders: Pick<Orders, "find">;
 }
 
-export function orderRoutes(dependencies: OrderDependencies, findServer: FindServer, clientOf: ClientOf) {
-  const holdCustomer = createHolding(dependencies);
+export function orderRoutes(
+  dependencies: OrderDependencies,
+  { findServer, clientOf, holdCustomer, place }: OrderSurroundings,
+) {
   const connectionOf = (request: Request): HttpConnection => ({ server: findServer(), request });
-  const shared = { ...dependencies, holdCustomer, connectionOf, clientOf };
+  const shared = { ...dependencies, holdCustomer, connectionOf, clientOf, place };
   return new Elysia()
     .post("/order/", createPlaceOrder(shared), PLACE_ORDER)
     .get("/order/:id", createFindOrder(shared), FIND_ORDER)
@@ -43,29 +41,14 @@ export function orderRoutes(dependencies: OrderDependencies, findServer: FindSer
 }
 
 interface Shared extends OrderDependencies {
-  readonly holdCustomer: ReturnType<typeof createHolding>;
+  readonly holdCustomer: HoldCustomer;
   readonly connectionOf: (request: Request) => HttpConnection;
   readonly clientOf: ClientOf;
+  readonly place: Place;
 }
 
-function createPlaceOrder({ ordering, limiter, holdCustomer, connectionOf, clientOf }: Shared) {
+function createPlaceOrder({ ordering, limiter, clientOf, place }: Shared) {
   const readDraft = createBodyReader(Draft);
-
-  const order = (request: Request, preferences: Preferences, wanted: OrderRequest): Promise<Response> => {
-    const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
-    if (seconds === 0) return accept(preferences, wanted);
-    const connection = connectionOf(request);
-    const customer = holdCustomer({ connection, preferences, seconds, answerTimeOver: answerAccepted });
-    ordering.orderAndWait(wanted, customer);
-    return customer.answer;
-  };
-
-  const accept = async (preferences: Preferences, wanted: OrderRequest): Promise<Response> => {
-    const outcome = await ordering.orderAndAccept(wanted);
-    if (outcome.kind !== "accepted") return answerRefusal(outcome, limiter);
-    const headers = withPreference(preferences, outcome.limit && limiter.headers(outcome.limit));
-    return answerAccepted(outcome.found, outcome.orderId, headers);
-  };
 
   // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a return.
   return ({ request }: { request: Request }): Promise<Response> | Response => {
@@ -75,14 +58,8 @@ function createPlaceOrder({ ordering, limiter, holdCustomer, connectionOf, clien
     if (refusing) return refusing.then((refusal) => answerRefusal(refusal, limiter));
     const preferences = readPreferences(headers);
     const key = readIdempotencyKey(headers);
-    return readDraft.into(request, (draft = {}) => order(request, preferences, { address, key, draft }));
+    return readDraft.into(request, (draft = {}) => place(request, preferences, { address, key, draft }));
   };
-}
-
-/** 202 with the order as it is now. An order that was joined by its key may be final already. */
-function answerAccepted(found: FindOutcome, orderId: string, headers: AnswerHeaders): Response {
-  if (found.kind === "found" && isFinal(found.status)) return answerJson(found.order, { headers });
-  return answerFound(found, { status: 202, headers: { ...headers, Location: `/order/${orderId}` } });
 }
 
 function createFindOrder({ ordering, orders, holdCustomer, connectionOf, clientOf }: Shared) {

@@ -8,6 +8,7 @@
 import { MAX_HELD_PER_ORDER } from "../../limits/wait-limit.ts";
 import type { Limiter } from "../../limits/limiter.ts";
 import type { ShopRefusal } from "../../orders/admission.ts";
+import { MAX_SCHEDULED_DAYS } from "../../orders/order.ts";
 import { invalidInput, problem, type ProblemName } from "../../problem.ts";
 import type { OrderRefusal } from "../../service/caller.ts";
 import { answerClosing } from "../answers.ts";
@@ -81,6 +82,14 @@ export function answerShopRefusal({ why, subject }: Omit<ShopRefusal, "kind">, l
       return faulty(`modifiers.${subject}`, "is none of this coffee's modifiers (GET /coffees)", limits);
     case "unknown_option":
       return faulty(`modifiers.${subject}`, "must be one of its options (GET /coffees)", limits);
+    case "not_before_past":
+      return faulty("not_before", "must be in the future: leave it out to have the order queued at once", limits);
+    case "not_before_far":
+      return faulty("not_before", `must be at most ${MAX_SCHEDULED_DAYS} days ahead`, limits);
+    case "queue_unknown":
+      return problem("queue_unknown");
+    case "queue_full":
+      return problem("queue_full", { headers: { ...limits, "Retry-After": String(FULL_SECONDS) } });
     case "code_wrong":
       return faulty("code", "must be the current one: scan the board again", limits);
   }

@@ -1,7 +1,7 @@
 /** Owns the operation that queues a new order (`redis/operations/place.lua`). */
 import type { Operation } from "../../redis/group-commit.ts";
 import { readTokens, readShopRefusal, type ShopRefusal, type Tokens } from "../admission.ts";
-import { encodeDetails, encodeModifiers, hashOf } from "../draft.ts";
+import { encodeDetails, encodeDue, encodeModifiers, hashOf } from "../draft.ts";
 import { DEFAULT_ITEM, type Draft } from "../order.ts";
 import { unexpected } from "../outcomes.ts";
 
@@ -40,7 +40,8 @@ type Field =
   | "customer_id"
   | "code"
   | "idempotency_key"
-  | "body_hash";
+  | "body_hash"
+  | "due";
 
 export const place: Operation<Placement, PlaceOutcome, Field> = {
   name: "place",
@@ -56,8 +57,9 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
     "code",
     "idempotency_key",
     "body_hash",
+    "due",
   ],
-  optional: 5,
+  optional: 6,
   encode: ({ orderId, queue, draft, idempotencyKey = "", bucket = "", holder = "" }) => {
     const { item = DEFAULT_ITEM, modifiers, customer_id = "", code = "" } = draft;
     return {
@@ -72,14 +74,18 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
       code,
       idempotency_key: idempotencyKey,
       body_hash: idempotencyKey && hashOf(draft),
+      due: encodeDue(draft.not_before),
     };
   },
-  decode: (outcome, rest, { orderId }) => {
-    if (outcome === "placed") return { kind: outcome, orderId, tokens: readTokens(rest) };
-    if (outcome === "joined") return { kind: outcome, orderId: rest[0] ?? "", tokens: readTokens(rest.slice(1)) };
-    if (outcome === "mismatch" || outcome === "denied") return { kind: outcome, tokens: readTokens(rest) };
-    if (outcome === "damaged") return { kind: outcome };
-    if (outcome === "refused") return { ...readShopRefusal(rest), tokens: readTokens(rest.slice(2)) };
-    throw unexpected(outcome);
-  },
+  decode: (outcome, rest, { orderId }) => readPlaced(outcome, rest, orderId),
 };
+
+/** What a script answers to a new order. */
+export function readPlaced(outcome: string, rest: readonly string[], orderId: string): PlaceOutcome {
+  if (outcome === "placed") return { kind: outcome, orderId, tokens: readTokens(rest) };
+  if (outcome === "joined") return { kind: outcome, orderId: rest[0] ?? "", tokens: readTokens(rest.slice(1)) };
+  if (outcome === "mismatch" || outcome === "denied") return { kind: outcome, tokens: readTokens(rest) };
+  if (outcome === "damaged") return { kind: outcome };
+  if (outcome === "refused") return { ...readShopRefusal(rest), tokens: readTokens(rest.slice(2)) };
+  throw unexpected(outcome);
+}

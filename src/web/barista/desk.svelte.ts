@@ -213,5 +213,7 @@ export function sayWhoHas(order: Order, me: string): string {
       return `${name} is back in the queue.`;
     case "reserved":
       return `${name} is not chosen yet.`;
+    case "scheduled":
+      return `${name} is for later.`;
   }
 }

@@ -1,0 +1,49 @@
+-- dead
+-- Owns the list of dead letters: orders that failed, or whose leases ran out too often.
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua
+--
+-- Invariants
+-- - The list keeps the newest DEAD_KEPT. Their records are kept as those of other final orders.
+-- - Orders that were dead from the start had no customer. Beyond the newest BURIED_KEPT, their records go at once.
+
+local DEAD_KEPT, BURIED_KEPT = 10000, 1000
+local IS_DEAD = { machine_error = true, barista_timeout = true }
+
+-- Ids of this run: those that died, that were dead from the start, and that were made again.
+local died, buried, revived
+
+each_run(function()
+  died, buried, revived = {}, {}, {}
+end)
+
+local function add_ids(index, ids)
+  local arguments = { 'ZADD', index }
+  for _, id in ipairs(ids) do
+    arguments[#arguments + 1], arguments[#arguments + 2] = now_text, id
+  end
+  try(unpack(arguments))
+end
+
+-- (To count is cheap, and the list is seldom full.)
+local function trim_buried()
+  local surplus = (try('ZCARD', key.buried) or 0) - BURIED_KEPT
+  local popped = surplus > 0 and try('ZPOPMIN', key.buried, surplus) or {}
+  for i = 1, #popped, 2 do
+    redis.call('UNLINK', key.order(popped[i]))
+    try('ZREM', key.dead, popped[i])
+  end
+end
+
+local function write_dead()
+  if #died > 0 then
+    add_ids(key.dead, died)
+    try('ZREMRANGEBYRANK', key.dead, 0, -1 - DEAD_KEPT)
+  end
+  if #buried > 0 then
+    add_ids(key.buried, buried)
+    trim_buried()
+  end
+  if #revived > 0 then
+    try('ZREM', key.dead, unpack(revived))
+  end
+end

@@ -1,0 +1,59 @@
+-- call
+-- Queues a new order in a queue of machines, under the queue's next number, unless its id or its Idempotency-Key was
+-- placed before, its address is out of tokens, or the queue is full.
+-- Fields   order_id, queue, input (JSON), bucket (`<policy>:<address>`), holder (the replica that holds its customer, ''
+--          where none does) | details (a JSON object), idempotency_key, body_hash, due (ms since 1970: scheduled, not to
+--          be started before), label (1 to 64 letters, digits, _ or -: it is found by it)
+-- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
+--          | mismatch, the same three | denied, the same three
+--          | refused, why, '', the same three: queue_unknown, queue_full, not_before_past, not_before_far
+
+local function index_label(id, queue, label, number)
+  gather('ZADD', key.call_labels(queue), '0', label .. ' ' .. number .. ' ' .. id)
+  gather('ZADD', key.call_numbers(queue), number, id .. ' ' .. label)
+end
+
+local function check_call(queue)
+  check_type(key.calls(queue), 'zset')
+  check_type(key.call_labels(queue), 'zset')
+  check_type(key.call_numbers(queue), 'zset')
+end
+
+operation('call', function(id, queue, input, bucket, holder, details, idempotency_key, body_hash, due, label)
+  idempotency_key, body_hash = idempotency_key or '', body_hash or ''
+  local rules = queue_rules_of(queue)
+  if bucket ~= '' then
+    find_bucket(bucket, rules)
+  end
+  local first_id = find_by_idempotency_key(idempotency_key, body_hash)
+  if first_id == 'mismatch' then
+    return 'mismatch\t' .. describe_bucket(bucket)
+  end
+  if first_id and first_id ~= id then
+    return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
+  end
+  if find_order(id) then
+    return 'placed\t' .. describe_bucket(bucket)
+  end
+  if not has_token(bucket) then
+    return 'denied\t' .. describe_bucket(bucket)
+  end
+  local why = not rules and 'queue_unknown' or check_due(due) or is_queue_full(queue, rules) and 'queue_full' or nil
+  if why then
+    return 'refused\t' .. why .. '\t\t' .. describe_bucket(bucket)
+  end
+
+  check_call(queue)
+  local number = next_call_number(queue)
+  local fixed = '"number":' .. number .. ',"queue":"' .. queue .. '",' .. members_of(details or '') .. '"placed_at":"' .. now .. '"'
+  local order = new_order('queued', queue, number, holder, idempotency_key, '', fixed)
+  set_field(order, 'input', input)
+  add_order(id, scheduled_for(order, due), '', due and due ~= '' and 'order.scheduled' or 'order.placed')
+  take_call_number(queue)
+  take_token(bucket)
+  keep_idempotency_key(id, idempotency_key, body_hash)
+  if label and label ~= '' then
+    index_label(id, queue, label, number)
+  end
+  return 'placed\t' .. describe_bucket(bucket)
+end, 7)

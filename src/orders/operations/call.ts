@@ -1,0 +1,52 @@
+/** Owns the operation that queues a new order in a queue of machines (`redis/operations/call.lua`). */
+import type { Operation } from "../../redis/group-commit.ts";
+import { encodeDue, hashOfJson, inUtc } from "../draft.ts";
+import { readPlaced, type PlaceOutcome } from "./place.ts";
+
+/** A new order for machines. `orderId` (UUIDv7) is made by the caller: calling with the same id changes nothing. */
+export interface Call {
+  readonly orderId: string;
+  readonly queue: string;
+  /** What it is for: JSON in one line. */
+  readonly input: string;
+  /** Not to be queued before: RFC 3339. */
+  readonly notBefore?: string | undefined;
+  /** What the order can be found by in its queue: 1 to 64 letters, digits, _ or -. */
+  readonly label?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+  /** The bucket that it takes a token of; undefined: no limit. */
+  readonly bucket?: string | undefined;
+  /** The replica that holds its customer; undefined: none does. */
+  readonly holder?: string | undefined;
+}
+
+type Field =
+  | "order_id"
+  | "queue"
+  | "input"
+  | "bucket"
+  | "holder"
+  | "details"
+  | "idempotency_key"
+  | "body_hash"
+  | "due"
+  | "label";
+
+export const call: Operation<Call, PlaceOutcome, Field> = {
+  name: "call",
+  fields: ["order_id", "queue", "input", "bucket", "holder", "details", "idempotency_key", "body_hash", "due", "label"],
+  optional: 5,
+  encode: ({ orderId, queue, input, notBefore, label = "", idempotencyKey = "", bucket = "", holder = "" }) => ({
+    order_id: orderId,
+    queue,
+    input,
+    bucket,
+    holder,
+    details: notBefore === undefined ? "" : JSON.stringify({ not_before: inUtc(notBefore) }),
+    idempotency_key: idempotencyKey,
+    body_hash: idempotencyKey && hashOfJson(JSON.stringify([queue, input, encodeDue(notBefore)])),
+    due: encodeDue(notBefore),
+    label,
+  }),
+  decode: (outcome, rest, { orderId }) => readPlaced(outcome, rest, orderId),
+};

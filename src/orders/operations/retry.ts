@@ -1,0 +1,33 @@
+/** Owns the operation that makes a dead order again (`redis/operations/retry.lua`). */
+import type { Operation } from "../../redis/group-commit.ts";
+import type { OrderJson } from "../order.ts";
+import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";
+
+export interface Retry {
+  /** The dead order. */
+  readonly orderId: string;
+  /** The new one (UUIDv7), made by the caller. */
+  readonly newId: string;
+  /** Who wants it made again; undefined: not said. */
+  readonly retriedBy?: string | undefined;
+}
+
+/** `retried`: with the new order; asked again, with the same one. */
+export type RetryOutcome = { readonly kind: "retried"; readonly orderId: string; readonly order: OrderJson } | Refusal;
+
+const ID_AT = '{"order_id":"'.length;
+
+export const retry: Operation<Retry, RetryOutcome, "order_id" | "new_id" | "retried_by"> = {
+  name: "retry",
+  fields: ["order_id", "new_id", "retried_by"],
+  encode: ({ orderId, newId, retriedBy }) => ({
+    order_id: orderId,
+    new_id: newId,
+    retried_by: encodeBarista(retriedBy),
+  }),
+  decode: (outcome, rest) => {
+    const [order] = rest;
+    if (outcome !== "retried" || order === undefined) return readRefusal(outcome, rest);
+    return { kind: outcome, orderId: order.slice(ID_AT, order.indexOf('"', ID_AT)), order };
+  },
+};

@@ -1,0 +1,47 @@
+/**
+ * Owns how staff have dead orders made again: one, or those of a queue or a reason.
+ *
+ * **Invariants**
+ * - At most MAX_RETRIED a request, in one run.
+ */
+import type { CancelReason, OrderJson } from "../orders/order.ts";
+import type { RetryOutcome } from "../orders/operations/retry.ts";
+import type { Orders } from "../orders/orders.ts";
+
+export const MAX_RETRIED = 100;
+
+interface RetryAll {
+  readonly queue?: string | undefined;
+  readonly reason?: CancelReason | undefined;
+  readonly limit: number;
+  /** Who has them made again. */
+  readonly retriedBy?: string | undefined;
+}
+
+/** `isMore`: whether others match. */
+interface Retried {
+  readonly retried: readonly OrderJson[];
+  readonly isMore: boolean;
+}
+
+export class Retrying {
+  readonly #orders: Pick<Orders, "dead" | "retry">;
+
+  constructor(orders: Pick<Orders, "dead" | "retry">) {
+    this.#orders = orders;
+  }
+
+  retry(orderId: string, retriedBy: string | undefined): Promise<RetryOutcome> {
+    return this.#orders.retry({ orderId, newId: Bun.randomUUIDv7(), retriedBy });
+  }
+
+  async retryAll({ queue, reason, limit, retriedBy }: RetryAll): Promise<Retried> {
+    const page = await this.#orders.dead({ queue, reason, limit });
+    if (page.kind !== "page") return { retried: [], isMore: false };
+    const ids = page.orders.map((order) => (JSON.parse(order) as { order_id: string }).order_id);
+    const outcomes = await Promise.all(ids.map((orderId) => this.retry(orderId, retriedBy)));
+    // (One that was forgotten or made again meanwhile is left out.)
+    const retried = outcomes.flatMap((outcome) => (outcome.kind === "retried" ? [outcome.order] : []));
+    return { retried, isMore: page.cursor !== undefined };
+  }
+}
