@@ -11,8 +11,7 @@ import { Value } from "@sinclair/typebox/value";
 import ipaddr from "ipaddr.js";
 import { StartError } from "./lifecycle.ts";
 import { readNumbers } from "./numeric.ts";
-import type { QueueRules } from "./orders/queues.ts";
-import { readQueues, toQueueRules } from "./queue-settings.ts";
+import { readQueues, type NamedQueue } from "./queue-settings.ts";
 import { readRedisUrl } from "./redis-url.ts";
 
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
@@ -87,7 +86,7 @@ const Environment = Type.Object({
 type Environment = Static<typeof Environment>;
 
 /** The settings that the server runs by. Times carry their unit in their name; absent means switched off. */
-export type Config = Readonly<ReturnType<typeof configFrom> & { queues: readonly QueueRules[] }>;
+export type Config = Readonly<ReturnType<typeof configFrom> & { queues: readonly NamedQueue[] }>;
 
 /** Reads the environment. Throws one StartError (exit code 2) that lists every fault. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
@@ -104,8 +103,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const queues = readQueues(given.QUEUES ?? "");
   if (queues.kind === "faults") faults.push(...queues.faults.map((fault) => `QUEUES: ${fault}`));
   if (faults.length > 0 || queues.kind === "faults") throw new StartError(encodeFaults(faults), 2);
-  const config = configFrom(values as Environment);
-  return Object.freeze({ ...config, queues: queues.declared.map((own) => toQueueRules(own, config)) });
+  return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared });
 }
 
 /** One fault is one line. */

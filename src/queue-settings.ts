@@ -8,14 +8,15 @@ import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { QUEUE_NAME } from "./formats.ts";
 import { readNumbers } from "./numeric.ts";
-import { DEFAULT_QUEUE } from "./orders/orders.ts";
-import { QUEUE_DEFAULTS, type QueueRules } from "./orders/queues.ts";
+
+/** Where customers' orders go, and where baristas look who name no queue: the counter's. */
+export const DEFAULT_QUEUE = "default";
 
 const integer = (minimum: number, maximum: number) =>
   Type.Integer({ minimum, maximum, description: `a whole number from ${minimum} to ${maximum}` });
 
 /** What may be said of a queue. The bounds are those of machines' own options too. */
-export const QueueOptions = Type.Partial(
+const QueueOptions = Type.Partial(
   Type.Object({
     capacity: integer(1, 1_000_000),
     lease_seconds: integer(1, 86_400),
@@ -29,7 +30,7 @@ export const QueueOptions = Type.Partial(
     }),
   }),
 );
-export type QueueOptions = Static<typeof QueueOptions>;
+type QueueOptions = Static<typeof QueueOptions>;
 
 /** A queue as it was declared. */
 export interface NamedQueue extends QueueOptions {
@@ -53,7 +54,7 @@ export function readQueues(text: string): QueuesOutcome {
 }
 
 /** The fault of a queue's name; undefined where there is none. */
-export function findNameFault(name: string, others: readonly { readonly name: string }[] = []): string | undefined {
+function findNameFault(name: string, others: readonly { readonly name: string }[] = []): string | undefined {
   if (!new RegExp(QUEUE_NAME).test(name)) return `${JSON.stringify(name)} must be 1 to 64 letters, digits, _ or -`;
   if (name === DEFAULT_QUEUE) return `${name} is the counter's queue: choose another name`;
   return others.some((other) => other.name === name) ? `${name} is named twice` : undefined;
@@ -74,25 +75,5 @@ function readOptions(options: readonly string[]): QueueOptions {
     const at = option.indexOf("=");
     return at < 0 ? [option, ""] : [option.slice(0, at), option.slice(at + 1)];
   });
-  return readNumbers(QueueOptions, Object.fromEntries(given)) as QueueOptions;
-}
-
-interface QueueFallbacks {
-  readonly leaseSeconds: number;
-  readonly maxAttempts: number;
-  readonly limitCapacity: number;
-  readonly limitRefillPerSecond: number;
-}
-
-/** The rules of a declared queue: what it does not say is as at the counter, or as QUEUE_DEFAULTS has it. */
-export function toQueueRules(declared: NamedQueue, fallbacks: QueueFallbacks): QueueRules {
-  return {
-    name: declared.name,
-    capacity: declared.capacity ?? QUEUE_DEFAULTS.capacity,
-    leaseSeconds: declared.lease_seconds ?? fallbacks.leaseSeconds,
-    maxAttempts: declared.max_attempts ?? fallbacks.maxAttempts,
-    retentionSeconds: declared.retention_seconds ?? QUEUE_DEFAULTS.retentionSeconds,
-    limitCapacity: declared.limit_capacity ?? fallbacks.limitCapacity,
-    limitRefillPerSecond: declared.limit_refill_per_second ?? fallbacks.limitRefillPerSecond,
-  };
+  return readNumbers(QueueOptions, Object.fromEntries(given));
 }

@@ -26,7 +26,7 @@ import { WaitingRoom } from "./longpoll/room.ts";
 import { WakeRoom } from "./longpoll/wake-room.ts";
 import { openFormat } from "./orders/format.ts";
 import { createOrders, DEFAULT_QUEUE } from "./orders/orders.ts";
-import { declareQueues } from "./orders/queues.ts";
+import { declareQueues, toQueueRules } from "./orders/queues.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
@@ -99,7 +99,12 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
   await openFormat(redis, { shop: config.shop, log });
-  await declareQueues(redis.run, config.queues, log);
+  const declarations = config.queues.map((declared) => ({ rules: toQueueRules(declared, config) }));
+  await declareQueues(
+    redis.run,
+    declarations.map(({ rules }) => rules),
+    log,
+  );
   let isSuperseded = false;
   const orders = createOrders(redis, config, (version) => {
     if (isSuperseded) return;
@@ -120,7 +125,7 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
   const baristaRoom = new WakeRoom(redis, redis.keys.wake);
-  return { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed };
+  return { redis, orders, declarations, room, baristaRoom, rejectionLog, lostOrders, feed };
 }
 
 /** Opens both ports. Draining comes first when they close: baristas may finish meanwhile, which customers wait for. */
@@ -156,7 +161,7 @@ type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. `closing`: aborted when the server stops, so that nothing new begins. */
 function createServices(config: Config, parts: Parts, closing: AbortSignal) {
-  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders } = parts;
+  const { redis, orders, declarations, room, baristaRoom, rejectionLog, lostOrders } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     rejectionLog,
@@ -167,10 +172,7 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
     staffing: new Staffing({ orders, room: baristaRoom, closing }),
     retrying: new Retrying(orders),
-    callQueues: createCallQueues(
-      config.queues.map((rules) => ({ rules })),
-      rejectionLog,
-    ),
+    callQueues: createCallQueues(declarations, rejectionLog),
     limiter,
     waitLimit,
     shop: createShop(redis, DEFAULT_QUEUE),

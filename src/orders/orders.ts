@@ -38,8 +38,7 @@ import { watch, type Watch, type WatchOutcome } from "./operations/watch.ts";
 import type { OrderJson } from "./order.ts";
 import type { Change, ChangeOutcome } from "./outcomes.ts";
 
-/** Where customers' orders go, and where baristas look who name no queue. */
-export const DEFAULT_QUEUE = "default";
+export { DEFAULT_QUEUE } from "../queue-settings.ts";
 
 export interface OrderSettings {
   readonly leaseSeconds: number;

@@ -6,6 +6,7 @@
  * - The last declaration of a queue counts.
  */
 import type { Log } from "../log.ts";
+import type { NamedQueue } from "../queue-settings.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 
@@ -25,7 +26,27 @@ export interface QueueRules {
 }
 
 /** What a queue of machines has where its declaration does not say. */
-export const QUEUE_DEFAULTS = { capacity: 1024, retentionSeconds: 7200 } as const;
+const QUEUE_DEFAULTS = { capacity: 1024, retentionSeconds: 7200 } as const;
+
+interface QueueFallbacks {
+  readonly leaseSeconds: number;
+  readonly maxAttempts: number;
+  readonly limitCapacity: number;
+  readonly limitRefillPerSecond: number;
+}
+
+/** The rules of a declared queue: what it does not say is as at the counter, or as QUEUE_DEFAULTS has it. */
+export function toQueueRules(declared: NamedQueue, fallbacks: QueueFallbacks): QueueRules {
+  return {
+    name: declared.name,
+    capacity: declared.capacity ?? QUEUE_DEFAULTS.capacity,
+    leaseSeconds: declared.lease_seconds ?? fallbacks.leaseSeconds,
+    maxAttempts: declared.max_attempts ?? fallbacks.maxAttempts,
+    retentionSeconds: declared.retention_seconds ?? QUEUE_DEFAULTS.retentionSeconds,
+    limitCapacity: declared.limit_capacity ?? fallbacks.limitCapacity,
+    limitRefillPerSecond: declared.limit_refill_per_second ?? fallbacks.limitRefillPerSecond,
+  };
+}
 
 /** A worker, and when it last asked for an order. */
 interface SeenWorker {
@@ -89,8 +110,6 @@ function readMeasure(queue: string, [depth, scheduled, brewing, oldestMs, worker
 function readWorkers(reply: readonly unknown[]): SeenWorker[] {
   return reply.flatMap((name, at) => {
     if (at % 2 !== 0) return [];
-    return [
-      { name: JSON.parse(asText(name)) as string, seenAt: new Date(asInteger(reply[at + 1])).toISOString() },
-    ];
+    return [{ name: JSON.parse(asText(name)) as string, seenAt: new Date(asInteger(reply[at + 1])).toISOString() }];
   });
 }

@@ -38,7 +38,7 @@ interface OrderRequestOf<Body> {
 export type DraftRequest = OrderRequestOf<Draft>;
 
 /** An order for a queue of machines. */
-export interface CallRequest {
+interface CallRequest {
   readonly address: string;
   readonly key: string | undefined;
   readonly queue: CallQueue;

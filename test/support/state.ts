@@ -71,7 +71,7 @@ async function readHash(redis: Redis, key: string, name: string): Promise<State>
 }
 
 /** The format that this version writes. */
-export const FORMAT = "2";
+const FORMAT = "2";
 
 /** The lines of an order's record, as `redis/lib/order.lua` names them. */
 export const LINES = [
@@ -102,14 +102,21 @@ export type OrderRecord = Readonly<Record<(typeof LINES)[number], string>>;
 
 /** Reads a stored order. Throws for what is none. */
 export function parseRecord(record: string): OrderRecord {
-  const lines = record.split("\n");
+  const lines = upgrade(record).split("\n");
   if (lines.length !== LINES.length || lines[0] !== FORMAT) throw new Error(`no record of an order: ${record}`);
   return Object.fromEntries(LINES.map((name, index) => [name, lines[index]])) as OrderRecord;
 }
 
+/** A record of the format before had two lines less. */
+function upgrade(record: string): string {
+  if (!record.startsWith("1\n")) return record;
+  const at = record.lastIndexOf("\n") + 1;
+  return `${FORMAT}${record.slice(1, at)}\n\n${record.slice(at)}`;
+}
+
 /** A stored order, line by line; what is empty is left out. */
 async function readOrder(redis: Redis, key: string, name: string): Promise<State> {
-  const stored = (await redis.get(key)) ?? "";
+  const stored = upgrade((await redis.get(key)) ?? "");
   if (!stored.startsWith(`${FORMAT}\n`)) return { [name]: `damaged: ${stored}` };
   const { format: _format, fixed, ...record } = parseRecord(stored);
   const fields = { ...record, ...readFixed(fixed) };

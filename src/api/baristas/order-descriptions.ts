@@ -155,7 +155,8 @@ export const RELEASE_ORDER = documented({
   tag: "Orders",
   operationId: "releaseOrder",
   summary: "Put an order back into its queue",
-  description: "With `uncounted` this start does not count as an attempt: what kept it from being made is no fault of it.",
+  description:
+    "With `uncounted` this start does not count as an attempt: what kept it from being made is no fault of it.",
   answers: {
     200: {
       description: "The order is queued again.",

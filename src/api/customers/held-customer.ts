@@ -55,7 +55,7 @@ export function createHolding(dependencies: HoldingDependencies): HoldCustomer {
   return (visit) => new HeldCustomer(visit, surroundings);
 }
 
-export class HeldCustomer extends HeldAnswer implements Caller {
+class HeldCustomer extends HeldAnswer implements Caller {
   readonly #surroundings: Surroundings;
   readonly #visit: Visit;
   readonly #beganMs = performance.now();

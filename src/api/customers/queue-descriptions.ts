@@ -95,7 +95,10 @@ const answersWith = (schema: Parameters<typeof Type.Union>[0][number], example: 
 });
 
 export const CALL_QUEUE = documented({
-  ...describe("callQueue", "Have machines make something of any JSON, and wait for it", { schema: Input, required: true }),
+  ...describe("callQueue", "Have machines make something of any JSON, and wait for it", {
+    schema: Input,
+    required: true,
+  }),
   params: CallParams,
   answers: answersWith(Type.Union([Order, Continuation]), CALL_EXAMPLE),
 });
@@ -105,7 +108,12 @@ export function describeCall(queue: string, { input, output }: QueueContract) {
   const Answer = Type.Composite([Type.Omit(Order, ["result"]), Type.Object({ result: Type.Optional(output) })]);
   return documented({
     ...describe(`call_${queue}`, `Call ${queue}, and wait for its result`, { schema: input, required: true }),
-    answers: answersWith(Type.Union([Answer, Continuation]), { ...CALL_EXAMPLE, queue, input: undefined, result: undefined }),
+    answers: answersWith(Type.Union([Answer, Continuation]), {
+      ...CALL_EXAMPLE,
+      queue,
+      input: undefined,
+      result: undefined,
+    }),
   });
 }
 
