@@ -10,10 +10,13 @@ local DEAD_KEPT, BURIED_KEPT = 10000, 1000
 local IS_DEAD = { machine_error = true, barista_timeout = true }
 
 -- Ids of this run: those that died, that were dead from the start, and that were made again.
-local died, buried, revived
+local died, buried, revived = {}, {}, {}
 
+-- (Most runs have none: their tables serve the next one.)
 each_run(function()
-  died, buried, revived = {}, {}, {}
+  if #died + #revived > 0 then
+    died, buried, revived = {}, {}, {}
+  end
 end)
 
 local function add_ids(index, ids)

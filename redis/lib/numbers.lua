@@ -13,10 +13,12 @@ local first_number, number
 -- How queue numbers begin of this day's numbers of as many digits as the last one.
 local queue_number_start, digits
 -- By queue of machines: the number of its last order, as it was before this run and as it is now.
-local call_numbers
+local call_numbers = {}
 
 each_run(function()
-  call_numbers = {}
+  if next(call_numbers) then
+    call_numbers = {}
+  end
   first_number, number, digits = nil, nil, nil
 end)
 

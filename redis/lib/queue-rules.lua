@@ -8,10 +8,12 @@
 
 local RULES = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+%.?%d*)$'
 -- By queue; false where there are none.
-local queue_rules
+local queue_rules = {}
 
 each_run(function()
-  queue_rules = {}
+  if next(queue_rules) then
+    queue_rules = {}
+  end
 end)
 
 -- The rules of a queue; false where it has none of its own.
