@@ -7,12 +7,13 @@
 -- ARGV[2]  most entries to look at
 -- ARGV[3]  order id ('' for everything)
 -- ARGV[4]  types, separated by commas ('' for all)
+-- ARGV[5]  queue of the orders ('' for all): the shop's own events belong to each
 -- Returns  lines, fields separated by tabs: id of the newest event ('0-0' where there is none), id that was
 --          read up to, 1 where events after ARGV[1] are no longer kept, else 0; then per event that fits its id, type,
 --          order id, data as JSON
 
 local after, max_entries = ARGV[1], tonumber(ARGV[2])
-local wanted_order, wanted_types = ARGV[3], ARGV[4] ~= '' and ',' .. ARGV[4] .. ','
+local wanted_order, wanted_types, wanted_queue = ARGV[3], ARGV[4] ~= '' and ',' .. ARGV[4] .. ',', ARGV[5]
 
 local function numbers_of(id)
   local ms, number = string.match(id, '^(%d+)-(%d+)$')
@@ -30,6 +31,14 @@ end
 local function fits(type, order_id)
   return (wanted_order == '' or order_id == wanted_order)
     and (not wanted_types or string.find(wanted_types, ',' .. type .. ',', 1, true) ~= nil)
+end
+
+-- Whether an event is of the wanted queue. An order that is no longer kept is taken for one of the counter.
+local function is_of_queue(order_id, order)
+  if wanted_queue == '' or order_id == '' then
+    return true
+  end
+  return (order and order.input ~= '' and order.queue or COUNTER) == wanted_queue
 end
 
 local newest = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
@@ -65,7 +74,9 @@ local missing = is_missing_before(first_entry) and '1' or '0'
 local lines = { newest[1] .. '\t' .. (#entries > 0 and entries[#entries][1] or after) .. '\t' .. missing }
 for _, event in ipairs(found) do
   local order = orders[event[3]]
-  event[4] = '{' .. (order and order.fixed .. ',' or '') .. event[4] .. '}'
-  lines[#lines + 1] = table.concat(event, '\t')
+  if is_of_queue(event[3], order) then
+    event[4] = '{' .. (order and order.fixed .. ',' or '') .. event[4] .. '}'
+    lines[#lines + 1] = table.concat(event, '\t')
+  end
 end
 return table.concat(lines, '\n')

@@ -7,7 +7,7 @@
  * - Many listeners do not delay others for long.
  */
 import { nextTurn } from "../turn.ts";
-import { isBefore, isFinalEvent, type EventId, type ShopEvent, type Wanted } from "./event.ts";
+import { isBefore, isFinalEvent, isOfQueue, type EventId, type ShopEvent, type Wanted } from "./event.ts";
 import { concatBytes, type Encode } from "./sse-frame.ts";
 
 /** A write costs some microseconds: after so many, others have their turn. */
@@ -40,8 +40,8 @@ export class Channels {
 
   /** Returns how to go. */
   join(wanted: Wanted, follower: Follower): () => void {
-    const { orderId = "", types, untilFinal = false } = wanted;
-    const key = `${types?.toSorted().join() ?? ""} ${untilFinal}`;
+    const { orderId = "", types, queue = "", untilFinal = false } = wanted;
+    const key = `${types?.toSorted().join() ?? ""} ${queue} ${untilFinal}`;
     const ofOrder = this.#byOrder.get(orderId) ?? new Map<string, Channel>();
     this.#byOrder.set(orderId, ofOrder);
     const channel = ofOrder.get(key) ?? { wanted, followers: new Set(), gathered: [] };
@@ -73,10 +73,14 @@ export class Channels {
     for (const channel of channels) await deliverTo(channel, turn);
   }
 
-  #channelsOf({ type, orderId }: ShopEvent): Channel[] {
+  #channelsOf(event: ShopEvent): Channel[] {
+    const { type, orderId } = event;
     const found = [...(this.#byOrder.get("")?.values() ?? [])];
     if (orderId !== "") found.push(...(this.#byOrder.get(orderId)?.values() ?? []));
-    return found.filter(({ wanted: { types } }) => types?.includes(type) ?? true);
+    return found.filter(
+      ({ wanted: { types, queue } }) =>
+        (types?.includes(type) ?? true) && (queue === undefined || isOfQueue(event, queue)),
+    );
   }
 }
 

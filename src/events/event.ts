@@ -6,6 +6,7 @@
  * - Events of one step share a stream entry.
  * - They are numbered without gaps, so each has an id of its own.
  */
+import { DEFAULT_QUEUE } from "../queue-settings.ts";
 
 /** Every type that scripts append. */
 export const EVENT_TYPES = [
@@ -28,6 +29,14 @@ export const EVENT_TYPES = [
 /** The type of a frame: of an event, or of what comes first where some events are no longer kept. */
 export type FrameType = (typeof EVENT_TYPES)[number] | "events.missed";
 
+/** What never changes of an order for machines begins so (`redis/operations/call.lua`). */
+const NAMES_QUEUE = /^\{"number":\d+,"queue":"([\w-]+)"/;
+
+/** Whether an event is of that queue, or of the shop itself. */
+export function isOfQueue({ orderId, data }: ShopEvent, queue: string): boolean {
+  return orderId === "" || (NAMES_QUEUE.exec(data)?.[1] ?? DEFAULT_QUEUE) === queue;
+}
+
 /** The last event of an order is one of these. */
 export const FINAL_TYPES: readonly string[] = ["order.finished", "order.cancelled"];
 
@@ -49,6 +58,8 @@ export interface Wanted {
   readonly orderId?: string | undefined;
   /** Undefined: all types. */
   readonly types?: readonly string[] | undefined;
+  /** Of the orders of that queue, and of the shop itself; undefined: of all queues. */
+  readonly queue?: string | undefined;
   /** Whether nothing is wanted after the order's last event. */
   readonly untilFinal?: boolean;
 }

@@ -32,10 +32,10 @@ export function createHistory(run: RunScript) {
   /** `after` empty: only finds the newest. */
   const read = async (
     after: EventId,
-    { orderId = "", types = [] }: Wanted,
+    { orderId = "", types = [], queue = "" }: Wanted,
     maxEntries = MAX_ENTRIES_PER_PAGE,
   ): Promise<HistoryPage> => {
-    const reply = await run(script, [after, maxEntries, orderId, types.join()]);
+    const reply = await run(script, [after, maxEntries, orderId, types.join(), queue]);
     const [head = "", ...events] = asText(reply).split("\n");
     const [newest = "", upTo = "", missing] = head.split("\t");
     return { events: events.map(readEvent), upTo, newest, isMissing: missing === "1" };

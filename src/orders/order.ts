@@ -16,7 +16,7 @@
  */
 import { Type, type SchemaOptions, type Static, type TLiteral, type TUnion } from "@sinclair/typebox";
 import { AT_MOST_200_CHARACTERS, COFFEE_ID, DATE_TIME } from "../formats.ts";
-import { STATUSES } from "./status.ts";
+import { MAX_SCHEDULED_DAYS, STATUSES } from "./status.ts";
 
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
@@ -74,9 +74,6 @@ const Choice = {
   ),
   note: Type.Optional(Type.String({ format: AT_MOST_200_CHARACTERS, description: "at most 200 characters" })),
 };
-
-/** How far ahead an order may be scheduled. */
-export const MAX_SCHEDULED_DAYS = 7;
 
 /** When an order is to be queued. */
 export const NotBefore = Type.String({

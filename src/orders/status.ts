@@ -1,5 +1,6 @@
 /**
- * Owns the states of an order, and which of them are final. Browsers run this file too: it imports nothing.
+ * Owns the states of an order, which of them are final, and how far ahead one may be scheduled.
+ * Browsers run this file too: it imports nothing.
  *
  * **Invariants**
  * - An order in a final state never changes again.
@@ -10,3 +11,6 @@ export const STATUSES = ["reserved", "scheduled", "queued", "brewing", "ready", 
 export function isFinal(status: (typeof STATUSES)[number]): boolean {
   return status === "ready" || status === "cancelled";
 }
+
+/** `redis/lib/admission.lua` holds it. */
+export const MAX_SCHEDULED_DAYS = 7;

@@ -42,6 +42,7 @@ beforeEach(() => {
       release: (barista, orderId) => answer("release", barista, orderId),
       extend: (barista, orderId) => answer("extend", barista, orderId),
       cancel: (barista, orderId, reason) => answer("cancel", barista, orderId, reason),
+      retry: (barista, orderId) => answer("retry", barista, orderId),
       look: (orderId) => answer("look", orderId),
     },
     { say: (kind, text) => said.push(`${kind}: ${text}`) },

@@ -14,6 +14,7 @@ import type { FindServer } from "../../http/listening.ts";
 import { answerClosing, answerTooManyListeners } from "../answers.ts";
 import { documentedEvents } from "../documented-events.ts";
 import { OrderId } from "../parameters.ts";
+import { QueueName } from "./order-descriptions.ts";
 
 const oneType = `(${EVENT_TYPES.join("|").replaceAll(".", "\\.")})`;
 
@@ -25,6 +26,7 @@ const EventsQuery = Type.Object({
     }),
   ),
   order_id: Type.Optional(OrderId),
+  queue: Type.Optional(QueueName),
 });
 
 export interface EventDependencies {
@@ -40,13 +42,13 @@ function createListenToShop({ feed }: EventDependencies, findServer: FindServer)
   const streamEvents = createEventStreams();
 
   return async ({ request }: { request: Request }): Promise<Response> => {
-    const { order_id, type } = readEvents(request);
+    const { order_id, type, queue } = readEvents(request);
     const after = readLastEventId(request.headers);
     if (request.method === "HEAD") return answerHead();
     const connection = { server: findServer(), request };
     const outcome = await feed.subscribe();
     if (outcome.kind !== "subscribed") return outcome.kind === "full" ? answerTooManyListeners() : answerClosing();
-    const wanted = { orderId: order_id?.toLowerCase(), types: type?.split(",") };
+    const wanted = { orderId: order_id?.toLowerCase(), types: type?.split(","), queue };
     return streamEvents({ connection, subscription: outcome.subscription, wanted, after });
   };
 }
@@ -58,7 +60,7 @@ const LISTEN_TO_SHOP = documentedEvents({
   summary: "Listen to the shop",
   description:
     "Server-sent events, each a CloudEvent in JSON: of orders with the order as it is then, and the shop's own. " +
-    "It goes on until the server stops; who reads too slowly is cut off. A comment comes every 15 s.",
+    "With `queue` only those of its orders, and the shop's own. It goes on until the server stops; who reads too slowly is cut off. A comment comes every 15 s.",
   answers: {},
   problems: ["unauthorized", "invalid_input", "room_full", "redis_away", "closing"],
 });

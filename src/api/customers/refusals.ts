@@ -8,7 +8,7 @@
 import { MAX_HELD_PER_ORDER } from "../../limits/wait-limit.ts";
 import type { Limiter } from "../../limits/limiter.ts";
 import type { ShopRefusal } from "../../orders/admission.ts";
-import { MAX_SCHEDULED_DAYS } from "../../orders/order.ts";
+import { MAX_SCHEDULED_DAYS } from "../../orders/status.ts";
 import { invalidInput, problem, type ProblemName } from "../../problem.ts";
 import type { OrderRefusal } from "../../service/caller.ts";
 import { answerClosing } from "../answers.ts";

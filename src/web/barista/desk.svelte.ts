@@ -100,6 +100,15 @@ export class Desk {
     });
   }
 
+  /** Has a dead order made again. */
+  retry(order: Order): Promise<void> {
+    return this.#once(order.order_id, async () => {
+      const answer = await this.#verbs.retry(this.#readName(), order.order_id);
+      if (answer.kind !== "done") return await this.#explain(order, answer);
+      this.#say(`${nameOrder(order)} is made again: it is ${nameOrder(answer.value).toLowerCase()} now.`);
+    });
+  }
+
   release(order: Order): Promise<void> {
     return this.#change(order, this.#verbs.release, "is back in the queue");
   }

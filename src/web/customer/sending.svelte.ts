@@ -30,6 +30,8 @@ export interface Choice {
   readonly modifiers: Readonly<Record<string, string>>;
   readonly note: string;
   readonly name: string;
+  /** Not to be made before: RFC 3339; undefined: at once. */
+  readonly notBefore?: string | undefined;
 }
 
 /** The outcome of sending a choice: the order; the complaint to show; or nothing, because the customer stopped it. */
@@ -56,7 +58,7 @@ export class Sending {
   }
 
   /** Sends a choice: for the reservation, if there is one, else as an order of its own. */
-  async order({ coffee, modifiers, note, name }: Choice): Promise<Sent> {
+  async order({ coffee, modifiers, note, name, notBefore }: Choice): Promise<Sent> {
     if (this.state !== "no") return undefined;
     const { device, tickets } = this.#parts;
     const { reservation } = tickets;
@@ -70,7 +72,8 @@ export class Sending {
       device.change({ name });
       return await this.#send((signal) => this.#complete(reservation.order_id, chosen, signal));
     }
-    const draft: Draft = { ...chosen, customer_id: device.kept.customerId };
+    const later = notBefore === undefined ? undefined : { not_before: notBefore };
+    const draft: Draft = { ...chosen, ...later, customer_id: device.kept.customerId };
     const pending: Pending = { key: createKey(), draft, name: coffee.name, wantedMs: Date.now() };
     device.change({ name, pending });
     return await this.#place(pending);

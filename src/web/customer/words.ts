@@ -71,6 +71,7 @@ export function sayProblem(problem: Problem): string {
   const field = problem.errors?.[0]?.field ?? "";
   if (field === "code") return "This code is no longer valid. Use the one that is on the board now.";
   if (field === "item") return "This drink is not available right now. Please choose another.";
+  if (field === "not_before") return "Please choose a time from now on, at most a week ahead.";
   if (field.startsWith("modifiers")) return "This choice is not available right now. Please choose another.";
   return `The shop did not accept this: ${problem.detail}`;
 }
@@ -84,5 +85,7 @@ export function titleOf(open: readonly Order[]): string {
   const queued = open.find(({ status }) => status === "queued");
   if (queued)
     return `${queued.number}: ${queued.position === undefined ? "in the queue" : sayPosition(queued.position)}`;
+  const scheduled = open.find(({ status }) => status === "scheduled");
+  if (scheduled) return `${scheduled.number}: for later`;
   return "Longpour: order a coffee";
 }

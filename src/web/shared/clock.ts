@@ -51,6 +51,16 @@ export function formatSpan(seconds: number): string {
   return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${rest}`;
 }
 
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
+
+/** A time to come (RFC 3339), at most days ahead: 14:30, or Mon, 14:30. */
+export function formatTime(time: string, nowMs: number): string {
+  const date = new Date(time);
+  const isToday = date.toDateString() === new Date(nowMs).toDateString();
+  return (isToday ? TIME : DAY_AND_TIME).format(date);
+}
+
 /** A span as it is said: "7 seconds", "12 minutes". */
 export function saySpan(seconds: number): string {
   const [count, unit] = seconds < 60 ? [Math.floor(seconds), "second"] : [Math.floor(seconds / 60), "minute"];

@@ -104,8 +104,12 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
       }
     },
 
-    /** The shop's events, from now or after the last one heard. */
+    /** Orders that could not be made, newest first: a page. */
+    dead: () => call<SearchPage>("/dead?limit=100"),
+    retry: (barista: string, orderId: string) => change("retry", { barista, order_id: orderId }),
+
+    /** The events of the counter, from now or after the last one heard. */
     listen: (lastEventId: string | undefined, signal: AbortSignal) =>
-      openEvents(send, "/events", { lastEventId, signal }),
+      openEvents(send, "/events?queue=default", { lastEventId, signal }),
   };
 }

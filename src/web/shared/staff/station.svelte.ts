@@ -5,7 +5,9 @@
  * - State is a snapshot and the events since.
  * - After every reconnection, and once a minute, a new snapshot mends whatever was missed.
  */
+import { MAX_SCHEDULED_DAYS } from "../../../orders/status.ts";
 import type { Order, Status } from "../../../orders/order.ts";
+import type { SearchPage } from "../../../orders/views.ts";
 import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
 import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
 import { createShopClock, secondsSince } from "../clock.ts";
@@ -25,6 +27,8 @@ const HOUR_MS = 3_600_000;
  */
 const FIRST_LOOK_BACK_MS = 24 * HOUR_MS;
 const LOOK_BACK_MS = 2 * HOUR_MS;
+/** When scheduled orders may have been placed. */
+const SCHEDULED_LOOK_BACK_MS = (MAX_SCHEDULED_DAYS * 24 + 1) * HOUR_MS;
 /** Of ready ones there may be any number; 200 a page. */
 const MAX_READY_PAGES = 10;
 
@@ -48,6 +52,8 @@ export class Station {
   readonly access: Access;
   readonly verbs: Verbs;
   readonly settings: Latest<StaffShopView>;
+  /** Orders that could not be made, of all queues; nothing until it was asked for. */
+  readonly dead: Latest<SearchPage>;
   readonly code: StaffApi["code"];
   readonly #coffees: Latest<CoffeeList>;
 
@@ -75,6 +81,7 @@ export class Station {
     this.access = access;
     this.verbs = createVerbs(api, this.#floor, this.clock);
     this.settings = new Latest(api.settings);
+    this.dead = new Latest(api.dead);
     this.#coffees = new Latest(api.coffees);
     this.code = api.code;
   }
@@ -166,9 +173,10 @@ export class Station {
     }
     const oldestMs = this.clock.now() - (queue.value.oldest_waiting_seconds ?? 0) * 1000;
     const fromMs = oldestMs - lookBackMs;
+    const scheduledMs = this.clock.now() - SCHEDULED_LOOK_BACK_MS;
     const open = wanted.filter((status) => status !== "ready");
     const found = await Promise.all([
-      ...open.map((status) => this.#api.search(status, { fromMs })),
+      ...open.map((status) => this.#api.search(status, { fromMs: status === "scheduled" ? scheduledMs : fromMs })),
       ...(wanted.includes("ready") ? this.#searchReady(oldestMs) : []),
     ]);
     const pages = found.flatMap((answer) => (answer.kind === "done" ? [answer.value] : []));

@@ -38,6 +38,8 @@ export function createVerbs(api: StaffApi, floor: Floor, clock: ShopClock) {
     release: (barista: string, orderId: string) => act(api.release(barista, orderId)),
     extend: (barista: string, orderId: string) => act(api.extend(barista, orderId), true),
     cancel: (barista: string, orderId: string, reason: CancelReason) => act(api.cancel(barista, orderId, reason)),
+    /** Moves nothing on the floor: the new order comes by its event, unless it is for machines. */
+    retry: (barista: string, orderId: string) => api.retry(barista, orderId),
     /** Looks an order up: after a refusal, to see which barista has it. */
     look: (orderId: string) => act(api.find(orderId)),
   };
