@@ -15,6 +15,28 @@ local function placed_ms(id, queue)
   return tonumber(try('ZSCORE', key.orders, id) or queue ~= COUNTER and try('ZSCORE', key.calls(queue), id) or nil)
 end
 
+-- A time as orders show it (2026-11-20T09:30:00.120Z), ms since 1970 (Howard Hinnant, "chrono-compatible low-level date
+-- algorithms", days_from_civil).
+local function read_time(text)
+  local year, month, day, hour, minute, second, ms =
+    string.match(text, '^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$')
+  if not year then
+    return nil
+  end
+  local from_march = month > '02' and year - 0 or year - 1
+  local era = math.floor(from_march / 400)
+  local year_of_era = from_march - era * 400
+  local day_of_year = math.floor((153 * (month > '02' and month - 3 or month + 9) + 2) / 5) + day - 1
+  local day_of_era = year_of_era * 365 + math.floor(year_of_era / 4) - math.floor(year_of_era / 100) + day_of_year
+  return (era * 146097 + day_of_era - 719468) * DAY_MS + hour * 3600000 + minute * 60000 + second * 1000 + ms
+end
+
+-- Since when an order waits, ms since 1970: since it was placed, or since the time that it was scheduled for.
+local function waits_since_ms(id, order)
+  local not_before = string.match(order.fixed, '"not_before":"([^"]*)"')
+  return not_before and read_time(not_before) or placed_ms(id, order.queue)
+end
+
 -- The median of the queue's recent waits, in ms; nil without history.
 local function median_wait_ms(queue)
   local waits = try('LRANGE', key.waits(queue), FIRST_WAIT, LAST_WAIT) or {}
@@ -43,9 +65,9 @@ local function describe_order(id, order)
     return encode_json(id, order)
   end
   local more = ',"position":' .. rank + 1
-  local median_ms, placed_at_ms = median_wait_ms(order.queue), placed_ms(id, order.queue)
-  if median_ms and placed_at_ms then
-    local eta_seconds = math.max(0, math.ceil((median_ms - (now_ms - placed_at_ms)) / 1000))
+  local median_ms, since_ms = median_wait_ms(order.queue), waits_since_ms(id, order)
+  if median_ms and since_ms then
+    local eta_seconds = math.max(0, math.ceil((median_ms - (now_ms - since_ms)) / 1000))
     more = more .. ',"eta_seconds":' .. string.format('%.0f', eta_seconds)
   end
   return encode_json(id, order, more)

@@ -5,7 +5,7 @@
  * - Those being made come before those that wait.
  * - The newest ready ones come first, and leave after ten minutes.
  */
-import { secondsSince } from "../shared/clock.ts";
+import { secondsSince, waitsSince } from "../shared/clock.ts";
 import { inState, READY_SHOWN_SECONDS, type FloorOrder } from "../shared/staff/floor.svelte.ts";
 
 export interface Columns {
@@ -24,6 +24,7 @@ export function columnsOf(orders: readonly FloorOrder[], nowMs: number): Columns
 }
 
 /** Seconds from placed to ready. */
-export function tookSeconds({ placed_at, finished_at }: FloorOrder): number {
-  return finished_at === undefined ? 0 : secondsSince(placed_at, Date.parse(finished_at));
+export function tookSeconds(order: FloorOrder): number {
+  const { finished_at } = order;
+  return finished_at === undefined ? 0 : secondsSince(waitsSince(order), Date.parse(finished_at));
 }

@@ -37,6 +37,17 @@ export function urgencyOf(ageSeconds: number): Urgency {
   return ageSeconds >= LATE_SECONDS ? "late" : "fresh";
 }
 
+/** Since when an order waits: since it was placed, or since the time that it was scheduled for. */
+export function waitsSince({
+  placed_at,
+  not_before,
+}: {
+  readonly placed_at: string;
+  readonly not_before?: string;
+}): string {
+  return not_before ?? placed_at;
+}
+
 /** Whole seconds from a time (RFC 3339) until `nowMs`. */
 export function secondsSince(time: string, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - Date.parse(time)) / 1000));
