@@ -3,6 +3,7 @@
  *
  * **Invariants**
  * - At most MAX_RETRIED a request, in one run.
+ * - What is asked for again and again comes to an end, whatever else is dead.
  */
 import type { CancelReason, OrderJson } from "../orders/order.ts";
 import type { RetryOutcome } from "../orders/operations/retry.ts";
@@ -35,13 +36,24 @@ export class Retrying {
     return this.#orders.retry({ orderId, newId: Bun.randomUUIDv7(), retriedBy });
   }
 
-  async retryAll({ queue, reason, limit, retriedBy }: RetryAll): Promise<Retried> {
-    const page = await this.#orders.dead({ queue, reason, limit });
-    if (page.kind !== "page") return { retried: [], isMore: false };
-    const ids = page.orders.map((order) => (JSON.parse(order) as { order_id: string }).order_id);
+  async retryAll({ retriedBy, ...filter }: RetryAll): Promise<Retried> {
+    const { ids, isMore } = await this.#findDead(filter);
     const outcomes = await Promise.all(ids.map((orderId) => this.retry(orderId, retriedBy)));
     // (One that was forgotten or made again meanwhile is left out.)
     const retried = outcomes.flatMap((outcome) => (outcome.kind === "retried" ? [outcome.order] : []));
-    return { retried, isMore: page.cursor !== undefined };
+    return { retried, isMore };
+  }
+
+  /** The newest ones that match. A page may be empty and not be the last one: the list is bounded, and so are they. */
+  async #findDead({ queue, reason, limit }: Omit<RetryAll, "retriedBy">) {
+    const ids: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.#orders.dead({ queue, reason, cursor, limit: limit - ids.length });
+      if (page.kind !== "page") return { ids, isMore: true };
+      ids.push(...page.orders.map((order) => (JSON.parse(order) as { order_id: string }).order_id));
+      ({ cursor } = page);
+    } while (cursor !== undefined && ids.length < limit);
+    return { ids, isMore: cursor !== undefined };
   }
 }

@@ -61,10 +61,13 @@ async function readRoutes(): Promise<{ open: Wish[]; closed: Wish[] }> {
 
 function wishFor(method: string, described: string): Wish {
   const path = described.replace("/coffees/{id}", "/coffees/latte").replace("{id}", brewing.order_id);
-  const query = /^\/(finish|fail|release|extend|cancel)$/.test(path) ? `?order_id=${brewing.order_id}` : "";
+  const query = /^\/(finish|fail|release|extend|progress|cancel|retry)$/.test(path)
+    ? `?order_id=${brewing.order_id}`
+    : "";
   const coffee = { name: "Free", description: "", price: 0, available: true, modifiers: [], icon: "" };
   const bodies: Readonly<Record<string, string>> = { PATCH: '{"open":false}', PUT: JSON.stringify(coffee) };
-  const body = path === "/fail" ? '{"error":"no milk"}' : (bodies[method] ?? "");
+  const own: Readonly<Record<string, string>> = { "/fail": '{"error":"no milk"}', "/progress": '{"percent":5}' };
+  const body = own[path] ?? bodies[method] ?? "";
   return { method, path, query, body };
 }
 

@@ -39,7 +39,18 @@ test("an unknown path is no route, on both ports", async () => {
 });
 
 test("what is the baristas' is no route for customers", async () => {
-  for (const path of ["/start/", "/finish/", "/queue", "/events", "/metrics", "/code", "/coffees/latte", "/board"]) {
+  for (const path of [
+    "/start/",
+    "/finish/",
+    "/progress/",
+    "/dead",
+    "/retry/",
+    "/events",
+    "/metrics",
+    "/code",
+    "/coffees/latte",
+    "/board",
+  ]) {
     for (const method of ["GET", "POST", "PUT", "DELETE"])
       expectProblem(await ask(server.customers + path, { method }), 404);
   }
@@ -54,6 +65,8 @@ test.each([
   ["customers", "GET", "/reservation", "POST"],
   ["customers", "POST", `/order/${NO_ORDER}/events`, "GET, HEAD"],
   ["customers", "POST", "/coffees", "GET, HEAD"],
+  ["customers", "POST", "/queue", "GET, HEAD"],
+  ["customers", "GET", "/queue/work/", "POST"],
   ["customers", "PATCH", "/shop", "GET, HEAD"],
   ["customers", "POST", "/livez", "GET, HEAD"],
   ["customers", "DELETE", "/swagger/json", "GET, HEAD"],
@@ -61,6 +74,9 @@ test.each([
   ["baristas", "PUT", "/release", "POST"],
   ["baristas", "GET", "/extend/", "POST"],
   ["baristas", "GET", "/cancel/", "POST"],
+  ["baristas", "GET", "/progress/", "POST"],
+  ["baristas", "GET", "/retry/", "POST"],
+  ["baristas", "POST", "/dead", "GET, HEAD"],
   ["baristas", "POST", "/order/", "GET, HEAD"],
   ["baristas", "PATCH", `/order/${NO_ORDER}`, "GET, HEAD"],
   ["baristas", "PUT", `/order/${NO_ORDER}`, "GET, HEAD"],

@@ -67,7 +67,7 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   },
   JSON: { reason: NO_FORMAT, harm: (redis, key) => redis.set(key, '{"status":"queued"}') },
   "nothing in it": { reason: NO_FORMAT, harm: (redis, key) => redis.set(key, "") },
-  "another format": garbling(NO_FORMAT, { format: "2" }),
+  "another format": garbling(NO_FORMAT, { format: "9" }),
   "a line too few": {
     reason: LINES,
     harm: async (redis, key) => {

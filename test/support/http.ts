@@ -75,7 +75,10 @@ export interface WireOrder {
   readonly order_id: string;
   /** None while it is reserved, nor when it was cancelled then; nor is there an item. */
   readonly number: number;
-  readonly status: "reserved" | "queued" | "brewing" | "ready" | "cancelled";
+  /** Of machines: then there is an input, and no item. */
+  readonly queue?: string;
+  readonly input?: unknown;
+  readonly status: "reserved" | "scheduled" | "queued" | "brewing" | "ready" | "cancelled";
   readonly reason?: string;
   readonly item: string;
   readonly price?: number;
@@ -85,9 +88,13 @@ export interface WireOrder {
   readonly customer_name?: string;
   readonly barista?: string;
   readonly attempts: number;
+  readonly not_before?: string;
+  readonly retry_of?: string;
+  readonly retried_by?: string;
   readonly placed_at: string;
   readonly started_at?: string;
   readonly finished_at?: string;
+  readonly progress?: { readonly percent?: number; readonly message?: string };
   readonly result?: unknown;
   readonly error?: string;
   readonly position?: number;
@@ -101,7 +108,9 @@ const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}
 const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   order_id: (value) => UUID_V7.test(String(value)),
   number: (value) => Number.isInteger(value) && Number(value) >= 1,
-  status: (value) => ["reserved", "queued", "brewing", "ready", "cancelled"].includes(String(value)),
+  queue: (value) => /^[\w-]{1,64}$/.test(String(value)),
+  input: () => true,
+  status: (value) => ["reserved", "scheduled", "queued", "brewing", "ready", "cancelled"].includes(String(value)),
   reason: (value) => typeof value === "string",
   item: (value) => typeof value === "string",
   price: (value) => Number.isInteger(value) && Number(value) >= 0,
@@ -111,28 +120,34 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   customer_name: (value) => typeof value === "string",
   barista: (value) => typeof value === "string",
   attempts: (value) => Number.isInteger(value) && Number(value) >= 0,
+  not_before: (value) => TIME.test(String(value)),
+  retry_of: (value) => UUID_V7.test(String(value)),
+  retried_by: (value) => typeof value === "string",
   placed_at: (value) => TIME.test(String(value)),
   started_at: (value) => TIME.test(String(value)),
   finished_at: (value) => TIME.test(String(value)),
+  progress: (value) => Object.keys(Object(value) as object).every((name) => ["percent", "message"].includes(name)),
   result: () => true,
   error: (value) => typeof value === "string" && value !== "",
   position: (value) => Number.isInteger(value) && Number(value) >= 1,
   eta_seconds: (value) => Number.isInteger(value) && Number(value) >= 0,
 };
 const ALWAYS = ["order_id", "status", "attempts", "placed_at"] as const;
-/** What is known once a drink was chosen. */
+/** What is known once a drink was chosen; and of a call. */
 const CHOSEN = ["number", "item", "price"] as const;
+const CALLED = ["number", "queue"] as const;
 
 /**
  * The fields that only some states have, by state; `note` and what the customer said of themselves may stand in any.
  */
 const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
-  number: ["queued", "brewing", "ready", "cancelled"],
-  item: ["queued", "brewing", "ready", "cancelled"],
-  price: ["queued", "brewing", "ready", "cancelled"],
-  modifiers: ["queued", "brewing", "ready", "cancelled"],
+  number: ["scheduled", "queued", "brewing", "ready", "cancelled"],
+  item: ["scheduled", "queued", "brewing", "ready", "cancelled"],
+  price: ["scheduled", "queued", "brewing", "ready", "cancelled"],
+  modifiers: ["scheduled", "queued", "brewing", "ready", "cancelled"],
   reason: ["cancelled"],
   finished_at: ["ready", "cancelled"],
+  progress: ["brewing"],
   result: ["ready"],
   error: ["queued", "brewing", "cancelled"],
   position: ["queued"],
@@ -140,9 +155,10 @@ const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
 };
 const NEEDED_IN: Readonly<Record<WireOrder["status"], readonly (keyof WireOrder)[]>> = {
   reserved: [],
-  queued: CHOSEN,
-  brewing: [...CHOSEN, "barista", "started_at"],
-  ready: [...CHOSEN, "barista", "started_at", "finished_at"],
+  scheduled: ["number", "not_before"],
+  queued: ["number"],
+  brewing: ["number", "barista", "started_at"],
+  ready: ["number", "barista", "started_at", "finished_at"],
   cancelled: ["reason", "finished_at"],
 };
 
@@ -160,8 +176,12 @@ export function readWireOrder(value: unknown): WireOrder {
   for (const name of [...ALWAYS, ...NEEDED_IN[read.status]]) {
     if (!(name in read)) throw new Error(`a ${read.status} order has a ${name}`);
   }
-  // One that was cancelled before a drink was chosen has none of these.
-  if (new Set(CHOSEN.map((name) => name in read)).size > 1) throw new Error(`half a choice: ${JSON.stringify(read)}`);
+  // One that was cancelled before a drink was chosen has none of these. (Events show no input.)
+  const wanted = "queue" in read ? CALLED : CHOSEN;
+  const isHalf = new Set(wanted.map((name) => name in read)).size > 1;
+  if (isHalf || ("queue" in read ? "item" in read : "input" in read)) {
+    throw new Error(`half a choice: ${JSON.stringify(read)}`);
+  }
   return read;
 }
 
