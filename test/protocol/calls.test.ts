@@ -38,7 +38,7 @@ describe("a call", () => {
     expect(started).toMatchObject({ queue: "work", input: { add_up_to: 10 }, barista: "worker-1", attempts: 1 });
     expectStatus(await finishWith(there, started.order_id, 55), 200);
     const got = expectOrder(await waiting);
-    expect(got).toEqual({
+    expect<object>(got).toEqual({
       order_id: started.order_id,
       number: 1,
       queue: "work",

@@ -47,12 +47,8 @@ test("is held through its time until it is ready, and its events say so", async 
   expectOrder(await waiting, { order_id: started.order_id, status: "ready", not_before: notBefore });
   await shop.untilHeard(4);
   expect(shop.types).toEqual(["order.scheduled", "order.queued", "order.started", "order.finished"]);
-  expect(shop.events.map(({ data }) => (data as WireOrder).status)).toEqual([
-    "scheduled",
-    "queued",
-    "brewing",
-    "ready",
-  ]);
+  const statuses = ["scheduled", "queued", "brewing", "ready"];
+  expect(shop.events.map(({ data }) => data)).toMatchObject(statuses.map((status) => ({ status })));
   shop.hangUp();
 });
 
