@@ -19,7 +19,7 @@ const flag = (about: string) => Type.Boolean({ description: `true or false: ${ab
 /** The settings that staff can change, as `redis/lib/settings.lua` keeps it. */
 const SETTINGS = {
   open: flag("whether orders are taken"),
-  capacity: orNone(integer(0, 1_000_000, "most orders reserved, queued and brewing"), "any number"),
+  capacity: orNone(integer(0, 1_000_000, "most orders reserved, scheduled, queued and brewing"), "any number"),
   require_code: flag("whether an order needs a code"),
   drinks_per_code: integer(1, 10_000, "orders that one code is good for"),
   code_period_seconds: integer(5, 86_400, "how long a code is the current one"),
@@ -43,7 +43,7 @@ export const StaffShopView = Type.Intersect(
   [
     ShopSettings,
     Type.Object({
-      open_orders: Type.Integer({ description: "orders reserved, queued and brewing" }),
+      open_orders: Type.Integer({ description: "orders reserved, scheduled, queued and brewing" }),
       lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
     }),
   ],
