@@ -8,11 +8,13 @@ import {
   cancelByCustomer,
   expectOrder,
   expectProblem,
+  lookAtQueue,
   openWire,
   place,
   start,
   untilHeld,
 } from "../support/http.ts";
+import { TestNginx } from "../support/nginx.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -159,6 +161,23 @@ test("on SIGTERM a held call is sent on with 303, and another replica holds it u
   const { order_id } = await start(there, "queue=plain&wait=10");
   await applyVerb(there, "finish", order_id, "", { json: "out" });
   expectOrder(await goingOn, { order_id, queue: "plain", input: "in", result: "out" });
+});
+
+test("behind nginx a call of 256 KB is held through a restart of its replica, and nobody notices", async () => {
+  const own = { SHOP: `rules-${crypto.randomUUID()}`, QUEUES, TRUSTED_PROXIES: "127.0.0.1" };
+  const replicas = await Promise.all([startServer(own), startServer(own)]);
+  await using nginx = await TestNginx.start(replicas);
+  const input = "x".repeat(256 * 1024 - 2);
+  const waiting = call(nginx, "plain", input);
+  const views = () => Promise.all(replicas.map((replica) => lookAtQueue(replica)));
+  await until(async () => (await views()).some(({ held }) => held === 1), "the customer is held");
+  const at = (await views()).findIndex(({ held }) => held === 1);
+  await replicas[at]?.stop();
+  const { order_id } = await start(nginx, "queue=plain&wait=10");
+  expectOrder(await applyVerb(nginx, "finish", order_id, "", { json: input }));
+  expectOrder(await waiting, { order_id, input, result: input });
+  expectProblem(await call(nginx, "plain", `${input}y`), 413);
+  await replicas[1 - at]?.stop();
 });
 
 test("rules that another server declares are in force at once, and the server says so", async () => {
