@@ -19,7 +19,7 @@ const INTERNAL = /\.ts\b|\.lua\b|node_modules|redis\.call|EVALSHA|\bat \//;
 export function mayBeHeld({ method, path, query, isDamaged }: Sent, headers: string): boolean {
   if (isDamaged) return true;
   const isBounded = /^prefer:.*(respond-async|wait=0)/im.test(headers);
-  if (method === "POST" && /^\/order\/?$/.test(path)) return !isBounded;
+  if (method === "POST" && /^\/(order|queue\/[^/]+)\/?$/.test(path)) return !isBounded;
   return method === "GET" && (query.has("wait") || /^prefer:.*wait/im.test(headers));
 }
 

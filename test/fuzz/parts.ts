@@ -23,13 +23,14 @@ export const PARTS: readonly Part[] = [
       LIMIT_REFILL_PER_SECOND: "1000000",
       REQUESTS_PER_SECOND: "1000000",
       LEASE_SECONDS: "1",
+      QUEUES: "work max_attempts=2 limit_capacity=1000000 limit_refill_per_second=1000000",
     },
   },
   {
     name: "the limits as they are, with a staff token",
     seed: 81_002,
     share: 0.2,
-    environment: { STAFF_TOKEN: TOKEN, BARISTA_HOST: "127.0.0.1" },
+    environment: { STAFF_TOKEN: TOKEN, BARISTA_HOST: "127.0.0.1", QUEUES: "work capacity=20" },
     token: TOKEN,
   },
 ];

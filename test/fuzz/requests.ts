@@ -138,12 +138,15 @@ function authorization(token: string | undefined): fc.Arbitrary<string | undefin
 const WEIGHTS: Readonly<Partial<Record<string, number>>> = {
   "POST /order": 8,
   "GET /start": 6,
+  "POST /queue/{queue}": 6,
   "POST /finish": 4,
   "POST /fail": 2,
   "POST /reservation": 2,
   "PUT /order/{id}": 2,
   "PATCH /order/{id}": 2,
   "POST /release": 2,
+  "POST /progress": 2,
+  "POST /retry": 2,
 };
 
 /** Requests to the port that is described so. */
@@ -200,7 +203,7 @@ function requestTo({ method, path, operation, body }: Route, token: string | und
 
 /** Text that goes into a path or a query; placeholders stay as they are. */
 export function encode(text: string): string {
-  return /^<[\w:]+>$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
+  return /^<[\w:-]+>$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
 }
 
 function value({ name, schema }: Parameter): fc.Arbitrary<string> {

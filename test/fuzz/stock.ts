@@ -16,13 +16,15 @@ export class Stock {
   learn(body: unknown): void {
     if (typeof body !== "object" || body === null) return;
     if ("orders" in body && Array.isArray(body.orders)) for (const order of body.orders) this.learn(order);
+    if ("retried" in body && Array.isArray(body.retried)) for (const order of body.retried) this.learn(order);
     if ("order_id" in body && "status" in body) this.#note(String(body.order_id), String(body.status));
   }
 
-  /** Puts real ids and the code in place of `<order:state:n>` and `<code>`. */
+  /** Puts real ids, times and the code in place of `<order:state:n>`, `<ahead:ms>` and `<code>`. */
   fill(text: string): string {
     return text
       .replaceAll(/<order:(\w+):(\d+)>/g, (_, state: string, index: string) => this.#pick(state, Number(index)))
+      .replaceAll(/<ahead:(-?\d+)>/g, (_, ms: string) => new Date(Date.now() + Number(ms)).toISOString())
       .replaceAll("<code>", this.code);
   }
 

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - Equal seeds give equal values.
- * - An order's id is a placeholder: `stock.ts` puts a known one in its place when the request is sent.
+ * - Ids of orders and times to come are placeholders: `stock.ts` fills them in when the request is sent.
  */
 import fc from "fast-check";
 import type { Schema } from "./description.ts";
@@ -11,7 +11,9 @@ import type { Schema } from "./description.ts";
 /** An id of an order in some state, chosen when the request is sent. */
 const orderId = fc
   .tuple(
-    fc.constantFrom("any", "any", "any", "reserved", "queued", "queued", "brewing", "brewing", "ready", "cancelled"),
+    fc.constantFrom(
+      ...["any", "any", "any", "reserved", "scheduled", "queued", "queued", "brewing", "brewing", "ready", "cancelled"],
+    ),
     fc.nat(999),
   )
   .map(([state, index]) => `<order:${state}:${index}>`);
@@ -35,7 +37,8 @@ const KNOWN: Readonly<Partial<Record<string, fc.Arbitrary<unknown>>>> = {
   code: fc.constant("<code>"),
   barista: fc.constantFrom("Grace", "Linus"),
   customer_id: fc.constantFrom("c1", "c2", "c3"),
-  queue: fc.constant("default"),
+  queue: fc.constantFrom("default", "work", "work"),
+  not_before: fc.constantFrom(300, 1000, 3_600_000, 604_000_000, 700_000_000, -1000).map((ms) => `<ahead:${ms}>`),
   modifiers: fc.constantFrom({}, {}, {}, { milk: "oat" }, { size: "large" }),
   // Longer waits are rare: such a request is given up unanswered.
   wait: fc.constantFrom(0, 0, 0, 0, 0, 1),
