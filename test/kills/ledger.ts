@@ -64,7 +64,7 @@ function inVisit(ledger: Ledger, key: string, answers: readonly WireOrder[]): st
   if (!order) return [`key ${key}: no answer`];
   const found: string[] = [];
   if (others.some((other) => !Bun.deepEquals(order, other, true))) found.push("answered differently when asked again");
-  if (order.note !== key) found.push("another customer's");
+  if (noteOf(order) !== key) found.push("another customer's");
   if (order.status !== "ready") found.push(`${order.status} (${order.reason ?? "no reason"})`);
   if (order.attempts !== 1) found.push(`started ${order.attempts} times`);
   const [start] = ledger.starts.get(order.order_id) ?? [];
@@ -80,6 +80,11 @@ function inVisit(ledger: Ledger, key: string, answers: readonly WireOrder[]): st
     }
   }
   return found.map((what) => `${order.order_id}: ${what}`);
+}
+
+/** What its customer wrote: of a call it stands in the input. */
+function noteOf({ note, input }: WireOrder): unknown {
+  return note ?? (input as { readonly note?: unknown } | undefined)?.note;
 }
 
 /** The starts of an order: by one barista under one claim. Leases outlast the kills, so no other may get it. */

@@ -1,12 +1,14 @@
 /**
  * Owns the customers and baristas who work on while servers are killed: in a closed loop each, over all replicas.
+ * Most customers order a cup at once; some order it for later, and some call a queue of machines.
  *
  * **Invariants**
  * - Who loses an answer asks again with the same key, claim or id, at another replica.
  * - Every wait is bounded by `timeoutMs`: a longer one is a fault.
  * - A claim is used until an order came under it: no barista leaves an order that they were given.
  */
-import { createClient, type Client } from "../../src/client/index.ts";
+import { DEFAULT_QUEUE } from "../../src/queue-settings.ts";
+import { createClient, type Client, type Draft } from "../../src/client/index.ts";
 import {
   ask,
   expectOrder,
@@ -24,6 +26,12 @@ const PAUSE_MS = 10;
 const PASSING = [502, 503, 504];
 /** No server listens to this: each try goes to one of the replicas. */
 const ANY_REPLICA = "http://replicas.invalid";
+/** The queue of machines that some call, and some baristas work at. */
+export const WORK_QUEUE = "work";
+const KINDS = ["cup", "call", "cup", "cup", "call", "cup", "later", "cup"] as const;
+type Kind = (typeof KINDS)[number];
+/** How far ahead an order for later is: a lost request is sent again until it is placed, and that may take a while. */
+const LATER_MS = 5000;
 
 interface Scene {
   /** The replicas as they are now, one of them perhaps dead. */
@@ -67,7 +75,9 @@ export class KilledCustomers {
 
   constructor(scene: Scene, customers: number) {
     this.#scene = scene;
-    this.#visits = Array.from({ length: customers }, () => this.#keepOrdering());
+    this.#visits = Array.from({ length: customers }, (_, index) =>
+      this.#keepOrdering(KINDS[index % KINDS.length] ?? "cup"),
+    );
   }
 
   /** No customer orders any more; resolves once all have their coffee, or gave up. */
@@ -76,28 +86,28 @@ export class KilledCustomers {
     await Promise.all(this.#visits);
   }
 
-  async #keepOrdering(): Promise<void> {
+  async #keepOrdering(kind: Kind): Promise<void> {
     const next = takingTurns(this.#scene);
     const client = createClient({
       url: ANY_REPLICA,
-      fetch: (url, init) => fetch(next().customers + url.slice(ANY_REPLICA.length), init),
+      fetch: (url, init) => fetch(next().customers + pathFor(kind, url.slice(ANY_REPLICA.length)), init),
       onRetry: () => (this.retries += 1),
     });
     while (!this.#isOver) {
       const key = crypto.randomUUID();
       this.#scene.ledger.visits.set(key, []);
-      await this.#visit(client, key);
+      const later = kind === "later" ? { not_before: new Date(Date.now() + LATER_MS).toISOString() } : undefined;
+      const draft = { item: "latte", note: key, ...later };
+      await this.#visit(client, key, draft);
       // A customer who did not look at their answer: it must be the same.
-      await this.#visit(client, key);
+      await this.#visit(client, key, draft);
     }
   }
 
-  async #visit(client: Client, key: string): Promise<void> {
+  async #visit(client: Client, key: string, draft: Draft): Promise<void> {
     const { visits, faults } = this.#scene.ledger;
     try {
-      const order = await bounded(this.#scene, (signal) =>
-        client.order({ item: "latte", note: key }, { idempotencyKey: key, signal }),
-      );
+      const order = await bounded(this.#scene, (signal) => client.order(draft, { idempotencyKey: key, signal }));
       visits.get(key)?.push(readWireOrder(JSON.parse(unmark(JSON.stringify(order)))));
     } catch (error) {
       faults.push(`key ${key}: ${String(error)}`);
@@ -105,8 +115,18 @@ export class KilledCustomers {
   }
 }
 
+/** Who calls sends a queue of machines what others send the counter. */
+function pathFor(kind: Kind, path: string): string {
+  return kind === "call" ? path.replace(/^\/order\/?$/, `/queue/${WORK_QUEUE}/`) : path;
+}
+
 /** What a barista's request came to: undefined is a refusal, which was noted. */
 type Heard = Answer | undefined;
+
+interface Barista {
+  readonly name: string;
+  readonly queue: string;
+}
 
 interface StaffOptions {
   readonly baristas: number;
@@ -127,7 +147,9 @@ export class KilledStaff {
   constructor(scene: Scene, { baristas, brewMs }: StaffOptions) {
     this.#scene = scene;
     this.#brewMs = brewMs;
-    this.#shifts = Array.from({ length: baristas }, (_, index) => this.#work(`barista-${index}`));
+    this.#shifts = Array.from({ length: baristas }, (_, index) =>
+      this.#work(`barista-${index}`, index % 3 === 1 ? WORK_QUEUE : DEFAULT_QUEUE),
+    );
   }
 
   /** Resolves once all have finished what they had. */
@@ -136,7 +158,8 @@ export class KilledStaff {
     await Promise.all(this.#shifts);
   }
 
-  async #work(barista: string): Promise<void> {
+  async #work(name: string, queue: string): Promise<void> {
+    const barista = { name, queue };
     const next = takingTurns(this.#scene);
     let claim = crypto.randomUUID();
     let held: WireOrder | undefined;
@@ -149,26 +172,26 @@ export class KilledStaff {
     }
   }
 
-  async #start(next: () => Ports, barista: string, claim: string): Promise<WireOrder | undefined> {
+  async #start(next: () => Ports, { name, queue }: Barista, claim: string): Promise<WireOrder | undefined> {
     const headers = { "Idempotency-Key": claim };
-    const answer = await this.#insist(`start by ${barista}`, [200, 404], (signal) =>
-      ask(`${next().baristas}/start/?wait=1&barista=${barista}`, { headers, signal }),
+    const answer = await this.#insist(`start by ${name}`, [200, 404], (signal) =>
+      ask(`${next().baristas}/start/?wait=1&barista=${name}&queue=${queue}`, { headers, signal }),
     );
-    return answer?.status === 200 ? this.#noteStart(expectOrder(answer), { barista, claim }) : undefined;
+    return answer?.status === 200 ? this.#noteStart(expectOrder(answer), { barista: name, claim }) : undefined;
   }
 
   /** Finishes an order, and resolves to the one that came with that: one finish in three asks for it. */
   async #finish(
     next: () => Ports,
     id: string,
-    { barista, claim }: { barista: string; claim: string },
+    { barista: { name: barista, queue }, claim }: { barista: Barista; claim: string },
   ): Promise<WireOrder | undefined> {
     const { finishes } = this.#scene.ledger;
     const n = finishes.size;
     const finish = { made: { by: barista, n }, answers: [] as WireOrder[] };
     finishes.set(id, finish);
     const withNext = n % 3 === 0 && !this.#isOver;
-    const query = `barista=${barista}${withNext ? "&next=1" : ""}`;
+    const query = `barista=${barista}${withNext ? `&next=1&queue=${queue}` : ""}`;
     const headers: Record<string, string> = withNext ? { "Idempotency-Key": claim } : {};
     const answer = await this.#insist(`finish of ${id} by ${barista}`, [200], (signal) =>
       applyVerb(next(), "finish", id, query, { json: finish.made, headers, signal }),

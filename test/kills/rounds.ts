@@ -13,7 +13,7 @@ import type { TestRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { Ledger, violationsIn } from "./ledger.ts";
-import { KilledCustomers, KilledStaff } from "./people.ts";
+import { KilledCustomers, KilledStaff, WORK_QUEUE } from "./people.ts";
 
 export const DEFAULT_SEED = 93_001;
 
@@ -35,6 +35,7 @@ const ENVIRONMENT = {
   LIMIT_REFILL_PER_SECOND: "1000000",
   REQUESTS_PER_SECOND: "1000000",
   LEASE_SECONDS: "3600",
+  QUEUES: WORK_QUEUE,
   LOG_LEVEL: "info",
 };
 
@@ -129,8 +130,10 @@ async function look(redis: TestRedis, shop: string, replicas: readonly Server[])
   await Promise.all(replicas.map((replica) => untilHeld(replica, 0)));
   const client = redis.connect();
   try {
-    const stored = await client.zrange(`{${shop}}:orders`, "0", "-1");
-    return { stored, queues: await Promise.all(replicas.map(lookAtQueue)) };
+    const indexes = [`{${shop}}:orders`, `{${shop}}:calls:${WORK_QUEUE}`];
+    const stored = await Promise.all(indexes.map((index) => client.zrange(index, "0", "-1")));
+    const queues = replicas.flatMap((replica) => [lookAtQueue(replica), lookAtQueue(replica, WORK_QUEUE)]);
+    return { stored: stored.flat(), queues: await Promise.all(queues) };
   } finally {
     client.disconnect();
   }

@@ -273,8 +273,8 @@ export interface QueueView {
   readonly damaged: number;
 }
 
-export async function lookAtQueue({ baristas }: Pick<Ports, "baristas">): Promise<QueueView> {
-  const answer = await ask(`${baristas}/queue`);
+export async function lookAtQueue({ baristas }: Pick<Ports, "baristas">, queue?: string): Promise<QueueView> {
+  const answer = await ask(`${baristas}/queue${queue === undefined ? "" : `?queue=${queue}`}`);
   expectStatus(answer, 200);
   return answer.body as QueueView;
 }
