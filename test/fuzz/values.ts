@@ -12,7 +12,16 @@ import type { Schema } from "./description.ts";
 const orderId = fc
   .tuple(
     fc.constantFrom(
-      ...["any", "any", "any", "reserved", "scheduled", "queued", "queued", "brewing", "brewing", "ready", "cancelled"],
+      "any",
+      "any",
+      "reserved",
+      "scheduled",
+      "queued",
+      "queued",
+      "brewing",
+      "brewing",
+      "ready",
+      "cancelled",
     ),
     fc.nat(999),
   )
