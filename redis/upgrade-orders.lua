@@ -1,7 +1,7 @@
 -- upgrade-orders
 -- Upgrades a page of orders that are in the format before this one. One server does it at a time. It goes from the
 -- newest order to the oldest, so that orders which are forgotten meanwhile make it pass over none.
--- Needs lib/keys.lua lib/order.lua
+-- Needs lib/keys.lua lib/order.lua lib/try.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  server that upgrades
 -- ARGV[2]  version of this server
@@ -25,7 +25,7 @@ local index = (queue or '') == '' and key.orders or key.calls(queue)
 
 local function next_queue()
   local found
-  for _, name in ipairs(redis.call('HKEYS', key.queue_rules)) do
+  for _, name in ipairs(try('HKEYS', key.queue_rules) or {}) do
     if name > (queue or '') and (not found or name < found) then
       found = name
     end
@@ -33,10 +33,10 @@ local function next_queue()
   return found
 end
 
-local last = tonumber(rank) or redis.call('ZCARD', index) - 1
+local last = tonumber(rank) or (try('ZCARD', index) or 0) - 1
 local first = math.max(0, last - EXAMINED + 1)
 local upgraded = 0
-for _, id in ipairs(last < 0 and {} or redis.call('ZRANGE', index, first, last)) do
+for _, id in ipairs(last < 0 and {} or try('ZRANGE', index, first, last) or {}) do
   local record = redis.call('TYPE', key.order(id)).ok == 'string' and redis.call('GET', key.order(id))
   local newer = record and not decode_current(record) and upgrade_record(record)
   if newer then
@@ -49,7 +49,7 @@ if first > 0 and last >= 0 then
 end
 local following = next_queue()
 if following then
-  return { 'page', following .. ' ' .. string.format('%.0f', math.max(0, redis.call('ZCARD', key.calls(following)) - 1)), upgraded }
+  return { 'page', following .. ' ' .. string.format('%.0f', math.max(0, (try('ZCARD', key.calls(following)) or 0) - 1)), upgraded }
 end
 redis.call('SET', key.format, FORMAT .. ' ' .. ARGV[2] .. ' ' .. FORMAT)
 redis.call('DEL', key.upgrading)

@@ -178,7 +178,7 @@ local function close_order(id, order, status, reason, result, failure)
   if was_reserved then
     restore_code(order.code)
   end
-  if IS_DEAD[reason] then
+  if is_dead(order) then
     died[#died + 1] = id
   end
 end

@@ -7,7 +7,12 @@
 -- - Orders that were dead from the start had no customer. Beyond the newest BURIED_KEPT, their records go at once.
 
 local DEAD_KEPT, BURIED_KEPT = 10000, 1000
-local IS_DEAD = { machine_error = true, barista_timeout = true }
+local KILLING = { machine_error = true, barista_timeout = true }
+
+-- Whether an order is a dead letter. A reservation is none: it was never for anything.
+local function is_dead(order)
+  return order.status == 'cancelled' and order.queue ~= '' and KILLING[order.reason] or false
+end
 
 -- Ids of this run: those that died, that were dead from the start, and that were made again.
 local died, buried, revived = {}, {}, {}

@@ -1,8 +1,8 @@
 -- idempotency
 -- Owns the Idempotency-Keys of orders.
--- Needs lib/keys.lua lib/reads.lua lib/changes.lua
+-- Needs lib/keys.lua lib/clock.lua lib/reads.lua lib/changes.lua
 
--- Idempotency-Keys that this run keeps for the first time.
+-- Idempotency-Keys that this run keeps for the first time: name, and how much longer than other keys it is kept, ms.
 local new_idempotency_keys
 
 each_run(function()
@@ -26,16 +26,20 @@ local function find_by_idempotency_key(idempotency_key, body_hash)
   return first_hash == body_hash and first_id or 'mismatch'
 end
 
-local function keep_idempotency_key(id, idempotency_key, body_hash)
+-- The key of an order for later is kept longer by the time until then. (`due` is ms since 1970; '' or nil is at once.)
+local function keep_idempotency_key(id, idempotency_key, body_hash, due)
   if idempotency_key ~= '' then
     local name = key.idempotency_key(idempotency_key)
     strings[name] = id .. ' ' .. body_hash
     new_idempotency_keys[#new_idempotency_keys + 1] = name
+    new_idempotency_keys[#new_idempotency_keys + 1] = due and due ~= '' and due - now_ms or 0
   end
 end
 
 local function write_idempotency_keys(retention_ms)
-  for _, name in ipairs(new_idempotency_keys) do
-    redis.call('SET', name, strings[name], 'PX', retention_ms)
+  for i = 1, #new_idempotency_keys, 2 do
+    local name, longer_ms = new_idempotency_keys[i], new_idempotency_keys[i + 1]
+    local kept_ms = longer_ms == 0 and retention_ms or string.format('%.0f', retention_ms + longer_ms)
+    redis.call('SET', name, strings[name], 'PX', kept_ms)
   end
 end

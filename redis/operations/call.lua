@@ -51,7 +51,7 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
   add_order(id, scheduled_for(order, due), '', due and due ~= '' and 'order.scheduled' or 'order.placed')
   take_call_number(queue)
   take_token(bucket)
-  keep_idempotency_key(id, idempotency_key, body_hash)
+  keep_idempotency_key(id, idempotency_key, body_hash, due)
   if label and label ~= '' then
     index_label(id, queue, label, number)
   end

@@ -52,6 +52,6 @@ operation('place', function(
   if needs_code then
     spend_code()
   end
-  keep_idempotency_key(id, idempotency_key, body_hash)
+  keep_idempotency_key(id, idempotency_key, body_hash, due)
   return 'placed\t' .. describe_bucket(bucket)
 end, 10)

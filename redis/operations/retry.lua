@@ -3,12 +3,20 @@
 -- Fields   order_id, new_id, retried_by (JSON; '' is not said)
 -- Answers  retried, the new order with its position | unknown | conflict, status, barista (JSON)
 
+-- The members that the order got when it was made again itself, and when it was scheduled, are left out. They stand
+-- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.)
+local function without_own(members)
+  local before, retried_by = string.match(members, '^(.*)"retry_of":"[^"]*","retried_by":(".*"),$')
+  if not before or not is_text(retried_by) then
+    before = string.match(members, '^(.*)"retry_of":"[^"]*",$')
+  end
+  members = before or members
+  return string.match(members, '^(.*)"not_before":"[^"]*",$') or members
+end
+
 -- What never changes of the new order: the old one's, under a new number and time.
 local function fixed_again(id, order, number, retried_by)
-  local kept = string.match(order.fixed, '^"number":%d+,(.*)"placed_at":"[^"]*"$')
-  -- (Inside of a JSON string each of these quotes would stand behind a backslash.)
-  local again_at = string.find(kept, '"retry_of":"', 1, true)
-  kept = string.gsub(again_at and string.sub(kept, 1, again_at - 1) or kept, '"not_before":"[^"]*",', '')
+  local kept = without_own(string.match(order.fixed, '^"number":%d+,(.*)"placed_at":"[^"]*"$'))
   return '"number":' .. number .. ',' .. kept .. '"retry_of":"' .. id .. '",'
     .. (retried_by ~= '' and '"retried_by":' .. retried_by .. ',' or '') .. '"placed_at":"' .. now .. '"'
 end
@@ -17,10 +25,10 @@ operation('retry', function(id, new_id, retried_by)
   local idempotency_key = 'retry ' .. id
   local order = find_order(id)
   local first_id = order and find_by_idempotency_key(idempotency_key, '-')
-  if first_id then
+  if first_id and first_id ~= 'mismatch' then
     return 'retried', first_id, 'describe'
   end
-  if not order or order.status ~= 'cancelled' or not IS_DEAD[order.reason] then
+  if not order or not is_dead(order) then
     return refuse(order)
   end
   local is_call = order.input ~= ''

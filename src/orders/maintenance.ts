@@ -13,10 +13,9 @@ export interface Due {
   readonly cancelled: number;
 }
 
-/** `kept`: index entries found still kept. */
+/** `next`: where to go on; empty at the end. */
 export interface Forgotten {
-  readonly kept: number;
-  readonly isMore: boolean;
+  readonly next: string;
 }
 
 /** An order whose record can't be read, and why. */
@@ -74,10 +73,9 @@ export function createMaintenance(run: RunScript, options: MaintenanceOptions) {
       return { nextMs: nextMs < 0 ? null : nextMs, cancelled };
     },
 
-    forget: async (skip: number): Promise<Forgotten> => {
-      const [kept, more] = asList(await run(forgetOrders, [retentionMs, skip]));
-      return { kept: asInteger(kept), isMore: asInteger(more) === 1 };
-    },
+    forget: async (from: string): Promise<Forgotten> => ({
+      next: asText(await run(forgetOrders, [retentionMs, from])),
+    }),
 
     inspect: createInspect(run, leaseMs),
     mend: createMend(run, leaseMs),

@@ -99,9 +99,10 @@ export interface Orders {
   /** Looks after leases and reservations that ran out. */
   readonly expire: () => Promise<Due>;
   /**
-   * Drops a batch of what retention removed from the indexes. `skip` entries were found still kept by earlier calls.
+   * Drops a batch of what retention removed from the indexes. `from` is where the batch before says to go on; empty at
+   * the start.
    */
-  readonly forget: (skip: number) => Promise<Forgotten>;
+  readonly forget: (from: string) => Promise<Forgotten>;
   /**
    * Finds damaged keys and orders: at most `maxOrders` are looked at. Orders that were put right go back into their
    * queues.

@@ -101,15 +101,14 @@ function createExpiry(orders: Swept, log: Log): Part {
 
 function createForgetting(orders: Swept): Part {
   let forgetAt = 0;
-  let skip = 0;
+  let from = "";
   return {
     name: "what retention removed",
     sweep: async () => {
       if (performance.now() < forgetAt) return;
-      const { kept, isMore } = await orders.forget(skip);
-      // The kept ones stand first: the next round goes on behind them.
-      skip = isMore ? skip + kept : 0;
-      if (!isMore) forgetAt = performance.now() + FORGET_EVERY_MS;
+      const { next } = await orders.forget(from);
+      from = next;
+      if (next === "") forgetAt = performance.now() + FORGET_EVERY_MS;
     },
     sleepMs: () => MAX_SLEEP_MS,
   };

@@ -38,6 +38,7 @@ test("a barista cancels a brewing order", async () => {
   });
   expect(changes).toEqual({
     claims: "hash: c1 for A → nothing",
+    dead: "nothing → zset: A time",
     "events.3": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "order → order with TTL",

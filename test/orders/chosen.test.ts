@@ -137,6 +137,7 @@ test("one whose last lease ran out is cancelled when it is chosen, and a custome
   });
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: "", ""',
+    dead: "nothing → zset: A time",
     "events.6": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "order → order with TTL",
@@ -164,6 +165,7 @@ test("chosen and asked for in one tick, it is cancelled once, and the next one i
   });
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: "", ""',
+    dead: "nothing → zset: A time",
     "events.6": "nothing → order.cancelled A",
     "events.7": "nothing → order.started B",
     "leases:default": "zset: A time → zset: B time",

@@ -14,14 +14,6 @@ async function openBrewing(): Promise<TestOrders> {
   return shop;
 }
 
-/** The time that a failed order waits is over, whatever the clock says. */
-async function comeDue(shop: TestOrders, id: string): Promise<void> {
-  const key = shop.key(`order:${id}`);
-  const { due } = await shop.record(id);
-  await shop.client.set(key, ((await shop.client.get(key)) ?? "").replace(`\n${due}\n`, "\n1\n"));
-  await shop.client.zadd(shop.key("delayed:default"), "XX", 1, id);
-}
-
 test("an order that failed and may be tried again stands at its old position, with its error", async () => {
   await using shop = await openBrewing();
   const changes = await shop.changes(async () => {
@@ -77,7 +69,7 @@ test("once its time has come it is offered again, at its position, and waiting b
   await shop.place(["A", "B"]);
   await shop.start("Grace");
   await shop.orders.fail({ orderId: "A", ...NOW, retryAfterMs: HOUR_MS });
-  await comeDue(shop, "A");
+  await shop.comeDue("A");
   const wakes = await shop.wakes();
   const changes = await shop.changes(() => shop.orders.expire());
   expect(changes).toEqual({
@@ -121,6 +113,7 @@ test("one that waits can be chosen at once, and cancelled; neither leaves anythi
 
 const CANCELLED = {
   "bell:A": 'nothing → list with TTL: "", ""',
+  dead: "nothing → zset: A time",
   "leases:default": "zset: A time → nothing",
   "order:A": "order → order with TTL",
   "order:A.entry": "in the queue → not in the queue",

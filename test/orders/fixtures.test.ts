@@ -319,7 +319,7 @@ describe("queries", () => {
     const [inspection, ...mendings] = await expectSame(async (_shop, orders) => [
       await orders.inspect(100),
       ...(await Promise.all(QUEUES.map((queue) => orders.mend(queue)))),
-      await orders.forget(0),
+      await orders.forget(""),
       await orders.inspect(100),
     ]);
     expect(inspection).toEqual({ keys: [], orders: [], unevenQueues: [] });

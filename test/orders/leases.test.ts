@@ -55,6 +55,7 @@ test("an order that no barista finished in its last attempt is cancelled, and a 
   );
   expect(changes).toEqual({
     "bell:A": 'nothing → list with TTL: "", ""',
+    dead: "nothing → zset: A time",
     "events.6": "nothing → order.cancelled A",
     "leases:default": "zset: A time → nothing",
     "order:A": "order → order with TTL",

@@ -166,6 +166,7 @@ test("an order is cancelled on the way when its leases ran out too often, and a 
     claims: "nothing → hash: c1 for B",
     "events.6": "nothing → order.cancelled A",
     "events.7": "nothing → order.started B",
+    dead: "nothing → zset: A time",
     "leases:default": "zset: A time → zset: B time",
     "order:A": "order → order with TTL",
     "order:A.entry": "in the queue → not in the queue",

@@ -99,12 +99,11 @@ describe("stopping the sweeper", () => {
 
   test("leaves nothing that keeps a process alive", async () => {
     const program = `
-      import { readEntry } from "../../src/events/event.ts";
-import { startSweeper } from "${import.meta.dir}/../../src/orders/sweeper.ts";
+      import { startSweeper } from "${import.meta.dir}/../../src/orders/sweeper.ts";
       let rounds = 0;
       const orders = {
         expire: async () => ({ nextMs: (rounds += 1) < 3 ? 1 : null, cancelled: 0 }),
-        forget: async () => ({ kept: 0, isMore: false }),
+        forget: async () => ({ next: "" }),
         inspect: async () => ({ keys: [], orders: [], unevenQueues: [] }),
       };
       const sweeper = startSweeper(orders, console);

@@ -2,12 +2,14 @@
  * Owns the orders of one test's own shop: its verbs, a plain client to look and meddle with, and its whole state.
  */
 import type { Redis } from "ioredis";
+import type { Call } from "../../src/orders/operations/call.ts";
 import type { Placement } from "../../src/orders/operations/place.ts";
 import { createOrders, DEFAULT_QUEUE, type OrderSettings } from "../../src/orders/orders.ts";
+import { declareQueues, type QueueRules } from "../../src/orders/queues.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { Fixture } from "./fixture.ts";
-import { openTestShop, sharedRedis, type TestRedis } from "./redis.ts";
+import { openTestShop, sharedRedis, silent, type TestRedis } from "./redis.ts";
 import { changesBy, parseRecord, readState, type OrderRecord, type State } from "./state.ts";
 import { until } from "./until.ts";
 import { parsing, type ParsedOrders } from "./wire.ts";
@@ -20,6 +22,17 @@ export const ORDER_SETTINGS: OrderSettings = {
   limitCapacity: 250,
   limitRefillPerSecond: 1,
   outageSeconds: 5,
+};
+
+/** A queue of machines, but for what a test changes: no rule of it is the counter's. */
+export const QUEUE_RULES: QueueRules = {
+  name: "thumbs",
+  capacity: 100,
+  leaseSeconds: 60,
+  maxAttempts: 2,
+  retentionSeconds: 3600,
+  limitCapacity: 3,
+  limitRefillPerSecond: 0.5,
 };
 
 interface LastRun {
@@ -66,6 +79,16 @@ export class TestOrders extends Fixture {
     for (const orderId of ids) await this.orders.place({ orderId, queue: DEFAULT_QUEUE, draft: {}, ...own });
   }
 
+  /** Declares a queue of machines. */
+  async declare(own: Partial<QueueRules> = {}): Promise<void> {
+    await declareQueues(this.redis.run, [{ ...QUEUE_RULES, ...own }], silent);
+  }
+
+  /** Calls machines, one order after the other, and returns when all are queued. */
+  async call(ids: readonly string[], own: Partial<Call> = {}): Promise<void> {
+    for (const orderId of ids) await this.orders.call({ orderId, queue: QUEUE_RULES.name, input: "{}", ...own });
+  }
+
   /** Starts an order, and returns its id; null when there was none. */
   async start(
     barista: string,
@@ -92,6 +115,14 @@ export class TestOrders extends Fixture {
   /** The stored order, line by line. Throws where there is none. */
   async record(id: string): Promise<OrderRecord> {
     return parseRecord((await this.client.get(this.key(`order:${id}`))) ?? "");
+  }
+
+  /** The time is over that an order waits after it failed, or is scheduled for; whatever the clock says. */
+  async comeDue(id: string): Promise<void> {
+    const { status, due, queue } = await this.record(id);
+    const record = (await this.client.get(this.key(`order:${id}`))) ?? "";
+    await this.client.set(this.key(`order:${id}`), record.replace(`\n${due}\n`, "\n1\n"));
+    await this.client.zadd(this.key(`${status === "scheduled" ? status : "delayed"}:${queue}`), "XX", 1, id);
   }
 
   /** Asks for an order as a barista does who waits for one where there is none. */

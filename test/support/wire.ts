@@ -40,6 +40,7 @@ function parseOrder(json: OrderJson): Order {
 
 /** Reads the orders of one outcome. */
 export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> {
+  if (Array.isArray(whole)) return whole as Parsed<Outcome>;
   const { tokens: _tokens, ...outcome } = whole as Outcome & { readonly tokens?: unknown };
   if ("order" in outcome) {
     const order = parseOrder(outcome.order as OrderJson);
