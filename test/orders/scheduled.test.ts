@@ -69,7 +69,7 @@ test("a time that is over, or more than seven days ahead, is refused", async () 
 test("none starts it before: not as the next one, not by its id; and no other change is taken", async () => {
   await using shop = await openScheduled();
   expect(await shop.start("Grace")).toBe("B");
-  const conflict = { kind: "conflict", status: "scheduled", barista: "" };
+  const conflict = { kind: "conflict", status: "scheduled", barista: "" } as const;
   const changes = await shop.changes(async () => {
     expect(await shop.start("Grace")).toBeNull();
     const { orders } = shop;

@@ -48,7 +48,7 @@ export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> 
     if ("status" in outcome && outcome.status !== order.status) throw new Error(`another status: ${order.status}`);
     return { ...outcome, order } as Parsed<Outcome>;
   }
-  if ("orders" in outcome) {
+  if ("orders" in outcome && "kind" in outcome) {
     return { ...outcome, orders: (outcome.orders as readonly OrderJson[]).map(parseOrder) } as Parsed<Outcome>;
   }
   return outcome as Parsed<Outcome>;
