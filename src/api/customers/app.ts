@@ -11,6 +11,7 @@ import { createSharing, createSiteCheck } from "../../http/sites.ts";
 import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
 import { shareReads } from "../../shared-reads.ts";
+import { addressRoutes } from "./address.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { createOrderSurroundings } from "./placing.ts";
@@ -68,6 +69,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(eventRoutes(dependencies, () => app.server, clientOf))
     .use(reservationRoutes(dependencies, clientOf))
     .use(shopRoutes(dependencies))
+    .use(addressRoutes(dependencies, () => app.server))
     .use(pageRoutes({ "/": "customer" }, dependencies.log))
     .use(healthRoutes(shareReads(dependencies.readiness), beforeProbe));
 }
