@@ -8,7 +8,7 @@
  */
 
 /** Where Redis is, and as whom to log in. */
-interface RedisServer {
+export interface RedisServer {
   readonly host: string;
   readonly port: number;
   /** 0: whatever the host's name has. */

@@ -19,6 +19,8 @@ import { until } from "./until.ts";
 interface NginxOptions {
   /** How long a server may be silent, such as `5s`; as shipped where absent. */
   readonly readTimeout?: string;
+  /** Whether it buffers answers: where a server does not forbid it, or whatever a server says. */
+  readonly buffers?: "unless forbidden" | "always";
 }
 
 /** An nginx without rights, in a folder of its own. */
@@ -108,7 +110,7 @@ interface Setting {
 }
 
 /** What compose.yaml ships, with this machine's addresses in place of the containers'. */
-function configuration({ folder, own, servers, options: { readTimeout } }: Setting): string {
+function configuration({ folder, own, servers, options: { readTimeout, buffers } }: Setting): string {
   const upstream = (port: keyof Ports): string =>
     servers.map((server) => `server ${new URL(server[port]).host} max_fails=0;`).join(" ");
   let text = `daemon off;\n${shipped().replaceAll(" /tmp/", ` ${folder}/`)}`;
@@ -124,6 +126,10 @@ function configuration({ folder, own, servers, options: { readTimeout } }: Setti
   change(/listen 8000 /, `listen ${new URL(own.customers).host} `);
   change(/listen 8001;/, `listen ${new URL(own.baristas).host};`);
   if (readTimeout) change(/proxy_read_timeout .*;/, `proxy_read_timeout ${readTimeout};`);
+  if (buffers) change(/proxy_buffering off;/, "proxy_buffering on;");
+  // Of an answer in HTTP/1.1 it passes each chunk on, all the same.
+  if (buffers === "always")
+    change(/proxy_http_version 1.1;/, "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;");
   return text;
 }
 
