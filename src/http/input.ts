@@ -9,20 +9,18 @@
  */
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { ValueErrorType, type ValueError } from "@sinclair/typebox/errors";
 import { beginReading, endReading } from "./idle.ts";
+import { findBrokenText, isTooDeep, MAX_JSON_BYTES, TOO_DEEP } from "../any-json.ts";
 import { numbersIn, toNumber } from "../numeric.ts";
-import { InvalidInputError, ProblemError, type FieldFault } from "../problem.ts";
+import { InvalidInputError, ProblemError } from "../problem.ts";
+import { faultsOf } from "../schema-faults.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
-const RESULT_LIMIT_BYTES = 256 * 1024;
 /**
  * A body of up to so many times the bound is taken before it is refused: a proxy that can't pass it on would answer
  * 502.
  */
 const TAKEN_AND_DROPPED = 4;
-/** Parsers that many use go no deeper than 128. */
-const MAX_NESTING_LEVELS = 100;
 
 interface BodyOptions {
   /** Whether JSON may be called a form: `curl -d` does, unless its user says otherwise. */
@@ -62,54 +60,19 @@ export function createBodyReader<Schema extends TSchema>(
 }
 
 /** Reads a body of any JSON, as JSON in one line. */
-export const readResult = bodyReader(RESULT_LIMIT_BYTES, (text, request) => {
-  if (isDeeperThan(MAX_NESTING_LEVELS, text)) {
-    const detail = `must have at most ${MAX_NESTING_LEVELS} levels of arrays and objects`;
-    throw new InvalidInputError([{ field: "body", detail }]);
-  }
+export const readResult = bodyReader(MAX_JSON_BYTES, (text, request) => {
+  if (isTooDeep(text)) throw new InvalidInputError([{ field: "body", detail: TOO_DEEP }]);
   const value = parseJson(text, request.headers.get("content-type"), true);
   const result = JSON.stringify(value);
   // `1e20` is written as 21 digits.
-  if (result.length > RESULT_LIMIT_BYTES) throw tooLarge(RESULT_LIMIT_BYTES);
+  if (result.length > MAX_JSON_BYTES) throw tooLarge(MAX_JSON_BYTES);
   refuseBrokenText(text, value);
   return result;
 });
 
-/** Whether a text opens more brackets than that inside each other, as JSON. */
-function isDeeperThan(levels: number, text: string): boolean {
-  let [depth, isInString] = [0, false];
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (isInString && character === "\\") at++;
-    else if (character === '"') isInString = !isInString;
-    else if (isInString) continue;
-    else if (character === "[" || character === "{") depth++;
-    else if (character === "]" || character === "}") depth--;
-    if (depth > levels) return true;
-  }
-  return false;
-}
-
 function refuseBrokenText(text: string, value: unknown): void {
-  const broken = SURROGATE.test(text) ? [...findBrokenText(value)] : [];
-  if (broken.length === 0) return;
-  throw new InvalidInputError(broken.slice(0, MAX_FAULTS).map((field) => ({ field, detail: BROKEN_TEXT })));
-}
-
-/** Half of a character that JSON has to write as two escapes: UTF-8 can't hold one alone, though JSON can. */
-const SURROGATE = /\\u[dD][89a-fA-F]/;
-/** More faults of one kind are of no help. */
-const MAX_FAULTS = 10;
-const BROKEN_TEXT = "must be Unicode text: half of a character (a surrogate) stands alone in it";
-
-/** The fields with half a character in their text or in the name of one of their members. */
-function* findBrokenText(value: unknown, field = "body"): Generator<string> {
-  if (typeof value === "string" && !value.isWellFormed()) yield field;
-  if (typeof value !== "object" || value === null) return;
-  for (const [name, member] of Object.entries(value)) {
-    if (!name.isWellFormed()) yield field;
-    else yield* findBrokenText(member, field === "body" ? name : `${field}.${name}`);
-  }
+  const faults = findBrokenText(text, value);
+  if (faults.length > 0) throw new InvalidInputError(faults);
 }
 
 /** Makes the reader of query parameters of that schema. Others are ignored. It throws a ProblemError. */
@@ -179,30 +142,6 @@ class ReadQuery {
     if (parameter.name in this.values) (this.repeated ??= []).push(parameter.name);
     this.values[parameter.name] = parameter.isNumber ? toNumber(text) : text;
   }
-}
-
-/** One fault a field, in the words of the field's schema. */
-function faultsOf(errors: Iterable<ValueError>): FieldFault[] {
-  const faults = new Map<string, FieldFault>();
-  for (const error of errors) {
-    const field = readPointer(error.path).join(".") || "body";
-    if (!faults.has(field)) faults.set(field, { field, detail: describe(error) });
-  }
-  return [...faults.values()];
-}
-
-/** The names in a JSON pointer (RFC 6901). */
-function readPointer(pointer: string): string[] {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
-}
-
-function describe({ type, schema, value, message }: ValueError): string {
-  if (type === ValueErrorType.ObjectAdditionalProperties) return "is not known here: leave it out";
-  const wanted = schema.description ? `must be ${schema.description}` : message;
-  return value === undefined ? `is missing: it ${wanted}` : wanted;
 }
 
 /** Whether a request says that it brings no body (RFC 9112, 6.3). */
