@@ -16,7 +16,7 @@ const integer = (minimum: number, maximum: number) =>
   Type.Integer({ minimum, maximum, description: `a whole number from ${minimum} to ${maximum}` });
 
 /** What may be said of a queue. The bounds are those of machines' own options too. */
-const QueueOptions = Type.Partial(
+export const QueueOptions = Type.Partial(
   Type.Object({
     capacity: integer(1, 1_000_000),
     lease_seconds: integer(1, 86_400),
@@ -54,7 +54,7 @@ export function readQueues(text: string): QueuesOutcome {
 }
 
 /** The fault of a queue's name; undefined where there is none. */
-function findNameFault(name: string, others: readonly { readonly name: string }[] = []): string | undefined {
+export function findNameFault(name: string, others: readonly { readonly name: string }[] = []): string | undefined {
   if (!new RegExp(QUEUE_NAME).test(name)) return `${JSON.stringify(name)} must be 1 to 64 letters, digits, _ or -`;
   if (name === DEFAULT_QUEUE) return `${name} is the counter's queue: choose another name`;
   return others.some((other) => other.name === name) ? `${name} is named twice` : undefined;

@@ -21,19 +21,23 @@ import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
 import { RejectionLog } from "./limits/rejection-log.ts";
 import type { Log } from "./log.ts";
+import { declareMachineQueues } from "./machines/declare.ts";
+import { gatherMachines } from "./machines/load.ts";
+import type { Machine } from "./machines/machine.ts";
+import { Machines } from "./machines/machines.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { WaitingRoom } from "./longpoll/room.ts";
 import { WakeRoom } from "./longpoll/wake-room.ts";
 import { openFormat } from "./orders/format.ts";
 import { createOrders, DEFAULT_QUEUE } from "./orders/orders.ts";
-import { declareQueues, toQueueRules } from "./orders/queues.ts";
+import { declareQueues } from "./orders/queues.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
-import { createCallQueues } from "./service/call-queue.ts";
+import { createCallQueues, type QueueDeclaration } from "./service/call-queue.ts";
 import { Listening } from "./service/listening.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
@@ -65,6 +69,8 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly log: Log;
+  /** Those that run in this server, beside those of the setting MACHINES. */
+  readonly machines?: readonly Machine[] | undefined;
   /** Holds what was opened so far: closing it ends a server that is still starting, too. */
   readonly lifecycle?: Lifecycle;
   /** Called once a newer version has taken over the shop's data: the server is to be stopped. */
@@ -74,14 +80,17 @@ export interface ServerOptions {
 /** Starts a server. Throws a StartError, with one line that says what to do, where it can't start. */
 export async function createServer(
   config: Config,
-  { log, lifecycle = new Lifecycle(), superseded = () => {} }: ServerOptions,
+  { log, machines: given, lifecycle = new Lifecycle(), superseded = () => {} }: ServerOptions,
 ): Promise<RunningServer> {
   let stopped: Promise<readonly Error[]> | undefined;
   const stop = (): Promise<readonly Error[]> => (stopped ??= lifecycle.close());
   try {
-    const parts = await openParts(config, log, lifecycle, superseded);
-    const { customerSocket, baristaSocket } = openPorts(config, log, lifecycle, parts);
+    const defined = await gatherMachines(config.machines, given);
+    const queues = declareMachineQueues(defined, config);
+    const parts = await openParts(config, log, lifecycle, { queues, superseded });
+    const { customerSocket, baristaSocket, machines } = openPorts(config, log, lifecycle, parts);
     keepFilesInReserve(config, log, lifecycle, { customerSocket, baristaSocket });
+    machines.start(defined);
     const customers = customerSocket.url;
     return { customers, baristas: baristaSocket.url, swagger: `${customers}/swagger`, stop };
   } catch (error) {
@@ -90,21 +99,23 @@ export async function createServer(
   }
 }
 
+interface Opening {
+  /** The queues of machines. */
+  readonly queues: readonly QueueDeclaration[];
+  readonly superseded: () => void;
+}
+
 type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /**
  * Opens all that is below the ports. Each part is registered as soon as it is open: a failure half-way closes it again.
  */
-async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superseded: () => void) {
+async function openParts(config: Config, log: Log, lifecycle: Lifecycle, { queues, superseded }: Opening) {
   const redis = await openRedis({ address: await findRedis(config, log, lifecycle), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
   await openFormat(redis, { shop: config.shop, log });
-  const declarations = config.queues.map((declared) => ({ rules: toQueueRules(declared, config) }));
-  await declareQueues(
-    redis.run,
-    declarations.map(({ rules }) => rules),
-    log,
-  );
+  const declared = queues.map(({ rules }) => rules);
+  await declareQueues(redis.run, declared, log);
   let isSuperseded = false;
   const orders = createOrders(redis, config, (version) => {
     if (isSuperseded) return;
@@ -125,14 +136,26 @@ async function openParts(config: Config, log: Log, lifecycle: Lifecycle, superse
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
   const baristaRoom = new WakeRoom(redis, redis.keys.wake);
-  return { redis, orders, declarations, room, baristaRoom, rejectionLog, lostOrders, feed };
+  return { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed, queues };
 }
 
-/** Opens both ports. Draining comes first when they close: baristas may finish meanwhile, which customers wait for. */
+/**
+ * Opens both ports. Draining comes first when they close: baristas may finish meanwhile, which customers wait for.
+ * Machines, which begin later, go on while that takes, and up to the drain's end.
+ */
 function openPorts(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts) {
   const { room, baristaRoom, feed } = parts;
   const closing = new AbortController();
   const services = createServices(config, parts, closing.signal);
+  const machines = new Machines({
+    orders: parts.orders,
+    staffing: services.staffing,
+    leaseSecondsOf: (queue) => services.callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
+    drainSeconds: config.drainSeconds,
+    closing: closing.signal,
+    log,
+  });
+  lifecycle.opened("machines", () => machines.stop());
   const customerSocket = new PortSocket(createCustomers(config, log, parts, services), {
     host: config.customerHost,
     port: config.customerPort,
@@ -154,14 +177,14 @@ function openPorts(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
     feed.close();
     await customerSocket.stop(config.drainSeconds, () => room.redirectAll());
   });
-  return { customerSocket, baristaSocket };
+  return { customerSocket, baristaSocket, machines };
 }
 
 type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. `closing`: aborted when the server stops, so that nothing new begins. */
 function createServices(config: Config, parts: Parts, closing: AbortSignal) {
-  const { redis, orders, declarations, room, baristaRoom, rejectionLog, lostOrders } = parts;
+  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders, queues } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     rejectionLog,
@@ -172,7 +195,7 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
     staffing: new Staffing({ orders, room: baristaRoom, closing }),
     retrying: new Retrying(orders),
-    callQueues: createCallQueues(declarations, rejectionLog),
+    callQueues: createCallQueues(queues, rejectionLog),
     limiter,
     waitLimit,
     shop: createShop(redis, DEFAULT_QUEUE),

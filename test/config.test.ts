@@ -34,6 +34,7 @@ const DEFAULTS = {
   queues: [],
   redisUrl: undefined,
   dataDir: ".data",
+  machines: undefined,
   lanes: 64,
   maxHeld: 20_000,
   maxHeldPerAddress: 300,

@@ -111,12 +111,20 @@ function refer(part: unknown, found: Map<string, unknown>): unknown {
   if (Array.isArray(part)) return part.map((member: unknown) => refer(member, found));
   if (typeof part !== "object" || part === null) return part;
   const { $id: name, ...own } = part as JsonObject;
-  const schema = joinWords(mapValues(own, (member) => refer(member, found)));
+  const schema = joinWords(
+    mapValues(own, (member, key) => (key === "$ref" ? toPointer(member) : refer(member, found))),
+  );
   if (typeof name !== "string") return schema;
   const other = found.get(name);
   if (other !== undefined && !Bun.deepEquals(other, schema)) throw new Error(`two schemas are called ${name}`);
   found.set(name, schema);
   return { $ref: `#/components/schemas/${name}` };
+}
+
+/** TypeBox refers by name, such as from within a schema to itself. */
+function toPointer(reference: unknown): unknown {
+  const isName = typeof reference === "string" && !reference.startsWith("#");
+  return isName ? `#/components/schemas/${reference}` : reference;
 }
 
 /** A choice of words is an `enum` in OpenAPI. TypeBox makes a schema of each word instead. */

@@ -1,0 +1,34 @@
+/**
+ * Owns the error by which a machine puts an order back for later.
+ *
+ * **Invariants**
+ * - It is known by its name: a package may be there twice, and each copy has a class of its own.
+ */
+
+/** A day. */
+const MAX_SECONDS = 86_400;
+const MESSAGE = "the machine tries it again later";
+
+/**
+ * Thrown by a machine: the order goes back into its queue, and may be started again after `seconds` (0 to 86,400).
+ * Without `seconds` the pauses grow with its attempts. When these are used up, the order is cancelled with `message`.
+ */
+export class RetryLater extends Error {
+  override readonly name = "RetryLater";
+  readonly seconds: number | undefined;
+
+  /** Throws a RangeError for seconds out of range. */
+  constructor(seconds?: number, message = MESSAGE) {
+    super(message);
+    if (seconds !== undefined && !(seconds >= 0 && seconds <= MAX_SECONDS)) {
+      throw new RangeError(`RetryLater: seconds must be a number from 0 to ${MAX_SECONDS}, not ${seconds}`);
+    }
+    this.seconds = seconds;
+  }
+}
+
+export function isRetryLater(error: unknown): error is RetryLater {
+  if (error instanceof RetryLater) return true;
+  if (!(error instanceof Error) || error.name !== "RetryLater" || !("seconds" in error)) return false;
+  return error.seconds === undefined || typeof error.seconds === "number";
+}
