@@ -171,7 +171,7 @@ export function createOrders(
       undo: (outcome, { claimId, barista }) => {
         if (outcome.kind !== "started" || claimId !== undefined) return;
         const { orderId } = outcome;
-        runWhenReconnected(() => releaseOrder({ orderId, barista }));
+        runWhenReconnected(() => releaseOrder({ orderId, barista, isUncounted: true }));
       },
     }),
     finish: commit.operation(finish),

@@ -164,7 +164,9 @@ export class Staffing {
   ): Answer | PromiseLike<Answer> {
     if (outcome.kind !== "started" || wait.claimId !== undefined || !wait.signal.aborted) return answer(outcome);
     const { orderId } = outcome;
-    return this.#parts.orders.release({ orderId, barista: wait.barista }).then(() => answer(EMPTY));
+    // They never had it: that was no attempt.
+    const release = { orderId, barista: wait.barista, isUncounted: true };
+    return this.#parts.orders.release(release).then(() => answer(EMPTY));
   }
 }
 

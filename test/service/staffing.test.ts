@@ -250,6 +250,8 @@ describe("a barista who hangs up", () => {
       const next = ask(there);
       expect(await given(shift)).toBe("empty");
       expect(await given(next)).toBe(orderId);
+      // The first start was none to them: it does not count.
+      expect(await there.orders.find(orderId)).toMatchObject({ order: { attempts: 1 } });
     },
   );
 
