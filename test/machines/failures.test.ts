@@ -2,6 +2,7 @@
 import { beforeAll, afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { defineMachine } from "../../src/machines/machine.ts";
+import { ask } from "../support/http.ts";
 import { call, MachineServer, orderOf } from "../support/machines.ts";
 
 setDefaultTimeout(60_000);
@@ -110,6 +111,12 @@ describe("a machine that", () => {
     expect(lines).toMatchObject([{ fault: way.fault }]);
     expect(orderOf(await call(server, way.queue, { name: "well" })).result).toEqual({ sum: 1 });
   });
+});
+
+test("what a machine failed is among the dead letters", async () => {
+  const { order_id } = orderOf(await call(server, "way-0", { name: SECRET }));
+  const { body } = await ask(`${server.baristas}/dead?queue=way-0`);
+  expect(body).toMatchObject({ orders: [{ order_id, reason: "machine_error" }, {}] });
 });
 
 test("the log has no words of theirs, but where it was thrown", () => {
