@@ -20,7 +20,7 @@ export class RetryLater extends Error {
   /** Throws a RangeError for seconds out of range. */
   constructor(seconds?: number, message = MESSAGE) {
     super(message);
-    if (seconds !== undefined && !(seconds >= 0 && seconds <= MAX_SECONDS)) {
+    if (!isInRange(seconds)) {
       throw new RangeError(`RetryLater: seconds must be a number from 0 to ${MAX_SECONDS}, not ${seconds}`);
     }
     this.seconds = seconds;
@@ -29,6 +29,9 @@ export class RetryLater extends Error {
 
 export function isRetryLater(error: unknown): error is RetryLater {
   if (error instanceof RetryLater) return true;
-  if (!(error instanceof Error) || error.name !== "RetryLater" || !("seconds" in error)) return false;
-  return error.seconds === undefined || typeof error.seconds === "number";
+  return error instanceof Error && error.name === "RetryLater" && "seconds" in error && isInRange(error.seconds);
+}
+
+function isInRange(seconds: unknown): boolean {
+  return seconds === undefined || (typeof seconds === "number" && seconds >= 0 && seconds <= MAX_SECONDS);
 }

@@ -111,6 +111,7 @@ test("a RetryLater has seconds in range or none, and is known by its name", () =
   expect(new RetryLater(0.5, "the oven is cold")).toMatchObject({ seconds: 0.5, message: "the oven is cold" });
   for (const seconds of [-1, 86_401, Number.NaN, Infinity]) expect(() => new RetryLater(seconds)).toThrow(RangeError);
   expect(isRetryLater(Object.assign(new Error("later"), { name: "RetryLater", seconds: 3 }))).toBe(true);
-  for (const other of [new Error("later"), "RetryLater", { name: "RetryLater", seconds: 3 }])
+  const endless = Object.assign(new Error("later"), { name: "RetryLater", seconds: Infinity });
+  for (const other of [endless, new Error("later"), "RetryLater", { name: "RetryLater", seconds: 3 }])
     expect(isRetryLater(other)).toBe(false);
 });
