@@ -16,19 +16,22 @@ import { createOrders } from "../../src/orders/orders.ts";
 import { keysOf } from "../../src/redis/keys.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { scriptRunner } from "../../src/redis/script-runner.ts";
-import { ORDER_SETTINGS } from "../support/orders.ts";
-import { sharedRedis } from "../support/redis.ts";
+import { declareQueues } from "../../src/orders/queues.ts";
+import { ORDER_SETTINGS, QUEUE_RULES } from "../support/orders.ts";
+import { sharedRedis, silent } from "../support/redis.ts";
 import { parseRecord } from "../support/state.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
 import { ShopModel, type Observation, type Outcome } from "./model.ts";
 
 const MAX_ATTEMPTS = 2;
-const QUEUES = ["default", "patio"] as const;
+/** The last one is of machines: small, so that it is full at times. */
+const QUEUES = ["default", "patio", "thumbs"] as const;
+const MACHINES = { name: QUEUES[2], capacity: 4 };
 const HOUR_MS = 3_600_000;
 
 const barista = fc.constantFrom("Grace", "Linus", "Ada");
 const whose = fc.option(barista, { nil: undefined });
-const queue = fc.constantFrom(QUEUES[0], QUEUES[0], QUEUES[1]);
+const queue = fc.constantFrom(QUEUES[0], QUEUES[0], QUEUES[1], QUEUES[2], QUEUES[2]);
 /** Which of the orders so far; -1 is one that never was. */
 const pick = fc.integer({ min: -1, max: 5 });
 
@@ -44,7 +47,7 @@ function command<Verb extends string, Fields extends object>(
 
 const change = { pick, barista: whose };
 const changes = fc.oneof(
-  { weight: 4, arbitrary: command("place", { queue }) },
+  { weight: 4, arbitrary: command("place", { queue, isScheduled: fc.nat(3).map((one) => one === 0) }) },
   {
     weight: 5,
     arbitrary: command("start", {
@@ -59,7 +62,9 @@ const changes = fc.oneof(
     weight: 2,
     arbitrary: command("fail", { pick, barista: whose, retry: fc.boolean(), isDelayed: fc.boolean() }),
   },
-  { weight: 2, arbitrary: command("release", change) },
+  { weight: 2, arbitrary: command("release", { ...change, isUncounted: fc.boolean() }) },
+  { weight: 1, arbitrary: command("progress", { ...change, percent: fc.nat(100) }) },
+  { weight: 2, arbitrary: command("retry", { pick }) },
   { weight: 1, arbitrary: command("extend", change) },
   {
     weight: 2,
@@ -81,7 +86,7 @@ const commands: fc.Arbitrary<readonly Command[]> = fc.oneof(
 const ticks = fc.record({ commands, replica: fc.nat(1), isAnswerLost: fc.boolean() });
 
 /** The order in which a run does its operations. */
-const ORDER = ["finish", "fail", "release", "extend", "cancel", "place", "start", "runOut", "comeDue", "expire"];
+const ORDER = "finish fail release extend progress cancel retry call place start runOut comeDue expire".split(" ");
 
 let client: Redis;
 beforeAll(async () => {
@@ -94,11 +99,12 @@ test("orders behave as the model does, whatever is done to them, and however oft
     fc.asyncProperty(fc.array(ticks, { maxLength: 30, size: "max" }), async (history) => {
       const { prefix } = keysOf(`test-${crypto.randomUUID()}`);
       const line = new Line(scriptRunner(client, prefix));
+      await declareQueues(line.run, [{ ...QUEUE_RULES, ...MACHINES, maxAttempts: MAX_ATTEMPTS }], silent);
       const settings = { ...ORDER_SETTINGS, maxAttempts: MAX_ATTEMPTS, retentionHours: 1 };
       const replicas = [0, 1].map(() =>
         parsing(createOrders({ run: line.run, runWhenReconnected: () => {} }, settings)),
       );
-      const model = new ShopModel(MAX_ATTEMPTS);
+      const model = new ShopModel(MAX_ATTEMPTS, MACHINES);
       let eventsSeen = "0-0";
       for (const [step, tick] of history.entries()) {
         const orders = replicas[tick.replica] as ParsedOrders;
@@ -150,8 +156,13 @@ interface Action {
   readonly ids: readonly string[];
 }
 
+/** The operation that a command is. */
+function operationOf({ next }: Action): string {
+  return next.verb === "place" && next.queue === MACHINES.name ? "call" : next.verb;
+}
+
 function inOrder(actions: readonly Action[]): Action[] {
-  return actions.toSorted((one, other) => ORDER.indexOf(one.next.verb) - ORDER.indexOf(other.next.verb));
+  return actions.toSorted((one, other) => ORDER.indexOf(operationOf(one)) - ORDER.indexOf(operationOf(other)));
 }
 
 const idOf = (ids: readonly string[], at: number): string => ids[at] ?? "nobody's";
@@ -162,7 +173,11 @@ function applyToModel(model: ShopModel, action: Action): Outcome {
   const { next, name, ids } = action;
   switch (next.verb) {
     case "place":
-      return model.rank(`order-${name}`, next.queue);
+      return model.place(`order-${name}`, next);
+    case "retry":
+      return model.retry(idOf(ids, next.pick), `order-${name}`);
+    case "progress":
+      return model.progress(idOf(ids, next.pick), next);
     case "start":
       return model.start({ ...next, claim: claimOf(action, next.claim), chosen: chosenOf(ids, next.chosen) });
     case "finish":
@@ -170,7 +185,7 @@ function applyToModel(model: ShopModel, action: Action): Outcome {
     case "fail":
       return model.fail(idOf(ids, next.pick), next);
     case "release":
-      return model.release(idOf(ids, next.pick), next.barista);
+      return model.release(idOf(ids, next.pick), next);
     case "extend":
       return model.extend(idOf(ids, next.pick), next.barista);
     case "cancel":
@@ -187,10 +202,10 @@ function applyToModel(model: ShopModel, action: Action): Outcome {
 /** Does the command in Redis; its outcome without what the state shows anyway. */
 async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
   const { prefix, next, name, ids } = action;
-  if (next.verb === "place") {
-    const outcome = await orders.place({ orderId: `order-${name}`, queue: next.queue, draft: {} });
-    if (outcome.kind === "refused" || outcome.kind === "denied") throw new Error(outcome.kind);
-    return outcome;
+  if (next.verb === "place") return await place(orders, `order-${name}`, next);
+  if (next.verb === "retry") {
+    const outcome = await orders.retry({ orderId: idOf(ids, next.pick), newId: `order-${name}` });
+    return outcome.kind === "retried" ? { kind: "retried", orderId: outcome.orderId } : outcome;
   }
   if (next.verb === "expire") return await expire(orders);
   if (next.verb === "start") {
@@ -211,7 +226,19 @@ async function act(orders: ParsedOrders, action: Action): Promise<Outcome> {
     : outcome;
 }
 
-type Change = Exclude<Command, { readonly verb: "place" | "start" | "runOut" | "comeDue" | "expire" }>;
+type Placing = Extract<Command, { readonly verb: "place" }>;
+
+async function place(orders: ParsedOrders, orderId: string, { queue: name, isScheduled }: Placing): Promise<Outcome> {
+  const notBefore = isScheduled ? new Date(Date.now() + HOUR_MS).toISOString() : undefined;
+  const outcome =
+    name === MACHINES.name
+      ? await orders.call({ orderId, queue: name, input: "[1]", notBefore })
+      : await orders.place({ orderId, queue: name, draft: notBefore === undefined ? {} : { not_before: notBefore } });
+  if (outcome.kind === "denied") throw new Error(outcome.kind);
+  return outcome.kind === "refused" ? { kind: "refused", why: outcome.why } : outcome;
+}
+
+type Change = Exclude<Command, { readonly verb: "place" | "retry" | "start" | "runOut" | "comeDue" | "expire" }>;
 
 function makeChange(orders: ParsedOrders, next: Change, orderId: string) {
   const own = { orderId, barista: next.barista };
@@ -223,7 +250,9 @@ function makeChange(orders: ParsedOrders, next: Change, orderId: string) {
     case "finish":
       return orders.finish(own);
     case "release":
-      return orders.release(own);
+      return orders.release({ ...own, isUncounted: next.isUncounted });
+    case "progress":
+      return orders.progress({ ...own, progress: `{"percent":${next.percent}}` });
     case "extend":
       return orders.extend(own);
   }
@@ -241,13 +270,13 @@ async function runOut(prefix: string, id: string): Promise<Outcome> {
   return { kind: "ran_out" };
 }
 
-/** Lets the time pass that an order waits after it failed. */
+/** Lets the time pass that an order waits after it failed, or is scheduled for. */
 async function comeDue(prefix: string, id: string): Promise<void> {
   const record = await client.get(`${prefix}order:${id}`);
-  const { due, queue: queueName } = record ? parseRecord(record) : { due: "", queue: "" };
+  const { status, due, queue: queueName } = record ? parseRecord(record) : { status: "", due: "", queue: "" };
   if (!record || due === "") return;
   await client.set(`${prefix}order:${id}`, record.replace(`\n${due}\n`, "\n1\n"));
-  await client.zadd(`${prefix}delayed:${queueName}`, "XX", 1, id);
+  await client.zadd(`${prefix}${status === "scheduled" ? status : "delayed"}:${queueName}`, "XX", 1, id);
 }
 
 type Entries = readonly (readonly [string, readonly string[]])[];
@@ -280,22 +309,25 @@ interface Looking {
 /** Everything that the model shows too, and the id of the last event. */
 async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSeen }: Looking) {
   const pipeline = client.pipeline().xrange(`${prefix}events`, `(${eventsSeen}`, "+");
-  pipeline.hgetall(`${prefix}claims`);
+  pipeline.hgetall(`${prefix}claims`).zrange(`${prefix}dead`, 0, "-1");
   for (const name of QUEUES) {
     pipeline
       .zrange(`${prefix}waiting:${name}`, 0, "-1")
       .zrange(`${prefix}leases:${name}`, 0, "-1")
+      .zrange(`${prefix}scheduled:${name}`, 0, "-1")
       .xrange(`${prefix}queue:${name}`, "-", "+");
   }
   for (const id of ids) pipeline.get(`${prefix}order:${id}`).pttl(`${prefix}order:${id}`);
   const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
   const entries = replies.shift() as Entries;
   const claims = replies.shift() as Observation["claims"];
+  const dead = (replies.shift() as string[]).toSorted();
   const queues: Observation["queues"] = Object.fromEntries(
     QUEUES.map((name) => {
-      const [waiting, leases, open] = replies.splice(0, 3) as [string[], string[], Entries];
+      const [waiting, leases, scheduled, open] = replies.splice(0, 4) as [string[], string[], string[], Entries];
       const named = open.map(([, [, id = ""]]) => id);
-      return [name, { waiting, leases: leases.toSorted(), entries: named.toSorted() }];
+      const sorted = { leases: leases.toSorted(), scheduled: scheduled.toSorted(), entries: named.toSorted() };
+      return [name, { waiting, ...sorted }];
     }),
   );
   // All of one tick: one command.
@@ -304,13 +336,20 @@ async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSee
     ids.map((id) => {
       const [record, ttlMs] = replies.splice(0, 2) as [string, number];
       const { expiries } = parseRecord(record);
-      const { status, attempts = -1, barista: holder, reason, error, position } = found.get(id) ?? {};
-      return [
-        id,
-        { status, attempts, barista: holder, reason, error, expiries: Number(expiries), kept: ttlMs < 0, position },
-      ];
+      return [id, { ...describe(found.get(id)), expiries: Number(expiries), kept: ttlMs < 0 }];
     }),
   );
   const events = readEvents(entries, { after: eventsSeen, found });
-  return { observation: { events, claims, queues, orders: states }, lastEvent: entries.at(-1)?.[0] ?? eventsSeen };
+  return {
+    observation: { events, claims, dead, queues, orders: states },
+    lastEvent: entries.at(-1)?.[0] ?? eventsSeen,
+  };
+}
+
+/** What the model shows of an order, as it is found. */
+function describe(order: Partial<Order> = {}) {
+  const { status, attempts = -1, barista: holder, reason, error, position, progress, retry_of, queue: name } = order;
+  const callNumber = name === undefined ? undefined : order.number;
+  const told = { status, attempts, barista: holder, reason, error, position };
+  return { ...told, percent: progress?.percent, retryOf: retry_of, callNumber };
 }

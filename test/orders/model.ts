@@ -7,7 +7,8 @@
  */
 
 export type Outcome =
-  | { readonly kind: "placed" | "started" | "joined"; readonly orderId: string }
+  | { readonly kind: "placed" | "started" | "joined" | "retried"; readonly orderId: string }
+  | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "changed"; readonly orderId: string; readonly status: string }
   | { readonly kind: "conflict"; readonly status: string; readonly barista: string }
   | { readonly kind: "expired"; readonly cancelled: number }
@@ -20,7 +21,11 @@ export interface Observation {
   /** The orders that are brewing, by the claim under which they are. */
   readonly claims: Readonly<Record<string, string>>;
   /** By queue: ids that can be started in their order, brewing ones, and open ones. */
-  readonly queues: Readonly<Record<string, { waiting: string[]; leases: string[]; entries: string[] }>>;
+  readonly queues: Readonly<
+    Record<string, { waiting: string[]; leases: string[]; scheduled: string[]; entries: string[] }>
+  >;
+  /** Dead letters that were not made again. */
+  readonly dead: string[];
   readonly orders: Readonly<
     Record<
       string,
@@ -34,6 +39,11 @@ export interface Observation {
         kept: boolean;
         /** 1 is next; undefined unless queued. */
         position: number | undefined;
+        /** How far it is, while it is brewing. */
+        percent: number | undefined;
+        retryOf: string | undefined;
+        /** Of a call: its number in its queue. */
+        callNumber: number | undefined;
       }
     >
   >;
@@ -42,7 +52,7 @@ export interface Observation {
 interface ModelOrder {
   readonly id: string;
   readonly queue: string;
-  status: "queued" | "brewing" | "ready" | "cancelled";
+  status: "scheduled" | "queued" | "brewing" | "ready" | "cancelled";
   attempts: number;
   expiries: number;
   /** When its lease ran out, counted; undefined while it runs. */
@@ -53,6 +63,21 @@ interface ModelOrder {
   error: string | undefined;
   /** Whether it is queued, and not to be started yet. */
   isDelayed: boolean;
+  percent: number | undefined;
+  readonly retryOf: string | undefined;
+  readonly callNumber: number | undefined;
+}
+
+interface Placing {
+  readonly queue: string;
+  readonly isScheduled: boolean;
+  readonly retryOf?: string;
+}
+
+/** A queue of machines, and how many open orders it takes. */
+export interface MachineQueue {
+  readonly name: string;
+  readonly capacity: number;
 }
 
 interface Failing {
@@ -79,23 +104,53 @@ export class ShopModel {
   /** In the order of placing, which is the order of the queues. */
   readonly #orders = new Map<string, ModelOrder>();
   readonly #claims = new Map<string, ModelOrder>();
+  /** By dead order: the one that it was made again as. */
+  readonly #again = new Map<string, string>();
   readonly #maxAttempts: number;
+  readonly #machines: MachineQueue;
+  #calls = 0;
   #events: string[] = [];
   #runOuts = 0;
 
-  constructor(maxAttempts: number) {
+  constructor(maxAttempts: number, machines: MachineQueue) {
     this.#maxAttempts = maxAttempts;
+    this.#machines = machines;
   }
 
   get ids(): readonly string[] {
     return [...this.#orders.keys()];
   }
 
-  rank(id: string, queue: string): Outcome {
-    const fresh = { status: "queued", attempts: 0, expiries: 0, ranOut: undefined, isDelayed: false } as const;
-    this.#orders.set(id, { id, queue, ...fresh, barista: undefined, reason: undefined, error: undefined });
-    this.#events.push(`order.placed ${id}`);
+  place(id: string, { queue, isScheduled, retryOf }: Placing): Outcome {
+    const isCall = queue === this.#machines.name;
+    if (isCall && retryOf === undefined && this.#open(queue).length >= this.#machines.capacity)
+      return { kind: "refused", why: "queue_full" };
+    const fresh = { attempts: 0, expiries: 0, ranOut: undefined, isDelayed: false, percent: undefined } as const;
+    const unknown = { barista: undefined, reason: undefined, error: undefined } as const;
+    const callNumber = isCall ? (this.#calls += 1) : undefined;
+    const status = isScheduled ? "scheduled" : "queued";
+    this.#orders.set(id, { id, queue, status, ...fresh, ...unknown, retryOf, callNumber });
+    this.#events.push(`order.${isScheduled ? "scheduled" : "placed"} ${id}`);
     return { kind: "placed", orderId: id };
+  }
+
+  /** Makes a dead order again, as one of this id. */
+  retry(id: string, newId: string): Outcome {
+    const order = this.#orders.get(id);
+    const first = this.#again.get(id);
+    if (first !== undefined) return { kind: "retried", orderId: first };
+    if (!order || !isDead(order)) return refusal(order);
+    this.place(newId, { queue: order.queue, isScheduled: false, retryOf: id });
+    this.#again.set(id, newId);
+    return { kind: "retried", orderId: newId };
+  }
+
+  progress(id: string, { barista, percent }: { barista: string | undefined; percent: number }): Outcome {
+    const order = this.#orders.get(id);
+    if (!order || !isHeld(order, barista)) return refusal(order);
+    order.percent = percent;
+    this.#events.push(`order.progressed ${id}`);
+    return changed(order);
   }
 
   start({ claim, barista, queue, chosen }: Starting): Outcome {
@@ -112,6 +167,7 @@ export class ShopModel {
       barista,
       isDelayed: false,
       ranOut: undefined,
+      percent: undefined,
       attempts: order.attempts + 1,
     });
     this.#forgetClaim(order);
@@ -129,11 +185,12 @@ export class ShopModel {
     return changed(order);
   }
 
-  release(id: string, barista: string | undefined): Outcome {
+  release(id: string, { barista, isUncounted }: { barista: string | undefined; isUncounted: boolean }): Outcome {
     const order = this.#orders.get(id);
     if (!order || !isHeld(order, barista)) return refusal(order);
     this.#forgetClaim(order);
-    Object.assign(order, { status: "queued", barista: undefined, ranOut: undefined });
+    if (isUncounted) order.attempts -= 1;
+    Object.assign(order, { status: "queued", barista: undefined, ranOut: undefined, percent: undefined });
     this.#events.push(`order.released ${id}`);
     return changed(order);
   }
@@ -149,7 +206,10 @@ export class ShopModel {
   cancel({ id, barista, canceller }: Cancelling): Outcome {
     const order = this.#orders.get(id);
     if (order?.status === "cancelled" && order.reason === canceller) return changed(order);
-    const may = order?.status === "queued" || (order && canceller === "barista" && isHeld(order, barista));
+    const may =
+      order?.status === "queued" ||
+      order?.status === "scheduled" ||
+      (order && canceller === "barista" && isHeld(order, barista));
     if (!order || !may) return refusal(order);
     this.#cancel(order, canceller);
     return changed(order);
@@ -164,15 +224,19 @@ export class ShopModel {
       return changed(order);
     }
     this.#forgetClaim(order);
-    Object.assign(order, { status: "queued", barista: undefined, ranOut: undefined, isDelayed });
+    Object.assign(order, { status: "queued", barista: undefined, ranOut: undefined, percent: undefined, isDelayed });
     this.#events.push(`order.failed ${id}`);
     return changed(order);
   }
 
-  /** The time of an order that failed has come, and the sweeper comes by. */
+  /** The time of an order has come that failed or is scheduled, and the sweeper comes by. */
   comeDue(id: string): Outcome {
     const order = this.#orders.get(id);
     if (order?.isDelayed) order.isDelayed = false;
+    if (order?.status === "scheduled") {
+      order.status = "queued";
+      this.#events.push(`order.queued ${id}`);
+    }
     return this.expire();
   }
 
@@ -199,26 +263,32 @@ export class ShopModel {
       events,
       claims: Object.fromEntries(claims.map(([claim, { id }]) => [claim, id])),
       queues: Object.fromEntries(queues.map((queue) => [queue, this.#observeQueue(queue)])),
+      dead: idsOf([...this.#orders.values()].filter((order) => isDead(order) && !this.#again.has(order.id))).toSorted(),
       orders: Object.fromEntries(
         [...this.#orders.values()].map((order) => {
-          const { id, queue, status, attempts, barista, reason, expiries, error } = order;
+          const { id, queue, status, attempts, barista, reason, expiries, error, percent, retryOf, callNumber } = order;
           const isFinal = status === "ready" || status === "cancelled";
           const rank = this.#queued(queue).indexOf(order) + 1;
           const position = rank === 0 ? undefined : rank;
-          return [id, { status, attempts, barista, reason, error, expiries, kept: !isFinal, position }];
+          const told = { status, attempts, barista, reason, error, expiries, percent, retryOf, callNumber };
+          return [id, { ...told, kept: !isFinal, position }];
         }),
       ),
     };
   }
 
   #observeQueue(queue: string): Observation["queues"][string] {
-    const open = this.#inQueue(queue).filter(({ status }) => status === "queued" || status === "brewing");
-    const idsOf = (orders: readonly ModelOrder[]) => orders.map(({ id }) => id);
+    const open = this.#open(queue);
     return {
       waiting: idsOf(this.#queued(queue)),
       leases: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
+      scheduled: idsOf(open.filter(({ status }) => status === "scheduled")).toSorted(),
       entries: idsOf(open).toSorted(),
     };
+  }
+
+  #open(queue: string): ModelOrder[] {
+    return this.#inQueue(queue).filter(({ status }) => status !== "ready" && status !== "cancelled");
   }
 
   #next(queue: string): ModelOrder | undefined {
@@ -252,7 +322,7 @@ export class ShopModel {
   }
 
   #close(order: ModelOrder, status: "ready" | "cancelled"): void {
-    Object.assign(order, { status, isDelayed: false, ranOut: undefined });
+    Object.assign(order, { status, isDelayed: false, ranOut: undefined, percent: undefined });
     if (status === "ready") order.error = undefined;
   }
 
@@ -274,6 +344,12 @@ export class ShopModel {
       .filter(({ ranOut }) => ranOut !== undefined)
       .toSorted((one, other) => (one.ranOut ?? 0) - (other.ranOut ?? 0));
   }
+}
+
+const idsOf = (orders: readonly ModelOrder[]): string[] => orders.map(({ id }) => id);
+
+function isDead({ status, reason }: ModelOrder): boolean {
+  return status === "cancelled" && (reason === "machine_error" || reason === "barista_timeout");
 }
 
 function isOf(order: ModelOrder, barista: string | undefined): boolean {

@@ -33,6 +33,11 @@ const barista = fc.constantFrom('"Ada"', '"Grace"', '"Zoë \\n"');
 /** `own` is the barista who brews the order. */
 const hand = fc.oneof({ weight: 6, arbitrary: fc.constantFrom("own", "") }, { weight: 1, arbitrary: barista });
 const queue = fc.constantFrom("default", "default", "default", "bar");
+const MACHINES = "thumbs";
+/** Its lease and its attempts are not the counter's. */
+const RULES = "9 2 300000 6 4 0.01";
+/** A time that the clock passes in a long history. */
+const due = fc.constantFrom("", "", "1795000000012", "1795000000030");
 const holder = fc.constantFrom("", REPLICA, "replica-2");
 const optional = (...values: readonly string[]) => fc.constantFrom("", ...values);
 
@@ -40,10 +45,26 @@ const optional = (...values: readonly string[]) => fc.constantFrom("", ...values
 const ITEMS = {
   finish: fc.tuple(pick, hand, optional('{"cups":2}')),
   fail: fc.tuple(pick, hand, fc.constant('"no milk"'), fc.constantFrom("0", "1"), fc.constantFrom("0", "3")),
-  release: fc.tuple(pick, hand),
+  release: fc.tuple(pick, hand, optional("1")),
   extend: fc.tuple(pick, hand),
+  progress: fc.tuple(pick, hand, fc.constantFrom('{"percent":7}', '{"message":"half\\n"}')),
   cancel: fc.tuple(pick, fc.constantFrom("customer", "barista"), fc.constant("customer"), hand),
+  requeue: fc.tuple(pick),
   watch: fc.tuple(pick, holder),
+  retry: fc.tuple(pick, fresh, optional('"Ada \\"A\\""')),
+  bury: fc.tuple(fresh, fc.constant(MACHINES), fc.constant("[]"), fc.constant('"no url"'), fc.constantFrom("b1", "b2")),
+  call: fc.tuple(
+    fresh,
+    fc.constantFrom(MACHINES, MACHINES, MACHINES, "default"),
+    fc.constantFrom("{}", '"\\n\\"}"'),
+    fc.constantFrom("", "queue-thumbs:a"),
+    holder,
+    optional('{"not_before":"2026-11-18T00:00:00.000Z"}'),
+    optional("k1", "k2"),
+    fc.constant("hash"),
+    due,
+    optional("doc-1", "doc-2"),
+  ),
   place: fc.tuple(
     fresh,
     queue,
@@ -56,10 +77,11 @@ const ITEMS = {
     optional("CODE"),
     optional("k1", "k2"),
     fc.constant("hash"),
+    due,
   ),
   start: fc.tuple(
     barista,
-    queue,
+    fc.oneof({ weight: 4, arbitrary: queue }, { weight: 1, arbitrary: fc.constant(MACHINES) }),
     fc.constantFrom("0", "500"),
     optional("claim-1", "claim-2"),
     optional("pick-3", "pick-8", "pick-40", "pick-80"),
@@ -69,12 +91,16 @@ const ITEMS = {
 type Name = keyof typeof ITEMS;
 const NAMES = Object.keys(ITEMS) as Name[];
 /** How many of the last fields travel only where one is there: as in the descriptors. */
-const OPTIONAL: Partial<Record<Name, number>> = { finish: 1, place: 5, start: 3 };
+const OPTIONAL: Partial<Record<Name, number>> = { finish: 1, release: 1, call: 5, place: 6, start: 3 };
+
+const USUAL: readonly Name[] = ["finish", "place", "start"];
 
 /** Most runs hold only what the usual way is for. */
 const items = (name: Name) => {
   const rows = fc.array(ITEMS[name] as fc.Arbitrary<readonly string[]>, { maxLength: name === "place" ? 5 : 3 });
-  return name in OPTIONAL ? rows : fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: rows });
+  return USUAL.includes(name)
+    ? rows
+    : fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: rows });
 };
 const operations = fc.tuple(...NAMES.map(items));
 
@@ -89,6 +115,8 @@ const DAMAGEABLE = [
   "delayed:default",
   "events",
   "events:count",
+  "calls:thumbs",
+  "dead",
   "idle:default",
   "menu",
   "numbers:2026-11-18",
@@ -96,7 +124,9 @@ const DAMAGEABLE = [
   "open:of:c1",
   "orders",
   "orders:of:c1",
+  "queue-rules",
   "queues",
+  "scheduled:default",
   "settings",
   "waits:default",
 ];
@@ -113,8 +143,15 @@ const meddling = fc.constantFrom(
   [
     "SET",
     "order:order-4",
-    '1\nqueued\n\n0\n0\ndefault\nnowhere\n\n\n\n\n\n\n\n\n\n\n\n\n"number":1,"item":"latte","price":1,"placed_at":"x"',
+    '2\nqueued\n\n0\n0\ndefault\nnowhere\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"number":1,"item":"latte","price":1,"placed_at":"x"',
   ],
+  [
+    "SET",
+    "order:order-7",
+    '1\nqueued\n\n0\n0\ndefault\n77\n\n\n\n\n\n\n\n\n\n\n\n\n"number":1,"item":"latte","price":1,"placed_at":"2026-11-18T00:00:00.000Z"',
+  ],
+  ["HSET", "queue-rules", MACHINES, RULES],
+  ["HSET", "queue-rules", "bar", RULES],
   ["DEL", "order:order-5"],
   ["ZREM", "waiting:default", "order-6"],
   ["DEL", "queue:default"],
@@ -191,17 +228,24 @@ function argumentsOf(number: number, { operations: kinds, rich }: Step, known: K
 const ITEM_WIDTHS: Readonly<Record<Name, number>> = {
   finish: 3,
   fail: 5,
-  release: 2,
+  release: 3,
   extend: 2,
+  progress: 3,
   cancel: 4,
+  requeue: 1,
   watch: 2,
-  place: 11,
+  retry: 3,
+  bury: 5,
+  call: 10,
+  place: 12,
   start: 6,
 };
 
 /** Runs a history in a database of its own. Resolves to all answers, and all that is stored. */
 async function play(redis: Redis, script: Script, steps: readonly Step[]): Promise<unknown> {
   await redis.flushdb();
+  await redis.hset(`${PREFIX}queue-rules`, MACHINES, RULES);
+  await redis.sadd(`${PREFIX}queues`, MACHINES);
   const run = scriptRunner(redis, PREFIX);
   const known = new Known();
   const answers: unknown[] = [];
