@@ -40,6 +40,9 @@ local function find_requeued(queue, index, status)
       requeued[#requeued + 1] = id
     end
   end
+  if #delayed == MAX_ORDERS then
+    next_ms = 0 -- there may be more
+  end
   note_next(index)
 end
 

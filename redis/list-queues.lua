@@ -8,17 +8,22 @@
 
 local WORKERS_SHOWN, SEEN_MS = 100, 3600000
 
+-- (A damaged index of one queue hides no other queue.)
+local function count(index)
+  return try('ZCARD', index) or 0
+end
+
 local function measure(queue)
-  local oldest = redis.call('ZRANGE', key.waiting(queue), 0, 0)[1]
+  local oldest = (try('ZRANGE', key.waiting(queue), 0, 0) or {})[1]
   local order = oldest and read_orders({ oldest })[oldest]
   local since_ms = order and waits_since_ms(oldest, order)
-  local workers = redis.call('ZRANGEBYSCORE', key.workers(queue), now_ms - SEEN_MS, '+inf', 'WITHSCORES', 'LIMIT', 0, WORKERS_SHOWN)
+  local workers = try('ZRANGEBYSCORE', key.workers(queue), now_ms - SEEN_MS, '+inf', 'WITHSCORES', 'LIMIT', 0, WORKERS_SHOWN) or {}
   for i = 2, #workers, 2 do
     workers[i] = tonumber(workers[i])
   end
   return {
-    redis.call('ZCARD', key.waiting(queue)) + redis.call('ZCARD', key.delayed(queue)), redis.call('ZCARD', key.scheduled(queue)),
-    redis.call('ZCARD', key.leases(queue)), since_ms and now_ms - since_ms or -1, workers,
+    count(key.waiting(queue)) + count(key.delayed(queue)), count(key.scheduled(queue)), count(key.leases(queue)),
+    since_ms and now_ms - since_ms or -1, workers,
   }
 end
 

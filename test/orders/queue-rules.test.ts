@@ -117,6 +117,25 @@ test("queues are listed: how long they are, and who works there", async () => {
   expect(later?.workers.map(({ name }) => name)).toEqual(['Grace "G"']);
 });
 
+test("a server declares its queues also where a key for that is damaged: it starts, and the key is named", async () => {
+  await using shop = await TestOrders.open();
+  for (const name of ["queue-rules", "queues"]) await shop.client.set(shop.key(name), "of another type");
+  expect(await shop.changes(() => shop.declare())).toEqual({});
+  const { keys } = await shop.orders.inspect(10);
+  expect(keys.map(({ key }) => key).toSorted()).toEqual([shop.key("queue-rules"), shop.key("queues")]);
+});
+
+test("a damaged index of one queue hides no other from the list", async () => {
+  await using shop = await openShop();
+  await shop.declare({ name: "mail" });
+  await shop.call(["A"], { queue: "mail" });
+  for (const name of ["waiting:thumbs", "leases:thumbs", "scheduled:thumbs", "delayed:thumbs", "workers:thumbs"])
+    await shop.client.set(shop.key(name), "of another type");
+  const [thumbs, mail] = await shop.orders.listQueues([queue, "mail"]);
+  expect(thumbs).toMatchObject({ depth: 0, scheduled: 0, brewing: 0, oldestWaitingSeconds: null, workers: [] });
+  expect(mail).toMatchObject({ depth: 1 });
+});
+
 test("a damaged list of workers keeps none from work", async () => {
   await using shop = await openShop();
   await shop.client.set(shop.key("workers:thumbs"), "of another type");

@@ -74,3 +74,49 @@ test("an order whose lease ran out can be released by who held it", async () => 
   expect(state).not.toHaveProperty(["leases:default"]);
   expect(state).not.toHaveProperty(["order:A.expiries"]);
 });
+
+test("a start that does not count as an attempt leaves the order as it was before it", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B"]);
+  const before = await shop.state();
+  await shop.start("Grace", { claimId: "c1" });
+  expect(await shop.orders.release({ orderId: "A", barista: "Grace", isUncounted: true })).toMatchObject({
+    kind: "changed",
+    order: { status: "queued", attempts: 0 },
+  });
+  const {
+    "events.3": started,
+    "events.4": released,
+    "queue:default.consumers": _consumers,
+    ...after
+  } = await shop.state();
+  expect([started, released]).toEqual(["order.started A", "order.released A"]);
+  expect(after).toEqual(before);
+});
+
+test("only the last start is not counted, and leases that ran out still are", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  await shop.start("Grace");
+  await shop.orders.fail({ orderId: "A", error: "no", retry: true, retryAfterMs: 0 });
+  await shop.startAndLoseLease("Grace");
+  await shop.start("Linus");
+  expect(await shop.orders.find("A")).toMatchObject({ order: { attempts: 3 } });
+  await shop.orders.release({ orderId: "A", isUncounted: true });
+  expect(await shop.record("A")).toMatchObject({ attempts: "2", expiries: "1", failure: '"no"' });
+  expect(await shop.orders.release({ orderId: "A", isUncounted: true })).toMatchObject({ kind: "conflict" });
+});
+
+test("however often a start does not count, the order is never cancelled for it", async () => {
+  await using shop = await TestOrders.open();
+  const orders = shop.ordersWith({ maxAttempts: 1 });
+  await shop.place(["A"]);
+  for (let start = 0; start < 5; start += 1) {
+    expect(await shop.start("Grace")).toBe("A");
+    await orders.release({ orderId: "A", isUncounted: true });
+  }
+  await shop.start("Grace");
+  expect(await orders.fail({ orderId: "A", error: "no", retry: true, retryAfterMs: 0 })).toMatchObject({
+    order: { status: "cancelled", attempts: 1 },
+  });
+});

@@ -119,6 +119,18 @@ test("once its time has come it is queued at its number's position, and a barist
   expect(await shop.orders.find("A")).toHaveProperty("order.not_before");
 });
 
+test("of many that are due at once, the sweeper queues the next ones without delay", async () => {
+  await using shop = await TestOrders.open();
+  const ids = Array.from({ length: 501 }, (_, index) => `order-${index}`);
+  const draft = { not_before: later() };
+  await Promise.all(ids.map((orderId) => shop.orders.place({ orderId, queue: "default", draft })));
+  await Promise.all(ids.map((id) => shop.comeDue(id)));
+  expect((await shop.orders.expire()).nextMs).toBe(0);
+  expect(await shop.client.zcard(shop.key("waiting:default"))).toBe(500);
+  expect((await shop.orders.expire()).nextMs).toBeNull();
+  expect(await shop.client.zrange(shop.key("waiting:default"), "0", "-1")).toEqual(ids);
+});
+
 test("orders that come due among starts of the same tick are started once each", async () => {
   await using shop = await TestOrders.open();
   const ids = ["A", "B", "C"];
