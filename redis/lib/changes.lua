@@ -110,6 +110,9 @@ local function enter(id, order, status, queue)
   if is_moved and not FINAL[status] then
     check_queue(queue or order.queue, queue and 'placed' or status)
   end
+  if queue then
+    open_queue(queue).has_new = true
+  end
   if order.was == nil then
     local stage = stage_of(order)
     order.was = stage
@@ -144,6 +147,7 @@ local function add_order(id, order, customer_id, verb)
     check_type(key.reserved, 'zset')
   else
     check_queue(order.queue, 'placed')
+    open_queue(order.queue).has_new = true
   end
   if status == 'scheduled' then
     check_type(key.scheduled(order.queue), 'zset')

@@ -18,7 +18,7 @@ local function read_admission(queue_name)
   check_type(key.orders, 'zset')
   next_number()
   local rules = find_rules()
-  return rules.is_open and not rules.capacity and not rules.needs_code
+  return rules.is_open and not rules.capacity and not rules.needs_code and not open_queue(queue_name).has_new
 end
 
 local function find_open_queue(name)

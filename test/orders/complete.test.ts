@@ -182,3 +182,12 @@ test("many choices of one tick get their numbers in the order in which they came
   );
   expect(await shop.client.zrange(shop.key("waiting:default"), 0, "-1")).toEqual(ids);
 });
+
+test("orders that are placed in the same tick come behind it, as their numbers say", async () => {
+  await using shop = await openReserved(["A"]);
+  await Promise.all([shop.place(["B"]), choose(shop, "A", {})]);
+  expect(await shop.state()).toMatchObject({
+    "queue:default": "stream: A, B",
+    "waiting:default": "zset: A number 1, B number 2",
+  });
+});

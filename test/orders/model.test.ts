@@ -10,8 +10,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Redis } from "ioredis";
-import { readEntry } from "../../src/events/event.ts";
-import type { Order } from "../../src/orders/order.ts";
 import { createOrders } from "../../src/orders/orders.ts";
 import { keysOf } from "../../src/redis/keys.ts";
 import type { RunScript } from "../../src/redis/script.ts";
@@ -21,7 +19,9 @@ import { ORDER_SETTINGS, QUEUE_RULES } from "../support/orders.ts";
 import { sharedRedis, silent } from "../support/redis.ts";
 import { parseRecord } from "../support/state.ts";
 import { parsing, type ParsedOrders } from "../support/wire.ts";
-import { ShopModel, type Observation, type Outcome } from "./model.ts";
+import { ShopModel } from "./model.ts";
+import { observe } from "./model-look.ts";
+import type { Outcome } from "./model-order.ts";
 
 const MAX_ATTEMPTS = 2;
 /** The last one is of machines: small, so that it is full at times. */
@@ -115,7 +115,13 @@ test("orders behave as the model does, whatever is done to them, and however oft
         const foretold = new Map(inOrder(actions).map((action) => [action, applyToModel(model, action)]));
         expect(outcomes).toEqual(actions.map((action) => foretold.get(action) as Outcome));
         line.isAnswerLost = false;
-        const { observation, lastEvent } = await observe(orders, { prefix, model, eventsSeen });
+        const { observation, lastEvent } = await observe(orders, {
+          client,
+          prefix,
+          queues: QUEUES,
+          ids: model.ids,
+          eventsSeen,
+        });
         eventsSeen = lastEvent;
         const expected = model.observe(QUEUES);
         // The sweeper goes through the queues in an order that Redis chooses.
@@ -277,79 +283,4 @@ async function comeDue(prefix: string, id: string): Promise<void> {
   if (!record || due === "") return;
   await client.set(`${prefix}order:${id}`, record.replace(`\n${due}\n`, "\n1\n"));
   await client.zadd(`${prefix}${status === "scheduled" ? status : "delayed"}:${queueName}`, "XX", 1, id);
-}
-
-type Entries = readonly (readonly [string, readonly string[]])[];
-type Found = ReadonlyMap<string, Order | undefined>;
-
-async function findNow(orders: ParsedOrders, id: string): Promise<Order | undefined> {
-  const outcome = await orders.find(id);
-  return outcome.kind === "found" ? outcome.order : undefined;
-}
-
-/** One line an event, and a fault where the last one of an order does not hold what it is now. */
-function readEvents(entries: Entries, { after, found }: { after: string; found: Found }): string[] {
-  const seen = new Set<string>();
-  const events = entries.flatMap((entry) => readEntry([entry[0], entry[1]], after));
-  const lines = events.toReversed().map(({ type, orderId, members }) => {
-    const order = found.get(orderId);
-    const isTrue = seen.has(orderId) || Bun.deepEquals({ ...order, ...JSON.parse(`{${members}}`) }, order);
-    seen.add(orderId);
-    return `${type} ${orderId}${isTrue ? "" : ", but not as the order is"}`;
-  });
-  return lines.toReversed();
-}
-
-interface Looking {
-  readonly prefix: string;
-  readonly model: ShopModel;
-  readonly eventsSeen: string;
-}
-
-/** Everything that the model shows too, and the id of the last event. */
-async function observe(orders: ParsedOrders, { prefix, model: { ids }, eventsSeen }: Looking) {
-  const pipeline = client.pipeline().xrange(`${prefix}events`, `(${eventsSeen}`, "+");
-  pipeline.hgetall(`${prefix}claims`).zrange(`${prefix}dead`, 0, "-1");
-  for (const name of QUEUES) {
-    pipeline
-      .zrange(`${prefix}waiting:${name}`, 0, "-1")
-      .zrange(`${prefix}leases:${name}`, 0, "-1")
-      .zrange(`${prefix}scheduled:${name}`, 0, "-1")
-      .xrange(`${prefix}queue:${name}`, "-", "+");
-  }
-  for (const id of ids) pipeline.get(`${prefix}order:${id}`).pttl(`${prefix}order:${id}`);
-  const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
-  const entries = replies.shift() as Entries;
-  const claims = replies.shift() as Observation["claims"];
-  const dead = (replies.shift() as string[]).toSorted();
-  const queues: Observation["queues"] = Object.fromEntries(
-    QUEUES.map((name) => {
-      const [waiting, leases, scheduled, open] = replies.splice(0, 4) as [string[], string[], string[], Entries];
-      const named = open.map(([, [, id = ""]]) => id);
-      const sorted = { leases: leases.toSorted(), scheduled: scheduled.toSorted(), entries: named.toSorted() };
-      return [name, { waiting, ...sorted }];
-    }),
-  );
-  // All of one tick: one command.
-  const found = new Map(await Promise.all(ids.map(async (id) => [id, await findNow(orders, id)] as const)));
-  const states: Observation["orders"] = Object.fromEntries(
-    ids.map((id) => {
-      const [record, ttlMs] = replies.splice(0, 2) as [string, number];
-      const { expiries } = parseRecord(record);
-      return [id, { ...describe(found.get(id)), expiries: Number(expiries), kept: ttlMs < 0 }];
-    }),
-  );
-  const events = readEvents(entries, { after: eventsSeen, found });
-  return {
-    observation: { events, claims, dead, queues, orders: states },
-    lastEvent: entries.at(-1)?.[0] ?? eventsSeen,
-  };
-}
-
-/** What the model shows of an order, as it is found. */
-function describe(order: Partial<Order> = {}) {
-  const { status, attempts = -1, barista: holder, reason, error, position, progress, retry_of, queue: name } = order;
-  const callNumber = name === undefined ? undefined : order.number;
-  const told = { status, attempts, barista: holder, reason, error, position };
-  return { ...told, percent: progress?.percent, retryOf: retry_of, callNumber };
 }

@@ -6,67 +6,17 @@
  * - One change, one event.
  */
 
-export type Outcome =
-  | { readonly kind: "placed" | "started" | "joined" | "retried"; readonly orderId: string }
-  | { readonly kind: "refused"; readonly why: string }
-  | { readonly kind: "changed"; readonly orderId: string; readonly status: string }
-  | { readonly kind: "conflict"; readonly status: string; readonly barista: string }
-  | { readonly kind: "expired"; readonly cancelled: number }
-  | { readonly kind: "empty" | "unknown" | "damaged" | "mismatch" | "ran_out" };
-
-/** What can be seen of a shop after a command. */
-export interface Observation {
-  /** Appended since the last observation. */
-  readonly events: string[];
-  /** The orders that are brewing, by the claim under which they are. */
-  readonly claims: Readonly<Record<string, string>>;
-  /** By queue: ids that can be started in their order, brewing ones, and open ones. */
-  readonly queues: Readonly<
-    Record<string, { waiting: string[]; leases: string[]; scheduled: string[]; entries: string[] }>
-  >;
-  /** Dead letters that were not made again. */
-  readonly dead: string[];
-  readonly orders: Readonly<
-    Record<
-      string,
-      {
-        status: string | undefined;
-        attempts: number;
-        barista: string | undefined;
-        reason: string | undefined;
-        error: string | undefined;
-        expiries: number;
-        kept: boolean;
-        /** 1 is next; undefined unless queued. */
-        position: number | undefined;
-        /** How far it is, while it is brewing. */
-        percent: number | undefined;
-        retryOf: string | undefined;
-        /** Of a call: its number in its queue. */
-        callNumber: number | undefined;
-      }
-    >
-  >;
-}
-
-interface ModelOrder {
-  readonly id: string;
-  readonly queue: string;
-  status: "scheduled" | "queued" | "brewing" | "ready" | "cancelled";
-  attempts: number;
-  expiries: number;
-  /** When its lease ran out, counted; undefined while it runs. */
-  ranOut: number | undefined;
-  barista: string | undefined;
-  reason: string | undefined;
-  /** Why it failed last. */
-  error: string | undefined;
-  /** Whether it is queued, and not to be started yet. */
-  isDelayed: boolean;
-  percent: number | undefined;
-  readonly retryOf: string | undefined;
-  readonly callNumber: number | undefined;
-}
+import {
+  changed,
+  idsOf,
+  isDead,
+  isHeld,
+  isOf,
+  refusal,
+  type ModelOrder,
+  type Observation,
+  type Outcome,
+} from "./model-order.ts";
 
 interface Placing {
   readonly queue: string;
@@ -75,7 +25,7 @@ interface Placing {
 }
 
 /** A queue of machines, and how many open orders it takes. */
-export interface MachineQueue {
+interface MachineQueue {
   readonly name: string;
   readonly capacity: number;
 }
@@ -344,26 +294,4 @@ export class ShopModel {
       .filter(({ ranOut }) => ranOut !== undefined)
       .toSorted((one, other) => (one.ranOut ?? 0) - (other.ranOut ?? 0));
   }
-}
-
-const idsOf = (orders: readonly ModelOrder[]): string[] => orders.map(({ id }) => id);
-
-function isDead({ status, reason }: ModelOrder): boolean {
-  return status === "cancelled" && (reason === "machine_error" || reason === "barista_timeout");
-}
-
-function isOf(order: ModelOrder, barista: string | undefined): boolean {
-  return barista === undefined || barista === order.barista;
-}
-
-function isHeld(order: ModelOrder, barista: string | undefined): boolean {
-  return order.status === "brewing" && isOf(order, barista);
-}
-
-function changed({ id, status }: ModelOrder): Outcome {
-  return { kind: "changed", orderId: id, status };
-}
-
-function refusal(order: ModelOrder | undefined): Outcome {
-  return order ? { kind: "conflict", status: order.status, barista: order.barista ?? "" } : { kind: "unknown" };
 }

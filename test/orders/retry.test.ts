@@ -182,6 +182,16 @@ test("a call is made again with its input, under its queue's next number, beyond
   expect(changes).not.toHaveProperty(["numbers:date"]);
 });
 
+test("orders that are placed in the same tick come behind it, as their numbers say", async () => {
+  await using shop = await openDead();
+  await Promise.all([shop.place(["C"]), shop.orders.retry({ orderId: "A", newId: "B" })]);
+  await shop.place(["D"]);
+  expect(await shop.state()).toMatchObject({
+    "queue:default": "stream: B, C, D",
+    "waiting:default": "zset: B number 2, C number 3, D number 4",
+  });
+});
+
 test("only a dead order is made again", async () => {
   await using shop = await TestOrders.open();
   await shop.place(["ready", "cancelled", "brewing", "queued"]);
