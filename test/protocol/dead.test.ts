@@ -15,6 +15,7 @@ import {
   untilHeld,
   type WireOrder,
 } from "../support/http.ts";
+import { readCode } from "../support/shop.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -145,6 +146,15 @@ describe("POST /retry/ of one order", () => {
       expect([again.retry_of, again.retried_by]).toEqual([dead.order_id, retried_by]);
       dead = await kill(there, again);
     }
+  });
+
+  test("is 409 of a reservation that staff cancelled as failed: nothing was chosen, and it is no dead letter", async () => {
+    const { code } = await readCode(here);
+    const reserving = ask(`${here.customers}/reservation`, { method: "POST", json: { code } });
+    const { order_id } = expectOrder(await reserving, { status: "reserved" }, 201);
+    expectOrder(await applyVerb(here, "cancel", order_id, "reason=machine_error"), { status: "cancelled" });
+    expect(idsOf((await listDead(here)).orders)).not.toContain(order_id);
+    expect(expectProblem(await retry(here, `order_id=${order_id}`), 409).order_status).toBe("cancelled");
   });
 
   test("is 409 of what is not dead, 404 of what is not there, 422 of what is no id or not alone", async () => {
