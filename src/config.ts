@@ -47,7 +47,7 @@ const Environment = Type.Object({
   STAFF_TOKEN: optional(
     Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
   ),
-  QUEUES: Type.String({ default: "", description: "queues as docs/machines.md says" }),
+  QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1 })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
   MACHINES: optional(Type.String({ minLength: 1, description: "a file" })),
