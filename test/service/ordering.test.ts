@@ -2,10 +2,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { WaitLimit, MAX_HELD_PER_ORDER } from "../../src/limits/wait-limit.ts";
 import { Limiter } from "../../src/limits/limiter.ts";
+import { declareQueues, toQueueRules } from "../../src/orders/queues.ts";
+import { createCallQueues, type CallQueue } from "../../src/service/call-queue.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "../../src/service/caller.ts";
 import { LostOrders } from "../../src/service/lost-orders.ts";
 import { Ordering, type OrderRequest } from "../../src/service/ordering.ts";
 import { ReplicaFixture, type Replica } from "../longpoll/replicas.ts";
+import { ORDER_SETTINGS } from "../support/orders.ts";
 import { silent } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 
@@ -91,6 +94,11 @@ class Shop implements AsyncDisposable {
     return caller;
   }
 
+  call(request: OrderRequest, caller = new PlainCaller()): PlainCaller {
+    this.ordering.orderAndWait(request, caller);
+    return caller;
+  }
+
   wait(orderId: string, caller = new PlainCaller()): PlainCaller {
     this.ordering.waitAgain({ orderId, address: ADDRESS }, caller);
     return caller;
@@ -169,6 +177,57 @@ describe("a caller who orders", () => {
       why: "unknown_item",
       limit: { allowed: true },
     });
+    expect([shop.waitLimit.waiting, shop.replica.room.held]).toEqual([0, 0]);
+  });
+});
+
+describe("a caller who calls", () => {
+  /** A queue of machines, declared in the shop. */
+  async function declare(shop: Shop, limitCapacity: number): Promise<CallQueue> {
+    const rules = toQueueRules({ name: "work", limit_capacity: limitCapacity }, ORDER_SETTINGS);
+    await declareQueues(shop.replica.redis.run, [rules], silent);
+    const queue = createCallQueues([{ rules }], { count: () => {} }).get("work");
+    if (!queue) throw new Error("no queue");
+    return queue;
+  }
+
+  test("is held, and gets the result; who comes back under the key gets it too", async () => {
+    await using shop = await Shop.open();
+    const queue = await declare(shop, 250);
+    const call = { address: ADDRESS, key: "sum", queue, input: "[1,2]" };
+    const caller = shop.call(call);
+    const orderId = await caller.held();
+    const { orders } = shop.replica;
+    expect(await orders.start({ barista: "w", queue: "work" })).toMatchObject({ kind: "started", orderId });
+    await orders.finish({ orderId, barista: "w", result: "3" });
+    for (const end of [await caller.end(), await shop.call(call).end()]) {
+      expect(end.kind === "final" && JSON.parse(end.value)).toMatchObject({
+        order_id: orderId,
+        input: [1, 2],
+        result: 3,
+      });
+    }
+    expect(await shop.call({ ...call, input: "[1]" }).end()).toMatchObject({ kind: "mismatch" });
+    expect(shop.waitLimit.waiting).toBe(0);
+  });
+
+  test("too fast is refused by the queue's own limit, and may order a cup", async () => {
+    await using shop = await Shop.open();
+    const queue = await declare(shop, 1);
+    const call = { address: ADDRESS, key: undefined, queue, input: "1" };
+    await shop.call(call).held();
+    expect(await shop.ordering.refuseEarly(ADDRESS, false, queue)).toMatchObject({ kind: "denied" });
+    expect(await shop.call(call).end()).toMatchObject({ kind: "denied", limit: { allowed: false } });
+    expect(shop.ordering.refuseEarly(ADDRESS, false)).toBeUndefined();
+    await shop.order().held();
+    expect(shop.waitLimit.waiting).toBe(2);
+  });
+
+  test("a queue that is not declared is refused, and holds no slot", async () => {
+    await using shop = await Shop.open();
+    const queue = { ...(await declare(shop, 250)), name: "elsewhere" };
+    const end = await shop.call({ address: ADDRESS, key: undefined, queue, input: "1" }).end();
+    expect(end).toMatchObject({ kind: "refused", why: "queue_unknown" });
     expect([shop.waitLimit.waiting, shop.replica.room.held]).toEqual([0, 0]);
   });
 });
