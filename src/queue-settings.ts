@@ -62,7 +62,8 @@ export function findNameFault(name: string, others: readonly { readonly name: st
 
 function findOptionFault(name: string, options: readonly string[]): string | undefined {
   const values = readOptions(options);
-  const unknown = Object.keys(values).find((option) => !(option in QueueOptions.properties));
+  const unknown = Object.keys(values).find((option) => !Object.hasOwn(QueueOptions.properties, option));
+  if (Object.keys(values).length < options.length) return `${name}: an option is given twice`;
   if (unknown !== undefined) {
     return `${name}: there is no option ${unknown}: there are ${Object.keys(QueueOptions.properties).join(", ")}`;
   }

@@ -172,6 +172,39 @@ test("allowed origins are spelled as browsers send them", () => {
   }
 });
 
+test("queues of machines are named, each with its options", () => {
+  const text = " thumbs  capacity=100 lease_seconds=60 limit_refill_per_second=0.5 ,mail,, a-B_9 retention_seconds=1,";
+  expect(readConfig({ QUEUES: text }).queues).toEqual([
+    { name: "thumbs", capacity: 100, lease_seconds: 60, limit_refill_per_second: 0.5 },
+    { name: "mail" },
+    { name: "a-B_9", retention_seconds: 1 },
+  ]);
+});
+
+test.each([
+  ["wörk", '"wörk" must be 1 to 64 letters, digits, _ or -'],
+  ["x".repeat(65), `"${"x".repeat(65)}" must be 1 to 64 letters, digits, _ or -`],
+  ["default", "default is the counter's queue: choose another name"],
+  ["mail, mail capacity=1", "mail is named twice"],
+  ["mail capacity=0", "mail: capacity must be a whole number from 1 to 1000000"],
+  ["mail capacity", "mail: capacity must be a whole number from 1 to 1000000"],
+  ["mail capacity=", "mail: capacity must be a whole number from 1 to 1000000"],
+  ["mail capacity=1e3", "mail: capacity must be a whole number from 1 to 1000000"],
+  ["mail lease_seconds=0.5", "mail: lease_seconds must be a whole number from 1 to 86400"],
+  ["mail max_attempts=1001", "mail: max_attempts must be a whole number from 1 to 1000"],
+  ["mail retention_seconds=-1", "mail: retention_seconds must be a whole number from 1 to 31536000"],
+  ["mail limit_refill_per_second=0", "mail: limit_refill_per_second must be a number from 0.001 to 1000000"],
+  ["mail capacity=1 capacity=2", "mail: an option is given twice"],
+])("QUEUES=%s is refused, and it is said why", (text, fault) => {
+  expect(faultsOf({ QUEUES: `first, ${text}` })).toEqual([`QUEUES: ${fault}`]);
+});
+
+test.each(["size=1", "toString=1", "__proto__=1", "constructor"])("a queue has no option %s", (option) => {
+  const [fault, ...others] = faultsOf({ QUEUES: `mail ${option}` });
+  expect(fault).toStartWith(`QUEUES: mail: there is no option ${option.replace("=1", "")}: there are capacity, `);
+  expect(others).toEqual([]);
+});
+
 test("loopback is this machine only, in every spelling", () => {
   for (const host of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"])
     expect(isLoopback(host)).toBe(true);
