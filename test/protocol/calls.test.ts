@@ -10,6 +10,7 @@ import {
   expectProblem,
   expectStatus,
   lookAtQueue,
+  place,
   start,
   untilHeld,
   type Asking,
@@ -171,6 +172,28 @@ test("events say what happens to a call, without its input and its result", asyn
   expect(events.types.slice(-3)).toEqual(shop.types.slice(-3));
   expect(JSON.stringify([shop.events, events.events])).not.toContain("secret");
   shop.hangUp();
+});
+
+test("events can be those of one queue, live and for who comes back", async () => {
+  const own = await startServer({ QUEUES: "work, mail" });
+  const open = (query: string, after?: string) => EventClient.open(`${own.baristas}/events?${query}`, after);
+  const live = await Promise.all(
+    ["queue=work", "queue=default", "queue=mail&type=order.placed"].map((query) => open(query)),
+  );
+  const { order_id: cup } = await place(own, { note: '{"queue":"work"}' });
+  const { order_id: work } = await placeCall(own, "work", { queue: "mail" });
+  const { order_id: mail } = await placeCall(own, "mail");
+  expectOrder(await cancelByCustomer(own, work));
+  expectStatus(await ask(`${own.baristas}/shop`, { method: "PATCH", json: { open: false } }), 200);
+  await Promise.all([live[0]?.untilHeard(3), live[1]?.untilHeard(2), live[2]?.untilHeard(1)]);
+  const heard = [[work, work, "the shop"], [cup, "the shop"], [mail]];
+  const subjects = ({ events }: EventClient) => events.map(({ subject }) => subject ?? "the shop");
+  expect(live.map(subjects)).toEqual(heard);
+  const back = await Promise.all(["queue=work", "queue=default"].map((query) => open(query, "0-0")));
+  await Promise.all([back[0]?.untilHeard(3), back[1]?.untilHeard(2)]);
+  expect(back.map(subjects)).toEqual(heard.slice(0, 2));
+  expectProblem(await ask(`${own.baristas}/events?queue=a.b`), 422, "queue");
+  await own.stop();
 });
 
 test("its customer cancels it while it is queued: who waits for it is notified", async () => {
