@@ -76,6 +76,7 @@ describe("a call", () => {
     const found = (await ask(`${here.baristas}/order/?queue=work&status=queued`)).body;
     expect(found).toMatchObject({ orders: [first, second].map(({ order_id }) => ({ order_id })), cursor: null });
     expect((await ask(`${here.baristas}/order/`)).body).toEqual({ orders: [], cursor: null });
+    expectProblem(await ask(`${here.baristas}/order/?queue=work&customer_id=ada`), 422, "customer_id");
     for (const { order_id } of [first, second]) expectOrder(await cancelByCustomer(here, order_id));
   });
 

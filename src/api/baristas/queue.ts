@@ -53,6 +53,9 @@ function createSearchOrders({ orders }: QueueDependencies) {
   return async ({ request }: { request: Request }): Promise<Response> => {
     const { queue: name, status, customer_id: customerId, date, from, to, cursor, limit = 50 } = readSearch(request);
     const queue = name === DEFAULT_QUEUE ? undefined : name;
+    if (queue !== undefined && customerId !== undefined) {
+      throw new InvalidInputError([{ field: "customer_id", detail: "must be left out: calls have none" }]);
+    }
     const outcome = await orders.search({ queue, status, customerId, ...readRange(date, from, to), cursor, limit });
     if (outcome.kind === "cursor_gone") {
       const detail = "points at an order that is no longer kept: search again without it";
