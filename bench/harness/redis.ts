@@ -11,6 +11,8 @@ import { childrenOf, processorSeconds } from "./process.ts";
 
 export type Fsync = "always" | "everysec";
 
+/** Redis's name for an fsync before an answer. No command is slow in it, so its slow log knows nothing of them. */
+const FSYNC = "aof-fsync-always";
 const SCAN_COUNT = 5000;
 const LOOK_MS = 100;
 const FILES = new Bun.Glob("appendonlydir/*.incr.aof");
@@ -31,7 +33,8 @@ export class BenchRedis {
   }
 
   static async start(fsync: Fsync): Promise<BenchRedis> {
-    return new BenchRedis(await TestRedis.start("--appendfsync", fsync, "--maxclients", "19000"));
+    const watched = ["--latency-monitor-threshold", "1"];
+    return new BenchRedis(await TestRedis.start("--appendfsync", fsync, "--maxclients", "19000", ...watched));
   }
 
   get url(): string {
@@ -54,6 +57,16 @@ export class BenchRedis {
     return [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
       .filter(([, name]) => name !== "info")
       .reduce((total, [, , calls]) => total + Number(calls), 0);
+  }
+
+  async forgetFsyncs(): Promise<void> {
+    await this.client.latency("RESET", FSYNC);
+  }
+
+  /** How long the longest fsync took since they were forgotten, ms: Redis serves nobody meanwhile. 0: none took 1 ms. */
+  async longestFsyncMs(): Promise<number> {
+    const events = (await this.client.latency("LATEST")) as [name: string, at: number, lastMs: number, maxMs: number][];
+    return events.find(([name]) => name === FSYNC)?.[3] ?? 0;
   }
 
   /** Bytes that it has appended to its file so far. */

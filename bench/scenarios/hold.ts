@@ -7,8 +7,8 @@
  *
  * "heartbeats begun": after HEARTBEAT_SECONDS a held answer begins, with a space now and then, which costs a stream and
  * a timer. "another replica": the baristas finish at a second server on the same Redis; memory is that of the
- * customers' server. Nchan (nginx, long-poll, one worker, messages in memory only, nothing durable): publish to the
- * subscriber's last byte.
+ * customers' server. "longest fsync" is Redis's longest of the measured stretch: it answers nobody meanwhile. Nchan
+ * (nginx, long-poll, one worker, messages in memory only, nothing durable): publish to the subscriber's last byte.
  */
 import { barChart, measureInTurn, sizeLabel, type Finding, type Sample, type Settings } from "../harness/comparison.ts";
 import { beginEach, type Crew } from "../harness/crew.ts";
@@ -28,6 +28,7 @@ const METRICS = [
   { key: "connections", label: "Redis connections", digits: 0 },
   { key: "p50", label: "finish to answer p50 ms", digits: 2 },
   { key: "p99", label: "p99 ms", digits: 2 },
+  { key: "longestFsync", label: "longest fsync ms", digits: 0 },
 ] as const;
 const [SERVER_KIB, , , , P99] = METRICS;
 
@@ -183,14 +184,16 @@ async function measure({ size, isBegun, isElsewhere }: Held, settings: Settings)
     const connections: Sample = isElsewhere ? {} : { connections: await redis.countConnections() };
 
     const paced = await fleet.begin(finishers, { url }, last);
+    await redis.forgetFsyncs();
     const window = await pacedStretch(paced, settings);
+    const longestFsync = await redis.longestFsyncMs();
     const ends = endAll(parts);
     const finished = await paced.end();
     const staff = await fleet.begin(baristas, { url, count: BARISTAS }, last);
     const seen = [finished, ...(await ends), await staff.end()];
     checkDelivery([...warm, ...seen]);
     const [serverKib, redisKib] = [(after.server - before.server) / size, (after.redis - before.redis) / 1024 / size];
-    return { serverKib, redisKib, ...connections, ...latencies(seen, window) };
+    return { serverKib, redisKib, ...connections, ...latencies(seen, window), longestFsync };
   });
 }
 
