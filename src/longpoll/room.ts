@@ -8,13 +8,11 @@
  * **Invariants**
  * - At most `maxLanes` Redis connections, however many wait.
  * - A wait ends with the end, its own bound, its caller's leaving, or a redirect to another server.
- * - A lane that is full is left alone: it is not woken for newcomers.
  */
 import type { Redis } from "ioredis";
-import { BLOCK_SECONDS, Lane, type LaneRoom } from "./lane.ts";
+import { BLOCK_SECONDS, type LaneRoom } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
 
-/** So many ids in a lane cost about as much to send to Redis again as a lane of their own costs to wake. */
-export const LANE_TARGET_SIZE = 150;
 /** Seats that are taken for less than this are never armed. */
 const ARM_MS = 20;
 const RETRY_MS = 50;
@@ -81,24 +79,19 @@ export interface Seat {
 
 export class WaitingRoom<Value> {
   readonly #subject: Subject<Value>;
-  readonly #laneRoom: LaneRoom;
-  readonly #maxLanes: number;
-  readonly #lanes: Lane[] = [];
+  readonly #lanes: Lanes;
   /** By id: the seat taken last, which knows the one before. */
   readonly #seats = new Map<string, TakenSeat<Value>>();
   /** Seats that are not armed: those taken since the last look, and before it. */
   #newcomers: TakenSeat<Value>[] = [];
   #waiting: TakenSeat<Value>[] = [];
-  /** By id: the lane that listens for it. */
-  readonly #armed = new Map<string, Lane>();
   #armTimer: ReturnType<typeof setTimeout> | undefined;
   #isRedirecting = false;
   #held = 0;
 
   constructor(subject: Subject<Value>, redis: RoomRedis, maxLanes: number) {
     this.#subject = subject;
-    this.#maxLanes = maxLanes;
-    this.#laneRoom = {
+    const laneRoom: LaneRoom = {
       bellOf: (id) => subject.bellOf(id),
       idOf: (bell) => subject.idOf(bell),
       readFinals: async (ids) => {
@@ -108,6 +101,7 @@ export class WaitingRoom<Value> {
       openBlocking: () => redis.openBlocking("lane", BLOCK_SECONDS),
       unblock: (clientId) => redis.unblock(clientId),
     };
+    this.#lanes = new Lanes(laneRoom, maxLanes);
   }
 
   /** How many wait here. */
@@ -170,7 +164,7 @@ export class WaitingRoom<Value> {
   close(): void {
     this.redirectAll();
     clearTimeout(this.#armTimer);
-    for (const lane of this.#lanes.splice(0)) lane.close();
+    this.#lanes.close();
   }
 
   /** Gives up a seat whose wait is over. */
@@ -185,8 +179,7 @@ export class WaitingRoom<Value> {
     } else if (before) this.#seats.set(id, before);
     else {
       this.#seats.delete(id);
-      this.#armed.get(id)?.drop(id);
-      this.#armed.delete(id);
+      this.#lanes.drop(id);
     }
   }
 
@@ -220,36 +213,11 @@ export class WaitingRoom<Value> {
 
   /** Arms those who were here at the last look: each lane is woken once for all that it gets. */
   #armSeats(): void {
-    const lasting = this.#waiting.filter(({ isOver, id }) => !isOver && !this.#armed.has(id));
+    const lasting = this.#waiting.filter(({ isOver, id }) => !isOver && !this.#lanes.has(id));
     this.#waiting = this.#newcomers;
     this.#newcomers = [];
     this.#armTimer = this.#waiting.length > 0 ? setTimeout(() => this.#armSeats(), ARM_MS) : undefined;
-    this.#armAll([...new Set(lasting.map(({ id }) => id))]);
-  }
-
-  /** Fills one lane after the other. Where all are full, the smallest takes as many again. */
-  #armAll(ids: readonly string[]): void {
-    for (let first = 0; first < ids.length;) {
-      const lane = this.#chooseLane();
-      const left = LANE_TARGET_SIZE - lane.size;
-      const some = ids.slice(first, first + (left > 0 ? left : LANE_TARGET_SIZE));
-      for (const id of some) this.#armed.set(id, lane);
-      lane.add(some);
-      first += some.length;
-    }
-  }
-
-  /** A lane that is awake, else the fullest that has room, else a new one, else the smallest. */
-  #chooseLane(): Lane {
-    const roomy = this.#lanes.filter((lane) => lane.size < LANE_TARGET_SIZE);
-    const best = roomy.find((lane) => lane.isAwake) ?? roomy.toSorted((a, b) => b.size - a.size)[0];
-    if (best) return best;
-    if (this.#lanes.length < this.#maxLanes) {
-      const lane = new Lane(this.#laneRoom);
-      this.#lanes.push(lane);
-      return lane;
-    }
-    return this.#lanes.reduce((smallest, lane) => (lane.size < smallest.size ? lane : smallest));
+    this.#lanes.add([...new Set(lasting.map(({ id }) => id))]);
   }
 }
 

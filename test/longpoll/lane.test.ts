@@ -101,6 +101,29 @@ describe("customers share connections", () => {
     expect(await fixture.connections("lane")).toHaveLength(2);
   });
 
+  test.each([
+    ["where most room was left", [2, 4, 2], [0, -1, 0]],
+    ["though it has room for one only", [1, 1, 1], [2, 0, 0]],
+  ])("those who come together wake one lane, %s", async (_which, leaving, more) => {
+    await using fixture = await ReplicaFixture.open({ lanes: 3 });
+    const replica = await fixture.replica();
+    const lanes: Visit[][] = [];
+    for (let count = 1; count <= 3; count += 1) {
+      lanes.push(await replica.fillLane());
+      await until(() => sum(replica.laneSizes()) === count * ROOMY, "all are listened for");
+    }
+    await fixture.blockedLanes(3);
+    const orderIds = await replica.brew(3);
+    // A lane that is left alone goes on listening for those who hung up.
+    const left = lanes.flatMap((visits, lane) => visits.slice(0, leaving[lane]));
+    for (const { hangUp } of left) hangUp();
+    const visits = orderIds.map((orderId) => replica.visitNew(orderId));
+    for (const orderId of orderIds) await replica.listensFor(orderId);
+    expect(replica.laneSizes()).toEqual(more.map((count) => ROOMY + count));
+    await Promise.all(orderIds.map((orderId) => fixture.finish(orderId)));
+    expect(await endsOf(visits)).toEqual({ ready: 3 });
+  });
+
   test("room that was left in a lane is used before there is another lane, once theirs has blocked anew", async () => {
     await using fixture = await ReplicaFixture.open({ lanes: 8 });
     const replica = await fixture.replica();
