@@ -53,7 +53,10 @@ export interface Ask {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Becomes the body. */
   readonly json?: unknown;
+  /** The body as JSON, where it is that already. */
+  readonly body?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -103,10 +106,11 @@ export function createAsking({
   const silenceMs = Math.min(silenceSeconds * 1000, MAX_TIMER_MS);
   const retrier = new Retrier(BACK_OFF);
 
-  return async <Value>({ path, method = "GET", json, signal, ...own }: Ask, accept: Accept<Value>): Promise<Value> => {
-    const content = json === undefined ? undefined : { "Content-Type": "application/json" };
+  return async <Value>({ path, method = "GET", signal, ...own }: Ask, accept: Accept<Value>): Promise<Value> => {
+    const body = own.json === undefined ? own.body : JSON.stringify(own.json);
+    const content = body === undefined ? undefined : { "Content-Type": "application/json" };
     const init: RequestInit = { method, headers: { ...headers, ...content, ...own.headers } };
-    if (json !== undefined) init.body = JSON.stringify(json);
+    if (body !== undefined) init.body = body;
     // Throws what no try could mend: of a wrong URL or header fetch would say that the connection was lost.
     let sent = { url: new Request(base + path, init).url, init };
 

@@ -9,7 +9,13 @@ import { Quota, workShift, type Shift } from "../../src/cli/barista.ts";
 import { StaffTally } from "../../src/cli/staff-tally.ts";
 import { until } from "../support/until.ts";
 
-const ORDER = { order_id: "an-order", placed_at: "2026-11-20T09:31:50.000Z", started_at: "2026-11-20T09:31:52.000Z" };
+const ORDER = {
+  order_id: "an-order",
+  status: "brewing",
+  placed_at: "2026-11-20T09:31:50.000Z",
+  started_at: "2026-11-20T09:31:52.000Z",
+};
+const NONE = { type: "urn:longpour:problem:queue_empty", title: "None", status: 404, detail: "none" };
 
 /** Answers in turn, and then the last one for ever; notes each request. */
 function serveAnswers(...answers: readonly (() => Response)[]) {
@@ -57,8 +63,8 @@ test("an order that is another's by now is a conflict, and not said again", asyn
 });
 
 test("none yet, also at the end of a held answer, is no fault", async () => {
-  const later = answer({ type: "urn:longpour:problem:no_order", title: "None", status: 404, detail: "none" });
-  await using server = serveAnswers(later, answer({ detail: "none" }, { status: 404 }), answer(ORDER));
+  const later = answer(NONE);
+  await using server = serveAnswers(later, answer(NONE, { status: 404 }), answer(ORDER));
   const shift = shiftAt(server.url);
   await workShift("Grace", shift);
   expect(shift.tally.lostNothing).toBe(true);

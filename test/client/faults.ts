@@ -115,13 +115,16 @@ export class BadNetwork implements AsyncDisposable {
   }
 }
 
-const pass: Act = (customer, relay) => relay((chunk) => customer.write(chunk));
+export const pass: Act = (customer, relay) => relay((chunk) => customer.write(chunk));
 
 /** Nothing ever comes. */
 export const silence: Act = () => {};
 
 /** The connection breaks. */
 export const reset: Act = (customer) => void customer.resetAndDestroy();
+
+/** The server gets the request, and the connection breaks before its answer. */
+export const loseAnswer: Act = (customer, relay) => relay(() => void customer.resetAndDestroy());
 
 /** These bytes, and then silence. */
 export function begin(bytes: string): Act {

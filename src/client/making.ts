@@ -1,0 +1,130 @@
+/**
+ * Owns the making of one order by a worker's handler, from its start until it is known how it ended.
+ *
+ * **Invariants**
+ * - The order's lease is extended until then.
+ * - A handler that does not end by itself is not waited for once its order has to go.
+ */
+import type { Order } from "../orders/order.ts";
+import { ProgressReport, type Progress } from "../machines/progress.ts";
+import { isRetryLater } from "../machines/retry-later.ts";
+import type { Barista, Failure } from "./barista.ts";
+import { pause } from "./pause.ts";
+import { OrderRefused } from "./problem.ts";
+import type { Made } from "./turns.ts";
+
+/** Characters that the server takes of an error. */
+const MAX_ERROR_CHARACTERS = 500;
+const EXTENSIONS_A_LEASE = 3;
+
+/** What a handler is given beside the input. */
+export interface Work {
+  readonly order: Order;
+  /** Aborted when the order is given back, and when it is no longer this worker's: what is answered then is dropped. */
+  readonly signal: AbortSignal;
+  /** Shows how far the order is. It is sent in the background: of many the latest, and the last before the order ends. */
+  readonly progress: (progress: Progress) => void;
+}
+
+/** Makes one order. What it answers is its result; what it throws fails the order; a RetryLater puts it back. */
+export type Handler<Input = unknown, Output = unknown> = (input: Input, work: Work) => Output | Promise<Output>;
+
+export interface MakingOptions {
+  readonly barista: Barista;
+  readonly leaseSeconds: number;
+  /** Aborting it gives the order back. */
+  readonly giveBack: AbortSignal;
+}
+
+/** Runs the handler until it has ended or its order has to go. Never rejects. */
+export async function makeOrder(order: Order, handler: Handler, options: MakingOptions): Promise<Made> {
+  const { giveBack } = options;
+  if (giveBack.aborted) return { kind: "released" };
+  const making = new Making(order, options);
+  giveBack.addEventListener("abort", making.release);
+  try {
+    return await making.run(handler);
+  } finally {
+    giveBack.removeEventListener("abort", making.release);
+  }
+}
+
+class Making {
+  readonly #order: Order;
+  readonly #options: MakingOptions;
+  readonly #report: ProgressReport;
+  /** The handler's. */
+  readonly #handling = new AbortController();
+  /** Aborted when it is known how the order ended. */
+  readonly #over = new AbortController();
+  readonly #cut: Promise<Made>;
+  #resolveCut = (_made: Made): void => {};
+
+  constructor(order: Order, options: MakingOptions) {
+    this.#order = order;
+    this.#options = options;
+    this.#cut = new Promise((resolve) => (this.#resolveCut = resolve));
+    this.#report = new ProgressReport((progress) => this.#sendProgress(progress));
+  }
+
+  readonly release = (): void => this.#end({ kind: "released" }, this.#options.giveBack.reason);
+
+  async run(handler: Handler): Promise<Made> {
+    void this.#keepLease();
+    const made = await Promise.race([this.#handle(handler), this.#cut]);
+    if (!this.#handling.signal.aborted) await Promise.race([this.#report.flush(), this.#cut]);
+    this.#report.drop();
+    this.#over.abort();
+    return made;
+  }
+
+  async #handle(handler: Handler): Promise<Made> {
+    try {
+      const progress = (said: Progress): void => this.#report.say(said);
+      const order = this.#order;
+      const result = await handler((order as { readonly input?: unknown }).input, {
+        order,
+        signal: this.#handling.signal,
+        progress,
+      });
+      return { kind: "finished", result: JSON.stringify(result) };
+    } catch (error) {
+      return { kind: "failed", failure: failureOf(error) };
+    }
+  }
+
+  /** Extends the lease until the order has ended. A try that fails is made up for by the next. */
+  async #keepLease(): Promise<void> {
+    const { barista, leaseSeconds } = this.#options;
+    const { signal } = this.#over;
+    for (;;) {
+      await pause((leaseSeconds * 1000) / EXTENSIONS_A_LEASE, signal);
+      if (signal.aborted) return;
+      await barista.extend(this.#order.order_id, signal).catch(this.#judge);
+    }
+  }
+
+  async #sendProgress(progress: string): Promise<void> {
+    await this.#options.barista.progress(this.#order.order_id, progress, this.#over.signal).catch(this.#judge);
+  }
+
+  /** What is refused because the order is another's, or has ended, cuts its making short. Nothing else does. */
+  readonly #judge = (error: unknown): void => {
+    const isLost = error instanceof OrderRefused && [404, 409].includes(error.status);
+    if (isLost) this.#end({ kind: "lost" }, error);
+  };
+
+  #end(made: Made, reason: unknown): void {
+    this.#resolveCut(made);
+    this.#handling.abort(reason);
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  const { message } = error instanceof Error ? error : { message: String(error) };
+  const said = Array.from(message || "the worker said no reason")
+    .slice(0, MAX_ERROR_CHARACTERS)
+    .join("");
+  if (!isRetryLater(error)) return { error: said, retry: false };
+  return { error: said, retry: true, retry_after_seconds: Math.ceil(error.seconds ?? 0) };
+}
