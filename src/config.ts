@@ -86,6 +86,13 @@ const Environment = Type.Object({
 
 type Environment = Static<typeof Environment>;
 
+/** The name of a setting, such as `CUSTOMER_PORT`. */
+export type SettingName = keyof Environment;
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(Environment.properties, name);
+}
+
 /** The settings that the server runs by. Times carry their unit in their name; absent means switched off. */
 export type Config = Readonly<ReturnType<typeof configFrom> & { queues: readonly NamedQueue[] }>;
 

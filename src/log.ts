@@ -6,10 +6,32 @@
  * - Of an error stand its type, message and stack: never what it carries beside them.
  * - Never a secret, never a customer's words; ids of orders only as short hashes, at debug.
  */
-import pino, { type Logger } from "pino";
+import pino from "pino";
 import pretty from "pino-pretty";
 
-export type Log = Logger;
+/** One line: its fields and what happened. */
+interface WriteLine {
+  (fields: object, message: string): void;
+  (message: string): void;
+}
+
+/** Where lines go that are no server's end. A logger of pino is one. */
+export interface Log extends Readonly<Record<Level, WriteLine>> {
+  isLevelEnabled(level: Level): boolean;
+  /** A log whose lines have these fields too. */
+  child(fields: object): Log;
+}
+
+/** The log of a process, which may end. */
+export interface ProcessLog extends Log {
+  readonly fatal: WriteLine;
+}
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+type Level = (typeof LEVELS)[number];
+
+/** What takes lines of another program's log: its own logger, or `console`. */
+export type LogTarget = Readonly<Record<Level, (fields: object, message: string) => void>>;
 
 export interface LogOptions {
   /** One of pino's levels, or `silent`. */
@@ -20,13 +42,30 @@ export interface LogOptions {
   readonly secrets?: readonly string[];
 }
 
-export function createLog({ level, terminal, secrets = [] }: LogOptions): Log {
+export function createLog({ level, terminal, secrets = [] }: LogOptions): ProcessLog {
   const formatters = { level: (label: string) => ({ level: label }) };
   const serializers = { err: (error: unknown) => plainError(error, secrets) };
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, serializers };
   return terminal
     ? pino(options, pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", sync: true }))
     : pino(options);
+}
+
+/** A log that hands its lines from `level` up to the target. What may not stand in them is taken out before. */
+export function createLogTo(target: LogTarget, { level, secrets = [] }: Pick<LogOptions, "level" | "secrets">): Log {
+  const rank = level === "trace" ? 0 : LEVELS.findIndex((known) => known === level);
+  const isLevelEnabled = (asked: Level): boolean => rank >= 0 && LEVELS.indexOf(asked) >= rank;
+  const makeLog = (base: object): Log => {
+    const writeAs = (as: Level) => (fields: object | string, message?: string) => {
+      if (!isLevelEnabled(as)) return;
+      const own = typeof fields === "string" ? {} : fields;
+      const error = "err" in own ? { err: plainError(own.err, secrets) } : undefined;
+      target[as]({ ...base, ...own, ...error }, typeof fields === "string" ? fields : (message ?? ""));
+    };
+    const [debug, info, warn, error] = [writeAs("debug"), writeAs("info"), writeAs("warn"), writeAs("error")];
+    return { debug, info, warn, error, isLevelEnabled, child: (fields) => makeLog({ ...base, ...fields }) };
+  };
+  return makeLog({});
 }
 
 /** The parts of an error that may be printed. */

@@ -136,7 +136,7 @@ export class Barista {
       case "fail":
         return { ...request, path: this.#path("fail", own), json: saying.failure };
       case "release":
-        return { ...request, path: this.#path("release", own) };
+        return { ...request, path: this.#path("release", { ...own, uncounted: "" }) };
     }
   }
 

@@ -7,7 +7,14 @@ export type { ClientOptions, Fetch, Retry } from "./ask.ts";
 export type { BaristaRetry } from "./barista.ts";
 export type { MachineType } from "./machine-type.ts";
 export type { Handler, Work } from "./making.ts";
-export { createClient, type CallOptions, type Client, type OrderOptions } from "./orders.ts";
+export {
+  createClient,
+  type Called,
+  type CallOptions,
+  type Client,
+  type MachineOptions,
+  type OrderOptions,
+} from "./orders.ts";
 export { OrderRefused } from "./problem.ts";
 export type { Ending } from "./turns.ts";
 export { work, type WorkOptions } from "./work.ts";

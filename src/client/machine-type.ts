@@ -1,4 +1,4 @@
-/** Owns what the client reads of a machine's type: nothing of it is there when code runs. */
+/** Owns what the client knows of a machine: its queue, and the types of what it takes and answers. */
 
 /** A schema as TypeBox types one: `static` is the type of its values. */
 interface Schema {
@@ -17,3 +17,7 @@ export type InputOf<Machine extends MachineType> = (Machine["input"] & { readonl
 
 /** What the machine answers. */
 export type OutputOf<Machine extends MachineType> = (Machine["output"] & { readonly params: [] })["static"];
+
+export function queueName(queue: MachineType | string): string {
+  return typeof queue === "string" ? queue : queue.queue;
+}

@@ -82,7 +82,7 @@ class Making {
     try {
       const progress = (said: Progress): void => this.#report.say(said);
       const order = this.#order;
-      const result = await handler((order as { readonly input?: unknown }).input, {
+      const result = await handler(order.input, {
         order,
         signal: this.#handling.signal,
         progress,

@@ -11,6 +11,7 @@ import type { Draft, Order } from "../orders/order.ts";
 import { isFinal } from "../orders/status.ts";
 import { createAsking, type Answer, type ClientOptions, type Outcome } from "./ask.ts";
 import { createKey } from "./key.ts";
+import { queueName, type InputOf, type MachineType, type OutputOf } from "./machine-type.ts";
 import { isRecord } from "./problem.ts";
 
 export interface CallOptions {
@@ -27,10 +28,31 @@ export interface OrderOptions extends CallOptions {
   readonly idempotencyKey?: string;
 }
 
+export interface MachineOptions extends OrderOptions {
+  /** Not before then is it queued: at most 7 days ahead. */
+  readonly notBefore?: Date | undefined;
+}
+
+/** A call that has ended, with what its machine answered. */
+export type Called<Output> = Order &
+  (
+    | { readonly status: "ready"; readonly result: Output }
+    | { readonly status: "cancelled"; readonly result?: undefined }
+  );
+
 /** Each resolves to an order as the server spells it, and rejects with OrderRefused or the signal's reason. */
 export interface Client {
   /** Orders, and waits until the order is final: `status` says whether it is ready or cancelled. */
   order(draft?: Draft, options?: OrderOptions): Promise<Order>;
+  /**
+   * Calls a machine, and waits until its order is final: the `result` is there when it is ready, `error` when its
+   * machine failed. Given the machine or its type, as in `call<typeof adder>("adder", input)`, both are typed.
+   */
+  call<Machine extends MachineType>(
+    queue: Machine | Machine["queue"],
+    input: InputOf<Machine>,
+    options?: MachineOptions,
+  ): Promise<Called<OutputOf<Machine>>>;
   /** The order as it is now. */
   find(orderId: string, options?: CallOptions): Promise<Order>;
   /** Waits until an order placed before is final. */
@@ -42,16 +64,34 @@ export interface Client {
 /** Makes a client. It holds nothing between calls. A wrong `url` or header rejects with a TypeError. */
 export function createClient(options: ClientOptions): Client {
   const ask = createAsking(options);
+  const place = (
+    path: string,
+    json: unknown,
+    { signal, idempotencyKey = createKey() }: OrderOptions,
+  ): Promise<Order> => {
+    const headers = { "Idempotency-Key": idempotencyKey };
+    return ask({ path, method: "POST", headers, json, signal }, acceptFinal);
+  };
   return {
-    order: (draft = {}, { signal, idempotencyKey = createKey() } = {}) => {
-      const headers = { "Idempotency-Key": idempotencyKey };
-      return ask({ path: "/order/", method: "POST", headers, json: draft, signal }, acceptFinal);
+    order: (draft = {}, options = {}) => place("/order/", draft, options),
+    call: <Machine extends MachineType>(
+      queue: Machine | Machine["queue"],
+      input: InputOf<Machine>,
+      options: MachineOptions = {},
+    ) => {
+      const called = place(queuePath(queue, options), input, options);
+      return called as Promise<Called<OutputOf<Machine>>>;
     },
     find: (orderId, { signal } = {}) => ask({ path: pathOf(orderId), signal }, acceptOrder),
     wait: (orderId, { signal } = {}) => ask({ path: `${pathOf(orderId)}?wait`, signal }, acceptFinal),
     cancel: (orderId, { signal } = {}) =>
       ask({ path: pathOf(orderId), method: "PATCH", json: { status: "cancelled" }, signal }, acceptOrder),
   };
+}
+
+function queuePath(queue: MachineType | string, { notBefore }: MachineOptions): string {
+  const query = notBefore ? `?${new URLSearchParams({ not_before: notBefore.toISOString() }).toString()}` : "";
+  return `/queue/${encodeURIComponent(queueName(queue))}/${query}`;
 }
 
 function acceptOrder({ ok, json }: Answer): Outcome<Order> | undefined {

@@ -8,7 +8,7 @@
 import type { Order } from "../orders/order.ts";
 import { Barista, type BaristaOptions } from "./barista.ts";
 import { createKey } from "./key.ts";
-import type { InputOf, MachineType, OutputOf } from "./machine-type.ts";
+import { queueName, type InputOf, type MachineType, type OutputOf } from "./machine-type.ts";
 import { makeOrder, type Handler } from "./making.ts";
 import { takeTurns, type Ending } from "./turns.ts";
 import { Stopping } from "./stopping.ts";
@@ -37,7 +37,7 @@ export interface WorkOptions extends Omit<BaristaOptions, "name" | "queue"> {
  * the server gives none and no other try can mend that, as for a wrong token; and with what `onRetry` or `onEnded` throws.
  */
 export async function work<Machine extends MachineType>(
-  queue: Machine["queue"],
+  queue: Machine | Machine["queue"],
   handler: Handler<InputOf<Machine>, OutputOf<Machine>>,
   options: WorkOptions,
 ): Promise<void> {
@@ -45,7 +45,8 @@ export async function work<Machine extends MachineType>(
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(`work: concurrency must be a whole number from 1, not ${concurrency}`);
   }
-  const barista = new Barista({ ...options, queue, name: options.barista ?? `worker-${createKey().slice(0, 8)}` });
+  const name = options.barista ?? `worker-${createKey().slice(0, 8)}`;
+  const barista = new Barista({ ...options, queue: queueName(queue), name });
   const stopping = new Stopping(options.signal, drainSeconds * 1000);
   const { signal, giveBack } = stopping;
   const make = (order: Order) => makeOrder(order, handler, { barista, leaseSeconds, giveBack });

@@ -1,0 +1,52 @@
+/**
+ * Owns what `longpour` exports: a server inside another program, and machines.
+ *
+ * **Invariants**
+ * - Several servers run in one process, and nothing of the process is touched.
+ * - A server that can't start rejects with a StartError, whose message says what to do.
+ */
+import { isSettingName, readConfig, type SettingName } from "./config.ts";
+import { StartError } from "./lifecycle.ts";
+import { createLogTo, type LogTarget } from "./log.ts";
+import { secretsOf } from "./redis-url.ts";
+import { createServer as startServer, type RunningServer } from "./server.ts";
+
+export { StartError };
+export type { LogTarget, RunningServer, SettingName };
+
+/** Settings by their names in the environment, such as `{ CUSTOMER_PORT: 0 }`. What is absent has its default. */
+export type Settings = { readonly [Name in SettingName]?: string | number | undefined };
+
+export interface ServerOptions {
+  readonly settings?: Settings;
+  /** Takes the server's lines from LOG_LEVEL up, as `console` or a logger of pino does. Absent: they go nowhere. */
+  readonly log?: LogTarget | undefined;
+  /** Called once a newer version has taken over the shop's data: the server stops by itself. */
+  readonly superseded?: (() => void) | undefined;
+}
+
+/** Starts a server on both ports. The environment does not count: only `settings` do. */
+export async function createServer(options: ServerOptions = {}): Promise<RunningServer> {
+  const { settings = {}, log = NOWHERE } = options;
+  const environment = readSettings(settings);
+  const config = readConfig(environment);
+  const secrets = [environment["STAFF_TOKEN"] ?? "", ...secretsOf(environment["REDIS_URL"] ?? "")];
+  const ownLog = createLogTo(log, { level: config.logLevel, secrets });
+  const superseded = Promise.withResolvers<void>();
+  const server = await startServer(config, { log: ownLog, superseded: superseded.resolve });
+  void superseded.promise.then(async () => {
+    options.superseded?.();
+    for (const failure of await server.stop()) ownLog.error({ err: failure.cause }, failure.message);
+  });
+  return server;
+}
+
+const NOWHERE: LogTarget = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** As the environment would spell them. Throws a StartError for a name that is none. */
+function readSettings(settings: Settings): Readonly<Record<string, string>> {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  const unknown = given.map(([name]) => name).filter((name) => !isSettingName(name));
+  if (unknown.length > 0) throw new StartError(`no such setting: ${unknown.join(", ")}`, 2);
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+}
