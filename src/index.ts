@@ -8,9 +8,13 @@
 import { isSettingName, readConfig, type SettingName } from "./config.ts";
 import { StartError } from "./lifecycle.ts";
 import { createLogTo, type LogTarget } from "./log.ts";
+import type { Machine } from "./machines/machine.ts";
 import { secretsOf } from "./redis-url.ts";
 import { createServer as startServer, type RunningServer } from "./server.ts";
 
+export { Type, type Static } from "@sinclair/typebox";
+export { defineMachine, type Machine, type MachineOptions, type MakeContext } from "./machines/machine.ts";
+export { RetryLater } from "./machines/retry-later.ts";
 export { StartError };
 export type { LogTarget, RunningServer, SettingName };
 
@@ -18,7 +22,9 @@ export type { LogTarget, RunningServer, SettingName };
 export type Settings = { readonly [Name in SettingName]?: string | number | undefined };
 
 export interface ServerOptions {
-  readonly settings?: Settings;
+  readonly settings?: Settings | undefined;
+  /** Those that run in this server, beside those of the setting MACHINES. */
+  readonly machines?: readonly Machine[] | undefined;
   /** Takes the server's lines from LOG_LEVEL up, as `console` or a logger of pino does. Absent: they go nowhere. */
   readonly log?: LogTarget | undefined;
   /** Called once a newer version has taken over the shop's data: the server stops by itself. */
@@ -27,17 +33,19 @@ export interface ServerOptions {
 
 /** Starts a server on both ports. The environment does not count: only `settings` do. */
 export async function createServer(options: ServerOptions = {}): Promise<RunningServer> {
-  const { settings = {}, log = NOWHERE } = options;
+  const { settings = {}, machines, log = NOWHERE } = options;
   const environment = readSettings(settings);
   const config = readConfig(environment);
   const secrets = [environment["STAFF_TOKEN"] ?? "", ...secretsOf(environment["REDIS_URL"] ?? "")];
   const ownLog = createLogTo(log, { level: config.logLevel, secrets });
   const superseded = Promise.withResolvers<void>();
-  const server = await startServer(config, { log: ownLog, superseded: superseded.resolve });
-  void superseded.promise.then(async () => {
+  const server = await startServer(config, { log: ownLog, machines, superseded: superseded.resolve });
+  const giveWay = async (): Promise<void> => {
+    await superseded.promise;
     options.superseded?.();
     for (const failure of await server.stop()) ownLog.error({ err: failure.cause }, failure.message);
-  });
+  };
+  void giveWay();
   return server;
 }
 

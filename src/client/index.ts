@@ -12,7 +12,7 @@ export {
   type Called,
   type CallOptions,
   type Client,
-  type MachineOptions,
+  type MachineCallOptions,
   type OrderOptions,
 } from "./orders.ts";
 export { OrderRefused } from "./problem.ts";

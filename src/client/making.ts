@@ -6,15 +6,14 @@
  * - A handler that does not end by itself is not waited for once its order has to go.
  */
 import type { Order } from "../orders/order.ts";
+import { boundError } from "../machines/error-text.ts";
 import { ProgressReport, type Progress } from "../machines/progress.ts";
-import { isRetryLater } from "../machines/retry-later.ts";
+import { isRetryLater, retryAfterMs } from "../machines/retry-later.ts";
 import type { Barista, Failure } from "./barista.ts";
 import { pause } from "./pause.ts";
 import { OrderRefused } from "./problem.ts";
 import type { Made } from "./turns.ts";
 
-/** Characters that the server takes of an error. */
-const MAX_ERROR_CHARACTERS = 500;
 const EXTENSIONS_A_LEASE = 3;
 
 /** What a handler is given beside the input. */
@@ -89,7 +88,7 @@ class Making {
       });
       return { kind: "finished", result: JSON.stringify(result) };
     } catch (error) {
-      return { kind: "failed", failure: failureOf(error) };
+      return { kind: "failed", failure: failureOf(error, this.#order.attempts) };
     }
   }
 
@@ -120,11 +119,9 @@ class Making {
   }
 }
 
-function failureOf(error: unknown): Failure {
-  const { message } = error instanceof Error ? error : { message: String(error) };
-  const said = Array.from(message || "the worker said no reason")
-    .slice(0, MAX_ERROR_CHARACTERS)
-    .join("");
+function failureOf(error: unknown, attempts: number): Failure {
+  const said = boundError(error instanceof Error ? error.message : String(error), "the worker failed");
   if (!isRetryLater(error)) return { error: said, retry: false };
-  return { error: said, retry: true, retry_after_seconds: Math.ceil(error.seconds ?? 0) };
+  const seconds = Math.ceil(retryAfterMs(error.seconds, attempts) / 1000);
+  return { error: said, retry: true, retry_after_seconds: seconds };
 }

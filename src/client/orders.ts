@@ -28,7 +28,7 @@ export interface OrderOptions extends CallOptions {
   readonly idempotencyKey?: string;
 }
 
-export interface MachineOptions extends OrderOptions {
+export interface MachineCallOptions extends OrderOptions {
   /** Not before then is it queued: at most 7 days ahead. */
   readonly notBefore?: Date | undefined;
 }
@@ -51,7 +51,7 @@ export interface Client {
   call<Machine extends MachineType>(
     queue: Machine | Machine["queue"],
     input: InputOf<Machine>,
-    options?: MachineOptions,
+    options?: MachineCallOptions,
   ): Promise<Called<OutputOf<Machine>>>;
   /** The order as it is now. */
   find(orderId: string, options?: CallOptions): Promise<Order>;
@@ -73,13 +73,13 @@ export function createClient(options: ClientOptions): Client {
     return ask({ path, method: "POST", headers, json, signal }, acceptFinal);
   };
   return {
-    order: (draft = {}, options = {}) => place("/order/", draft, options),
+    order: (draft = {}, orderOptions = {}) => place("/order/", draft, orderOptions),
     call: <Machine extends MachineType>(
       queue: Machine | Machine["queue"],
       input: InputOf<Machine>,
-      options: MachineOptions = {},
+      callOptions: MachineCallOptions = {},
     ) => {
-      const called = place(queuePath(queue, options), input, options);
+      const called = place(queuePath(queue, callOptions), input, callOptions);
       return called as Promise<Called<OutputOf<Machine>>>;
     },
     find: (orderId, { signal } = {}) => ask({ path: pathOf(orderId), signal }, acceptOrder),
@@ -89,7 +89,7 @@ export function createClient(options: ClientOptions): Client {
   };
 }
 
-function queuePath(queue: MachineType | string, { notBefore }: MachineOptions): string {
+function queuePath(queue: MachineType | string, { notBefore }: MachineCallOptions): string {
   const query = notBefore ? `?${new URLSearchParams({ not_before: notBefore.toISOString() }).toString()}` : "";
   return `/queue/${encodeURIComponent(queueName(queue))}/${query}`;
 }

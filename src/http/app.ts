@@ -18,6 +18,7 @@ import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted } from "./gate.ts";
 import { beginAnswering, endAnswering, IDLE_SECONDS } from "./idle.ts";
 import { ClientGone } from "./input.ts";
+import { leaveProcess } from "./leave-process.ts";
 import type { Server } from "./listening.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
@@ -151,7 +152,9 @@ export interface Endpoint {
 /** Starts to listen, alone on its port. Throws a StartError when that is taken. */
 export function listen(app: App, { host, port, name, setting }: Endpoint): Server {
   try {
-    app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false, development: false });
+    leaveProcess(() => {
+      app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false, development: false });
+    });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new StartError(

@@ -7,6 +7,7 @@
  * - The first failures of a kind in a minute have a line each; then one line counts those that followed.
  */
 import type { Log } from "../log.ts";
+import { boundError } from "./error-text.ts";
 
 /**
  * `threw`: the machine threw. `timed_out`: its time was over. `forbidden_output`: its schema does not allow what it
@@ -28,7 +29,6 @@ interface ThrownAt {
   readonly frames: readonly string[];
 }
 
-const MAX_ERROR_CHARACTERS = 500;
 const MAX_FRAMES = 5;
 const SUMMARY_EVERY_MS = 60_000;
 /** Of one kind, in one queue, between two summaries. */
@@ -38,12 +38,6 @@ const MAX_LINES = 10;
 export function failureOf(thrown: unknown): Failure {
   const error = boundError(sayThrown(thrown));
   return { kind: "failed", fault: "threw", error, at: whereThrown(thrown) };
-}
-
-/** A text as the error of an order. */
-export function boundError(text: string): string {
-  const characters = Array.from(text.toWellFormed().slice(0, MAX_ERROR_CHARACTERS * 2));
-  return characters.slice(0, MAX_ERROR_CHARACTERS).join("") || "the machine failed";
 }
 
 function sayThrown(thrown: unknown): string {

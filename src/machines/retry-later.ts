@@ -4,9 +4,12 @@
  * **Invariants**
  * - It is known by its name: a package may be there twice, and each copy has a class of its own.
  */
+import { maxPauseMs } from "../back-off.ts";
 
 /** A day. */
 const MAX_SECONDS = 86_400;
+/** Between attempts at an order, where it is not said how long. */
+const BACK_OFF = { firstMs: 1000, maxMs: 300_000 };
 const MESSAGE = "the machine tries it again later";
 
 /**
@@ -34,4 +37,9 @@ export function isRetryLater(error: unknown): error is RetryLater {
 
 function isInRange(seconds: unknown): boolean {
   return seconds === undefined || (typeof seconds === "number" && seconds >= 0 && seconds <= MAX_SECONDS);
+}
+
+/** How long an order waits that was put back with these seconds, at so many attempts. */
+export function retryAfterMs(seconds: number | undefined, attempts: number): number {
+  return seconds === undefined ? maxPauseMs(Math.max(1, attempts), BACK_OFF) : seconds * 1000;
 }

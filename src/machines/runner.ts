@@ -16,18 +16,18 @@ import type { Orders } from "../orders/orders.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { Staffing, StaffingOutcome } from "../service/staffing.ts";
 import { within } from "../within.ts";
-import { boundError, type FailureLog } from "./failure.ts";
+import { boundError } from "./error-text.ts";
+import type { FailureLog } from "./failure.ts";
 import { Leases } from "./leases.ts";
 import type { Machine } from "./machine.ts";
 import { Making, type MakingOutcome } from "./making.ts";
 import { Overdue } from "./overdue.ts";
+import { retryAfterMs } from "./retry-later.ts";
 
 /** One wait for an order. After it the next one begins. */
 const WAIT_SECONDS = 60;
 /** Between tries while Redis is unavailable. */
 const BACK_OFF = { firstMs: 100, maxMs: 5000 };
-/** Between attempts at an order, where a machine does not say how long. */
-const RETRY_BACK_OFF = { firstMs: 1000, maxMs: 300_000 };
 /** Where few are made at once: code whose time is over may be left at work so often before no more are started. */
 const MIN_OVERDUE = 100;
 /** What is given back when the server stops is to be stored in this time: it is about to end. */
@@ -150,8 +150,8 @@ export class Runner {
         return undefined;
       }
       case "later": {
-        const retryAfterMs = outcome.seconds === undefined ? backOffMs(making.attempts) : outcome.seconds * 1000;
-        const failure = { ...change, error: boundError(outcome.message), retry: true, retryAfterMs };
+        const waitMs = retryAfterMs(outcome.seconds, making.attempts);
+        const failure = { ...change, error: boundError(outcome.message), retry: true, retryAfterMs: waitMs };
         await this.#insist(making, () => orders.fail(failure));
         return undefined;
       }
@@ -202,8 +202,4 @@ export class Runner {
     this.#errorAtMs = now;
     this.#log.error({ err: error }, "a machine can't start or end its orders");
   }
-}
-
-function backOffMs(attempts: number): number {
-  return maxPauseMs(Math.max(1, attempts), RETRY_BACK_OFF);
 }
