@@ -150,7 +150,7 @@ function openPorts(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
   const machines = new Machines({
     orders: parts.orders,
     staffing: services.staffing,
-    leaseSecondsOf: (queue) => services.callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
+    leaseSecondsOf: services.leaseSecondsOf,
     drainSeconds: config.drainSeconds,
     closing: closing.signal,
     log,
@@ -191,11 +191,13 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
   );
   const waitLimit = new WaitLimit(config, rejectionLog);
   const passingLimit = new WaitLimit(config, rejectionLog);
+  const callQueues = createCallQueues(queues, rejectionLog);
   return {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
     staffing: new Staffing({ orders, room: baristaRoom, closing }),
     retrying: new Retrying(orders),
-    callQueues: createCallQueues(queues, rejectionLog),
+    callQueues,
+    leaseSecondsOf: (queue: string) => callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
     limiter,
     waitLimit,
     shop: createShop(redis, DEFAULT_QUEUE),
@@ -234,7 +236,7 @@ function createBaristas(
   { redis, orders, feed }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
-  const { staffing, retrying, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
+  const { staffing, retrying, leaseSecondsOf, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
   return createBaristaApp({
     staffing,
     retrying,
@@ -249,6 +251,7 @@ function createBaristas(
     readCode: createCodes(redis),
     publicUrlFor: createPublicUrl({ publicUrl: config.publicUrl, customerPort: () => customerSocket.port }),
     leaseSeconds: config.leaseSeconds,
+    leaseSecondsOf,
     staffToken: config.staffToken,
   });
 }

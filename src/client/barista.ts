@@ -29,7 +29,7 @@ export interface BaristaOptions extends Pick<ClientOptions, "fetch" | "headers">
   readonly onRetry?: ((retry: BaristaRetry) => void) | undefined;
 }
 
-type Verb = "start" | "finish" | "fail" | "release" | "extend" | "progress";
+type Verb = "start" | "finish" | "fail" | "release" | "extend" | "progress" | "queue";
 
 /** A try that failed, and of which request it was one. */
 export interface BaristaRetry extends Retry {
@@ -111,6 +111,11 @@ export class Barista {
     await this.#ask("progress", { path, method: "POST", body: progress, signal }, acceptAny, ONCE);
   }
 
+  /** How long the queue's leases are; undefined where the server does not say. Rejects as `extend` does. */
+  async readLeaseSeconds(signal: AbortSignal): Promise<number | undefined> {
+    return await this.#ask("queue", { path: this.#path("queue"), signal }, acceptLease);
+  }
+
   /** An aborted signal cuts short what was being said: then it is said again, a few times at most. */
   async #insist(verb: Verb, request: Ask, signal: AbortSignal): Promise<Order | undefined> {
     const deadline = performance.now() + SETTLE_WITHIN_MS;
@@ -158,8 +163,8 @@ export class Barista {
 
   #path(verb: Verb, query: Readonly<Record<string, string>> = {}): string {
     const { name, queue } = this.#options;
-    const takes = verb === "start" || "next" in query;
-    const all = { ...query, barista: name, ...(takes && queue !== undefined ? { queue } : undefined) };
+    const ofQueue = queue !== undefined && ["start", "finish", "queue"].includes(verb) ? { queue } : undefined;
+    const all = { ...query, ...ofQueue, ...(verb !== "queue" && { barista: name }) };
     return `/${verb}/?${new URLSearchParams(all).toString()}`;
   }
 }
@@ -186,6 +191,12 @@ const acceptNext: Accept<Order | undefined> = (answer) => {
 };
 
 const acceptAny: Accept<undefined> = (answer) => (isSuccess(answer) ? { kind: "done", value: undefined } : undefined);
+
+const acceptLease: Accept<number | undefined> = (answer) => {
+  if (!isSuccess(answer)) return undefined;
+  const seconds = isRecord(answer.json) ? answer.json["lease_seconds"] : undefined;
+  return { kind: "done", value: typeof seconds === "number" && seconds > 0 ? seconds : undefined };
+};
 
 function isSuccess({ status, json }: Answer): boolean {
   return status === 200 && json !== undefined;

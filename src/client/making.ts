@@ -10,11 +10,14 @@ import { boundError } from "../machines/error-text.ts";
 import { ProgressReport, type Progress } from "../machines/progress.ts";
 import { isRetryLater, retryAfterMs } from "../machines/retry-later.ts";
 import type { Barista, Failure } from "./barista.ts";
+import type { LeaseTerm } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { OrderRefused } from "./problem.ts";
 import type { Made } from "./turns.ts";
 
 const EXTENSIONS_A_LEASE = 3;
+/** The shortest lease is a second. What is made sooner needs no extension. */
+const FIRST_LOOK_MS = 300;
 
 /** What a handler is given beside the input. */
 export interface Work {
@@ -30,7 +33,7 @@ export type Handler<Input = unknown, Output = unknown> = (input: Input, work: Wo
 
 export interface MakingOptions {
   readonly barista: Barista;
-  readonly leaseSeconds: number;
+  readonly lease: LeaseTerm;
   /** Aborting it gives the order back. */
   readonly giveBack: AbortSignal;
 }
@@ -94,10 +97,12 @@ class Making {
 
   /** Extends the lease until the order has ended. A try that fails is made up for by the next. */
   async #keepLease(): Promise<void> {
-    const { barista, leaseSeconds } = this.#options;
+    const { barista, lease } = this.#options;
     const { signal } = this.#over;
-    for (;;) {
-      await pause((leaseSeconds * 1000) / EXTENSIONS_A_LEASE, signal);
+    for (let waitedMs = FIRST_LOOK_MS; ; waitedMs = 0) {
+      await pause(waitedMs, signal);
+      if (signal.aborted) return;
+      await pause((await lease.readMs()) / EXTENSIONS_A_LEASE - waitedMs, signal);
       if (signal.aborted) return;
       await barista.extend(this.#order.order_id, signal).catch(this.#judge);
     }

@@ -10,12 +10,12 @@ import { Barista, type BaristaOptions } from "./barista.ts";
 import { createKey } from "./key.ts";
 import { queueName, type InputOf, type MachineType, type OutputOf } from "./machine-type.ts";
 import { makeOrder, type Handler } from "./making.ts";
+import { LeaseTerm } from "./lease.ts";
 import { takeTurns, type Ending } from "./turns.ts";
 import { Stopping } from "./stopping.ts";
 
 /** Short enough for most proxies. */
 const WAIT_SECONDS = 20;
-const LEASE_SECONDS = 60;
 
 export interface WorkOptions extends Omit<BaristaOptions, "name" | "queue"> {
   /** The worker's name, which its orders carry. A random one where it is absent. */
@@ -26,8 +26,6 @@ export interface WorkOptions extends Omit<BaristaOptions, "name" | "queue"> {
   readonly signal?: AbortSignal | undefined;
   /** For how long after that the orders in hand may still be made; then they are given back. 0 where it is absent. */
   readonly drainSeconds?: number | undefined;
-  /** At most the queue's lease, which is extended three times within; 60 where it is absent. */
-  readonly leaseSeconds?: number | undefined;
   /** Called when an order has ended. If it throws, that ends the work. */
   readonly onEnded?: ((order: Order, ending: Ending) => void) | undefined;
 }
@@ -41,7 +39,7 @@ export async function work<Machine extends MachineType>(
   handler: Handler<InputOf<Machine>, OutputOf<Machine>>,
   options: WorkOptions,
 ): Promise<void> {
-  const { concurrency = 1, leaseSeconds = LEASE_SECONDS, drainSeconds = 0 } = options;
+  const { concurrency = 1, drainSeconds = 0 } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(`work: concurrency must be a whole number from 1, not ${concurrency}`);
   }
@@ -49,7 +47,8 @@ export async function work<Machine extends MachineType>(
   const barista = new Barista({ ...options, queue: queueName(queue), name });
   const stopping = new Stopping(options.signal, drainSeconds * 1000);
   const { signal, giveBack } = stopping;
-  const make = (order: Order) => makeOrder(order, handler, { barista, leaseSeconds, giveBack });
+  const lease = new LeaseTerm(() => barista.readLeaseSeconds(giveBack));
+  const make = (order: Order) => makeOrder(order, handler, { barista, lease, giveBack });
   const faults: unknown[] = [];
   const fail = (fault: unknown): void => {
     faults.push(fault);

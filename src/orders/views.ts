@@ -91,10 +91,21 @@ export const QueueView = Type.Object(
     }),
     held: Type.Integer({ description: "customers whom this replica holds" }),
     damaged: Type.Integer({ description: "orders of all queues that are set aside as damaged: GET /damaged" }),
+    lease_seconds: Type.Integer({ description: "how long a started order stays with its barista" }),
   },
   {
     $id: "Queue",
-    examples: [{ queue: DEFAULT_QUEUE, depth: 12, brewing: 4, oldest_waiting_seconds: 71.2, held: 16, damaged: 0 }],
+    examples: [
+      {
+        queue: DEFAULT_QUEUE,
+        depth: 12,
+        brewing: 4,
+        oldest_waiting_seconds: 71.2,
+        held: 16,
+        damaged: 0,
+        lease_seconds: 900,
+      },
+    ],
   },
 );
 export type QueueView = Static<typeof QueueView>;

@@ -32,7 +32,7 @@ function employ(url: string, handler: Handler = add) {
   const stop = new AbortController();
   stops.push(stop);
   const single = (target: string, init: RequestInit) => fetch(target, { ...init, keepalive: false });
-  const done = work("adder", handler, { url, signal: stop.signal, concurrency: 4, leaseSeconds: 5, fetch: single });
+  const done = work("adder", handler, { url, signal: stop.signal, concurrency: 4, fetch: single });
   return async (): Promise<void> => {
     stop.abort();
     await done;

@@ -26,7 +26,7 @@ let server: Server;
 const stops: AbortController[] = [];
 
 beforeEach(async () => {
-  server = await startServer({ LEASE_SECONDS: "900" });
+  server = await startServer();
 });
 
 afterEach(async () => {
@@ -240,7 +240,7 @@ describe("a lease", () => {
       await until(() => extensions() >= 10, "the lease is extended", 20_000);
       return forEachOwn(input, given);
     };
-    const worker = employ(network.url, handler, { leaseSeconds: 1 });
+    const worker = employ(network.url, handler);
     const order = await orderFor("Ada", own.customers);
     expect(order).toMatchObject({ status: "ready", attempts: 1, result: { for: "Ada" } });
     await Promise.all([worker.stop(), rival?.stop()]);
@@ -249,11 +249,12 @@ describe("a lease", () => {
   });
 
   test("of an order that ended elsewhere is known to be lost: the handler's signal is aborted", async () => {
+    const own = await startServer({ LEASE_SECONDS: "1" });
     const { handler, has } = hold();
-    const worker = employ(server.baristas, handler, { leaseSeconds: 1 });
-    const ordered = orderFor("Ada");
+    const worker = employ(own.baristas, handler);
+    const ordered = orderFor("Ada", own.customers);
     const { order, signal } = await has;
-    const cancel = `${server.baristas}/cancel/?order_id=${order.order_id}&barista=${order.barista}`;
+    const cancel = `${own.baristas}/cancel/?order_id=${order.order_id}&barista=${order.barista}`;
     expect((await fetch(cancel, { method: "POST" })).status).toBe(200);
     await until(() => signal.aborted, "the handler is told");
     expect(signal.reason).toMatchObject({ name: "OrderRefused", status: 409 });
@@ -261,6 +262,7 @@ describe("a lease", () => {
     await until(() => worker.endings.length > 0, "the order has ended");
     expect(worker.endings).toEqual(["conflicts"]);
     await worker.stop();
+    await own.stop();
   });
 });
 

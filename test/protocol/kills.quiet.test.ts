@@ -67,7 +67,15 @@ describe("the judge", () => {
     result: { by: "Grace", n: 1 },
   };
   const ID = READY.order_id;
-  const QUEUE = { queue: "default", depth: 0, brewing: 0, oldest_waiting_seconds: null, held: 0, damaged: 0 };
+  const QUEUE = {
+    queue: "default",
+    depth: 0,
+    brewing: 0,
+    oldest_waiting_seconds: null,
+    held: 0,
+    damaged: 0,
+    lease_seconds: 60,
+  };
   const REMAINS: Remains = { stored: [ID], queues: [QUEUE, QUEUE] };
 
   /** One order, asked for twice, as it should go; its start was answered twice, as the first answer was lost. */

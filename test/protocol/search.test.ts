@@ -166,13 +166,21 @@ test("an expected wait is shown once there is history, and not before", async ()
 
 test("the queue's view: depth, brewing, the oldest's age, and whom this server holds", async () => {
   const fresh = await startServer();
-  const empty = { queue: "default", depth: 0, brewing: 0, oldest_waiting_seconds: null, held: 0, damaged: 0 };
+  const empty = {
+    queue: "default",
+    depth: 0,
+    brewing: 0,
+    oldest_waiting_seconds: null,
+    held: 0,
+    damaged: 0,
+    lease_seconds: 900,
+  };
   expect(await lookAtQueue(fresh)).toEqual(empty);
   const waiting = [order(fresh), order(fresh), order(fresh)];
   await untilHeld(fresh, 3);
   const { order_id } = await start(fresh);
   const { oldest_waiting_seconds, ...view } = await lookAtQueue(fresh);
-  expect(view).toEqual({ queue: "default", depth: 2, brewing: 1, held: 3, damaged: 0 });
+  expect(view).toEqual({ queue: "default", depth: 2, brewing: 1, held: 3, damaged: 0, lease_seconds: 900 });
   expect(oldest_waiting_seconds).toBeGreaterThanOrEqual(0);
   const other = (await ask(`${fresh.baristas}/queue?queue=other`)).body;
   expect(other).toEqual({ ...empty, queue: "other", held: 3 });

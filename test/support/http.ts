@@ -271,6 +271,7 @@ export interface QueueView {
   readonly oldest_waiting_seconds: number | null;
   readonly held: number;
   readonly damaged: number;
+  readonly lease_seconds: number;
 }
 
 export async function lookAtQueue({ baristas }: Pick<Ports, "baristas">, queue?: string): Promise<QueueView> {

@@ -38,6 +38,8 @@ export interface QueueDependencies {
   readonly orders: Pick<Orders, "find" | "search" | "measure">;
   /** The wait limit of the customers whom this server holds. */
   readonly waitLimit: Pick<WaitLimit, "waiting">;
+  /** How long a started order of a queue stays with its barista. */
+  readonly leaseSecondsOf: (queue: string) => number;
 }
 
 export function queueRoutes(dependencies: QueueDependencies) {
@@ -84,7 +86,7 @@ function createFindOrder({ orders }: QueueDependencies) {
   return async ({ params }: PathContext): Promise<Response> => answerFound(await orders.find(readOrderId(params)));
 }
 
-function createMeasureQueue({ orders, waitLimit }: QueueDependencies) {
+function createMeasureQueue({ orders, waitLimit, leaseSecondsOf }: QueueDependencies) {
   const readQueue = createQueryReader(QueueQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
@@ -98,6 +100,7 @@ function createMeasureQueue({ orders, waitLimit }: QueueDependencies) {
         oldest_waiting_seconds: oldestWaitingSeconds,
         held: waitLimit.waiting,
         damaged,
+        lease_seconds: leaseSecondsOf(queue),
       }),
     );
   };
