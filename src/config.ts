@@ -48,7 +48,7 @@ const Environment = Type.Object({
     Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
   ),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
-  REDIS_URL: optional(Type.String({ minLength: 1 })),
+  REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
   MACHINES: optional(Type.String({ minLength: 1, description: "a file" })),
   LANES: integer(1, 1024, 64),
@@ -92,6 +92,23 @@ export type SettingName = keyof Environment;
 export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(Environment.properties, name);
 }
+
+/** One setting, for who shows it: `wanted` says which values it may have. */
+export interface Setting {
+  readonly name: string;
+  readonly wanted: string;
+  readonly fallback?: string;
+}
+
+/** All settings, as the environment spells them. */
+export const SETTINGS: readonly Setting[] = Object.entries<TSchema>(Environment.properties).map(([name, schema]) => {
+  const fallback = schema.default as string | number | undefined;
+  return {
+    name,
+    wanted: schema.description ?? "",
+    ...(fallback === undefined ? undefined : { fallback: `${fallback}` }),
+  };
+});
 
 /** The settings that the server runs by. Times carry their unit in their name; absent means switched off. */
 export type Config = Readonly<ReturnType<typeof configFrom> & { queues: readonly NamedQueue[] }>;

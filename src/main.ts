@@ -11,10 +11,42 @@ import { createLog, plainError, withoutSecrets, type Log } from "./log.ts";
 import { secretsOf } from "./redis-url.ts";
 import { createServer, type RunningServer } from "./server.ts";
 
-async function main(): Promise<void> {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What else a process runs beside its server: begun once it is open, and ended first when it stops. */
+export type Beside = (server: RunningServer, config: Config) => { readonly end: () => Promise<void> };
+
+interface RunOptions {
+  readonly beside?: Beside | undefined;
+  /** Logs in JSON on a terminal, too. */
+  readonly isJson?: boolean;
+}
+
+/** Serves by the settings of `environment` until a signal ends the process. Resolves once the server is open. */
+export async function runServer(environment: Environment, options: RunOptions = {}): Promise<void> {
+  const secrets = [environment.STAFF_TOKEN ?? "", ...secretsOf(environment.REDIS_URL ?? "")];
+  try {
+    await serve(environment, secrets, options);
+  } catch (error) {
+    const isExpected = error instanceof StartError;
+    const said = isExpected ? withoutSecrets(error.message, secrets) : plainError(error, secrets).stack;
+    process.stderr.write(`longpour: ${said}\n`);
+    process.exit(isExpected ? error.exitCode : 1);
+  }
+}
+
+/**
+ * `secrets`: the texts that must not stand in any output: Bun would print the source and the fields of an error beside
+ * its message.
+ */
+async function serve(
+  environment: Environment,
+  secrets: readonly string[],
+  { beside, isJson = false }: RunOptions,
+): Promise<void> {
   const lifecycle = new Lifecycle();
-  const config = readConfig(process.env);
-  const log = createLog({ level: config.logLevel, terminal: process.stdout.isTTY, secrets });
+  const config = readConfig(environment);
+  const log = createLog({ level: config.logLevel, terminal: process.stdout.isTTY && !isJson, secrets });
   const die = (error: unknown): void => {
     log.fatal({ err: error }, "unexpected error: the server ends");
     process.exit(1);
@@ -33,7 +65,10 @@ async function main(): Promise<void> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(signal));
 
-  announce(await createServer(config, { log, lifecycle, superseded: () => void stop("superseded") }), config, log);
+  const server = await createServer(config, { log, lifecycle, superseded: () => void stop("superseded") });
+  announce(server, config, log);
+  const other = beside?.(server, config);
+  if (other) lifecycle.opened("what runs beside the server", other.end);
 }
 
 function announce({ customers, baristas, swagger }: RunningServer, { staffToken }: Config, log: Log): void {
@@ -44,17 +79,4 @@ function announce({ customers, baristas, swagger }: RunningServer, { staffToken 
   );
 }
 
-/**
- * The texts that must not stand in any output: Bun would print the source and the fields of an error beside its
- * message.
- */
-const secrets = [process.env.STAFF_TOKEN ?? "", ...secretsOf(process.env.REDIS_URL ?? "")];
-
-try {
-  await main();
-} catch (error) {
-  const isExpected = error instanceof StartError;
-  const said = isExpected ? withoutSecrets(error.message, secrets) : plainError(error, secrets).stack;
-  process.stderr.write(`longpour: ${said}\n`);
-  process.exit(isExpected ? error.exitCode : 1);
-}
+if (import.meta.main) await runServer(process.env);

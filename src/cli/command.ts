@@ -1,60 +1,85 @@
 /**
- * Owns what a simulator does with its process: arguments in, Ctrl-C and the time limit, the exit code out.
+ * Owns what a command does with its process: arguments in, output, Ctrl-C, and the exit code out.
  *
  * **Invariants**
- * - 0 = nothing was lost, 1 = something was, 2 = wrong arguments: one line on standard error says which.
- * - A server that never answers counts as lost.
+ * - 0 = done, 1 = it went wrong, 2 = wrong usage: one line on standard error says which.
+ * - No other file of the command line touches the process.
+ * - Nothing that a server said steers the terminal.
  */
 import { setMaxListeners } from "node:events";
-import { createAsking } from "../client/ask.ts";
-import { createFetch } from "./fetch.ts";
-import { readOptions, usage, type Option, type Spec, type Values } from "./options.ts";
+import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { describeFailure, WrongUsage } from "./failure.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Why a run's signal was aborted. A customer who still waits when time is up was let down; after Ctrl-C none was. */
-type StopReason = "interrupted" | "time is up" | "done";
+export type StopReason = "interrupted" | "time is up" | "done";
 
-type Command<S extends Spec> = {
-  readonly name: string;
-  readonly about: string;
-  readonly spec: S;
-  /** What is wrong with the values taken together, in one line. */
-  readonly check: (values: Values<S>) => string | undefined | Promise<string | undefined>;
-  /** Does the work and prints the summary; resolves to whether nothing was lost. Has to end soon after `signal`. */
-  readonly run: (values: Values<S>, signal: AbortSignal) => Promise<boolean>;
-};
-
-/** A server that is still starting is waited for, for so long. */
-const START_TIMEOUT_MS = 5000;
-
-/** Runs one simulator from the command line to its exit code. */
-export async function runCommand<const S extends Spec & { readonly seconds: Option<number> }>(
-  command: Command<S>,
-): Promise<void> {
-  const parsed = readOptions(command.spec, process.argv.slice(2), process.env);
-  if (parsed.kind === "help") return printHelp(command);
-  const fault = parsed.kind === "fault" ? parsed.message : await command.check(parsed.values);
-  if (fault !== undefined || parsed.kind === "fault") {
-    process.stderr.write(`${command.name}: ${fault}; --help lists the options\n`);
-    process.exitCode = 2;
-    return;
+/** Runs the program from the command line to its exit code. */
+export async function runProgram(createProgram: (terminal: Terminal) => CommandUnknownOpts): Promise<void> {
+  const stop = listenForStop();
+  const line = new StatusLine();
+  const terminal: Terminal = {
+    environment: process.env,
+    print: (text) => {
+      line.end();
+      process.stdout.write(`${safe(text)}\n`);
+    },
+    note: (text) => {
+      line.end();
+      process.stderr.write(`${safe(text)}\n`);
+    },
+    status: (text) => line.show(safe(text)),
+    untilStopped: stop.listen,
+  };
+  // Who reads no further, as `head`, ends the command.
+  process.stdout.on("error", () => process.exit(1));
+  let name = "longpour";
+  try {
+    const program = createProgram(terminal);
+    program.hook("preAction", (_program, command) => {
+      name = `longpour ${command.name()}`;
+    });
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) terminal.note(`${name}: ${describeFailure(error)}`);
+    process.exitCode = codeOf(error);
+  } finally {
+    line.end();
+    stop.forget();
   }
-  const { seconds }: { readonly seconds: unknown } = parsed.values;
-  const stop = listenForStop(Number(seconds));
-  const url: unknown = parsed.values["url"];
-  if (url instanceof URL && !(await isAnswering(url, stop.signal)) && !stop.signal.aborted) {
-    process.stderr.write(
-      `${command.name}: nothing answers at ${url.origin}: is the server running? --url names another\n`,
-    );
-    process.exitCode = 1;
-  } else process.exitCode = (await command.run(parsed.values, stop.signal)) ? 0 : 1;
-  stop.forget();
 }
 
-/** Whether there is a server at all. Any answer counts, whatever its status: what it says is for the run to judge. */
-async function isAnswering(url: URL, signal: AbortSignal): Promise<boolean> {
-  const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
-  const ask = createAsking({ url: url.origin, fetch: createFetch() });
-  return await ask({ path: "/livez", signal: timeLimit }, () => ({ kind: "done", value: true })).catch(() => false);
+/** Text without what would steer a terminal: it holds words of others. JSON stays what it was. */
+function safe(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+/** Help that was asked for is no fault. */
+function codeOf(error: unknown): number {
+  if (!(error instanceof CommanderError)) return error instanceof WrongUsage ? 2 : 1;
+  return error.exitCode === 0 ? 0 : 2;
+}
+
+/** The last line on standard error, which may be written anew. */
+class StatusLine {
+  #isOpen = false;
+
+  show(text: string): void {
+    if (!process.stderr.isTTY) {
+      process.stderr.write(`${text}\n`);
+      return;
+    }
+    const room = (process.stderr.columns || 80) - 1;
+    process.stderr.write(`\r\u001B[K${text.slice(0, room)}`);
+    this.#isOpen = true;
+  }
+
+  end(): void {
+    if (this.#isOpen) process.stderr.write("\n");
+    this.#isOpen = false;
+  }
 }
 
 /** A signal that may have thousands of listeners: one a customer. */
@@ -64,23 +89,20 @@ export function createStop(): { signal: AbortSignal; abort: (reason: StopReason)
   return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
 }
 
-/** Aborts on the first Ctrl-C or SIGTERM, or after `seconds` (0 = never). A second Ctrl-C ends the process as usual. */
-function listenForStop(seconds: number): { signal: AbortSignal; forget: () => void } {
+/** Aborts on the first Ctrl-C or SIGTERM since it was asked to listen. */
+function listenForStop(): { listen: () => AbortSignal; forget: () => void } {
   const { signal, abort } = createStop();
-  const timer = seconds > 0 ? setTimeout(() => abort("time is up"), seconds * 1000) : undefined;
-  const forget = () => {
-    clearTimeout(timer);
+  const forget = (): void => {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   };
-  const interrupt = () => {
+  const interrupt = (): void => {
     abort("interrupted");
     forget();
   };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  return { signal, forget };
-}
-
-function printHelp({ name, about, spec }: { name: string; about: string; spec: Spec }): void {
-  const codes = "Exit codes: 0 nothing was lost, 1 something was or nothing answers at the address, 2 wrong arguments.";
-  process.stdout.write(`bun run ${name} [options]\n\n${about}\n\n${usage(spec)}\n\n${codes}\n`);
+  const listen = (): AbortSignal => {
+    forget();
+    if (!signal.aborted) process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+    return signal;
+  };
+  return { listen, forget };
 }

@@ -16,6 +16,8 @@ export type Option<Value> = {
   readonly help: string;
   /** The variable of the environment that counts where the option is not given. */
   readonly variable?: string;
+  /** A name that it had before, which still counts. */
+  readonly formerly?: string;
   readonly fallback: string;
   readonly expects: string;
   /** It takes no value; `read` is given whether it is there, as text. */
@@ -55,9 +57,13 @@ export function onOff(help: string): Option<boolean> {
 }
 
 /** Where a server is. Plain HTTP only: the simulators talk to a server directly. */
-export function server(fallback: string, help: string): Option<URL> {
+export function server(
+  fallback: string,
+  help: string,
+  own: Pick<Option<URL>, "variable" | "formerly"> = {},
+): Option<URL> {
   const read = (text: string) => (URL.canParse(text) && new URL(text).protocol === "http:" ? new URL(text) : undefined);
-  return { help, fallback, expects: "an http:// address", read };
+  return { help, fallback, expects: "an http:// address", read, ...own };
 }
 
 /** An IP address of this machine; whether it is one is for the command to find out. */
@@ -69,7 +75,7 @@ export function address(fallback: string, help: string): Option<string> {
 export function staffToken(): Option<string> {
   return {
     variable: "STAFF_TOKEN",
-    help: "token for the baristas' port; else the environment's STAFF_TOKEN",
+    help: "token for the baristas' port",
     fallback: "",
     expects: "visible ASCII characters",
     read: (text) => /^[\x21-\x7e]*$/.exec(text)?.[0],
@@ -92,10 +98,22 @@ export function readOptions<const S extends Spec>(
   const given = parse(spec, argv);
   if (typeof given === "string") return { kind: "fault", message: given };
   if (given["help"]) return { kind: "help" };
+  return readValues(spec, given, environment);
+}
+
+/** What was given or left out of each option, by its flag. */
+export type Given = Readonly<Record<string, string | boolean | undefined>>;
+
+/** Reads what was given by `spec`. */
+export function readValues<const S extends Spec>(
+  spec: S,
+  given: Given,
+  environment: Environment,
+): Exclude<Parsed<S>, { readonly kind: "help" }> {
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(spec)) {
-    const text = String(given[flag(name)] ?? option.fallback);
-    const value = option.read(option.variable ? text || (environment[option.variable] ?? "") : text);
+    const inherited = option.variable === undefined ? undefined : environment[option.variable];
+    const value = option.read(String(given[flag(name)] ?? (inherited || option.fallback)));
     if (value === undefined) return { kind: "fault", message: `--${flag(name)} must be ${option.expects}` };
     values[name] = value;
   }
@@ -110,7 +128,7 @@ export function usage(spec: Spec): string {
 }
 
 /** What was given, by flag; or, as text, the first line of what parseArgs says is wrong. */
-function parse(spec: Spec, argv: readonly string[]): Record<string, string | boolean | undefined> | string {
+function parse(spec: Spec, argv: readonly string[]): Given | string {
   const flags = Object.entries(spec).map(([name, { isSwitch }]) => {
     return [flag(name), { type: isSwitch ? "boolean" : "string" }] as const;
   });
@@ -127,7 +145,8 @@ function parse(spec: Spec, argv: readonly string[]): Record<string, string | boo
   }
 }
 
-function flag(name: string): string {
+/** `groupMin` → `group-min`. */
+export function flag(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 

@@ -4,7 +4,7 @@
  * **Invariants**
  * - An order that was started is being brewed, or ended in exactly one way.
  */
-import { formatSummary, formatWaits, type Row } from "./summary.ts";
+import { formatSummary, formatWaits, waitFigures, type Row } from "./summary.ts";
 
 /**
  * finished, released: as the server agreed. conflicts: the server said that it was no longer theirs. unsettled: it
@@ -57,6 +57,13 @@ export class StaffTally {
     const { finished, released, conflicts, unsettled } = this.handovers;
     const problems = this.doubled + conflicts + unsettled + this.#faults.size;
     return { brewing: this.brewing, finished, released, "connections lost": this.connectionsLost, problems };
+  }
+
+  /** All of it, as figures. */
+  figures(): object {
+    const { started, doubled, refusals, connectionsLost } = this;
+    const counts = { doubled, turned_away: refusals, connections_lost: connectionsLost, sent_home: [...this.#faults] };
+    return { started, ...this.handovers, ...counts, queued_seconds: waitFigures(this.#queuedMs) };
   }
 
   /** The summary, in rows; rows that say nothing in most runs are left out while they are 0. */

@@ -16,10 +16,20 @@ export function quantile(sample: readonly number[], q: number): number | undefin
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
 }
 
+const SHARES = { median: 0.5, p99: 0.99, max: 1 };
+
+/** The same as `formatWaits` says, as numbers in seconds; null when no customer waited. */
+export function waitFigures(sampleMs: readonly number[]): Record<string, number> | null {
+  const figures = Object.entries(SHARES).map(([name, q]): [string, number] => [
+    name,
+    (quantile(sampleMs, q) ?? 0) / 1000,
+  ]);
+  return sampleMs.length === 0 ? null : Object.fromEntries(figures);
+}
+
 /** `median 31.2 s, p99 58.0 s, max 61.1 s` of milliseconds; `-` when no customer waited. */
 export function formatWaits(sampleMs: readonly number[]): string {
-  const shares = { median: 0.5, p99: 0.99, max: 1 };
-  const parts = Object.entries(shares).map(([name, q]) => `${name} ${formatSeconds(quantile(sampleMs, q))}`);
+  const parts = Object.entries(SHARES).map(([name, q]) => `${name} ${formatSeconds(quantile(sampleMs, q))}`);
   return sampleMs.length === 0 ? "-" : parts.join(", ");
 }
 

@@ -5,7 +5,7 @@
  * - A customer who arrived ends in exactly one way, or is still waiting.
  * - A second customer with the same order ends in `doubled`.
  */
-import { formatSummary, formatWaits, type Row } from "./summary.ts";
+import { formatSummary, formatWaits, waitFigures, type Row } from "./summary.ts";
 
 /**
  * served, cancelled: the order's final states. refused: turned away, and did not ask again. failed: any other answer.
@@ -79,6 +79,13 @@ export class CustomerTally {
   get mistakes(): number {
     const { failed, wrong, doubled } = this.endings;
     return failed + wrong + doubled;
+  }
+
+  /** All of it, as figures. */
+  figures(): object {
+    const { arrived, refusals, connectionsLost, resumed } = this;
+    const counts = { turned_away: refusals, connections_lost: connectionsLost, resumed };
+    return { arrived, ...this.endings, ...counts, waited_seconds: waitFigures(this.#waitedMs) };
   }
 
   /** The summary, in rows; rows that say nothing in most runs are left out while they are 0. */

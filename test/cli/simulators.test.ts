@@ -6,12 +6,12 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { join } from "node:path";
 import { loopbackAddresses } from "../../src/cli/addresses.ts";
 import { Quota } from "../../src/cli/barista.ts";
 import { onOff, readOptions, server, staffToken, usage, whole } from "../../src/cli/options.ts";
 import { formatSummary, formatWaits, quantile } from "../../src/cli/summary.ts";
 import { CustomerTally } from "../../src/cli/tally.ts";
+import { run } from "./program.ts";
 
 describe("quantiles", () => {
   test("are values of the sample, by nearest rank", () => {
@@ -131,38 +131,35 @@ describe("each command", () => {
 
   test.each(commands)("%s refuses wrong arguments with one line and exit code 2", async (name) => {
     for (const argv of [["--nonsense"], ["--seconds", "soon"], ["--seconds", "-1"], ["stray"]]) {
-      const { exitCode, stdout, stderr } = await run(name, argv);
+      const { exitCode, stdout, stderr } = await run(name, ...argv);
       expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-      expect(stderr).toMatch(new RegExp(`^${name}: [^\\n]+; --help lists the options\\n$`));
+      expect(stderr).toMatch(new RegExp(`^longpour ${name}: [^\\n]+; --help lists the options\\n$`));
     }
   });
 
   test.each(commands)("%s prints its usage", async (name) => {
-    const { exitCode, stdout, stderr } = await run(name, ["--help"]);
+    const { exitCode, stdout, stderr } = await run(name, "--help");
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(stdout).toStartWith(`bun run ${name} [options]\n`);
+    expect(stdout).toStartWith(`Usage: longpour ${name} [options]\n`);
   });
 
-  test.each(["customers", "baristas"])("%s says that nothing answers, and ends with exit code 1", async (name) => {
+  const named: Readonly<Record<string, string>> = { customers: "--url", baristas: "--staff-url" };
+
+  test.each(Object.keys(named))("%s says that nothing answers, and ends with exit code 1", async (name) => {
     // A port that was free a moment ago.
     const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const url = `http://127.0.0.1:${probe.port}`;
     probe.stop(true);
-    const { exitCode, stdout, stderr } = await run(name, ["--url", url]);
+    const { exitCode, stdout, stderr } = await run(name, "--url", url);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-    expect(stderr).toBe(`${name}: nothing answers at ${url}: is the server running? --url names another\n`);
+    expect(stderr).toBe(
+      `longpour ${name}: nothing answers at ${url}: is the server running? ${named[name]} names another\n`,
+    );
   });
 
   test("values that contradict each other are refused", async () => {
-    expect((await run("customers", ["--group-min", "9", "--group-max", "8"])).exitCode).toBe(2);
-    expect((await run("baristas", ["--brew-min-seconds", "9", "--brew-max-seconds", "8"])).exitCode).toBe(2);
-    expect((await run("flood", ["--url", "http://example.com"])).exitCode).toBe(2);
+    expect((await run("customers", "--group-min", "9", "--group-max", "8")).exitCode).toBe(2);
+    expect((await run("baristas", "--brew-min-seconds", "9", "--brew-max-seconds", "8")).exitCode).toBe(2);
+    expect((await run("flood", "--url", "http://example.com")).exitCode).toBe(2);
   });
 });
-
-async function run(name: string, argv: readonly string[]) {
-  const script = join(import.meta.dir, `../../src/cli/${name}.ts`);
-  const child = Bun.spawn([process.execPath, script, ...argv], { stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { stdout, stderr, exitCode };
-}

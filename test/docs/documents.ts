@@ -10,6 +10,7 @@ import type { Document } from "./render.ts";
 
 export const ROOT = join(import.meta.dir, "../..");
 export const PROTOCOL = join(ROOT, "docs/protocol.md");
+export const COMMAND_LINE = join(ROOT, "docs/command-line.md");
 export const OPERATIONS = join(ROOT, "docs/operations.md");
 
 /** The OpenAPI documents of both ports, by port. */

@@ -1,26 +1,29 @@
 /**
- * `bun run flood`: the delusional customer orders thousands at once from one address, while regulars order one each
+ * `longpour flood`: the delusional customer orders thousands at once from one address, while regulars order one each
  * from others.
  *
  * **Invariants**
  * - The flood is bounded in count and time, and goes to this machine only.
  * - It never asks twice, and ends with the last regular.
  */
-import { between, pause } from "../client/pause.ts";
-import { isOurs, loopbackAddresses } from "./addresses.ts";
-import { Quota, workShift } from "./barista.ts";
-import { createStop, runCommand } from "./command.ts";
-import { visit } from "./customer.ts";
-import { address, seconds, server, staffToken, whole, type Values } from "./options.ts";
-import { showProgress } from "./progress.ts";
-import { StaffTally } from "./staff-tally.ts";
-import { CustomerTally } from "./tally.ts";
+import type { Command } from "@commander-js/extra-typings";
+import { between, pause } from "../../client/pause.ts";
+import { isOurs, loopbackAddresses } from "../addresses.ts";
+import { Quota, workShift } from "../barista.ts";
+import { createStop } from "../command.ts";
+import { visit } from "../customer.ts";
+import { address, seconds, server, staffToken, whole, type Values } from "../options.ts";
+import { showProgress } from "../progress.ts";
+import { addSimulator, type Summary } from "../simulator.ts";
+import { StaffTally } from "../staff-tally.ts";
+import { CustomerTally } from "../tally.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** The regulars come in over this long, once the flood is on its way. */
 const ARRIVE_WITHIN_MS = 1000;
 
 const spec = {
-  url: server("http://127.0.0.1:8000", "where customers order, on this machine"),
+  url: server("http://127.0.0.1:8000", "where customers order, on this machine", { variable: "LONGPOUR_URL" }),
   orders: whole({ fallback: 3000, min: 1, max: 20_000, help: "orders of the delusional customer" }),
   from: address("127.0.0.1", "where they come from"),
   regulars: whole({ fallback: 50, min: 1, max: 1000, help: "regulars, each from another address: 127.0.0.2 and up" }),
@@ -28,23 +31,27 @@ const spec = {
     fallback: 10,
     min: 0,
     max: 1000,
-    help: "baristas who brew in no time; 0 leaves it to bun run baristas",
+    help: "baristas who brew in no time; 0 leaves it to longpour baristas",
   }),
-  staffUrl: server("http://127.0.0.1:8001", "where these baristas work"),
+  staffUrl: server("http://127.0.0.1:8001", "where these baristas work", { variable: "LONGPOUR_STAFF_URL" }),
   token: staffToken(),
   seconds: seconds(60),
 };
 
-await runCommand({
-  name: "flood",
-  about:
-    "One address orders thousands at once and hangs up when the regulars, who come from other addresses, are served.",
-  spec,
-  check: checkAddresses,
-  run: flood,
-});
+export function addFlood(program: Command, terminal: Terminal): void {
+  addSimulator(program, terminal, {
+    name: "flood",
+    about:
+      "One address orders thousands at once. It hangs up when the regulars, who come from other addresses, are served.",
+    examples: ["longpour flood", "longpour flood --orders 1000 --regulars 20 --json"],
+    spec,
+    server: ({ url }) => ({ url, named: "--url" }),
+    check: checkAddresses,
+    run: flood,
+  });
+}
 
-async function flood(options: Values<typeof spec>, signal: AbortSignal): Promise<boolean> {
+async function flood(options: Values<typeof spec>, signal: AbortSignal) {
   const answeredTo = new Map<string, string>();
   const tallies = {
     regulars: new CustomerTally(answeredTo),
@@ -61,14 +68,20 @@ async function flood(options: Values<typeof spec>, signal: AbortSignal): Promise
   closing.abort("done");
   await Promise.all(others);
   hide();
-  console.log(tallies.regulars.summary("regulars"));
-  console.log(tallies.delusional.summary("the delusional customer"));
-  if (options.baristas > 0) console.log(tallies.staff.summary("baristas"));
-  // What the delusional customer did not get is no loss; what was answered still has to be right.
-  return (
-    tallies.regulars.mistakes + tallies.regulars.endings.lost + tallies.delusional.mistakes === 0 &&
-    tallies.staff.lostNothing
-  );
+  const { regulars, delusional, staff } = tallies;
+  return {
+    // What the delusional customer did not get is no loss; what was answered still has to be right.
+    lostNothing: regulars.mistakes + regulars.endings.lost + delusional.mistakes === 0 && staff.lostNothing,
+    summaries: [
+      summaryOf("regulars", regulars),
+      summaryOf("the delusional customer", delusional),
+      ...(options.baristas > 0 ? [summaryOf("baristas", staff)] : []),
+    ],
+  };
+}
+
+function summaryOf(title: string, tally: CustomerTally | StaffTally): Summary {
+  return { title, text: tally.summary(title), figures: tally.figures() };
 }
 
 async function orderThousands(

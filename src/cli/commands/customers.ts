@@ -1,20 +1,22 @@
 /**
- * `bun run customers`: groups of customers who order at once and wait for their coffee.
+ * `longpour customers`: groups of customers who order at once and wait for their coffee.
  *
  * **Invariants**
  * - Groups arrive whether or not the last one was served.
  * - The run ends when all are.
  */
-import { between, pause } from "../client/pause.ts";
-import { runCommand } from "./command.ts";
-import { visit } from "./customer.ts";
-import { readMenu } from "./menu.ts";
-import { amount, seconds, server, whole, type Values } from "./options.ts";
-import { showProgress } from "./progress.ts";
-import { CustomerTally } from "./tally.ts";
+import type { Command } from "@commander-js/extra-typings";
+import { between, pause } from "../../client/pause.ts";
+import { visit } from "../customer.ts";
+import { readMenu } from "../menu.ts";
+import { amount, seconds, server, whole, type Values } from "../options.ts";
+import { showProgress } from "../progress.ts";
+import { addSimulator } from "../simulator.ts";
+import { CustomerTally } from "../tally.ts";
+import type { Terminal } from "../terminal.ts";
 
 const spec = {
-  url: server("http://127.0.0.1:8000", "where customers order"),
+  url: server("http://127.0.0.1:8000", "where customers order", { variable: "LONGPOUR_URL" }),
   groups: whole({ fallback: 1, min: 1, max: 1000, help: "how many groups come" }),
   groupMin: whole({ fallback: 100, min: 1, max: 10_000, help: "customers in a group, at least" }),
   groupMax: whole({ fallback: 200, min: 1, max: 10_000, help: "customers in a group, at most" }),
@@ -22,16 +24,20 @@ const spec = {
   seconds: seconds(0),
 };
 
-await runCommand({
-  name: "customers",
-  about:
-    "Groups of customers order at once, and wait without a time limit. Who is turned away or loses the connection asks again.",
-  spec,
-  check: ({ groupMin, groupMax }) => (groupMin > groupMax ? "--group-min must not be above --group-max" : undefined),
-  run: welcomeGroups,
-});
+export function addCustomers(program: Command, terminal: Terminal): void {
+  addSimulator(program, terminal, {
+    name: "customers",
+    about:
+      "Groups of customers order at once, and wait without a time limit. Who is turned away or loses the connection asks again.",
+    examples: ["longpour customers", "longpour customers --groups 3 --group-min 10 --group-max 20 --json"],
+    spec,
+    server: ({ url }) => ({ url, named: "--url" }),
+    check: ({ groupMin, groupMax }) => (groupMin > groupMax ? "--group-min must not be above --group-max" : undefined),
+    run: welcomeGroups,
+  });
+}
 
-async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal): Promise<boolean> {
+async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal) {
   const tally = new CustomerTally();
   const hide = showProgress([
     { name: "customers", total: () => tally.arrived, done: () => tally.ended, counters: () => tally.counters() },
@@ -44,8 +50,11 @@ async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal):
   }
   await Promise.all(visits);
   hide();
-  console.log(tally.summary("customers"));
-  return tally.mistakes + tally.endings.lost === 0;
+  const title = "customers";
+  return {
+    lostNothing: tally.mistakes + tally.endings.lost === 0,
+    summaries: [{ title, text: tally.summary(title), figures: tally.figures() }],
+  };
 }
 
 interface Arrival extends Values<typeof spec> {
