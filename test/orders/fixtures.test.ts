@@ -159,6 +159,7 @@ describe.each(["1", "2"] as const)("format %s", (format) => {
   test("an order that is changed is kept in this version's format, and others as they were", async () => {
     const { old } = both;
     await old.reset();
+    expect(await old.shop.client.get(old.shop.key("format"))).toBe(`2 0.1.0 ${format}`);
     await old.shop.orders.finish({ orderId: ids["brewing under a claim"] ?? "" });
     const formatOf = async (name: string) => (await old.shop.client.get(old.shop.key(`order:${ids[name]}`)))?.[0];
     expect(await formatOf("brewing under a claim")).toBe("2");
