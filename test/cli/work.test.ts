@@ -95,7 +95,7 @@ test("exit code 75 has it tried again later", async () => {
 
 test("the lease is extended while a program runs", async () => {
   const go = join(folder, "go");
-  const worker = work("short", `while [ ! -e ${go} ]; do sleep 0.05; done`, "--lease", "1");
+  const worker = work("short", `while [ ! -e ${go} ]; do sleep 0.05; done`);
   const id = await place("short");
   await until(async () => (await find(id)).status === "brewing", "the order is brewing");
   // Four thirds of a lease.

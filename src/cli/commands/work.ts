@@ -5,7 +5,7 @@
  * - An order that was taken ends as the program did, or is given back; no program outlives the command.
  */
 import type { Command } from "@commander-js/extra-typings";
-import { RetryLater, work, type Order } from "../../client/index.ts";
+import { RetryLater, work, type Ending, type Order } from "../../client/index.ts";
 import { runChild, type Ran } from "../child.ts";
 import { define, readSpanMs, whole } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
@@ -30,11 +30,10 @@ export function addWork(program: Command, terminal: Terminal): void {
     .argument("<program...>", "the program and its arguments, after --")
     .option("--concurrency <n>", "how many run at once", whole({ min: 1, max: 1000 }), 1)
     .option("--drain <time>", "how long they may go on after Ctrl-C; then their orders are given back", readSpanMs, 0)
-    .option("--lease <seconds>", "the queue's lease, where it is below 60", whole({ min: 1, max: 86_400 }), 60)
     .addOption(taker())
     .addOption(staffUrl())
     .addOption(staffToken())
-    .action(async (queue, command, { concurrency, drain, lease, barista, json = false, ...where }) => {
+    .action(async (queue, command, { concurrency, drain, barista, json = false, ...where }) => {
       if (Bun.which(command[0] ?? "") === null) throw new WrongUsage(`there is no program ${command[0]}`);
       const programs = new Programs(command, terminal);
       const signal = terminal.untilStopped();
@@ -46,17 +45,21 @@ export function addWork(program: Command, terminal: Terminal): void {
           barista,
           concurrency,
           drainSeconds: drain / 1000,
-          leaseSeconds: lease,
           signal,
-          onEnded: (order, ending) => {
-            const { order_id } = order;
-            terminal.print(json ? JSON.stringify({ order_id, ending }) : `${order_id}  ${nameOrder(order)}: ${ending}`);
-          },
+          onEnded: (order, ending) => terminal.print(json ? jsonOf(order, ending) : lineOf(order, ending)),
         });
       } finally {
         await programs.ended();
       }
     });
+}
+
+function jsonOf({ order_id }: Order, ending: Ending): string {
+  return JSON.stringify({ order_id, ending });
+}
+
+function lineOf(order: Order, ending: Ending): string {
+  return `${order.order_id}  ${nameOrder(order)}: ${ending}`;
 }
 
 /** The programs that run. */
