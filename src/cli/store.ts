@@ -80,3 +80,14 @@ export async function findInStore(orderId: string, store: Store): Promise<Order>
   if (!isOrder(order)) throw new CommandFailed("the store holds something else under this id");
   return order;
 }
+
+/** Appends them to a stream, and resolves to the ids of the entries once Redis has confirmed all. */
+export async function appendDemands(redis: Redis, stream: string, demands: readonly object[]): Promise<string[]> {
+  try {
+    const appended = demands.map((demand) => redis.xadd(stream, "*", "demand", JSON.stringify(demand)));
+    return (await Promise.all(appended)).map(String);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandFailed(`Redis did not take every demand (${why}): what was printed it has`);
+  }
+}

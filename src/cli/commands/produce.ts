@@ -8,12 +8,14 @@
 import { Argument, type Command } from "@commander-js/extra-typings";
 import { pause } from "../../client/pause.ts";
 import { define, readSpanMs, whole } from "../define.ts";
-import { CommandFailed, WrongUsage } from "../failure.ts";
-import { shopOption, storeUrl, withStore } from "../store.ts";
+import { WrongUsage } from "../failure.ts";
+import { appendDemands, shopOption, storeUrl, withStore } from "../store.ts";
 import type { Terminal } from "../terminal.ts";
 
 const MIN_PAUSE_MS = 10;
 const MAX_ADD_UP_TO = 99;
+/** So many are appended at once where there is no pause. */
+const BATCH = 100;
 
 export function addProduce(program: Command, terminal: Terminal): void {
   define(program, "produce", {
@@ -35,18 +37,26 @@ export function addProduce(program: Command, terminal: Terminal): void {
         throw new WrongUsage(`--every must be at least ${MIN_PAUSE_MS}ms, or --count has to say how many`);
       }
       const signal = terminal.untilStopped();
+      const demand = () => ({ add_up_to: addUpTo ?? 1 + Math.floor(Math.random() * MAX_ADD_UP_TO), done: false });
       await withStore({ url: storeUrl(given, terminal), shop }, async (redis, prefix) => {
-        for (let made = 0; made < (count ?? Infinity) && !signal.aborted; made++) {
-          if (made > 0 && every > 0) await pause(every, signal);
-          if (signal.aborted) break;
-          const demand = { add_up_to: addUpTo ?? 1 + Math.floor(Math.random() * MAX_ADD_UP_TO), done: false };
-          const entry = await redis
-            .xadd(`${prefix}demands:${queue}`, "*", "demand", JSON.stringify(demand))
-            .catch((error: Error) => {
-              throw new CommandFailed(`Redis did not take demand ${made + 1} (${error.message})`);
-            });
-          terminal.print(json ? JSON.stringify({ id: entry, ...demand }) : `${entry}  ${JSON.stringify(demand)}`);
+        let left = count ?? Infinity;
+        while (left > 0 && !signal.aborted) {
+          const demands = Array.from({ length: every > 0 ? 1 : Math.min(left, BATCH) }, demand);
+          const ids = await appendDemands(redis, `${prefix}demands:${queue}`, demands);
+          for (const [index, id] of ids.entries()) {
+            terminal.print(json ? jsonOf(id, demands[index]) : lineOf(id, demands[index]));
+          }
+          left -= demands.length;
+          if (left > 0 && every > 0) await pause(every, signal);
         }
       });
     });
+}
+
+function jsonOf(id: string, demand: object | undefined): string {
+  return JSON.stringify({ id, ...demand });
+}
+
+function lineOf(id: string, demand: object | undefined): string {
+  return `${id}  ${JSON.stringify(demand)}`;
 }
