@@ -108,6 +108,16 @@ test("a whole program serves a machine and calls it", async () => {
   expect({ exitCode, output }).toEqual({ exitCode: 0, output: "the sum is 3\n" });
 });
 
+test("its command runs", async () => {
+  const { bin } = (await Bun.file(join(project.folder, "node_modules/longpour/package.json")).json()) as {
+    readonly bin: Readonly<Record<string, string>>;
+  };
+  const command = join("node_modules/longpour", bin["longpour"] ?? "");
+  const { exitCode, output } = await project.run([process.execPath, command, "call", "--help"]);
+  expect(exitCode).toBe(0);
+  expect(output).toContain("longpour call");
+});
+
 test("an embedded server has its pages, is called from Node and from Bun, and worked for; on SIGTERM it ends", async () => {
   const { url } = await sharedRedis();
   const server = project.start([process.execPath, "server.ts"], { REDIS_URL: url });
