@@ -9,8 +9,8 @@ local ON_A_KEY = {
   'BLPOP', 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HLEN', 'HMGET', 'HSET', 'INCRBY',
   'LLEN', 'LPOP', 'LPUSH', 'LRANGE', 'LTRIM', 'MGET', 'MSET', 'PEXPIRE', 'RPUSH', 'SADD', 'SCARD', 'SET', 'SISMEMBER',
   'SMEMBERS', 'SRANDMEMBER', 'SREM', 'TYPE', 'UNLINK', 'XADD', 'XDEL', 'XLEN', 'XRANGE', 'XREVRANGE', 'XTRIM', 'ZADD',
-  'ZCARD', 'ZCOUNT', 'ZPOPMIN', 'ZRANDMEMBER', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZREMRANGEBYRANK',
-  'ZREMRANGEBYSCORE', 'ZREVRANGE', 'ZREVRANK', 'ZSCORE',
+  'ZCARD', 'ZCOUNT', 'ZPOPMIN', 'ZRANDMEMBER', 'ZRANGE', 'ZRANGEBYLEX', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM',
+  'ZREMRANGEBYRANK', 'ZREMRANGEBYSCORE', 'ZREVRANGE', 'ZREVRANGEBYSCORE', 'ZREVRANK', 'ZSCORE',
 }
 local OTHERS = {
   { 'CLIENT', 'ID' },
@@ -28,6 +28,8 @@ local OTHERS = {
   { 'TIME' },
   { 'XGROUP', 'CREATE', key.events, 'baristas', '0' },
   { 'XINFO', 'STREAM', key.events },
+  { 'XACK', key.events, 'servers', '0' },
+  { 'XAUTOCLAIM', key.events, 'servers', 'server', '0', '0' },
   { 'XREAD', 'STREAMS', key.events, '0' },
   { 'XREADGROUP', 'GROUP', 'baristas', 'barista', 'STREAMS', key.events, '>' },
 }

@@ -83,19 +83,25 @@ local function forget_entries()
   return indexes[at] and string.format('%.0f %s', first, indexes[at].name) or ''
 end
 
+-- Before the first one reads there is no group, so no consumer to forget. What one has read and not settled keeps it:
+-- others take it over.
+local function forget_consumers(stream, group)
+  for _, consumer in ipairs(try('XINFO', 'CONSUMERS', stream, group) or {}) do
+    -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
+    local name, pending, idle_ms = consumer[2], consumer[4], consumer[6]
+    if idle_ms > IDLE_MS and pending == 0 then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, name)
+    end
+  end
+end
+
 local function forget_workers(queue)
   if queue_rules_of(queue) then
     try('ZREMRANGEBYSCORE', key.workers(queue), '-inf', now_ms - IDLE_MS)
     try('ZREMRANGEBYRANK', key.workers(queue), 0, -1 - MAX_WORKERS)
   end
-  -- Before the first start there is no group, so no consumer to forget.
-  for _, consumer in ipairs(try('XINFO', 'CONSUMERS', key.queue(queue), 'baristas') or {}) do
-    -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
-    local name, idle_ms = consumer[2], consumer[6]
-    if idle_ms > IDLE_MS then
-      redis.call('XGROUP', 'DELCONSUMER', key.queue(queue), 'baristas', name)
-    end
-  end
+  forget_consumers(key.queue(queue), 'baristas')
+  forget_consumers(key.demands(queue), DEMAND_GROUP)
 end
 
 if cursor == '' then

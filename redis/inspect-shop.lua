@@ -24,6 +24,7 @@ for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.list, key.waits(queue))
   table.insert(TYPES.string, key.call_count(queue))
   table.insert(TYPES.stream, key.queue(queue))
+  table.insert(TYPES.stream, key.demands(queue))
   table.insert(TYPES.zset, key.calls(queue))
   table.insert(TYPES.zset, key.call_labels(queue))
   table.insert(TYPES.zset, key.call_numbers(queue))

@@ -37,6 +37,9 @@ export const FROM_1_TO_500_CHARACTERS = register(
 /** Pattern of the name of a queue. */
 export const QUEUE_NAME = "^[A-Za-z0-9_-]{1,64}$";
 
+/** Pattern of the type of a machine's own event, such as `compute/start`. */
+export const OWN_EVENT_TYPE = "[a-z]{1,32}/[a-z]{1,32}";
+
 /** Pattern of a coffee's id on the menu. */
 export const COFFEE_ID = "^[a-z0-9_-]{1,64}$";
 

@@ -44,6 +44,10 @@ import { createOrderEnds } from "./service/order-ends.ts";
 import { Ordering } from "./service/ordering.ts";
 import { Retrying } from "./service/retrying.ts";
 import { Staffing } from "./service/staffing.ts";
+import { Demands } from "./work/demands.ts";
+import { WORK_QUEUE } from "./work/input.ts";
+import { defineWorkMachine } from "./work/machine.ts";
+import { withWorkCodes, Work } from "./work/work.ts";
 
 /**
  * Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of
@@ -85,12 +89,15 @@ export async function createServer(
   let stopped: Promise<readonly Error[]> | undefined;
   const stop = (): Promise<readonly Error[]> => (stopped ??= lifecycle.close());
   try {
-    const defined = await gatherMachines(config.machines, given);
-    const queues = declareMachineQueues(defined, config);
+    const own = config.work ? [defineWorkMachine(config)] : [];
+    const defined = await gatherMachines(config.machines, [...own, ...(given ?? [])]);
+    const declared = declareMachineQueues(defined, config);
+    const queues = config.work ? declared.map(withWorkCodes) : declared;
     const parts = await openParts(config, log, lifecycle, { queues, superseded });
     const { customerSocket, baristaSocket, machines } = openPorts(config, log, lifecycle, parts);
     keepFilesInReserve(config, log, lifecycle, { customerSocket, baristaSocket });
     machines.start(defined);
+    if (config.work) takeDemands(parts, log, lifecycle);
     const customers = customerSocket.url;
     return { customers, baristas: baristaSocket.url, swagger: `${customers}/swagger`, stop };
   } catch (error) {
@@ -180,6 +187,12 @@ function openPorts(config: Config, log: Log, lifecycle: Lifecycle, parts: Parts)
   return { customerSocket, baristaSocket, machines };
 }
 
+/** Begins to take what other programs demand of the work service. */
+function takeDemands({ redis, orders }: Parts, log: Log, lifecycle: Lifecycle): void {
+  const demands = new Demands({ redis, orders, log });
+  lifecycle.opened("demands", () => demands.close());
+}
+
 type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. `closing`: aborted when the server stops, so that nothing new begins. */
@@ -209,6 +222,7 @@ function createServices(config: Config, parts: Parts, closing: AbortSignal) {
 
 function createCustomers(config: Config, log: Log, { orders, feed, rejectionLog }: Parts, services: Services) {
   const { ordering, callQueues, limiter, shop, menu, addressOf, readiness } = services;
+  const workQueue = config.work ? callQueues.get(WORK_QUEUE) : undefined;
   // Some subscriptions are left for staff.
   const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
   return createCustomerApp({
@@ -216,6 +230,7 @@ function createCustomers(config: Config, log: Log, { orders, feed, rejectionLog 
     listening: new Listening({ orders, feed, listenerLimit }),
     orders,
     callQueues,
+    work: workQueue && new Work({ queue: workQueue, ordering, orders }),
     limiter,
     shop,
     menu,

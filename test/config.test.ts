@@ -35,6 +35,7 @@ const DEFAULTS = {
   redisUrl: undefined,
   dataDir: ".data",
   machines: undefined,
+  work: false,
   lanes: 64,
   maxHeld: 20_000,
   maxHeldPerAddress: 300,

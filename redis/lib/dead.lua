@@ -1,10 +1,10 @@
 -- dead
 -- Owns the list of dead letters: orders that failed, or whose leases ran out too often.
--- Needs lib/keys.lua lib/clock.lua lib/try.lua
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua
 --
 -- Invariants
 -- - The list keeps the newest DEAD_KEPT. Their records are kept as those of other final orders.
--- - Orders that were dead from the start had no customer. Beyond the newest BURIED_KEPT, their records go at once.
+-- - Orders that were dead from the start had no customer. Beyond the newest BURIED_KEPT, nothing of them is kept.
 
 local DEAD_KEPT, BURIED_KEPT = 10000, 1000
 local KILLING = { machine_error = true, barista_timeout = true }
@@ -37,8 +37,14 @@ local function trim_buried()
   local surplus = (try('ZCARD', key.buried) or 0) - BURIED_KEPT
   local popped = surplus > 0 and try('ZPOPMIN', key.buried, surplus) or {}
   for i = 1, #popped, 2 do
-    redis.call('UNLINK', key.order(popped[i]))
-    try('ZREM', key.dead, popped[i])
+    local id = popped[i]
+    local order = decode_order(try('GET', key.order(id)) or '')
+    redis.call('UNLINK', key.order(id))
+    try('ZREM', key.dead, id)
+    if order then
+      redis.call('UNLINK', key.idempotency_key(order.idempotency_key))
+      try('ZREM', key.calls(order.queue), id)
+    end
   end
 end
 

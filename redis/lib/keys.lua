@@ -7,6 +7,8 @@
 
 -- The counter's queue: its rules come with each run. Other queues have rules of their own.
 local COUNTER = 'default'
+-- The consumer group of demands: its consumers are servers.
+local DEMAND_GROUP = 'servers'
 
 local shop, order_prefix
 local key = {
@@ -17,6 +19,7 @@ local key = {
   call_labels = function(queue) return shop .. 'calls:labels:' .. queue end,
   call_numbers = function(queue) return shop .. 'calls:numbers:' .. queue end,
   delayed = function(queue) return shop .. 'delayed:' .. queue end,
+  demands = function(queue) return shop .. 'demands:' .. queue end,
   idle = function(queue) return shop .. 'idle:' .. queue end,
   leases = function(queue) return shop .. 'leases:' .. queue end,
   numbers = function(date) return shop .. 'numbers:' .. date end,

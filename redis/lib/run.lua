@@ -1,6 +1,6 @@
 -- run
 -- Owns the course of a run: its operations, one after the other, what is written of them, and their answers.
--- Needs lib/changes.lua lib/writes.lua lib/admission.lua lib/leases.lua lib/operation.lua
+-- Needs lib/changes.lua lib/writes.lua lib/label-writes.lua lib/admission.lua lib/leases.lua lib/operation.lua
 --
 -- Invariants
 -- - An operation that fails has changed nothing, and the others go on.

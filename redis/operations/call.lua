@@ -8,17 +8,6 @@
 --          | mismatch, the same three | denied, the same three
 --          | refused, why, '', the same three: queue_unknown, queue_full, not_before_past, not_before_far
 
-local function index_label(id, queue, label, number)
-  gather('ZADD', key.call_labels(queue), '0', label .. ' ' .. number .. ' ' .. id)
-  gather('ZADD', key.call_numbers(queue), number, id .. ' ' .. label)
-end
-
-local function check_call(queue)
-  check_type(key.calls(queue), 'zset')
-  check_type(key.call_labels(queue), 'zset')
-  check_type(key.call_numbers(queue), 'zset')
-end
-
 operation('call', function(id, queue, input, bucket, holder, details, idempotency_key, body_hash, due, label)
   idempotency_key, body_hash = idempotency_key or '', body_hash or ''
   local rules = queue_rules_of(queue)
@@ -43,7 +32,8 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
     return 'refused\t' .. why .. '\t\t' .. describe_bucket(bucket)
   end
 
-  check_call(queue)
+  check_type(key.calls(queue), 'zset')
+  check_labels(queue)
   local number = next_call_number(queue)
   local fixed = '"number":' .. number .. ',"queue":"' .. queue .. '",' .. members_of(details or '') .. '"placed_at":"' .. now .. '"'
   local order = new_order('queued', queue, number, holder, idempotency_key, '', fixed)
@@ -52,8 +42,6 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
   take_call_number(queue)
   take_token(bucket)
   keep_idempotency_key(id, idempotency_key, body_hash, due)
-  if label and label ~= '' then
-    index_label(id, queue, label, number)
-  end
+  index_label(id, queue, label, number)
   return 'placed\t' .. describe_bucket(bucket)
 end, 7)

@@ -32,10 +32,12 @@ operation('retry', function(id, new_id, retried_by)
     return refuse(order)
   end
   local is_call = order.input ~= ''
-  local number, queue_number
+  local number, queue_number, label
   if is_call then
+    check_labels(order.queue)
     number = next_call_number(order.queue)
     queue_number = number
+    label = select(2, find_labelled(order.queue, string.match(order.fixed, '^"number":(%d+)')))
   else
     number, queue_number = next_number()
   end
@@ -46,6 +48,7 @@ operation('retry', function(id, new_id, retried_by)
   add_order(new_id, again, customer_id, 'order.placed')
   if is_call then
     take_call_number(order.queue)
+    index_label(new_id, order.queue, label, number)
   else
     take_number()
   end

@@ -8,7 +8,7 @@
  */
 import { DEFAULT_QUEUE } from "../queue-settings.ts";
 
-/** Every type that scripts append. */
+/** Every type that scripts append; machines add their own, such as `compute/start` (operations/note.ts). */
 export const EVENT_TYPES = [
   "order.reserved",
   "order.placed",

@@ -10,10 +10,13 @@ import type { Order, OrderJson } from "../orders/order.ts";
 import type { Log } from "../log.ts";
 import type { FieldFault } from "../problem.ts";
 import { failureOf, type Failure } from "./failure.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, MakeContext } from "./machine.ts";
 import { ProgressReport } from "./progress.ts";
 import { encodeResult, sayFaults } from "./result.ts";
 import { isRetryLater } from "./retry-later.ts";
+
+/** So that a machine that does not end pushes few events of others out. */
+const MAX_NOTES = 100;
 
 /**
  * `made`: the result as JSON. `failed`: for good. `later`: to be tried again, after so many seconds. `lost`: another
@@ -32,6 +35,8 @@ export interface MakingParts {
   readonly log: Log;
   /** Stores progress, as JSON. It never rejects. */
   readonly sendProgress: (progress: string) => Promise<void>;
+  /** Stores an event of the machine's own. It rejects with a RangeError for what is none. */
+  readonly note: MakeContext["note"];
 }
 
 export class Making {
@@ -43,12 +48,15 @@ export class Making {
   readonly #controller = new AbortController();
   readonly #ended = Promise.withResolvers<MakingOutcome>();
   readonly #progress: ProgressReport;
+  readonly #note: MakeContext["note"];
+  #noted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasReturned = false;
   #isGone = false;
 
   /** Has the machine begin. Throws for what is no order. */
-  constructor({ machine, orderId, order, log, sendProgress }: MakingParts) {
+  constructor({ machine, orderId, order, log, sendProgress, note }: MakingParts) {
+    this.#note = note;
     this.orderId = orderId;
     const read = JSON.parse(order) as Order;
     this.attempts = read.attempts;
@@ -110,10 +118,15 @@ export class Making {
   async #make(machine: Machine, order: Order, log: Log): Promise<void> {
     const { signal } = this.#controller;
     const progress: ProgressReport["say"] = (said) => this.#progress.say(said);
+    const note: MakeContext["note"] = async (event, data) => {
+      if (this.#noted === MAX_NOTES) throw new RangeError(`an order may have ${MAX_NOTES} events of its machine's own`);
+      this.#noted += 1;
+      await this.#note(event, data);
+    };
     try {
       const faults = machine.checkInput(order.input);
       if (faults.length > 0) return this.#end(refuseInput(faults));
-      const value = await machine.make(order.input, { signal, order, progress, log });
+      const value = await machine.make(order.input, { signal, order, progress, note, log });
       // What comes too late need not be read.
       if (!signal.aborted) this.#end(readOutput(machine, value));
     } catch (error) {

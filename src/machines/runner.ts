@@ -19,7 +19,7 @@ import { within } from "../within.ts";
 import { boundError } from "./error-text.ts";
 import type { FailureLog } from "./failure.ts";
 import { Leases } from "./leases.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, MakeContext } from "./machine.ts";
 import { Making, type MakingOutcome } from "./making.ts";
 import { Overdue } from "./overdue.ts";
 import { retryAfterMs } from "./retry-later.ts";
@@ -38,7 +38,7 @@ const EMPTY: StaffingOutcome = { kind: "empty" };
 const NEWS_MS = 60_000;
 
 export interface RunnerParts {
-  readonly orders: Pick<Orders, "replica" | "finish" | "fail" | "extend" | "release" | "progress">;
+  readonly orders: Pick<Orders, "replica" | "finish" | "fail" | "extend" | "release" | "progress" | "note">;
   readonly staffing: Pick<Staffing, "start" | "finishAndStart">;
   readonly leaseSeconds: number;
   readonly failures: FailureLog;
@@ -126,7 +126,16 @@ export class Runner {
         this.#noteError(error);
       }
     };
-    const making = new Making({ machine: this.#machine, orderId, order, log: this.#log, sendProgress });
+    const note: MakeContext["note"] = async (event, data) => {
+      try {
+        const { kind } = await orders.note({ orderId, barista: this.#barista, event, data });
+        if (kind !== "noted") making.lose();
+      } catch (error) {
+        if (error instanceof RangeError) throw error;
+        this.#noteError(error);
+      }
+    };
+    const making = new Making({ machine: this.#machine, orderId, order, log: this.#log, sendProgress, note });
     this.#leases.hold(making);
     try {
       const outcome = await making.outcome();

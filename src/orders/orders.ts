@@ -18,6 +18,7 @@ import {
   type SearchOutcome,
 } from "./queries.ts";
 import type { MachineQueueMeasure } from "./queues.ts";
+import type { FindLabelledOutcome, LabelSearch, LabelPage, Numbered } from "./labels.ts";
 import { createMaintenance, type Due, type Forgotten, type Inspection, type Mending } from "./maintenance.ts";
 import { bury, type Burial, type BuryOutcome } from "./operations/bury.ts";
 import { call, type Call } from "./operations/call.ts";
@@ -27,6 +28,7 @@ import { expire } from "./operations/expire.ts";
 import { extend } from "./operations/extend.ts";
 import { fail, type Failure } from "./operations/fail.ts";
 import { finish, type Finish } from "./operations/finish.ts";
+import { note, type Note, type NoteOutcome } from "./operations/note.ts";
 import { place, type PlaceOutcome, type Placement } from "./operations/place.ts";
 import { progress, type Progress } from "./operations/progress.ts";
 import { release, type Release } from "./operations/release.ts";
@@ -80,6 +82,8 @@ export interface Orders {
   readonly release: (wanted: Release) => Promise<ChangeOutcome>;
   /** Notes how far a brewing order is. */
   readonly progress: (wanted: Progress) => Promise<ChangeOutcome>;
+  /** Adds a machine's own event to those of a brewing order. */
+  readonly note: (wanted: Note) => Promise<NoteOutcome>;
   /** Gives a brewing order a new lease. */
   readonly extend: (wanted: Change) => Promise<ChangeOutcome>;
   /** Cancels a queued or scheduled order; a barista may cancel a brewing one too. */
@@ -92,6 +96,10 @@ export interface Orders {
   readonly search: (wanted: Search) => Promise<SearchOutcome>;
   /** A page of dead letters, newest first. */
   readonly dead: (wanted: DeadSearch) => Promise<SearchOutcome>;
+  /** The order of a number in a queue of machines, where it was given a label. */
+  readonly findLabelled: (wanted: Numbered) => Promise<FindLabelledOutcome>;
+  /** A page of those that were given a label. */
+  readonly searchLabelled: (wanted: LabelSearch) => Promise<LabelPage>;
   /** How long queues of machines are, and who works there. */
   readonly listQueues: (queues: readonly string[]) => Promise<MachineQueueMeasure[]>;
   /** How long a queue is. */
@@ -179,6 +187,7 @@ export function createOrders(
     release: releaseOrder,
     extend: commit.operation(extend),
     progress: commit.operation(progress),
+    note: commit.operation(note),
     cancel: cancelOrder,
     watch: commit.operation(watch),
     ...createQueries(run),

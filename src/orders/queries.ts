@@ -9,6 +9,7 @@ import { gathered, loadScript, type RunScript } from "../redis/script.ts";
 import type { CancelReason, OrderJson, Status } from "./order.ts";
 import { unexpected } from "./outcomes.ts";
 import { createListQueues } from "./queues.ts";
+import { createLabelQueries } from "./labels.ts";
 
 export type FindOutcome =
   | { readonly kind: "found"; readonly status: Status; readonly order: OrderJson }
@@ -56,6 +57,7 @@ export function createQueries(run: RunScript) {
     search: createSearch(run),
     dead: createDead(run),
     listQueues: createListQueues(run),
+    ...createLabelQueries(run),
     measure: createMeasure(run),
   };
 }

@@ -27,6 +27,7 @@ const OPERATIONS = [
   "release",
   "extend",
   "progress",
+  "note",
   "cancel",
   "expire",
   "requeue",

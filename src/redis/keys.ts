@@ -12,6 +12,8 @@ export interface Keys {
   readonly wake: string;
   /** Stream of everything that happened. */
   readonly events: string;
+  /** Stream of what other programs demand of a queue of machines. */
+  demands(queue: string): string;
   /** List that is rung (pushed to) once the order is final. */
   bell(orderId: string): string;
   /** The order whose bell this key is. */
@@ -25,6 +27,7 @@ export function keysOf(shop: string): Keys {
     prefix,
     wake: `${prefix}wake`,
     events: `${prefix}events`,
+    demands: (queue) => `${prefix}demands:${queue}`,
     bell: (orderId) => bell + orderId,
     orderOfBell: (key) => key.slice(bell.length),
   };

@@ -16,6 +16,8 @@ export interface QueueDeclaration {
   readonly rules: QueueRules;
   /** What it takes and gives, where a machine says so. */
   readonly contract?: QueueContract | undefined;
+  /** What an order of that input is found by; without it, its orders are found by nothing but their ids. */
+  readonly labelOf?: ((input: unknown) => string) | undefined;
 }
 
 export interface QueueContract {
@@ -39,10 +41,10 @@ export function createCallQueues(
   rejectionLog: Pick<RejectionLog, "count">,
 ): CallQueues {
   return new Map(
-    declarations.map(({ rules, contract }) => {
+    declarations.map(({ rules, contract, labelOf }) => {
       const { name, limitCapacity: capacity, limitRefillPerSecond: refillPerSecond } = rules;
       const limiter = new Limiter({ policy: `queue-${name}`, capacity, refillPerSecond }, rejectionLog);
-      return [name, { name, rules, contract, limiter }];
+      return [name, { name, rules, contract, labelOf, limiter }];
     }),
   );
 }

@@ -46,6 +46,8 @@ interface CallRequest {
   readonly input: string;
   /** Not to be queued before: RFC 3339. */
   readonly notBefore?: string | undefined;
+  /** What it can be found by. */
+  readonly label?: string | undefined;
 }
 
 export type OrderRequest = DraftRequest | CallRequest;
@@ -219,12 +221,13 @@ export class Ordering {
   }
 }
 
-function callOf({ address, key, queue, input, notBefore }: CallRequest, orderId: string, holder?: string): Call {
+function callOf({ address, key, queue, input, notBefore, label }: CallRequest, orderId: string, holder?: string): Call {
   return {
     orderId,
     queue: queue.name,
     input,
     notBefore,
+    label,
     idempotencyKey: scopeToCustomer(key, { customerId: undefined, address }),
     bucket: queue.limiter.bucketOf(address),
     holder,

@@ -11,18 +11,19 @@ import type { EventFeed } from "../../events/feed.ts";
 import { answerHead, createEventStreams, readLastEventId } from "../../http/events.ts";
 import { createQueryReader } from "../../http/input.ts";
 import type { FindServer } from "../../http/listening.ts";
+import { OWN_EVENT_TYPE } from "../../formats.ts";
 import { answerClosing, answerTooManyListeners } from "../answers.ts";
 import { documentedEvents } from "../documented-events.ts";
 import { OrderId } from "../parameters.ts";
 import { QueueName } from "./order-descriptions.ts";
 
-const oneType = `(${EVENT_TYPES.join("|").replaceAll(".", "\\.")})`;
+const oneType = `(${EVENT_TYPES.join("|").replaceAll(".", "\\.")}|${OWN_EVENT_TYPE})`;
 
 const EventsQuery = Type.Object({
   type: Type.Optional(
     Type.String({
       pattern: `^${oneType}(,${oneType})*$`,
-      description: `one or more of ${EVENT_TYPES.join(", ")}, with commas between`,
+      description: `one or more of ${EVENT_TYPES.join(", ")}, or of a machine's own, such as compute/start, with commas between`,
     }),
   ),
   order_id: Type.Optional(OrderId),

@@ -19,12 +19,15 @@ import { queueRoutes, type QueueDependencies } from "./queues.ts";
 import { keepPace, rememberLast, type PaceDependencies } from "./request-pace.ts";
 import { reservationRoutes, type ReservationDependencies } from "./reservations.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
+import { WORK_TAG } from "./work-descriptions.ts";
+import { workRoutes, type WorkDependencies } from "./work.ts";
 
 export type CustomerDependencies = OrderDependencies &
   QueueDependencies &
   EventDependencies &
   ReservationDependencies &
   ShopDependencies &
+  WorkDependencies &
   PaceDependencies & {
     /** Finds a request's address, as limits count it. */
     readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
@@ -57,6 +60,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
         tags: {
           Orders: "Order and wait, come back to an order, cancel it, listen to it.",
           Machines: "Have code make something of any JSON, and wait for its result.",
+          ...(dependencies.work ? { [WORK_TAG]: "Demand work, and look at its rows." } : undefined),
           Shop: "What there is, and whether it is open: to be looked at before ordering.",
           Health: "For whatever watches the server.",
         },
@@ -69,6 +73,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(eventRoutes(dependencies, () => app.server, clientOf))
     .use(reservationRoutes(dependencies, clientOf))
     .use(shopRoutes(dependencies))
+    .use(workRoutes(dependencies, clientOf))
     .use(addressRoutes(dependencies, () => app.server))
     .use(pageRoutes({ "/": "customer" }, dependencies.log))
     .use(healthRoutes(shareReads(dependencies.readiness), beforeProbe));

@@ -63,8 +63,8 @@ function createCallQueue(
     const key = readIdempotencyKey(headers);
     const { not_before: notBefore } = readQuery(request);
     return readResult.into(request, (body) => {
-      const input = checkInput(queue, body);
-      return place(request, preferences, { address, key, queue, input, notBefore });
+      const { input, label } = checkInput(queue, body);
+      return place(request, preferences, { address, key, queue, input, notBefore, label });
     });
   };
 }
@@ -75,11 +75,14 @@ function findQueue(queues: CallQueues, name: string): CallQueue {
   return queue;
 }
 
-function checkInput({ contract }: CallQueue, input: string | undefined): string {
+/** The input as it goes on, and what its order is found by. */
+function checkInput({ contract, labelOf }: CallQueue, input: string | undefined) {
   if (input === undefined) throw new InvalidInputError([{ field: "body", detail: "is missing: it must be JSON" }]);
-  const faults = contract?.checkInput(JSON.parse(input)) ?? [];
+  if (!contract && !labelOf) return { input };
+  const value: unknown = JSON.parse(input);
+  const faults = contract?.checkInput(value) ?? [];
   if (faults.length > 0) throw new InvalidInputError(faults);
-  return input;
+  return { input, label: labelOf?.(value) };
 }
 
 function createListQueues({ orders, callQueues }: QueueDependencies) {
