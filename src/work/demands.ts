@@ -35,7 +35,7 @@ const BLOCK_SECONDS = 5;
 /** Longer than a server has a batch in hand, but while the queue is full: taken over too early does no harm. */
 const LEFT_MS = 10_000;
 /** While the queue is full: it has enough to do until then. */
-const FULL: BackOff = { firstMs: 50, maxMs: 1000 };
+const FULL: BackOff = { firstMs: 20, maxMs: 500 };
 const FAILED: BackOff = { firstMs: 100, maxMs: 5000 };
 const STOP_MS = 2000;
 
@@ -50,6 +50,9 @@ interface Batch {
   readonly newestId: string;
   readonly entries: readonly Entry[];
 }
+
+/** What became of a batch: all of it is settled, a part, or nothing, as the queue is full. */
+type Round = "done" | "partly" | "full";
 
 export class Demands {
   readonly #parts: DemandParts;
@@ -75,13 +78,14 @@ export class Demands {
   }
 
   async #run(): Promise<void> {
-    let [failures, waits] = [0, 0];
+    let [failures, fullRounds] = [0, 0];
     while (!this.#isStopping()) {
       try {
-        waits = (await this.#round()) ? 0 : waits + 1;
+        const round = await this.#round();
         failures = 0;
         this.#isFailing = false;
-        if (waits > 0) await this.#pause(maxPauseMs(waits, FULL));
+        fullRounds = round === "full" ? fullRounds + 1 : 0;
+        if (round !== "done") await this.#pause(maxPauseMs(Math.max(1, fullRounds), FULL));
       } catch (error) {
         failures += 1;
         this.#noteError(error);
@@ -90,13 +94,12 @@ export class Demands {
     }
   }
 
-  /** Whether all that was taken is settled. */
-  async #round(): Promise<boolean> {
+  async #round(): Promise<Round> {
     const { newestId, entries } = await this.#take();
-    if (this.#isStopping()) return true;
+    if (this.#isStopping()) return "done";
     if (entries.length > 0) return await this.#makeOrders(entries);
     await this.#untilNew(newestId);
-    return true;
+    return "done";
   }
 
   async #take(): Promise<Batch> {
@@ -111,7 +114,7 @@ export class Demands {
     await this.#connection.xread(...bounds, "STREAMS", this.#parts.redis.keys.demands(WORK_QUEUE), newestId);
   }
 
-  async #makeOrders(entries: readonly Entry[]): Promise<boolean> {
+  async #makeOrders(entries: readonly Entry[]): Promise<Round> {
     const outcomes = await Promise.allSettled(entries.map((entry) => this.#makeOrder(entry)));
     const settled = entries.flatMap(({ id }, index) => {
       const outcome = outcomes[index];
@@ -120,7 +123,8 @@ export class Demands {
     if (settled.length > 0) await this.#parts.redis.run(this.#settleScript, [WORK_QUEUE, ...settled]);
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed) throw failed.reason;
-    return settled.length === entries.length;
+    if (settled.length === entries.length) return "done";
+    return settled.length > 0 ? "partly" : "full";
   }
 
   /** Whether the demand is an order now, or a dead letter. */
