@@ -83,13 +83,13 @@ local function forget_entries()
   return indexes[at] and string.format('%.0f %s', first, indexes[at].name) or ''
 end
 
--- Before the first one reads there is no group, so no consumer to forget. What one has read and not settled keeps it:
--- others take it over.
-local function forget_consumers(stream, group)
+-- Before the first one reads there is no group, so no consumer to forget. Where what it has in hand is to be taken over,
+-- that keeps it.
+local function forget_consumers(stream, group, is_taken_over)
   for _, consumer in ipairs(try('XINFO', 'CONSUMERS', stream, group) or {}) do
     -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.
     local name, pending, idle_ms = consumer[2], consumer[4], consumer[6]
-    if idle_ms > IDLE_MS and pending == 0 then
+    if idle_ms > IDLE_MS and (pending == 0 or not is_taken_over) then
       redis.call('XGROUP', 'DELCONSUMER', stream, group, name)
     end
   end
@@ -101,7 +101,7 @@ local function forget_workers(queue)
     try('ZREMRANGEBYRANK', key.workers(queue), 0, -1 - MAX_WORKERS)
   end
   forget_consumers(key.queue(queue), 'baristas')
-  forget_consumers(key.demands(queue), DEMAND_GROUP)
+  forget_consumers(key.demands(queue), DEMAND_GROUP, true)
 end
 
 if cursor == '' then

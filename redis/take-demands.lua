@@ -15,11 +15,14 @@ local queue, server, count, left_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[
 local max_bytes, kept_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 local stream = key.demands(queue)
 
--- (From the first demand that there is: others may have appended before any server read.)
-local function make_group()
-  local made = redis.pcall('XGROUP', 'CREATE', stream, DEMAND_GROUP, '0', 'MKSTREAM')
-  if made.err and not string.find(made.err, '^BUSYGROUP') then
-    error(made)
+-- The last id that the group has given out; nil where there is no group.
+local function find_newest()
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  for _, group in ipairs(groups.err and {} or groups) do
+    -- Flat pairs: name, consumers, pending, last-delivered-id …
+    if group[2] == DEMAND_GROUP then
+      return group[8]
+    end
   end
 end
 
@@ -58,7 +61,10 @@ local function describe(entry)
   return { id, bytes, fields }
 end
 
-make_group()
+if not find_newest() then
+  -- From the first demand on: others may have appended before any server read.
+  redis.call('XGROUP', 'CREATE', stream, DEMAND_GROUP, '0', 'MKSTREAM')
+end
 take(read_group('0', count))
 if #taken < count then
   take(redis.call('XAUTOCLAIM', stream, DEMAND_GROUP, server, left_ms, '0', 'COUNT', count - #taken)[2])
@@ -66,14 +72,8 @@ end
 if #taken < count then
   take(read_group('>', count - #taken))
 end
-local answer = { '0-0' }
+local answer = { find_newest() }
 for i, entry in ipairs(taken) do
   answer[i + 1] = describe(entry)
-end
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-  -- Flat pairs: name, consumers, pending, last-delivered-id …
-  if group[2] == DEMAND_GROUP then
-    answer[1] = group[8]
-  end
 end
 return answer

@@ -15,7 +15,7 @@ export interface Numbered {
 }
 
 /** An order as JSON, and its label. */
-export interface LabelledOrder {
+interface LabelledOrder {
   readonly label: string;
   readonly order: OrderJson;
 }

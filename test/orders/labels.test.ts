@@ -105,7 +105,7 @@ test("what retention removed leaves the indexes", async () => {
   await call("two");
   await die();
   await call("three");
-  await shop.orders.forget(0);
+  await shop.orders.forget("");
   for (const index of ["labels", "numbers"]) {
     expect(await shop.client.zcard(`${shop.prefix}calls:${index}:${QUEUE}`)).toBe(2);
   }

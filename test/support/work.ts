@@ -31,7 +31,7 @@ const FIELDS: Readonly<Record<keyof WireRow, (value: unknown) => boolean>> = {
   updated_on: isSeconds,
 };
 
-export function readRow(value: unknown): WireRow {
+function readRow(value: unknown): WireRow {
   const row = value as WireRow;
   expect(Object.keys(row)).toEqual(Object.keys(FIELDS));
   for (const [name, isRight] of Object.entries(FIELDS)) {

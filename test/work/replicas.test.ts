@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Redis } from "ioredis";
 import { call, orderOf } from "../support/machines.ts";
-import { sharedRedis } from "../support/redis.ts";
+import { sharedRedis, TestRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { appendDemands, searchRows, sumTo } from "../support/work.ts";
@@ -59,4 +59,26 @@ test("two replicas, one killed amid 1,000 demands: each demand is one row, and d
   for (const { add_up_to, result } of rows) expect(result).toBe(sumTo(add_up_to));
   expect(await redis.zcard(`{${shop}}:calls:work`)).toBe(numbers.length);
   await other.stop();
+});
+
+test("demands wait while Redis is away, and are taken when it is back", async () => {
+  const own = await TestRedis.start();
+  const client = own.connect();
+  const shop = `test-${crypto.randomUUID()}`;
+  const server = await startServer({ SHOP: shop, WORK: "on", REDIS_URL: own.url });
+  const untilRows = (count: number): Promise<void> =>
+    until(async () => (await searchRows(server, "done=true")).length === count, `${count} rows are done`, 30_000);
+  await appendDemands(client, shop, ['{"add_up_to":1}']);
+  await untilRows(1);
+  await own.kill();
+  await until(() => server.log().some(({ msg }) => String(msg).startsWith("Redis is away")), "it is noticed");
+  await own.resume();
+  await appendDemands(client, shop, ['{"add_up_to":2}', '{"add_up_to":3}']);
+  await untilRows(3);
+  // The outage has a line when it begins and one when it ends: nothing else is said of it.
+  const lines = server.log().filter(({ level, msg }) => Number(level) >= 40 && !String(msg).startsWith("MAX_HELD"));
+  expect(lines.map(({ msg }) => msg)).toEqual(["Redis is away: customers keep waiting"]);
+  await server.stop();
+  client.disconnect();
+  await own.stop();
 });
