@@ -84,13 +84,12 @@ export interface ServerOptions {
 /** Starts a server. Throws a StartError, with one line that says what to do, where it can't start. */
 export async function createServer(
   config: Config,
-  { log, machines: given, lifecycle = new Lifecycle(), superseded = () => {} }: ServerOptions,
+  { log, machines: given = [], lifecycle = new Lifecycle(), superseded = () => {} }: ServerOptions,
 ): Promise<RunningServer> {
   let stopped: Promise<readonly Error[]> | undefined;
   const stop = (): Promise<readonly Error[]> => (stopped ??= lifecycle.close());
   try {
-    const own = config.work ? [defineWorkMachine(config)] : [];
-    const defined = await gatherMachines(config.machines, [...own, ...(given ?? [])]);
+    const defined = await gatherMachines(config.machines, config.work ? [defineWorkMachine(config), ...given] : given);
     const declared = declareMachineQueues(defined, config);
     const queues = config.work ? declared.map(withWorkCodes) : declared;
     const parts = await openParts(config, log, lifecycle, { queues, superseded });
