@@ -1,5 +1,6 @@
 /** The work service over HTTP: demands, their rows, and the search among them. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { validate } from "@readme/openapi-parser";
 import { EventClient } from "../events/client.ts";
 import { ask, expectProblem, expectStatus } from "../support/http.ts";
 import { call, MachineServer, orderOf } from "../support/machines.ts";
@@ -174,6 +175,21 @@ describe("a search", () => {
       expectProblem(await ask(`${server.customers}/work/search?${query}`), 422, query.split("=")[0]);
     },
   );
+});
+
+test("its routes stand in the OpenAPI document of the customers' port, which is valid", async () => {
+  await using server = await open();
+  const { body } = await ask(`${server.customers}/swagger/json`);
+  expect(await validate(body as Parameters<typeof validate>[0])).toMatchObject({ valid: true, warnings: [] });
+  const document = body as {
+    paths: Record<string, Record<string, { operationId: string; tags: string[] }>>;
+    tags: { name: string }[];
+  };
+  expect(document.tags.map(({ name }) => name)).toContain("Work");
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+  const ids = operations.filter(({ tags }) => tags.includes("Work")).map(({ operationId }) => operationId);
+  expect(ids.toSorted()).toEqual(["findWork", "placeWork", "searchWork"]);
+  expect(Object.keys(document.paths)).toContain("/queue/work");
 });
 
 test("without WORK=on there is none of it", async () => {

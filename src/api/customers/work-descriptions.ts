@@ -48,7 +48,7 @@ const WorkPage = Type.Object(
 
 export const DEMAND_WORK = documented({
   tag: WORK_TAG,
-  operationId: "demandWork",
+  operationId: "placeWork",
   summary: "Demand work",
   description:
     "Answered at once, with the row. Without `add_up_to` that is a number from 1 to 99, drawn by chance; without " +
