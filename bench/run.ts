@@ -16,8 +16,9 @@ import { growth } from "./scenarios/growth.ts";
 import { hold } from "./scenarios/hold.ts";
 import { leaks } from "./scenarios/leaks.ts";
 import { listening } from "./scenarios/listeners.ts";
+import { machine } from "./scenarios/machine.ts";
 
-const SCENARIOS = { cycle, long, hold, listeners: listening, growth, flood, replicas, leaks };
+const SCENARIOS = { cycle, long, machine, hold, listeners: listening, growth, flood, replicas, leaks };
 const scenarios = new Map<string, (settings: Settings) => Promise<Finding>>(Object.entries(SCENARIOS));
 const names = [...scenarios.keys()].join(",");
 

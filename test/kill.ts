@@ -2,24 +2,41 @@
  * `bun run kills`: kill -9 of Redis or of one of two replicas, 50 times under load, from a fixed seed.
  * Prints what came of it in one line, then each violation, and exits with 1 if there is any.
  * `bun run kills --rounds 200 --seed 7` kills as often from that seed instead.
+ * `bun run kills --makers` has calls made by machines, `longpour work`, the client and curl, and kills these too.
  */
 import { parseArgs } from "node:util";
-import { DEFAULT_SEED, runKills, describeReport } from "./kills/rounds.ts";
+import { describeMakers, killMakers } from "./kills/makers.ts";
+import { DEFAULT_SEED, describeReport, runKills, type Kills } from "./kills/rounds.ts";
 import { TestRedis } from "./support/redis.ts";
 import { stopServers } from "./support/server.ts";
 
 const MAX_SHOWN = 20;
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "50" }, seed: { type: "string", default: String(DEFAULT_SEED) } },
+  options: {
+    rounds: { type: "string", default: "50" },
+    seed: { type: "string", default: String(DEFAULT_SEED) },
+    makers: { type: "boolean", default: false },
+  },
 });
 const redis = await TestRedis.start();
 try {
-  const report = await runKills({ redis, rounds: Number(values.rounds), seed: Number(values.seed) });
-  console.log(`seed ${values.seed}: ${describeReport(report)}`);
-  for (const violation of report.violations.slice(0, MAX_SHOWN)) console.log(violation);
-  process.exitCode = report.violations.length > 0 ? 1 : 0;
+  const campaign = { redis, rounds: Number(values.rounds), seed: Number(values.seed) };
+  const { line, violations } = values.makers ? await ofMakers(campaign) : await ofServers(campaign);
+  console.log(`seed ${values.seed}: ${line}`);
+  for (const violation of violations.slice(0, MAX_SHOWN)) console.log(violation);
+  process.exitCode = violations.length > 0 ? 1 : 0;
 } finally {
   await stopServers();
   await redis.stop();
+}
+
+async function ofServers(campaign: Kills) {
+  const report = await runKills(campaign);
+  return { line: describeReport(report), violations: report.violations };
+}
+
+async function ofMakers(campaign: Kills) {
+  const report = await killMakers(campaign);
+  return { line: describeMakers(report), violations: report.violations };
 }

@@ -9,11 +9,12 @@ import { cyclers } from "../scenarios/growth.ts";
 import { finishers, publishers } from "../scenarios/hold.ts";
 import { quitters } from "../scenarios/leaks.ts";
 import { listeners } from "../scenarios/listeners.ts";
+import { callers } from "../scenarios/machine.ts";
 import { Crew, messageOf, type Load } from "./crew.ts";
 import type { Sent } from "./fleet.ts";
 import { baristas, customers } from "./people.ts";
 
-const LOADS = [customers, baristas, cyclers, finishers, flooders, listeners, publishers, quitters];
+const LOADS = [customers, baristas, callers, cyclers, finishers, flooders, listeners, publishers, quitters];
 const crews = new Map<number, Crew>();
 
 /** What it returns is the reply. */

@@ -19,6 +19,8 @@ export interface Report {
   readonly placed: Timed;
   readonly started: Timed;
   readonly finished: Timed;
+  /** How many calls a machine of the bench has made, as it counts itself. */
+  made: number;
   /** A flood's requests that were let in; they are no orders. */
   served: number;
   /** Answers of 429. */
@@ -40,7 +42,7 @@ export function clock(): number {
 export function emptyReport(): Report {
   const timed = (): Timed => ({ ids: [], sentAt: [], tookMs: [] });
   const columns = { answered: timed(), placed: timed(), started: timed(), finished: timed() };
-  return { sent: 0, ...columns, served: 0, refused: 0, left: 0, faults: {} };
+  return { sent: 0, ...columns, made: 0, served: 0, refused: 0, left: 0, faults: {} };
 }
 
 /** Notes an answer that has just come. */
@@ -59,6 +61,7 @@ export function mergeReports(reports: readonly Report[]): Report {
   const merged = emptyReport();
   for (const report of reports) {
     for (const count of COUNTS) merged[count] += report[count];
+    merged.made = Math.max(merged.made, report.made);
     for (const column of COLUMNS) append(merged[column], report[column]);
     for (const [fault, times] of Object.entries(report.faults)) noteFault(merged, fault, times);
   }
@@ -81,6 +84,23 @@ export function answerTimes({ ids, sentAt, tookMs }: Timed): Map<string, number>
 export function checkDelivery(reports: readonly Report[], stillQueued = 0): void {
   const faults = deliveryFaults(mergeReports(reports), stillQueued);
   if (faults.length > 0) throw new Error(`delivery was not exact: ${faults.join("; ")}`);
+}
+
+/** The same for calls of a machine that counts what it makes. */
+export function checkCalls(report: Report): void {
+  const faults = callFaults(report);
+  if (faults.length > 0) throw new Error(`delivery was not exact: ${faults.join("; ")}`);
+}
+
+/** What was wrong with calls, in words: each is answered once, and no more are made than are answered. */
+export function callFaults({ sent, made, answered: { ids }, faults: noted }: Report): string[] {
+  const faults = Object.entries(noted).map(([fault, times]) => `${times} × ${fault}`);
+  const expect = (isRight: boolean, fault: string): void => void (isRight || faults.push(fault));
+  expect(sent === ids.length, `${sent - ids.length} calls were lost`);
+  const twice = ids.length - new Set(ids).size;
+  expect(twice === 0, `${twice} orders were answered twice`);
+  expect(made === ids.length, `${made} were made for ${ids.length} answers`);
+  return faults;
 }
 
 /** What was wrong, in words. `stillQueued` orders are meant to be in the queue when the load has ended. */

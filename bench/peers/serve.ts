@@ -6,7 +6,7 @@
  * - A held request has no time limit.
  * - Standard output says both addresses in one line of JSON.
  */
-import { Elysia } from "elysia";
+import { Elysia, type AnyElysia } from "elysia";
 
 /** An order as the peers keep it. Times are RFC 3339. */
 export interface PeerOrder {
@@ -29,7 +29,7 @@ export interface PeerQueue {
   finish(orderId: string): Promise<PeerOrder | undefined>;
 }
 
-/** Serves both ports, and says where. */
+/** Serves the cycle's routes. */
 export function servePeer(queue: PeerQueue): void {
   const customers = new Elysia().post("/order/", ({ body }) => {
     const { item = "americano", note } = (body ?? {}) as { item?: string; note?: string };
@@ -42,6 +42,11 @@ export function servePeer(queue: PeerQueue): void {
       return (await queue.start(query.barista ?? "anonymous", Number(query.wait ?? 0))) ?? status(404);
     })
     .post("/finish/", async ({ query, status }) => (await queue.finish(query.order_id ?? "")) ?? status(404));
+  openPeer(customers, baristas);
+}
+
+/** Opens both ports, and says where. */
+export function openPeer(customers: AnyElysia, baristas: AnyElysia): void {
   const [at, staffAt] = [customers, baristas].map((app) => {
     const { server } = app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: 0 });
     return `http://127.0.0.1:${server?.port}`;

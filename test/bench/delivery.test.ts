@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { deliveryFaults, emptyReport, type Report } from "../../bench/harness/report.ts";
+import { callFaults, deliveryFaults, emptyReport, type Report } from "../../bench/harness/report.ts";
 
 /** What the load sees of orders that go round as they should: finished at 10, answered at 12. */
 function goneRound(...ids: string[]): Report {
@@ -56,4 +56,13 @@ test("who hung up may or may not have been served, and no other", () => {
 test("what the load could not explain is a fault", () => {
   const faults = { "a customer got another's order": 2 };
   expect(deliveryFaults({ ...goneRound("a"), faults })).toEqual(["2 × a customer got another's order"]);
+});
+
+test("calls that a machine makes have no fault, and each that goes wrong is found", () => {
+  const right = { ...emptyReport(), sent: 2, made: 2, answered: goneRound("a", "b").answered };
+  expect(callFaults(right)).toEqual([]);
+  expect(callFaults({ ...right, sent: 3 })).toEqual(["1 calls were lost"]);
+  expect(callFaults({ ...right, made: 3 })).toEqual(["3 were made for 2 answers"]);
+  expect(callFaults({ ...right, answered: goneRound("a", "a").answered })).toEqual(["1 orders were answered twice"]);
+  expect(callFaults({ ...right, faults: { "another's result": 1 } })).toEqual(["1 × another's result"]);
 });
