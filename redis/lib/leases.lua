@@ -30,7 +30,11 @@ end
 -- When a lease of this run ends, ms since 1970.
 local function new_deadline_of(queue)
   local rules = queue_rules_of(queue)
-  return rules and string.format('%d', now_ms + rules.lease_ms) or new_deadline
+  if not rules then
+    return new_deadline
+  end
+  rules.deadline = rules.deadline or string.format('%d', now_ms + rules.lease_ms)
+  return rules.deadline
 end
 
 -- Whether the order's lease, if it runs out, was its last.

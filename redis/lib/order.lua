@@ -21,6 +21,11 @@ local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(
 local PLAIN_END = '(%C*)\n\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED_PLAIN = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. PLAIN_END
 local BREWING_PLAIN = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. PLAIN_END
+-- Usual calls: the same with an input, and without a customer's id. NO_INPUT stands in no record of an order that has one.
+local CALL_END = '(%C*)\n\n\n\n\n\n\n(%C+)\n\n("number":%d+,"queue":"[%w_-]+",".+Z")$'
+local QUEUED_CALL = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. CALL_END
+local BREWING_CALL = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n(%C*)\n' .. CALL_END
+local NO_INPUT = '\n\n\n"number":'
 -- The parts of such records between their fields, for those that write them as text (usual/): the start, by status; the
 -- lines between attempts and queue; the empty claim; the empty lines between the Idempotency-Key and `fixed`.
 local READY_START, QUEUED_START, BREWING_START = FORMAT .. '\nready\n\n', FORMAT .. '\nqueued\n\n', FORMAT .. '\nbrewing\n\n'
@@ -193,10 +198,35 @@ local function decode_brewing(record)
   end
 end
 
+local function decode_queued_call(record)
+  local attempts, queue, queue_number, holder, idempotency_key, input, fixed = string.match(record, QUEUED_CALL)
+  if fixed and not string.find(fixed, '\n', 1, true) then
+    return setmetatable({
+      status = 'queued', attempts = attempts, queue = queue, queue_number = queue_number, holder = holder, barista = '',
+      started_at = '', finished_at = '', claim = '', idempotency_key = idempotency_key, customer = '', input = input,
+      fixed = fixed, is_unusual = true,
+    }, LEFT_OUT)
+  end
+end
+
+local function decode_brewing_call(record)
+  local attempts, queue, queue_number, holder, barista, started_at, claim, idempotency_key, input, fixed =
+    string.match(record, BREWING_CALL)
+  if fixed and not string.find(fixed, '\n', 1, true) then
+    return setmetatable({
+      status = 'brewing', attempts = attempts, queue = queue, queue_number = queue_number, holder = holder, barista = barista,
+      started_at = started_at, finished_at = '', claim = claim, idempotency_key = idempotency_key, customer = '', input = input,
+      fixed = fixed, is_unusual = true,
+    }, LEFT_OUT)
+  end
+end
+
 local FIRST_OF_QUEUED, STATUS_AT = string.byte('q'), #FORMAT + 2
 
 local function decode_current(record)
-  local decode_usual = string.byte(record, STATUS_AT) == FIRST_OF_QUEUED and decode_queued or decode_brewing
+  local is_queued, has_input = string.byte(record, STATUS_AT) == FIRST_OF_QUEUED, not string.find(record, NO_INPUT, 1, true)
+  local decode_usual = has_input and (is_queued and decode_queued_call or decode_brewing_call)
+    or (is_queued and decode_queued or decode_brewing)
   local order = decode_usual(record)
   if order then
     return order

@@ -25,7 +25,7 @@ local function queue_rules_of(queue)
     rules = lease_ms and {
       lease_ms = tonumber(lease_ms),
       max_attempts = tonumber(max_attempts),
-      retention_ms = tonumber(retention_ms),
+      retention_ms = retention_ms, -- as text: Redis is given it for each order that ends
       capacity = tonumber(capacity), -- most open orders
       limit_capacity = tonumber(limit_capacity), -- of an address's bucket
       limit_refill_per_second = tonumber(limit_refill_per_second),

@@ -8,6 +8,15 @@
 --          | mismatch, the same three | denied, the same three
 --          | refused, why, '', the same three: queue_unknown, queue_full, not_before_past, not_before_far
 
+-- (Once a run: it is the same for all of its calls.)
+local function check_call(queue, rules)
+  if not rules.is_sound then
+    check_type(key.calls(queue), 'zset')
+    check_labels(queue)
+    rules.is_sound = true
+  end
+end
+
 operation('call', function(id, queue, input, bucket, holder, details, idempotency_key, body_hash, due, label)
   idempotency_key, body_hash = idempotency_key or '', body_hash or ''
   local rules = queue_rules_of(queue)
@@ -21,7 +30,7 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
   if first_id and first_id ~= id then
     return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
   end
-  if find_order(id) then
+  if orders[id] or records[id] then
     return 'placed\t' .. describe_bucket(bucket)
   end
   if not has_token(bucket) then
@@ -32,8 +41,7 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
     return 'refused\t' .. why .. '\t\t' .. describe_bucket(bucket)
   end
 
-  check_type(key.calls(queue), 'zset')
-  check_labels(queue)
+  check_call(queue, rules)
   local number = next_call_number(queue)
   local fixed = '"number":' .. number .. ',"queue":"' .. queue .. '",' .. members_of(details or '') .. '"placed_at":"' .. now .. '"'
   local order = new_order('queued', queue, number, holder, idempotency_key, '', fixed)

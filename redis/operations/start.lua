@@ -176,9 +176,21 @@ local function has_finished(id, barista)
   return order and order.status == 'ready' and order.barista == barista
 end
 
--- A queue of machines lists those who work there.
+-- Of this run, by queue of machines: those who asked there, as the queue lists them.
+local askers
+each_run(function()
+  askers = {}
+end)
+
+-- A queue of machines lists those who work there. (A machine asks often in a run.)
 local function note_worker(queue, barista)
-  if queue_rules_of(queue) then
+  local noted = askers[queue]
+  if noted == nil then
+    noted = queue_rules_of(queue) and {}
+    askers[queue] = noted
+  end
+  if noted and not noted[barista] then
+    noted[barista] = true
     gather('ZADD', key.workers(queue), now_text, barista)
   end
 end
