@@ -10,9 +10,9 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { beginReading, endReading } from "./idle.ts";
-import { findBrokenText, isTooDeep, MAX_JSON_BYTES, TOO_DEEP } from "../any-json.ts";
+import { findBrokenText, findLostNumbers, isTooDeep, MAX_JSON_BYTES, TOO_DEEP } from "../any-json.ts";
 import { numbersIn, toNumber } from "../numeric.ts";
-import { InvalidInputError, ProblemError } from "../problem.ts";
+import { InvalidInputError, ProblemError, type FieldFault } from "../problem.ts";
 import { faultsOf } from "../schema-faults.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -54,7 +54,7 @@ export function createBodyReader<Schema extends TSchema>(
   return bodyReader(BODY_LIMIT_BYTES, (text, request) => {
     const value = parseJson(text, request.headers.get("content-type"), isFromCurl);
     if (!validator.Check(value)) throw new InvalidInputError(faultsOf(validator.Errors(value)));
-    refuseBrokenText(text, value);
+    refuse(findBrokenText(text, value));
     return value;
   });
 }
@@ -63,15 +63,16 @@ export function createBodyReader<Schema extends TSchema>(
 export const readResult = bodyReader(MAX_JSON_BYTES, (text, request) => {
   if (isTooDeep(text)) throw new InvalidInputError([{ field: "body", detail: TOO_DEEP }]);
   const value = parseJson(text, request.headers.get("content-type"), true);
+  // Written again it would be null.
+  refuse(findLostNumbers(text, value));
   const result = JSON.stringify(value);
   // `1e20` is written as 21 digits.
   if (result.length > MAX_JSON_BYTES) throw tooLarge(MAX_JSON_BYTES);
-  refuseBrokenText(text, value);
+  refuse(findBrokenText(text, value));
   return result;
 });
 
-function refuseBrokenText(text: string, value: unknown): void {
-  const faults = findBrokenText(text, value);
+function refuse(faults: readonly FieldFault[]): void {
   if (faults.length > 0) throw new InvalidInputError(faults);
 }
 

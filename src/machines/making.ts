@@ -37,6 +37,8 @@ export interface MakingParts {
   readonly sendProgress: (progress: string) => Promise<void>;
   /** Stores an event of the machine's own. It rejects with a RangeError for what is none. */
   readonly note: MakeContext["note"];
+  /** One was refused: the machine itself may never look. */
+  readonly noteRefused: (error: RangeError) => void;
 }
 
 export class Making {
@@ -49,14 +51,16 @@ export class Making {
   readonly #ended = Promise.withResolvers<MakingOutcome>();
   readonly #progress: ProgressReport;
   readonly #note: MakeContext["note"];
+  readonly #noteRefused: MakingParts["noteRefused"];
   #noted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasReturned = false;
   #isGone = false;
 
   /** Has the machine begin. Throws for what is no order. */
-  constructor({ machine, orderId, order, log, sendProgress, note }: MakingParts) {
+  constructor({ machine, orderId, order, log, sendProgress, note, noteRefused }: MakingParts) {
     this.#note = note;
+    this.#noteRefused = noteRefused;
     this.orderId = orderId;
     const read = JSON.parse(order) as Order;
     this.attempts = read.attempts;
@@ -118,10 +122,11 @@ export class Making {
   async #make(machine: Machine, order: Order, log: Log): Promise<void> {
     const { signal } = this.#controller;
     const progress: ProgressReport["say"] = (said) => this.#progress.say(said);
-    const note: MakeContext["note"] = async (event, data) => {
-      if (this.#noted === MAX_NOTES) throw new RangeError(`an order may have ${MAX_NOTES} events of its machine's own`);
-      this.#noted += 1;
-      await this.#note(event, data);
+    const note: MakeContext["note"] = (event, data) => {
+      const noting = this.#addNote(event, data);
+      // One that the machine does not await would end the server.
+      noting.catch(this.#noteRefused);
+      return noting;
     };
     try {
       const faults = machine.checkInput(order.input);
@@ -134,6 +139,12 @@ export class Making {
     } finally {
       this.#hasReturned = true;
     }
+  }
+
+  async #addNote(...[event, data]: Parameters<MakeContext["note"]>): Promise<void> {
+    if (this.#noted === MAX_NOTES) throw new RangeError(`an order may have ${MAX_NOTES} events of its machine's own`);
+    this.#noted += 1;
+    await this.#note(event, data);
   }
 }
 

@@ -4,7 +4,7 @@
  * **Invariants**
  * - What is checked is what the customer reads: the JSON, not the value that it was made of.
  */
-import { findBrokenText, isTooDeep, MAX_JSON_BYTES, TOO_DEEP } from "../any-json.ts";
+import { findBrokenText, isTooDeep, MAX_JSON_BYTES, TOO_DEEP, writeJson } from "../any-json.ts";
 import type { FieldFault } from "../problem.ts";
 import type { Failure } from "./failure.ts";
 import type { Machine } from "./machine.ts";
@@ -30,15 +30,6 @@ export function encodeResult({ checkOutput }: Pick<Machine, "checkOutput">, valu
 
 export function sayFaults(faults: readonly FieldFault[]): string {
   return faults.map(({ field, detail }) => `${field} ${detail}`).join("; ");
-}
-
-/** Undefined for what JSON can't hold. */
-function writeJson(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
 }
 
 function notJson(why: string): Failure {

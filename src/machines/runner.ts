@@ -59,6 +59,7 @@ export class Runner {
   readonly #over = new AbortController();
   readonly #workers: readonly Promise<void>[];
   #errorAtMs = -Infinity;
+  #refusedAtMs = -Infinity;
 
   /** Begins to work. */
   constructor(machine: Machine, parts: RunnerParts) {
@@ -135,7 +136,9 @@ export class Runner {
         this.#noteError(error);
       }
     };
-    const making = new Making({ machine: this.#machine, orderId, order, log: this.#log, sendProgress, note });
+    const noteRefused = (error: RangeError): void => this.#noteRefusal(error);
+    const parts = { machine: this.#machine, orderId, order, log: this.#log, sendProgress, note, noteRefused };
+    const making = new Making(parts);
     this.#leases.hold(making);
     try {
       const outcome = await making.outcome();
@@ -202,6 +205,13 @@ export class Runner {
   async #pause(failures: number, signal: AbortSignal): Promise<void> {
     // It rejects only when the signal is aborted: then nothing is waited for.
     await sleep(Math.random() * maxPauseMs(failures, BACK_OFF), undefined, { signal }).catch(() => {});
+  }
+
+  #noteRefusal({ message }: RangeError): void {
+    const now = performance.now();
+    if (now - this.#refusedAtMs < NEWS_MS) return;
+    this.#refusedAtMs = now;
+    this.#log.warn({ why: message }, "a note of a machine's was refused");
   }
 
   /** An outage has a line of its own. */

@@ -127,6 +127,36 @@ test("the log has no words of theirs, but where it was thrown", () => {
   expect(JSON.stringify(first?.frames)).toContain("failures.test.ts");
 });
 
+test("a note that is refused is an error of its own, and ends no server where nobody awaits it", async () => {
+  const refused = [
+    { event: "order.finished", data: {} },
+    { event: "a/b", data: { text: "x".repeat(1000) } },
+    { event: "a/b", data: { text: "\ud83d" } },
+    { event: "a/b", data: circular },
+    { event: "a/b", data: { big: 1n } },
+    { event: "a/b", data: JSON.parse("null") as Record<string, unknown> },
+  ];
+  const machine = defineMachine({
+    queue: "notes",
+    input: Type.Object({ at: Type.Integer(), isAwaited: Type.Boolean() }),
+    output: Type.String(),
+    make: async ({ at, isAwaited }, { note }) => {
+      const { event, data } = refused[at] ?? fail("no such note");
+      const noting = note(event, data);
+      if (isAwaited) await noting;
+      return "made";
+    },
+  });
+  await using own = await MachineServer.open({ machines: [machine] });
+  for (const at of refused.keys()) {
+    expect(orderOf(await call(own, "notes", { at, isAwaited: false }))).toMatchObject({ result: "made" });
+    expect(orderOf(await call(own, "notes", { at, isAwaited: true })).error).toMatch(/^an event's /);
+  }
+  expect(own.lines.filter(({ msg }) => msg === "a note of a machine's was refused")).toMatchObject([
+    { queue: "notes", why: expect.stringMatching(/^an event's type/) as string },
+  ]);
+});
+
 test("more than ten of a kind in a minute have no line each: one line counts them at the end", async () => {
   const machine = defineMachine({ queue: "bad", input: Type.Any(), output: Type.Any(), make: () => fail("bad") });
   const own = await MachineServer.open({ machines: [machine] });

@@ -1,4 +1,5 @@
 /** Owns the operation that adds a machine's own event to those of a brewing order (`redis/operations/note.lua`). */
+import { findBrokenText, writeJson } from "../../any-json.ts";
 import { OWN_EVENT_TYPE } from "../../formats.ts";
 import type { Operation } from "../../redis/group-commit.ts";
 import { encodeBarista, readRefusal, type Change, type Refusal } from "../outcomes.ts";
@@ -32,8 +33,14 @@ function checkType(event: string): string {
   throw new RangeError("an event's type must be two words with a slash between, such as compute/start");
 }
 
-function encodeData(data: Note["data"]): string {
-  const json = JSON.stringify(data);
-  if (json.length <= MAX_DATA_CHARACTERS && json.isWellFormed()) return json;
-  throw new RangeError(`an event's data must be at most ${MAX_DATA_CHARACTERS} characters of JSON`);
+function encodeData(data: unknown): string {
+  const json = typeof data === "object" && data !== null ? writeJson(data) : undefined;
+  if (json === undefined) throw new RangeError("an event's data must be an object that JSON can hold");
+  if (json.length > MAX_DATA_CHARACTERS) {
+    throw new RangeError(`an event's data must be at most ${MAX_DATA_CHARACTERS} characters of JSON`);
+  }
+  if (findBrokenText(json, JSON.parse(json)).length > 0) {
+    throw new RangeError("an event's data must be Unicode text: half of a character stands alone in it");
+  }
+  return json;
 }
