@@ -217,6 +217,8 @@ test.each<[what: string, status: number, asking: Asking, field: string | undefin
   ["what is not JSON", 400, { body: "{add_up_to:10}" }, undefined],
   ["another type", 415, { body: "{}", headers: { "Content-Type": "text/plain" } }, undefined],
   ["half a character", 422, { body: '{"a":{"b":"\\ud83d"}}' }, "a.b"],
+  ["a number beyond what can be held", 422, { body: '{"a":[1,-1e400]}' }, "a.1"],
+  ["one of 400 digits", 422, { body: "1".repeat(400) }, "body"],
   ["more than 100 levels", 422, { body: deep }, "body"],
   ["levels enough to break a parser", 422, { body: "[".repeat(100_000) }, "body"],
   ["a preference out of bounds", 422, { headers: { Prefer: "wait=86401" } }, "Prefer: wait"],

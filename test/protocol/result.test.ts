@@ -133,6 +133,7 @@ test.each<[what: string, status: number, body: string | Uint8Array, headers: Rec
   ["with half a character", 422, '{"drink":{"name":"\\ud83d"}}', JSON_TYPE],
   ["with half a character in a name", 422, '{"\\udc00":1}', JSON_TYPE],
   ["that is half a character", 422, '"\\ud83d"', JSON_TYPE],
+  ["with a number beyond what can be held", 422, '{"drink":1e309}', JSON_TYPE],
   ["deeper than 100 levels", 422, deep(101), JSON_TYPE],
   ["deep enough to break a parser", 422, deep(100_000), JSON_TYPE],
 ])("a result %s is refused with %d, and the order is still brewing", async (_what, status, body, headers) => {
