@@ -35,6 +35,15 @@ export function hashOf({ item = DEFAULT_ITEM, modifiers = {}, ...others }: Draft
   return hashOfJson(JSON.stringify([item, note, customer_id, customer_name, options, code, ...scheduled]));
 }
 
+/** JSON that means the same as `json`: the members of each object in a fixed order. */
+export function inFixedOrder(json: string): string {
+  if (!json.includes("{")) return json;
+  return JSON.stringify(JSON.parse(json), (_name, value: unknown) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}
+
 export function hashOfJson(json: string): string {
   return new Bun.CryptoHasher("sha256").update(json).digest("base64url");
 }

@@ -145,6 +145,16 @@ test("the same Idempotency-Key joins the first call; another input, queue or tim
   expect(changes).toEqual({});
 });
 
+test("an input whose members stand in another order is the same, at any depth; a list's elements are not", async () => {
+  await using shop = await openShop();
+  const call = (orderId: string, input: string) =>
+    shop.orders.call({ orderId, queue, input, idempotencyKey: "members" });
+  await call("A", '{"b":[{"y":1,"x":2},3],"a":null,"__proto__":1}');
+  expect(await call("B", '{"__proto__":1,"a":null,"b":[{"x":2,"y":1},3]}')).toEqual({ kind: "joined", orderId: "A" });
+  expect(await call("B", '{"__proto__":1,"a":null,"b":[3,{"x":2,"y":1}]}')).toEqual({ kind: "mismatch" });
+  expect(await call("B", '{"a":null,"b":[{"x":2,"y":1},3]}')).toEqual({ kind: "mismatch" });
+});
+
 test("a call that is sent again answers the same, whatever has become of it", async () => {
   await using shop = await openShop();
   const { orders, last } = shop.recorded();

@@ -1,6 +1,6 @@
 /** Owns the operation that queues a new order in a queue of machines (`redis/operations/call.lua`). */
 import type { Operation } from "../../redis/group-commit.ts";
-import { encodeDue, hashOfJson, inUtc } from "../draft.ts";
+import { encodeDue, hashOfJson, inFixedOrder, inUtc } from "../draft.ts";
 import { readPlaced, type PlaceOutcome } from "./place.ts";
 
 /** A new order for machines. `orderId` (UUIDv7) is made by the caller: calling with the same id changes nothing. */
@@ -44,7 +44,7 @@ export const call: Operation<Call, PlaceOutcome, Field> = {
     holder,
     details: notBefore === undefined ? "" : JSON.stringify({ not_before: inUtc(notBefore) }),
     idempotency_key: idempotencyKey,
-    body_hash: idempotencyKey && hashOfJson(JSON.stringify([queue, input, encodeDue(notBefore)])),
+    body_hash: idempotencyKey && hashOfJson(JSON.stringify([queue, inFixedOrder(input), encodeDue(notBefore)])),
     due: encodeDue(notBefore),
     label,
   }),
