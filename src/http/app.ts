@@ -191,7 +191,9 @@ function matches(route: string, path: string): boolean {
   const parts = (text: string): string[] => text.replace(/\/$/, "").split("/");
   const wanted = parts(route);
   const given = parts(path);
-  return wanted.length === given.length && wanted.every((part, index) => part.startsWith(":") || part === given[index]);
+  const isFit = (part: string, index: number): boolean =>
+    part.startsWith(":") ? given[index] !== "" : part === given[index];
+  return wanted.length === given.length && wanted.every(isFit);
 }
 
 /** How long the last words of held answers may take to be sent. */

@@ -29,6 +29,8 @@ test("an unknown path is no route, on both ports", async () => {
     "/orders",
     "/order/a/b",
     "/order%2f",
+    "/order//",
+    "/order//events",
     "/Order/",
     "/swagger/nothing",
     "/swagger/..%2fpackage.json",
