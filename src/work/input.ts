@@ -25,7 +25,10 @@ export const WorkCode = Type.String({
   examples: ["api-x4v09tq2mk"],
 });
 
-const OPTIONAL = { work_code: Type.Optional(WorkCode), done: Type.Optional(Type.Boolean({ description: "ignored" })) };
+const OPTIONAL = {
+  work_code: Type.Optional(WorkCode),
+  done: Type.Optional(Type.Boolean({ description: "true or false; it is ignored" })),
+};
 
 /** The input of an order in queue `work`. */
 export const WorkInput = Type.Object(
