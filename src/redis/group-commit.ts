@@ -17,6 +17,7 @@ import { withoutWords } from "../log.ts";
 import { isRedisUnavailable, RedisUnavailableError } from "./unavailable.ts";
 import { ShopDamagedError } from "./damaged.ts";
 import { isWrongType } from "./errors.ts";
+import { orderIdIn } from "./order-id.ts";
 import { asText } from "./reply.ts";
 import { loadFunction, type Argument, type RunScript } from "./script.ts";
 
@@ -207,7 +208,7 @@ export class GroupCommit {
     for (const line of lines) {
       if (!SHOWS_FINAL.test(line)) continue;
       const json = line.slice(line.lastIndexOf("\t") + 1);
-      this.#options.notifyFinal(json.slice(ID_AT, json.indexOf('"', ID_AT)), json);
+      this.#options.notifyFinal(orderIdIn(json), json);
     }
   }
 
@@ -259,7 +260,6 @@ export class GroupCommit {
   }
 }
 
-const ID_AT = '{"order_id":"'.length;
 /** Outcomes that show an order which will never change again. */
 const SHOWS_FINAL = /^(?:finished|cancelled|expired|final)\t/;
 

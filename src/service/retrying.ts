@@ -8,6 +8,7 @@
 import type { CancelReason, OrderJson } from "../orders/order.ts";
 import type { RetryOutcome } from "../orders/operations/retry.ts";
 import type { Orders } from "../orders/orders.ts";
+import { orderIdIn } from "../redis/order-id.ts";
 
 export const MAX_RETRIED = 100;
 
@@ -51,7 +52,7 @@ export class Retrying {
     do {
       const page = await this.#orders.dead({ queue, reason, cursor, limit: limit - ids.length });
       if (page.kind !== "page") return { ids, isMore: true };
-      ids.push(...page.orders.map((order) => (JSON.parse(order) as { order_id: string }).order_id));
+      ids.push(...page.orders.map(orderIdIn));
       ({ cursor } = page);
     } while (cursor !== undefined && ids.length < limit);
     return { ids, isMore: cursor !== undefined };

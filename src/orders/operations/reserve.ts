@@ -1,5 +1,6 @@
 /** Owns the operation that redeems a code for an order to be chosen later (`redis/operations/reserve.lua`). */
 import type { Operation } from "../../redis/group-commit.ts";
+import { orderIdIn } from "../../redis/order-id.ts";
 import { readTokens, readShopRefusal, type ShopRefusal, type Tokens } from "../admission.ts";
 import { encodeDetails, hashOf } from "../draft.ts";
 import type { OrderJson, ReservationDraft } from "../order.ts";
@@ -23,8 +24,6 @@ export type ReserveOutcome =
 
 type Field = "order_id" | "code" | "details" | "customer_id" | "idempotency_key" | "body_hash" | "bucket";
 
-const ID_AT = '{"order_id":"'.length;
-
 export const reserve: Operation<Reservation, ReserveOutcome, Field> = {
   name: "reserve",
   fields: ["order_id", "code", "details", "customer_id", "idempotency_key", "body_hash", "bucket"],
@@ -44,7 +43,7 @@ export const reserve: Operation<Reservation, ReserveOutcome, Field> = {
   decode: (outcome, rest) => {
     if (outcome === "reserved") {
       const order = rest[3] ?? "";
-      return { kind: outcome, orderId: order.slice(ID_AT, order.indexOf('"', ID_AT)), order, tokens: readTokens(rest) };
+      return { kind: outcome, orderId: orderIdIn(order), order, tokens: readTokens(rest) };
     }
     if (outcome === "mismatch" || outcome === "denied") return { kind: outcome, tokens: readTokens(rest) };
     if (outcome === "damaged") return { kind: outcome };

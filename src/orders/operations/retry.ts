@@ -1,5 +1,6 @@
 /** Owns the operation that makes a dead order again (`redis/operations/retry.lua`). */
 import type { Operation } from "../../redis/group-commit.ts";
+import { orderIdIn } from "../../redis/order-id.ts";
 import type { OrderJson } from "../order.ts";
 import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";
 
@@ -15,8 +16,6 @@ export interface Retry {
 /** `retried`: with the new order; asked again, with the same one. */
 export type RetryOutcome = { readonly kind: "retried"; readonly orderId: string; readonly order: OrderJson } | Refusal;
 
-const ID_AT = '{"order_id":"'.length;
-
 export const retry: Operation<Retry, RetryOutcome, "order_id" | "new_id" | "retried_by"> = {
   name: "retry",
   fields: ["order_id", "new_id", "retried_by"],
@@ -28,6 +27,6 @@ export const retry: Operation<Retry, RetryOutcome, "order_id" | "new_id" | "retr
   decode: (outcome, rest) => {
     const [order] = rest;
     if (outcome !== "retried" || order === undefined) return readRefusal(outcome, rest);
-    return { kind: outcome, orderId: order.slice(ID_AT, order.indexOf('"', ID_AT)), order };
+    return { kind: outcome, orderId: orderIdIn(order), order };
   },
 };

@@ -1,5 +1,6 @@
 /** Owns the operation that gives a barista an order under a new lease (`redis/operations/start.lua`). */
 import type { Operation } from "../../redis/group-commit.ts";
+import { orderIdIn } from "../../redis/order-id.ts";
 import type { OrderJson } from "../order.ts";
 import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";
 
@@ -22,8 +23,6 @@ export type StartOutcome =
   | { readonly kind: "empty" }
   | Refusal;
 
-const ID_AT = '{"order_id":"'.length;
-
 export const start: Operation<Claim, StartOutcome, "barista" | "queue" | "waits" | "claim" | "chosen" | "after"> = {
   name: "start",
   fields: ["barista", "queue", "waits", "claim", "chosen", "after"],
@@ -38,7 +37,7 @@ export const start: Operation<Claim, StartOutcome, "barista" | "queue" | "waits"
   }),
   decode: (outcome, rest) => {
     const [order = ""] = rest;
-    if (outcome === "started") return { kind: outcome, orderId: order.slice(ID_AT, order.indexOf('"', ID_AT)), order };
+    if (outcome === "started") return { kind: outcome, orderId: orderIdIn(order), order };
     if (outcome === "empty") return { kind: outcome };
     return readRefusal(outcome, rest);
   },
