@@ -9,6 +9,13 @@ import { createParamsReader } from "../http/input.ts";
 
 export const OrderId = Type.String({ format: "uuid", description: "the order's UUID" });
 
+/** How many a page has at most, and where it is not said. */
+export const PageLimit = Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" });
+export const PAGE_LIMIT = 50;
+
+/** Of a list of orders. */
+export const Cursor = Type.String({ format: "uuid", description: "the `cursor` of the page before" });
+
 /** Of a path. */
 export const OrderParams = Type.Object({ id: OrderId });
 

@@ -22,6 +22,9 @@ const BODY_LIMIT_BYTES = 16 * 1024;
  */
 const TAKEN_AND_DROPPED = 4;
 
+/** The problems that a reader of bodies finds. */
+export const BODY_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input"] as const;
+
 interface BodyOptions {
   /** Whether JSON may be called a form: `curl -d` does, unless its user says otherwise. */
   readonly isFromCurl?: boolean;

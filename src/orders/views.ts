@@ -60,11 +60,16 @@ export const HandoverView = Type.Object(
 );
 export type HandoverView = Static<typeof HandoverView>;
 
+/** Of an answer that is a page. */
+export const NextCursor = Type.Union([Type.String(), Type.Null()], {
+  description: "goes on after this page; null on the last one",
+});
+
 /** The answer of a search. */
 export const SearchPage = Type.Object(
   {
     orders: Type.Array(Order),
-    cursor: Type.Union([Type.String(), Type.Null()], { description: "goes on after this page; null on the last one" }),
+    cursor: NextCursor,
   },
   { $id: "OrderPage" },
 );

@@ -17,7 +17,7 @@ import { RetriedView, SearchPage } from "../../orders/views.ts";
 import { InvalidInputError } from "../../problem.ts";
 import { MAX_RETRIED, type Retrying } from "../../service/retrying.ts";
 import { answerChanged } from "../answers.ts";
-import { OrderId } from "../parameters.ts";
+import { Cursor, OrderId, PAGE_LIMIT, PageLimit } from "../parameters.ts";
 import { BaristaName, QueueName } from "./order-descriptions.ts";
 
 const Reason = Type.Union([Type.Literal("machine_error"), Type.Literal("barista_timeout")], {
@@ -27,8 +27,8 @@ const Reason = Type.Union([Type.Literal("machine_error"), Type.Literal("barista_
 const DeadQuery = Type.Object({
   queue: Type.Optional(QueueName),
   reason: Type.Optional(Reason),
-  cursor: Type.Optional(Type.String({ format: "uuid", description: "the `cursor` of the page before" })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" })),
+  cursor: Type.Optional(Cursor),
+  limit: Type.Optional(PageLimit),
 });
 
 const RetryQuery = Type.Object({
@@ -56,7 +56,7 @@ function createListDead({ orders }: DeadDependencies) {
   const readDead = createQueryReader(DeadQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
-    const { limit = 50, ...filter } = readDead(request);
+    const { limit = PAGE_LIMIT, ...filter } = readDead(request);
     const outcome = await orders.dead({ ...filter, limit });
     if (outcome.kind === "cursor_gone") {
       const detail = "points at an order that is no longer listed: begin again without it";

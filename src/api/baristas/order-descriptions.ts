@@ -8,6 +8,7 @@ import { Type } from "@sinclair/typebox";
 import { QUEUE_NAME } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
+import { BODY_PROBLEMS } from "../../http/input.ts";
 import { WaitSeconds } from "../../http/prefer.ts";
 import {
   BREWING_EXAMPLE,
@@ -64,8 +65,6 @@ const Result = Type.Unknown({
   description: "what came of the work: any JSON of at most 256 KB and 100 levels; what is no JSON is refused",
   examples: [{ cups: 2 }],
 });
-
-const BODY_PROBLEMS = ["malformed_json", "body_too_large", "not_json"] as const;
 
 const REFUSALS = ["unauthorized", "order_unknown", "order_conflict", "invalid_input", "redis_away"] as const;
 

@@ -16,7 +16,7 @@ import { DEFAULT_QUEUE, type Orders } from "../../orders/orders.ts";
 import { QueueView, SearchPage } from "../../orders/views.ts";
 import { InvalidInputError } from "../../problem.ts";
 import { answerFound } from "../answers.ts";
-import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
+import { Cursor, OrderParams, PAGE_LIMIT, PageLimit, readOrderId, type PathContext } from "../parameters.ts";
 import { QueueName } from "./order-descriptions.ts";
 
 const DAY_MS = 86_400_000;
@@ -28,8 +28,8 @@ const SearchQuery = Type.Object({
   date: Type.Optional(Type.String({ format: DATE, description: "a day (UTC) such as 2026-11-20" })),
   from: Type.Optional(Type.String({ format: DATE_TIME, description: "a time such as 2026-11-20T09:00:00Z" })),
   to: Type.Optional(Type.String({ format: DATE_TIME, description: "a time such as 2026-11-20T17:00:00Z" })),
-  cursor: Type.Optional(Type.String({ format: "uuid", description: "the `cursor` of the page before" })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" })),
+  cursor: Type.Optional(Cursor),
+  limit: Type.Optional(PageLimit),
 });
 
 const QueueQuery = Type.Object({ queue: Type.Optional(QueueName) });
@@ -53,7 +53,16 @@ function createSearchOrders({ orders }: QueueDependencies) {
   const readSearch = createQueryReader(SearchQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
-    const { queue: name, status, customer_id: customerId, date, from, to, cursor, limit = 50 } = readSearch(request);
+    const {
+      queue: name,
+      status,
+      customer_id: customerId,
+      date,
+      from,
+      to,
+      cursor,
+      limit = PAGE_LIMIT,
+    } = readSearch(request);
     const queue = name === DEFAULT_QUEUE ? undefined : name;
     if (queue !== undefined && customerId !== undefined) {
       throw new InvalidInputError([{ field: "customer_id", detail: "must be left out: calls have none" }]);

@@ -7,6 +7,7 @@
 import { Type } from "@sinclair/typebox";
 import { COFFEE_ID } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
+import { BODY_PROBLEMS } from "../../http/input.ts";
 import { CodeView } from "../../shop/codes.ts";
 import { Coffee, CoffeeDraft, CoffeeList } from "../../shop/menu.ts";
 import { ShopPatch, StaffShopView } from "../../shop/settings.ts";
@@ -14,8 +15,6 @@ import { ShopPatch, StaffShopView } from "../../shop/settings.ts";
 export const CoffeeParams = Type.Object({
   id: Type.String({ pattern: COFFEE_ID, description: "1 to 64 lower-case letters, digits, _ or -" }),
 });
-
-const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
 
 export const READ_SHOP = documented({
   tag: "Shop",
@@ -33,7 +32,7 @@ export const CHANGE_SHOP = documented({
     "In force for every order that is placed from now on, on all replicas. What is not named stays as it is.",
   body: { schema: ShopPatch, required: true },
   answers: { 200: { description: "The settings now.", schema: StaffShopView } },
-  problems: ["unauthorized", ...INPUT_PROBLEMS],
+  problems: ["unauthorized", ...BODY_PROBLEMS, "redis_away"],
 });
 
 export const LIST_COFFEES = documented({
@@ -57,7 +56,7 @@ export const PUT_COFFEE = documented({
     200: { description: "The coffee is changed.", schema: Coffee },
     201: { description: "The coffee is on the menu.", schema: Coffee },
   },
-  problems: ["unauthorized", "menu_full", ...INPUT_PROBLEMS],
+  problems: ["unauthorized", "menu_full", ...BODY_PROBLEMS, "redis_away"],
 });
 
 export const REMOVE_COFFEE = documented({

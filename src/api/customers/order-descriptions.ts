@@ -7,6 +7,7 @@
 import { Type } from "@sinclair/typebox";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
+import { BODY_PROBLEMS } from "../../http/input.ts";
 import { WaitSeconds } from "../../http/prefer.ts";
 import { CANCELLED_EXAMPLE, Draft, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../../orders/order.ts";
 import { OrderParams } from "../parameters.ts";
@@ -31,8 +32,9 @@ export const Cancellation = Type.Object(
   },
 );
 
-/** The owner of an Idempotency-Key that does not count alone. */
-export const KEY_OWNER = "the customer_id (else the address block, /24 or /48)";
+/** The owner of an Idempotency-Key, which does not count alone: where no order says whose it is, and where it may. */
+export const ADDRESS_OWNER = "the address block, /24 or /48";
+export const KEY_OWNER = `the customer_id (else ${ADDRESS_OWNER})`;
 
 export const PREFER = {
   name: "Prefer",
@@ -52,6 +54,15 @@ const IDEMPOTENCY_KEY = idempotencyKeyHeader({
 
 /** The end of a held answer. */
 const OrderOrContinuation = Type.Union([Order, Continuation], { examples: [READY_EXAMPLE] });
+
+/** What each route that queues an order may answer beside what its input brings. */
+export const ORDERING_PROBLEMS = ["too_many_orders", "too_many_held", "room_full", "redis_away", "closing"] as const;
+
+/** The answer of a held request whose server stops. */
+export const REDIRECTED = {
+  description: "The server is stopping: Location holds on.",
+  headers: { Location: "/order/…?wait" },
+};
 
 export const LIMIT_HEADERS = {
   RateLimit: "orders left for this address",
@@ -79,24 +90,17 @@ export const PLACE_ORDER = documented({
         "Preference-Applied": "the preference obeyed",
       },
     },
-    303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
+    303: REDIRECTED,
   },
   problems: [
     "cross_site",
-    "malformed_json",
-    "body_too_large",
-    "not_json",
-    "invalid_input",
+    ...BODY_PROBLEMS,
     "idempotency_mismatch",
     "order_damaged",
     "code_required",
     "order_unknown",
     ...SHOP_PROBLEMS,
-    "too_many_orders",
-    "too_many_held",
-    "room_full",
-    "redis_away",
-    "closing",
+    ...ORDERING_PROBLEMS,
   ],
 });
 
@@ -111,7 +115,7 @@ export const FIND_ORDER = documented({
   headers: [PREFER_OF_A_LOOK],
   answers: {
     200: { description: "The order as it is now.", schema: OrderOrContinuation },
-    303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
+    303: REDIRECTED,
   },
   problems: ["order_unknown", "invalid_input", "too_many_held", "room_full", "redis_away"],
 });
@@ -129,14 +133,5 @@ export const CANCEL_ORDER = documented({
       example: CANCELLED_EXAMPLE,
     },
   },
-  problems: [
-    "cross_site",
-    "malformed_json",
-    "order_unknown",
-    "order_conflict",
-    "body_too_large",
-    "not_json",
-    "invalid_input",
-    "redis_away",
-  ],
+  problems: ["cross_site", ...BODY_PROBLEMS, "order_unknown", "order_conflict", "redis_away"],
 });

@@ -8,10 +8,11 @@ import { Type } from "@sinclair/typebox";
 import { DATE_TIME, QUEUE_NAME } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
+import { BODY_PROBLEMS } from "../../http/input.ts";
 import { NotBefore, Order } from "../../orders/order.ts";
 import type { QueueContract } from "../../service/call-queue.ts";
 import { Continuation } from "./endings.ts";
-import { LIMIT_HEADERS, PREFER } from "./order-descriptions.ts";
+import { ADDRESS_OWNER, LIMIT_HEADERS, ORDERING_PROBLEMS, PREFER, REDIRECTED } from "./order-descriptions.ts";
 
 export const CallParams = Type.Object({
   queue: Type.String({ pattern: QUEUE_NAME, description: "1 to 64 letters, digits, _ or -" }),
@@ -60,26 +61,19 @@ const describe = (operationId: string, summary: string, body: Parameters<typeof 
       PREFER,
       idempotencyKeyHeader({
         effect: "The same key with the same body joins the order first placed under it.",
-        owner: "the address block, /24 or /48",
+        owner: ADDRESS_OWNER,
       }),
     ],
     ...(body ? { body } : undefined),
     problems: [
       "cross_site",
-      "malformed_json",
-      "body_too_large",
-      "not_json",
-      "invalid_input",
+      ...BODY_PROBLEMS,
       "idempotency_mismatch",
       "order_damaged",
       "order_unknown",
       "queue_unknown",
       "queue_full",
-      "too_many_orders",
-      "too_many_held",
-      "room_full",
-      "redis_away",
-      "closing",
+      ...ORDERING_PROBLEMS,
     ],
   }) as const;
 
@@ -91,7 +85,7 @@ const answersWith = (schema: Parameters<typeof Type.Union>[0][number], example: 
     example: QUEUED_CALL_EXAMPLE,
     headers: { ...LIMIT_HEADERS, Location: "where the order is", "Preference-Applied": "the preference obeyed" },
   },
-  303: { description: "The server is stopping: Location holds on.", headers: { Location: "/order/…?wait" } },
+  303: REDIRECTED,
 });
 
 export const CALL_QUEUE = documented({

@@ -8,7 +8,7 @@ import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../../http/idempotency.ts";
-import { createBodyReader } from "../../http/input.ts";
+import { BODY_PROBLEMS, createBodyReader } from "../../http/input.ts";
 import type { Limiter } from "../../limits/limiter.ts";
 import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../../orders/order.ts";
 import { InvalidInputError } from "../../problem.ts";
@@ -58,8 +58,6 @@ function createCompleteOrder({ ordering }: ReservationDependencies) {
   };
 }
 
-const INPUT_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "invalid_input", "redis_away"] as const;
-
 const RESERVE_ORDER = documented({
   tag: "Orders",
   operationId: "reserveOrder",
@@ -83,7 +81,8 @@ const RESERVE_ORDER = documented({
   },
   problems: [
     "cross_site",
-    ...INPUT_PROBLEMS,
+    ...BODY_PROBLEMS,
+    "redis_away",
     ...SHOP_PROBLEMS,
     "idempotency_mismatch",
     "order_damaged",
@@ -99,5 +98,5 @@ const COMPLETE_ORDER = documented({
   summary: "Choose the drink of a reservation",
   body: { schema: Completion, required: false },
   answers: { 200: { description: "The order is queued.", schema: Order, example: QUEUED_EXAMPLE } },
-  problems: ["cross_site", ...INPUT_PROBLEMS, "order_unknown", "order_conflict"],
+  problems: ["cross_site", ...BODY_PROBLEMS, "redis_away", "order_unknown", "order_conflict"],
 });

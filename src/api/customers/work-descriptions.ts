@@ -7,9 +7,12 @@
 import { Type } from "@sinclair/typebox";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
+import { BODY_PROBLEMS } from "../../http/input.ts";
+import { NextCursor } from "../../orders/views.ts";
 import { WorkDraft } from "../../work/input.ts";
 import { DONE_EXAMPLE, OPEN_EXAMPLE, WorkRow } from "../../work/row.ts";
-import { LIMIT_HEADERS } from "./order-descriptions.ts";
+import { PageLimit } from "../parameters.ts";
+import { ADDRESS_OWNER, LIMIT_HEADERS, ORDERING_PROBLEMS } from "./order-descriptions.ts";
 
 /** The tag of the service in the description. */
 export const WORK_TAG = "Work";
@@ -35,13 +38,13 @@ export const WorkSearchQuery = Type.Object({
   cursor: Type.Optional(
     Type.String({ pattern: "^[A-Za-z0-9_-]{1,64}\\.\\d{1,16}$", description: "the `cursor` of the page before" }),
   ),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" })),
+  limit: Type.Optional(PageLimit),
 });
 
 const WorkPage = Type.Object(
   {
     rows: Type.Array(WorkRow),
-    cursor: Type.Union([Type.String(), Type.Null()], { description: "goes on after this page; null on the last one" }),
+    cursor: NextCursor,
   },
   { $id: "WorkPage" },
 );
@@ -56,7 +59,7 @@ export const DEMAND_WORK = documented({
   headers: [
     idempotencyKeyHeader({
       effect: "The same key with the same body gets the row first made under it.",
-      owner: "the address block, /24 or /48",
+      owner: ADDRESS_OWNER,
     }),
   ],
   body: { schema: WorkDraft, required: false },
@@ -70,19 +73,12 @@ export const DEMAND_WORK = documented({
   },
   problems: [
     "cross_site",
-    "malformed_json",
-    "body_too_large",
-    "not_json",
-    "invalid_input",
+    ...BODY_PROBLEMS,
     "idempotency_mismatch",
     "order_unknown",
     "queue_unknown",
     "queue_full",
-    "too_many_orders",
-    "too_many_held",
-    "room_full",
-    "redis_away",
-    "closing",
+    ...ORDERING_PROBLEMS,
   ],
 });
 

@@ -13,7 +13,7 @@ import { problem } from "../../problem.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { WorkDraft } from "../../work/input.ts";
 import type { RowOutcome, Work } from "../../work/work.ts";
-import type { PathContext } from "../parameters.ts";
+import { PAGE_LIMIT, type PathContext } from "../parameters.ts";
 import { answerRefusal } from "./refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
 import { DEMAND_WORK, FIND_WORK, SEARCH_WORK, WorkParams, WorkSearchQuery } from "./work-descriptions.ts";
@@ -69,7 +69,7 @@ function createSearchWork(work: Work) {
   const readSearch = createQueryReader(WorkSearchQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
-    const { work_code: workCode, from, to, done, cursor, limit = 50 } = readSearch(request);
+    const { work_code: workCode, from, to, done, cursor, limit = PAGE_LIMIT } = readSearch(request);
     const isDone = done === undefined ? undefined : done === "true";
     const page = await work.search({ workCode, from, to, isDone, cursor: readCursor(cursor), limit });
     const next = page.cursor ? `${page.cursor.label}.${page.cursor.number}` : null;
