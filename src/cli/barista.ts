@@ -7,7 +7,7 @@
  */
 import { Barista, type BaristaRetry } from "../client/barista.ts";
 import { OrderRefused, type Order } from "../client/index.ts";
-import { between, pause } from "../client/pause.ts";
+import { between, pause } from "../pause.ts";
 import { takeTurns, type Ending } from "../client/turns.ts";
 import { createFetch } from "./fetch.ts";
 import type { StaffTally } from "./staff-tally.ts";

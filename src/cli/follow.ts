@@ -6,7 +6,7 @@
  * - What is shown meanwhile ends with the wait.
  */
 import type { Client, Order } from "../client/index.ts";
-import { pause } from "../client/pause.ts";
+import { pause } from "../pause.ts";
 import { isFinal } from "../orders/status.ts";
 import { CommandFailed } from "./failure.ts";
 import { urlFlag } from "./server.ts";

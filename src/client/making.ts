@@ -11,7 +11,7 @@ import { ProgressReport, type Progress } from "../machines/progress.ts";
 import { isRetryLater, retryAfterMs } from "../machines/retry-later.ts";
 import type { Barista, Failure } from "./barista.ts";
 import type { LeaseTerm } from "./lease.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../pause.ts";
 import { OrderRefused } from "./problem.ts";
 import type { Made } from "./turns.ts";
 

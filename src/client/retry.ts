@@ -8,7 +8,7 @@
  * - An aborted signal ends a pause, and no try follows.
  */
 import { maxPauseMs, type BackOff } from "../back-off.ts";
-import { between, pause } from "./pause.ts";
+import { between, pause } from "../pause.ts";
 
 export type { BackOff };
 

@@ -7,7 +7,7 @@
  */
 import type { Order } from "../orders/order.ts";
 import type { Barista, Failure, Said, Saying } from "./barista.ts";
-import { between, pause } from "./pause.ts";
+import { between, pause } from "../pause.ts";
 
 /** What is to be said of an order. `result`: JSON. */
 type Outcome =

@@ -7,12 +7,12 @@
  * - While the server stops nothing new is started; what is not made by the drain's end goes back uncounted.
  * - The barista's name is this server's own: no other server's machine can end its orders.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { maxPauseMs } from "../back-off.ts";
 import type { Log } from "../log.ts";
 import type { Finish } from "../orders/operations/finish.ts";
 import type { OrderJson } from "../orders/order.ts";
 import type { Orders } from "../orders/orders.ts";
+import { between, pause } from "../pause.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { Staffing, StaffingOutcome } from "../service/staffing.ts";
 import { within } from "../within.ts";
@@ -32,10 +32,9 @@ const BACK_OFF = { firstMs: 100, maxMs: 5000 };
 const MIN_OVERDUE = 100;
 /** What is given back when the server stops is to be stored in this time: it is about to end. */
 const LAST_WORDS_MS = 2000;
-const EMPTY: StaffingOutcome = { kind: "empty" };
-
 /** Errors that come again and again are one line in this time. */
 const NEWS_MS = 60_000;
+const EMPTY: StaffingOutcome = { kind: "empty" };
 
 export interface RunnerParts {
   readonly orders: Pick<Orders, "replica" | "finish" | "fail" | "extend" | "release" | "progress" | "note">;
@@ -57,7 +56,7 @@ export class Runner {
   readonly #stopping = new AbortController();
   /** Aborted when nothing more is asked of Redis. */
   readonly #over = new AbortController();
-  readonly #workers: readonly Promise<void>[];
+  readonly #loops: readonly Promise<void>[];
   #errorAtMs = -Infinity;
   #refusedAtMs = -Infinity;
 
@@ -72,14 +71,14 @@ export class Runner {
       extend: (orderId) => parts.orders.extend({ orderId, barista: this.#barista }),
       failed: (error) => this.#noteError(error),
     });
-    this.#workers = Array.from({ length: machine.concurrency }, () => this.#work());
+    this.#loops = Array.from({ length: machine.concurrency }, () => this.#work());
   }
 
   /** Lets what is being made end until then (of `performance.now()`), then gives it back. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
     this.#overdue.close();
-    const ended = Promise.all(this.#workers).then(() => true);
+    const ended = Promise.all(this.#loops).then(() => true);
     if (!(await within(Math.max(0, deadlineMs - performance.now()), ended))) {
       for (const making of this.#leases.held) making.giveBack();
       await within(LAST_WORDS_MS, ended);
@@ -104,7 +103,7 @@ export class Runner {
         next = EMPTY;
         failures += 1;
         this.#noteError(error);
-        await this.#pause(failures, this.#stopping.signal);
+        await pause(between(0, maxPauseMs(failures, BACK_OFF)), this.#stopping.signal);
       }
     }
   }
@@ -196,15 +195,10 @@ export class Runner {
         return await ask();
       } catch (error) {
         if (!isRedisUnavailable(error)) throw error;
-        await this.#pause(failures, this.#over.signal);
+        await pause(between(0, maxPauseMs(failures, BACK_OFF)), this.#over.signal);
       }
     }
     return undefined;
-  }
-
-  async #pause(failures: number, signal: AbortSignal): Promise<void> {
-    // It rejects only when the signal is aborted: then nothing is waited for.
-    await sleep(Math.random() * maxPauseMs(failures, BACK_OFF), undefined, { signal }).catch(() => {});
   }
 
   #noteRefusal({ message }: RangeError): void {

@@ -11,12 +11,12 @@
  * - What a dead server had in hand is taken over.
  * - Every block is bounded.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { MAX_JSON_BYTES } from "../any-json.ts";
 import { maxPauseMs, type BackOff } from "../back-off.ts";
 import type { Log } from "../log.ts";
 import type { Orders } from "../orders/orders.ts";
+import { between, pause } from "../pause.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { ShopDamagedError } from "../redis/damaged.ts";
 import { isWrongType } from "../redis/errors.ts";
@@ -142,8 +142,7 @@ export class Demands {
   }
 
   async #pause(maxMs: number): Promise<void> {
-    // It rejects only when it is ended: then nothing is waited for.
-    await sleep(Math.random() * maxMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
+    await pause(between(0, maxMs), this.#stopping.signal);
   }
 
   /** An outage has a line of its own, and so has a key that holds another type. */

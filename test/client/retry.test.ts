@@ -1,7 +1,7 @@
 /** The machine by which client, pages and simulators try again. No test here waits for a pause: it is ended. */
 import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { getEventListeners } from "node:events";
-import { between, pause } from "../../src/client/pause.ts";
+import { between, pause } from "../../src/pause.ts";
 import { isRetryable, readRetryAfterMs, Retrier, type Failed, type Tried } from "../../src/client/retry.ts";
 import { until } from "../support/until.ts";
 

@@ -6,7 +6,7 @@
  * - The run ends when all are.
  */
 import type { Command } from "@commander-js/extra-typings";
-import { between, pause } from "../../client/pause.ts";
+import { between, pause } from "../../pause.ts";
 import { visit } from "../customer.ts";
 import { readMenu } from "../menu.ts";
 import { amount, seconds, server, whole, type Values } from "../options.ts";

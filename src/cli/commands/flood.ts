@@ -7,7 +7,7 @@
  * - It never asks twice, and ends with the last regular.
  */
 import type { Command } from "@commander-js/extra-typings";
-import { between, pause } from "../../client/pause.ts";
+import { between, pause } from "../../pause.ts";
 import { isOurs, loopbackAddresses } from "../addresses.ts";
 import { Quota, workShift } from "../barista.ts";
 import { createStop } from "../command.ts";

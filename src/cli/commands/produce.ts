@@ -6,7 +6,7 @@
  * - A demand that Redis did not confirm ends the run, and is not counted.
  */
 import { Argument, type Command } from "@commander-js/extra-typings";
-import { pause } from "../../client/pause.ts";
+import { pause } from "../../pause.ts";
 import { define, readSpanMs, whole } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
 import { appendDemands, shopOption, storeUrl, withStore } from "../store.ts";

@@ -7,7 +7,7 @@
  * - So an order never steps back.
  */
 import { isOrder } from "../../client/orders.ts";
-import { between } from "../../client/pause.ts";
+import { between } from "../../pause.ts";
 import { problemName } from "../../client/problem.ts";
 import type { Order } from "../../orders/order.ts";
 import { Live } from "../shared/live.ts";

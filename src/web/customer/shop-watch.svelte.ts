@@ -5,7 +5,7 @@
  * - While the page is hidden, the shop is not asked for.
  * - The newest look's answers count.
  */
-import { between } from "../../client/pause.ts";
+import { between } from "../../pause.ts";
 import { problemName, type Problem } from "../../client/problem.ts";
 import type { Coffee } from "../../shop/menu.ts";
 import type { ShopView } from "../../shop/settings.ts";
