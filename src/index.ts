@@ -6,7 +6,7 @@
  * - A server that can't start rejects with a StartError, whose message says what to do.
  */
 import { isSettingName, readConfig, type SettingName } from "./config.ts";
-import { StartError } from "./lifecycle.ts";
+import { logFailures, StartError } from "./lifecycle.ts";
 import { createLogTo, type LogTarget } from "./log.ts";
 import type { Machine } from "./machines/machine.ts";
 import { secretsOf } from "./redis-url.ts";
@@ -43,7 +43,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Running
   const giveWay = async (): Promise<void> => {
     await superseded.promise;
     options.superseded?.();
-    for (const failure of await server.stop()) ownLog.error({ err: failure.cause }, failure.message);
+    logFailures(ownLog, await server.stop());
   };
   void giveWay();
   return server;

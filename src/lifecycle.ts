@@ -5,6 +5,7 @@
  * - The part that was opened last is closed first, and each is closed exactly once.
  * - A part that fails to close keeps none of the others open.
  */
+import type { Log } from "./log.ts";
 
 /** Why the server can't start, as one line an operator can act on. `main.ts` prints it and exits with `exitCode`. */
 export class StartError extends Error {
@@ -15,6 +16,11 @@ export class StartError extends Error {
     super(message);
     this.exitCode = exitCode;
   }
+}
+
+/** Logs which parts did not close. */
+export function logFailures(log: Pick<Log, "error">, failures: readonly Error[]): void {
+  for (const failure of failures) log.error({ err: failure.cause }, failure.message);
 }
 
 type Closer = () => void | Promise<void>;

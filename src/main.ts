@@ -6,7 +6,7 @@
  * - The exit code is 2 for wrong settings, and 1 for anything else.
  */
 import { readConfig, type Config } from "./config.ts";
-import { Lifecycle, StartError } from "./lifecycle.ts";
+import { Lifecycle, logFailures, StartError } from "./lifecycle.ts";
 import { createLog, plainError, withoutSecrets, type Log } from "./log.ts";
 import { secretsOf } from "./redis-url.ts";
 import { createServer, type RunningServer } from "./server.ts";
@@ -59,7 +59,7 @@ async function serve(
     isStopping = true;
     log.info({ reason }, "stopping");
     const failures = await lifecycle.close();
-    for (const failure of failures) log.error({ err: failure.cause }, failure.message);
+    logFailures(log, failures);
     log.info("stopped");
     process.exit(failures.length === 0 ? 0 : 1);
   };

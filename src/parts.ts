@@ -1,0 +1,75 @@
+/**
+ * Owns what is below the ports of a server: Redis, orders, and those who wait for them.
+ *
+ * **Invariants**
+ * - Each part is registered as soon as it is open: a failure half-way closes it again.
+ */
+import type { Config } from "./config.ts";
+import { EventFeed } from "./events/feed.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { RejectionLog } from "./limits/rejection-log.ts";
+import type { Log } from "./log.ts";
+import { WaitingRoom } from "./longpoll/room.ts";
+import { WakeRoom } from "./longpoll/wake-room.ts";
+import { openFormat } from "./orders/format.ts";
+import { createOrders } from "./orders/orders.ts";
+import { declareQueues, type QueueRules } from "./orders/queues.ts";
+import { startSweeper } from "./orders/sweeper.ts";
+import type { RedisAddress } from "./redis/connect.ts";
+import { openRedis } from "./redis/connections.ts";
+import { startEmbeddedRedis } from "./redis/embedded/server.ts";
+import { LostOrders } from "./service/lost-orders.ts";
+import { createOrderEnds } from "./service/order-ends.ts";
+
+/** What every part of a server is opened with. */
+export interface Ground {
+  readonly config: Config;
+  readonly log: Log;
+  readonly lifecycle: Lifecycle;
+}
+
+interface Opening {
+  /** The rules of the queues of machines. */
+  readonly rules: readonly QueueRules[];
+  /** Called once a newer version has taken over the shop's data. */
+  readonly superseded: () => void;
+}
+
+export type Parts = Awaited<ReturnType<typeof openParts>>;
+
+export async function openParts(ground: Ground, { rules, superseded }: Opening) {
+  const { config, log, lifecycle } = ground;
+  const redis = await openRedis({ address: await findRedis(ground), ...config, log });
+  lifecycle.opened("Redis connections", () => redis.close());
+  await openFormat(redis, { shop: config.shop, log });
+  await declareQueues(redis.run, rules, log);
+  let isSuperseded = false;
+  const orders = createOrders(redis, config, (version) => {
+    if (isSuperseded) return;
+    isSuperseded = true;
+    log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
+    superseded();
+  });
+  lifecycle.opened("orders", () => orders.close());
+  const room = new WaitingRoom(createOrderEnds(redis, orders, log), redis, config.lanes);
+  orders.onFinal(room);
+  lifecycle.opened("waiting room", () => room.close());
+  const sweeper = startSweeper(orders, log);
+  lifecycle.opened("sweeper", () => sweeper.stop());
+  const rejectionLog = new RejectionLog(log);
+  lifecycle.opened("rejection log", () => rejectionLog.close());
+  const lostOrders = new LostOrders(log);
+  lifecycle.opened("lost orders", () => lostOrders.close());
+  const feed = new EventFeed(redis, config.shop);
+  lifecycle.opened("event feed", () => feed.close());
+  const baristaRoom = new WakeRoom(redis, redis.keys.wake);
+  return { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed };
+}
+
+/** The Redis of REDIS_URL, or one of our own. */
+async function findRedis({ config: { redisUrl, dataDir }, log, lifecycle }: Ground): Promise<RedisAddress> {
+  if (redisUrl) return { url: redisUrl };
+  const embedded = await startEmbeddedRedis({ dataDir, log });
+  lifecycle.opened("embedded Redis", () => embedded.stop());
+  return { socketPath: embedded.socketPath };
+}

@@ -1,0 +1,187 @@
+/**
+ * Owns both ports of a server, and the services that they and the machines stand on.
+ *
+ * **Invariants**
+ * - Draining comes first when they close: baristas may finish meanwhile, which customers wait for.
+ * - Machines go on while that takes, and up to the drain's end.
+ */
+import { createBaristaApp } from "./api/baristas/app.ts";
+import { createCustomerApp } from "./api/customers/app.ts";
+import type { Config } from "./config.ts";
+import { MAX_LISTENERS } from "./events/feed.ts";
+import { DescriptorReserve } from "./http/descriptor-reserve.ts";
+import { createReadiness } from "./http/health.ts";
+import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
+import { PortSocket } from "./http/port-socket.ts";
+import { createPublicUrl } from "./http/public-url.ts";
+import { createAddressReader } from "./limits/address.ts";
+import { Limiter } from "./limits/limiter.ts";
+import { Pace } from "./limits/pace.ts";
+import { WaitLimit } from "./limits/wait-limit.ts";
+import { Machines } from "./machines/machines.ts";
+import { DEFAULT_QUEUE } from "./orders/orders.ts";
+import type { Ground, Parts } from "./parts.ts";
+import { createCallQueues, type QueueDeclaration } from "./service/call-queue.ts";
+import { Listening } from "./service/listening.ts";
+import { Ordering } from "./service/ordering.ts";
+import { Retrying } from "./service/retrying.ts";
+import { Staffing } from "./service/staffing.ts";
+import { createCodes } from "./shop/codes.ts";
+import { createMenu } from "./shop/menu.ts";
+import { createShop } from "./shop/settings.ts";
+import { WORK_QUEUE } from "./work/input.ts";
+import { Work } from "./work/work.ts";
+
+/**
+ * Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of
+ * Redis.
+ */
+const BARISTA_CONNECTIONS = 32;
+const REDIS_CONNECTIONS = 16;
+
+export interface Ports {
+  readonly customerSocket: PortSocket;
+  readonly baristaSocket: PortSocket;
+  /** Not yet at work. */
+  readonly machines: Machines;
+}
+
+/** Opens both ports. `queues`: those of machines. */
+export function openPorts(ground: Ground, parts: Parts, queues: readonly QueueDeclaration[]): Ports {
+  const { config, log, lifecycle } = ground;
+  const { room, baristaRoom, feed } = parts;
+  const closing = new AbortController();
+  const services = createServices(config, parts, { queues, closing: closing.signal });
+  const machines = new Machines({
+    orders: parts.orders,
+    staffing: services.staffing,
+    leaseSecondsOf: services.leaseSecondsOf,
+    drainSeconds: config.drainSeconds,
+    closing: closing.signal,
+    log,
+  });
+  lifecycle.opened("machines", () => machines.stop());
+  const customerSocket = new PortSocket(createCustomers(ground, parts, services), {
+    host: config.customerHost,
+    port: config.customerPort,
+    name: "customers",
+    setting: "CUSTOMER_PORT",
+  });
+  lifecycle.opened("customers' socket", () => customerSocket.cut());
+  const baristaSocket = new PortSocket(createBaristas(ground, parts, { ...services, customerSocket }), {
+    host: config.baristaHost,
+    port: config.baristaPort,
+    name: "baristas",
+    setting: "BARISTA_PORT",
+  });
+  lifecycle.opened("baristas' port", () => baristaSocket.stop(1));
+  lifecycle.opened("customers' port", async () => {
+    closing.abort();
+    room.redirect();
+    baristaRoom.close();
+    feed.close();
+    await customerSocket.stop(config.drainSeconds, () => room.redirectAll());
+  });
+  keepFilesInReserve(ground, customerSocket, baristaSocket);
+  return { customerSocket, baristaSocket, machines };
+}
+
+interface ServiceInputs {
+  readonly queues: readonly QueueDeclaration[];
+  /** Aborted when the server stops, so that nothing new begins. */
+  readonly closing: AbortSignal;
+}
+
+type Services = ReturnType<typeof createServices>;
+
+/** Makes what both ports stand on. */
+function createServices(config: Config, parts: Parts, { queues, closing }: ServiceInputs) {
+  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders } = parts;
+  const limiter = new Limiter(
+    { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
+    rejectionLog,
+  );
+  const waitLimit = new WaitLimit(config, rejectionLog);
+  const passingLimit = new WaitLimit(config, rejectionLog);
+  const callQueues = createCallQueues(queues, rejectionLog);
+  return {
+    ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
+    staffing: new Staffing({ orders, room: baristaRoom, closing }),
+    retrying: new Retrying(orders),
+    callQueues,
+    leaseSecondsOf: (queue: string) => callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
+    limiter,
+    waitLimit,
+    shop: createShop(redis, DEFAULT_QUEUE),
+    menu: createMenu(redis),
+    addressOf: createAddressReader(config),
+    readiness: createReadiness(redis, closing),
+  };
+}
+
+function createCustomers({ config, log }: Ground, { orders, feed, rejectionLog }: Parts, services: Services) {
+  const { ordering, callQueues, limiter, shop, menu, addressOf, readiness } = services;
+  const workQueue = config.work ? callQueues.get(WORK_QUEUE) : undefined;
+  // Some subscriptions are left for staff.
+  const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
+  return createCustomerApp({
+    ordering,
+    listening: new Listening({ orders, feed, listenerLimit }),
+    orders,
+    callQueues,
+    work: workQueue && new Work({ queue: workQueue, ordering, orders }),
+    limiter,
+    shop,
+    menu,
+    addressOf,
+    readiness,
+    log,
+    rejectionLog,
+    pace: new Pace(config.requestsPerSecond),
+    heartbeatSeconds: config.heartbeatSeconds,
+    allowedOrigins: config.allowedOrigins,
+    publicUrl: config.publicUrl,
+  });
+}
+
+function createBaristas(
+  { config, log }: Ground,
+  { redis, orders, feed }: Parts,
+  services: Services & { readonly customerSocket: PortSocket },
+) {
+  const { staffing, retrying, leaseSecondsOf, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
+  return createBaristaApp({
+    staffing,
+    retrying,
+    orders,
+    waitLimit,
+    shop,
+    menu,
+    feed,
+    addressOf,
+    readiness,
+    log,
+    readCode: createCodes(redis),
+    publicUrlFor: createPublicUrl({ publicUrl: config.publicUrl, customerPort: () => customerSocket.port }),
+    leaseSeconds: config.leaseSeconds,
+    leaseSecondsOf,
+    staffToken: config.staffToken,
+  });
+}
+
+/** Says at start whether the customers to be held fit, and watches the descriptors from now on. */
+function keepFilesInReserve({ config, log, lifecycle }: Ground, customers: PortSocket, baristas: PortSocket): void {
+  const { lanes, maxHeld } = config;
+  // All connections to Redis may have to be made anew, while baristas come and go.
+  const reserves = { customers: lanes + BARISTA_CONNECTIONS, baristas: REDIS_CONNECTIONS };
+  const limit = readOpenFilesLimit();
+  const reserved = lanes + reserves.customers + reserves.baristas;
+  const shortage = limit === undefined ? undefined : findShortage({ limit, maxHeld, reserved });
+  if (shortage) log.warn(shortage);
+  const guarded = [
+    { socket: customers, reserve: reserves.customers },
+    { socket: baristas, reserve: reserves.baristas },
+  ];
+  const reserve = new DescriptorReserve(guarded, log);
+  lifecycle.opened("descriptor reserve", () => reserve.close());
+}
