@@ -33,17 +33,21 @@ export interface ServerOptions {
 
 /** Starts a server on both ports. The environment does not count: only `settings` do. */
 export async function createServer(options: ServerOptions = {}): Promise<RunningServer> {
-  const { settings = {}, machines, log = NOWHERE } = options;
+  const { settings = {}, machines, log: target = NOWHERE } = options;
   const environment = readSettings(settings);
   const config = readConfig(environment);
   const secrets = [environment["STAFF_TOKEN"] ?? "", ...secretsOf(environment["REDIS_URL"] ?? "")];
-  const ownLog = createLogTo(log, { level: config.logLevel, secrets });
+  const log = createLogTo(target, { level: config.logLevel, secrets });
   const superseded = Promise.withResolvers<void>();
-  const server = await startServer(config, { log: ownLog, machines, superseded: superseded.resolve });
+  const server = await startServer(config, { log, machines, superseded: superseded.resolve });
   const giveWay = async (): Promise<void> => {
     await superseded.promise;
-    options.superseded?.();
-    logFailures(ownLog, await server.stop());
+    try {
+      options.superseded?.();
+    } catch (error) {
+      log.error({ err: error }, "the callback of a takeover threw: the server stops all the same");
+    }
+    logFailures(log, await server.stop());
   };
   void giveWay();
   return server;

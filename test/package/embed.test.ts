@@ -45,6 +45,24 @@ function keepLines() {
   return { lines, log };
 }
 
+/** As a server of a newer format does. */
+async function takeOver(shop: string): Promise<void> {
+  const redis = (await sharedRedis()).connect();
+  await redis.set(`{${shop}}:format`, "99 99.0.0 99");
+  redis.disconnect();
+}
+
+/** Sends it what makes it find that it is superseded. */
+async function untilStopped({ customers }: RunningServer): Promise<void> {
+  await fetch(`${customers}/order/`, { method: "POST" }).catch(() => {});
+  const isGone = () =>
+    fetch(`${customers}/livez`).then(
+      () => false,
+      () => true,
+    );
+  await until(isGone, "the server has stopped");
+}
+
 const doubler = defineMachine({
   queue: "doubler",
   input: Type.Object({ value: Type.Number() }),
@@ -115,18 +133,24 @@ test("a newer version that takes over the shop's data ends the server", async ()
   const superseded = mock();
   const { lines, log } = keepLines();
   const server = await embed({ SHOP }, { superseded, log });
-  const redis = (await sharedRedis()).connect();
-  await redis.set(`{${SHOP}}:format`, "99 99.0.0 99");
-  redis.disconnect();
-  await fetch(`${server.customers}/order/`, { method: "POST" }).catch(() => {});
-  const isGone = () =>
-    fetch(`${server.customers}/livez`).then(
-      () => false,
-      () => true,
-    );
-  await until(isGone, "the server has stopped");
+  await takeOver(SHOP);
+  await untilStopped(server);
   expect(superseded).toHaveBeenCalledTimes(1);
   expect(lines.map(({ level }) => level)).toContain("warn");
+});
+
+test("a callback that throws keeps no superseded server from stopping", async () => {
+  const SHOP = `test-${crypto.randomUUID()}`;
+  const { lines, log } = keepLines();
+  const superseded = () => {
+    throw new Error("no time for that");
+  };
+  const server = await embed({ SHOP }, { superseded, log });
+  await takeOver(SHOP);
+  await untilStopped(server);
+  expect(lines.map(({ message }) => message)).toContain(
+    "the callback of a takeover threw: the server stops all the same",
+  );
 });
 
 test("the client's RetryLater and the server's are one", () => {
