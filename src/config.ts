@@ -12,7 +12,7 @@ import ipaddr from "ipaddr.js";
 import { StartError } from "./lifecycle.ts";
 import { readNumbers } from "./numeric.ts";
 import { readQueues, type NamedQueue } from "./queue-settings.ts";
-import { readRedisUrl } from "./redis-url.ts";
+import { readRedisUrl, secretsOf } from "./redis-url.ts";
 
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
 
@@ -130,6 +130,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (queues.kind === "faults") faults.push(...queues.faults.map((fault) => `QUEUES: ${fault}`));
   if (faults.length > 0 || queues.kind === "faults") throw new StartError(encodeFaults(faults), 2);
   return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared });
+}
+
+/** The texts of the environment that may stand in no output. */
+export function secretsIn(environment: Readonly<Record<string, string | undefined>>): string[] {
+  return [environment["STAFF_TOKEN"] ?? "", ...secretsOf(environment["REDIS_URL"] ?? "")];
 }
 
 /** One fault is one line. */

@@ -5,11 +5,10 @@
  * - Several servers run in one process, and nothing of the process is touched.
  * - A server that can't start rejects with a StartError, whose message says what to do.
  */
-import { isSettingName, readConfig, type SettingName } from "./config.ts";
+import { isSettingName, readConfig, secretsIn, type SettingName } from "./config.ts";
 import { logFailures, StartError } from "./lifecycle.ts";
 import { createLogTo, type LogTarget } from "./log.ts";
 import type { Machine } from "./machines/machine.ts";
-import { secretsOf } from "./redis-url.ts";
 import { createServer as startServer, type RunningServer } from "./server.ts";
 
 export { Type, type Static } from "@sinclair/typebox";
@@ -36,8 +35,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Running
   const { settings = {}, machines, log: target = NOWHERE } = options;
   const environment = readSettings(settings);
   const config = readConfig(environment);
-  const secrets = [environment["STAFF_TOKEN"] ?? "", ...secretsOf(environment["REDIS_URL"] ?? "")];
-  const log = createLogTo(target, { level: config.logLevel, secrets });
+  const log = createLogTo(target, { level: config.logLevel, secrets: secretsIn(environment) });
   const superseded = Promise.withResolvers<void>();
   const server = await startServer(config, { log, machines, superseded: superseded.resolve });
   const giveWay = async (): Promise<void> => {

@@ -5,10 +5,9 @@
  * - The process serves both ports, or it ends with one clear line and an exit code.
  * - The exit code is 2 for wrong settings, and 1 for anything else.
  */
-import { readConfig, type Config } from "./config.ts";
+import { readConfig, secretsIn, type Config } from "./config.ts";
 import { Lifecycle, logFailures, StartError } from "./lifecycle.ts";
 import { createLog, plainError, withoutSecrets, type Log } from "./log.ts";
-import { secretsOf } from "./redis-url.ts";
 import { createServer, type RunningServer } from "./server.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -24,7 +23,7 @@ interface RunOptions {
 
 /** Serves by the settings of `environment` until a signal ends the process. Resolves once the server is open. */
 export async function runServer(environment: Environment, options: RunOptions = {}): Promise<void> {
-  const secrets = [environment.STAFF_TOKEN ?? "", ...secretsOf(environment.REDIS_URL ?? "")];
+  const secrets = secretsIn(environment);
   try {
     await serve(environment, secrets, options);
   } catch (error) {

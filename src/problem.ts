@@ -130,7 +130,12 @@ export function invalidInput(errors: readonly FieldFault[], headers: ProblemOpti
 }
 
 function describeFaults(errors: readonly FieldFault[]): ProblemOptions {
-  return { detail: errors.map(({ field, detail }) => `${field} ${detail}`).join("; "), errors };
+  return { detail: sayFaults(errors), errors };
+}
+
+/** All faults in one line. */
+export function sayFaults(faults: readonly FieldFault[]): string {
+  return faults.map(({ field, detail }) => `${field} ${detail}`).join("; ");
 }
 
 /** A problem on its way to `createApp`, which answers it. Only transport throws it: `src/http/` and `src/api/`. */

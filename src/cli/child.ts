@@ -11,8 +11,6 @@ import { kill } from "node:process";
 
 /** Characters. The server takes a result of 256 KB. */
 const MAX_ANSWER_LENGTH = 256 * 1024;
-/** Characters, as the server takes of an error. */
-const MAX_ERROR_LENGTH = 500;
 const END_WITHIN_MS = 5000;
 /** EX_TEMPFAIL of sysexits.h: not now. */
 const TRY_LATER = 75;
@@ -129,7 +127,7 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
   let last = "";
   const take = (line: string): void => {
     if (line.trim() === "") return;
-    last = line.trim().slice(0, MAX_ERROR_LENGTH);
+    last = line.trim();
     onLine(line);
   };
   for await (const chunk of stream) {

@@ -8,11 +8,11 @@
  */
 import type { Order, OrderJson } from "../orders/order.ts";
 import type { Log } from "../log.ts";
-import type { FieldFault } from "../problem.ts";
+import { sayFaults, type FieldFault } from "../problem.ts";
 import { failureOf, type Failure } from "./failure.ts";
 import type { Machine, MakeContext } from "./machine.ts";
 import { ProgressReport } from "./progress.ts";
-import { encodeResult, sayFaults } from "./result.ts";
+import { encodeResult } from "./result.ts";
 import { isRetryLater } from "./retry-later.ts";
 
 /** So that a machine that does not end pushes few events of others out. */

@@ -5,7 +5,7 @@
  * - What is checked is what the customer reads: the JSON, not the value that it was made of.
  */
 import { findBrokenText, isTooDeep, MAX_JSON_BYTES, TOO_DEEP, writeJson } from "../any-json.ts";
-import type { FieldFault } from "../problem.ts";
+import { sayFaults } from "../problem.ts";
 import type { Failure } from "./failure.ts";
 import type { Machine } from "./machine.ts";
 
@@ -26,10 +26,6 @@ export function encodeResult({ checkOutput }: Pick<Machine, "checkOutput">, valu
   const faults = checkOutput(written);
   if (faults.length === 0) return { kind: "result", json };
   return { kind: "failed", fault: "forbidden_output", error: `the machine's output is wrong: ${sayFaults(faults)}` };
-}
-
-export function sayFaults(faults: readonly FieldFault[]): string {
-  return faults.map(({ field, detail }) => `${field} ${detail}`).join("; ");
 }
 
 function notJson(why: string): Failure {

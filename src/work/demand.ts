@@ -8,6 +8,8 @@
 import type { Static } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { findBrokenText, isTooDeep, MAX_JSON_BYTES, TOO_DEEP } from "../any-json.ts";
+import { boundError } from "../machines/error-text.ts";
+import { sayFaults } from "../problem.ts";
 import { faultsOf } from "../schema-faults.ts";
 import { draw } from "./drawing.ts";
 import { WorkInput } from "./input.ts";
@@ -30,7 +32,6 @@ export type Demand =
 const FIELD = "demand";
 /** Of a bad one. */
 const MAX_KEPT_CHARACTERS = 1000;
-const MAX_ERROR_CHARACTERS = 500;
 
 const validator = TypeCompiler.Compile(WorkInput);
 
@@ -44,7 +45,7 @@ export function readDemand({ id, bytes, fields }: Entry): Demand {
   const faults = findBrokenText(text, value);
   const input = withoutUnknown(value);
   if (faults.length === 0 && !validator.Check(input)) faults.push(...faultsOf(validator.Errors(input), FIELD));
-  if (faults.length > 0) return refuse(text, faults.map(({ field, detail }) => `${field} ${detail}`).join("; "));
+  if (faults.length > 0) return refuse(text, sayFaults(faults));
   const { add_up_to, work_code: workCode = draw("consumer", id).workCode } = input as Static<typeof WorkInput>;
   return { kind: "good", input: JSON.stringify({ add_up_to, work_code: workCode }), workCode };
 }
@@ -88,5 +89,5 @@ function refuse(text: string, error: string): Demand {
   const value = isShort ? parse(text) : undefined;
   const isKept = value !== undefined && findBrokenText(text, value).length === 0;
   const input = JSON.stringify(isKept ? value : text.slice(0, MAX_KEPT_CHARACTERS).toWellFormed());
-  return { kind: "bad", input, error: error.slice(0, MAX_ERROR_CHARACTERS).toWellFormed() };
+  return { kind: "bad", input, error: boundError(error) };
 }
