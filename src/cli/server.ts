@@ -29,10 +29,10 @@ export const staffUrl = () =>
 // Not read by a parser: a fault would show it.
 export const staffToken = () => new Option("--token <token>", "token for the baristas' port").env("STAFF_TOKEN");
 
-/** The path of a route with the part of its query that was given. */
-export function pathOf(path: string, query: Readonly<Record<string, string | undefined>>): string {
+/** A path with what was given of its query. */
+export function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return `${path}?${new URLSearchParams(given).toString()}`;
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 
 /** A port of a server, and the words for where it was named. */
@@ -46,13 +46,13 @@ export function customersPort({ url }: { readonly url: string }): Port {
   return { url, named: "--url, or LONGPOUR_URL," };
 }
 
-export function staffPort({
-  staffUrl: url,
-  token,
-}: {
+/** As they were given. */
+export interface StaffOptions {
   readonly staffUrl: string;
   readonly token?: string | undefined;
-}): Port {
+}
+
+export function staffPort({ staffUrl: url, token }: StaffOptions): Port {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new WrongUsage("--token, or STAFF_TOKEN, must be visible ASCII characters");
   }
@@ -120,10 +120,11 @@ export function asking(port: Port, terminal: Terminal, { waitSeconds = 0 } = {})
   return createAsking({ ...clientOptions(port, terminal), silenceSeconds: waitSeconds + ANSWER_WITHIN_SECONDS });
 }
 
-/** Any JSON under a status of success. */
+/** Without a slash at its end. */
 function readUrl(text: string): string {
   const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol))
+  if (!url || !/^https?:$/.test(url.protocol)) {
     throw new InvalidArgumentError("It must be an http:// or https:// address.");
+  }
   return text.replace(/\/+$/, "");
 }

@@ -6,6 +6,7 @@
  * - Once the signal is aborted a request is made a few times more at most.
  */
 import type { Order } from "../orders/order.ts";
+import type { FailureDraft } from "../orders/views.ts";
 import { createAsking, type Accept, type Answer, type Ask, type ClientOptions, type Retry } from "./ask.ts";
 import { createKey } from "./key.ts";
 import { isOrder } from "./orders.ts";
@@ -36,17 +37,10 @@ export interface BaristaRetry extends Retry {
   readonly verb: Verb;
 }
 
-/** Why an order could not be made, as the server takes it. */
-export interface Failure {
-  readonly error: string;
-  readonly retry: boolean;
-  readonly retry_after_seconds?: number;
-}
-
 /** What is said of an order in one's hands. `result`: JSON. `takesNext`: the next one is started in the same request. */
 export type Saying =
   | { readonly verb: "finish"; readonly result?: string | undefined; readonly takesNext: boolean }
-  | { readonly verb: "fail"; readonly failure: Failure }
+  | { readonly verb: "fail"; readonly failure: FailureDraft }
   | { readonly verb: "release" };
 
 /** What became of that. `next`: the order that was started with it. `unanswered`: the request was given up. */

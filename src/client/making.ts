@@ -9,7 +9,8 @@ import type { Order } from "../orders/order.ts";
 import { boundError } from "../machines/error-text.ts";
 import { ProgressReport, type Progress } from "../machines/progress.ts";
 import { isRetryLater, retryAfterMs } from "../machines/retry-later.ts";
-import type { Barista, Failure } from "./barista.ts";
+import type { Barista } from "./barista.ts";
+import type { FailureDraft } from "../orders/views.ts";
 import type { LeaseTerm } from "./lease.ts";
 import { pause } from "../pause.ts";
 import { OrderRefused } from "./problem.ts";
@@ -124,7 +125,7 @@ class Making {
   }
 }
 
-function failureOf(error: unknown, attempts: number): Failure {
+function failureOf(error: unknown, attempts: number): FailureDraft {
   const said = boundError(error instanceof Error ? error.message : String(error), "the worker failed");
   if (!isRetryLater(error)) return { error: said, retry: false };
   const seconds = Math.ceil(retryAfterMs(error.seconds, attempts) / 1000);

@@ -94,7 +94,8 @@ function queuePath(queue: MachineType | string, { notBefore }: MachineCallOption
   return `/queue/${encodeURIComponent(queueName(queue))}/${query}`;
 }
 
-function acceptOrder({ ok, json }: Answer): Outcome<Order> | undefined {
+/** The order that was asked for. */
+export function acceptOrder({ ok, json }: Answer): Outcome<Order> | undefined {
   return ok && isOrder(json) ? { kind: "done", value: json } : undefined;
 }
 

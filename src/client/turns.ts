@@ -6,13 +6,14 @@
  * - Nothing is taken once the signal is aborted: what came all the same goes through `make` too.
  */
 import type { Order } from "../orders/order.ts";
-import type { Barista, Failure, Said, Saying } from "./barista.ts";
+import type { FailureDraft } from "../orders/views.ts";
+import type { Barista, Said, Saying } from "./barista.ts";
 import { between, pause } from "../pause.ts";
 
 /** What is to be said of an order. `result`: JSON. */
 type Outcome =
   | { readonly kind: "finished"; readonly result?: string | undefined }
-  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "failed"; readonly failure: FailureDraft }
   | { readonly kind: "released" };
 
 /** How the making of an order ended. `lost`: it is no longer this barista's, and nothing is to be said. */

@@ -5,9 +5,8 @@
  * - It is known by its name: a package may be there twice, and each copy has a class of its own.
  */
 import { maxPauseMs } from "../back-off.ts";
+import { MAX_RETRY_AFTER_SECONDS } from "../orders/status.ts";
 
-/** A day. */
-const MAX_SECONDS = 86_400;
 /** Between attempts at an order, where it is not said how long. */
 const BACK_OFF = { firstMs: 1000, maxMs: 300_000 };
 const MESSAGE = "the machine tries it again later";
@@ -24,7 +23,7 @@ export class RetryLater extends Error {
   constructor(seconds?: number, message = MESSAGE) {
     super(message);
     if (!isInRange(seconds)) {
-      throw new RangeError(`RetryLater: seconds must be a number from 0 to ${MAX_SECONDS}, not ${seconds}`);
+      throw new RangeError(`RetryLater: seconds must be a number from 0 to ${MAX_RETRY_AFTER_SECONDS}, not ${seconds}`);
     }
     this.seconds = seconds;
   }
@@ -36,7 +35,7 @@ export function isRetryLater(error: unknown): error is RetryLater {
 }
 
 function isInRange(seconds: unknown): boolean {
-  return seconds === undefined || (typeof seconds === "number" && seconds >= 0 && seconds <= MAX_SECONDS);
+  return seconds === undefined || (typeof seconds === "number" && seconds >= 0 && seconds <= MAX_RETRY_AFTER_SECONDS);
 }
 
 /** How long an order waits that was put back with these seconds, at so many attempts. */

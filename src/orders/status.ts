@@ -1,5 +1,5 @@
 /**
- * Owns the states of an order, which of them are final, and how far ahead one may be scheduled.
+ * Owns the states of an order, which of them are final, and how far ahead one may be put off.
  * Browsers run this file too: it imports nothing.
  *
  * **Invariants**
@@ -11,6 +11,9 @@ export const STATUSES = ["reserved", "scheduled", "queued", "brewing", "ready", 
 export function isFinal(status: (typeof STATUSES)[number]): boolean {
   return status === "ready" || status === "cancelled";
 }
+
+/** How long an order that failed may be told to wait before it is started again: a day. */
+export const MAX_RETRY_AFTER_SECONDS = 86_400;
 
 /** `redis/lib/admission.lua` holds it. */
 export const MAX_SCHEDULED_DAYS = 7;

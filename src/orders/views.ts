@@ -7,10 +7,8 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { AT_MOST_200_CHARACTERS, FROM_1_TO_500_CHARACTERS } from "../formats.ts";
 import { Order } from "./order.ts";
-import { DEFAULT_QUEUE } from "./orders.ts";
-
-/** A day. */
-const MAX_RETRY_AFTER_SECONDS = 86_400;
+import { DEFAULT_QUEUE } from "../queue-settings.ts";
+import { MAX_RETRY_AFTER_SECONDS } from "./status.ts";
 
 /** The body of a fail: why an order can't be made, and whether and when to try it again. */
 export const FailureDraft = Type.Object(

@@ -11,7 +11,7 @@ import { isOrder } from "../../client/orders.ts";
 import { isRecord } from "../../client/problem.ts";
 import { define, whole } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
-import { asking, pathOf, staffPort, staffToken, staffUrl } from "../server.ts";
+import { asking, withQuery, staffPort, staffToken, staffUrl } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { listOrder } from "../words.ts";
 import { printPages } from "./queue.ts";
@@ -53,7 +53,7 @@ export function addRetry(program: Command, terminal: Terminal): void {
       const isFiltered = queue !== undefined || reason !== undefined;
       if ((id === undefined) !== isFiltered) throw new WrongUsage("retry takes an id, or --queue and --reason");
       const query = id === undefined ? { queue, reason, limit: String(limit), barista } : { order_id: id, barista };
-      const path = pathOf("/retry/", query);
+      const path = withQuery("/retry/", query);
       const { orders, isAll } = await asking(staffPort(where), terminal)({ path, method: "POST" }, acceptRetried);
       for (const order of orders) terminal.print(json ? JSON.stringify(order) : listOrder(order));
       if (!isAll) terminal.note("there are more: the same again retries them");

@@ -5,14 +5,14 @@
  * - The order is placed under one key and known by its id before the wait begins, so nothing loses it.
  */
 import type { Command } from "@commander-js/extra-typings";
-import { createAsking } from "../../client/ask.ts";
+import { createAsking, type ClientOptions } from "../../client/ask.ts";
 import { createClient, type Order } from "../../client/index.ts";
 import { createKey } from "../../client/key.ts";
-import { isOrder } from "../../client/orders.ts";
+import { acceptOrder } from "../../client/orders.ts";
 import { define, readJson } from "../define.ts";
 import { CommandFailed, WrongUsage } from "../failure.ts";
 import { follow, printEnd } from "../follow.ts";
-import { clientOptions, customersPort, customersUrl } from "../server.ts";
+import { clientOptions, customersPort, customersUrl, withQuery } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { listOrder } from "../words.ts";
 
@@ -64,8 +64,7 @@ export function addCall(program: Command, terminal: Terminal): void {
     .option("--no-wait", "end as soon as it is placed")
     .addOption(customersUrl())
     .action(async (queue, json, { notBefore, ...options }) => {
-      const query = notBefore === undefined ? "" : `?${new URLSearchParams({ not_before: notBefore }).toString()}`;
-      const path = `/queue/${encodeURIComponent(queue)}/${query}`;
+      const path = withQuery(`/queue/${encodeURIComponent(queue)}/`, { not_before: notBefore });
       await placeAndWait({ path, json, again: `longpour call ${queue}` }, options, terminal);
     });
 }
@@ -100,14 +99,12 @@ async function placeAndWait(placing: Placing, options: Options, terminal: Termin
 async function place(
   { path, json, again }: Placing,
   key: string,
-  patient: Parameters<typeof createAsking>[0],
+  patient: ClientOptions,
   signal: AbortSignal,
 ): Promise<Order> {
   const headers = { "Idempotency-Key": key, Prefer: "respond-async" };
   try {
-    return await createAsking(patient)({ path, method: "POST", headers, json, signal }, ({ ok, json: body }) =>
-      ok && isOrder(body) ? { kind: "done", value: body } : undefined,
-    );
+    return await createAsking(patient)({ path, method: "POST", headers, json, signal }, acceptOrder);
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new CommandFailed(`left before it was known to be placed: ${again} … --key ${key} joins it if it was`);

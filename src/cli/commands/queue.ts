@@ -12,7 +12,16 @@ import type { Order } from "../../client/index.ts";
 import { isOrder } from "../../client/orders.ts";
 import { isRecord } from "../../client/problem.ts";
 import { define, whole } from "../define.ts";
-import { asking, customersPort, customersUrl, pathOf, staffPort, staffToken, staffUrl } from "../server.ts";
+import {
+  asking,
+  customersPort,
+  customersUrl,
+  withQuery,
+  staffPort,
+  staffToken,
+  staffUrl,
+  type StaffOptions,
+} from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { listOrder } from "../words.ts";
 
@@ -41,7 +50,7 @@ export function addQueue(program: Command, terminal: Terminal): void {
       const queues =
         name === undefined
           ? await asking(customersPort({ url }), terminal)({ path: "/queue" }, acceptQueues)
-          : await asking(staffPort(where), terminal)({ path: pathOf("/queue", { queue: name }) }, acceptQueue);
+          : await asking(staffPort(where), terminal)({ path: withQuery("/queue", { queue: name }) }, acceptQueue);
       for (const queue of queues) terminal.print(json ? JSON.stringify(queue) : describeQueue(queue));
       if (queues.length === 0) terminal.note("no queue of machines is declared");
     });
@@ -113,7 +122,7 @@ const PAGE = 100;
 /** Prints page after page until there is no more, or as many as wanted. */
 export async function printPages(
   { path, query, limit, json }: Pages,
-  where: Parameters<typeof staffPort>[0],
+  where: StaffOptions,
   terminal: Terminal,
 ): Promise<void> {
   const ask = asking(staffPort(where), terminal);
@@ -122,7 +131,7 @@ export async function printPages(
   let left = limit;
   do {
     const size = String(Math.min(left, PAGE));
-    const page: Page = await ask({ path: pathOf(path, { ...query, cursor, limit: size }), signal }, acceptPage);
+    const page: Page = await ask({ path: withQuery(path, { ...query, cursor, limit: size }), signal }, acceptPage);
     for (const order of page.orders) terminal.print(json ? JSON.stringify(order) : listOrder(order));
     left -= page.orders.length;
     ({ cursor } = page);

@@ -7,15 +7,14 @@
 import { userInfo } from "node:os";
 import { Option, type Command } from "@commander-js/extra-typings";
 import { createKey } from "../../client/key.ts";
-import { isOrder } from "../../client/orders.ts";
+import { acceptOrder } from "../../client/orders.ts";
 import type { Order } from "../../client/index.ts";
+import { MAX_RETRY_AFTER_SECONDS } from "../../orders/status.ts";
 import { define, readJson, whole } from "../define.ts";
-import { asking, pathOf, staffPort, staffToken, staffUrl } from "../server.ts";
+import { asking, withQuery, staffPort, staffToken, staffUrl, type StaffOptions } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeOrder, showOrder } from "../words.ts";
 
-/** A day. */
-const MAX_RETRY_AFTER_SECONDS = 86_400;
 const ID = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 
 /** The name under which orders are taken. */
@@ -38,7 +37,7 @@ export function addStart(program: Command, terminal: Terminal): void {
     .addOption(staffToken())
     .action(async ({ queue, id, wait, barista, json = false, ...where }) => {
       const query = { queue, order_id: id, barista, wait: wait > 0 ? String(wait) : undefined };
-      const order = await say({ path: pathOf("/start/", query), method: "GET", waitSeconds: wait }, where, terminal);
+      const order = await say({ path: withQuery("/start/", query), method: "GET", waitSeconds: wait }, where, terminal);
       terminal.print(json ? JSON.stringify(order) : showOrder(order));
     });
 }
@@ -54,7 +53,7 @@ export function addFinish(program: Command, terminal: Terminal): void {
     .addOption(staffUrl())
     .addOption(staffToken())
     .action(async (id, { result, barista, json = false, ...where }) => {
-      const request = { path: pathOf("/finish/", { order_id: id, barista }), method: "POST" };
+      const request = { path: withQuery("/finish/", { order_id: id, barista }), method: "POST" };
       const order = await say(result === undefined ? request : { ...request, json: result }, where, terminal);
       terminal.print(json ? JSON.stringify(order) : describeOrder(order));
     });
@@ -77,7 +76,7 @@ export function addFail(program: Command, terminal: Terminal): void {
     .addOption(staffToken())
     .action(async (id, why, { retryAfter, retry, barista, json = false, ...where }) => {
       const failure = { error: why, retry_after_seconds: retryAfter, retry: retry ? undefined : false };
-      const path = pathOf("/fail/", { order_id: id, barista });
+      const path = withQuery("/fail/", { order_id: id, barista });
       const order = await say({ path, method: "POST", json: failure }, where, terminal);
       terminal.print(json ? JSON.stringify(order) : describeOrder(order));
     });
@@ -94,7 +93,7 @@ export function addRelease(program: Command, terminal: Terminal): void {
     .addOption(staffUrl())
     .addOption(staffToken())
     .action(async (id, { barista, uncounted, json = false, ...where }) => {
-      const path = pathOf("/release/", { order_id: id, barista, uncounted: uncounted ? "" : undefined });
+      const path = withQuery("/release/", { order_id: id, barista, uncounted: uncounted ? "" : undefined });
       const order = await say({ path, method: "POST" }, where, terminal);
       terminal.print(json ? JSON.stringify(order) : describeOrder(order));
     });
@@ -108,12 +107,8 @@ interface Verb {
   readonly waitSeconds?: number;
 }
 
-type Where = Parameters<typeof staffPort>[0];
-
-async function say({ waitSeconds = 0, ...verb }: Verb, where: Where, terminal: Terminal): Promise<Order> {
+async function say({ waitSeconds = 0, ...verb }: Verb, where: StaffOptions, terminal: Terminal): Promise<Order> {
   const ask = asking(staffPort(where), terminal, { waitSeconds });
   const headers = { "Idempotency-Key": createKey() };
-  return await ask({ ...verb, headers, signal: terminal.untilStopped() }, ({ ok, json }) =>
-    ok && isOrder(json) ? { kind: "done", value: json } : undefined,
-  );
+  return await ask({ ...verb, headers, signal: terminal.untilStopped() }, acceptOrder);
 }
