@@ -1,5 +1,5 @@
 /**
- * Owns one simulated barista: takes the oldest order, brews, says that it is done, until the shift ends.
+ * Owns simulated baristas: each takes the oldest order, brews, says that it is done, until the shift ends.
  *
  * **Invariants**
  * - An order that was taken is finished or released, also on Ctrl-C.
@@ -46,7 +46,15 @@ export type Shift = {
   readonly signal: AbortSignal;
 };
 
-/** Works until the signal, the quota or the idle end. Never rejects. */
+/** A shift without an end of its own, and without a count of orders. */
+export const ENDLESS = { idleMs: Infinity, quota: new Quota(Infinity) } as const;
+
+/** So many baristas work, barista-1 and so on, until the signal, the quota or the idle end. Never rejects. */
+export async function workShifts(count: number, shift: Shift): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, index) => workShift(`barista-${index + 1}`, shift)));
+}
+
+/** One of them. */
 export async function workShift(name: string, shift: Shift): Promise<void> {
   const { url, token, idleMs, quota, tally, signal } = shift;
   let cameEmpty = false;

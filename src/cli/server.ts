@@ -86,14 +86,15 @@ export function clientOptions(port: Port, terminal: Terminal, { isPatient = fals
     },
     onRetry: (retry) => {
       const spentMs = performance.now() - beganMs;
-      if (!hasAnswered && spentMs + retry.delayMs > FIRST_ANSWER_MS) throw new CommandFailed(noServer(port));
+      if (!hasAnswered && spentMs + retry.delayMs > FIRST_ANSWER_MS) throw new CommandFailed(sayNoServer(port));
       if (!isPatient && spentMs + retry.delayMs > ASK_WITHIN_MS) throw new CommandFailed(gaveUp(port, retry));
       if (hasAnswered) terminal.status(describeRetry(retry));
     },
   };
 }
 
-function noServer({ url, named }: Port): string {
+/** That there is no server at all. */
+export function sayNoServer({ url, named }: Port): string {
   return `nothing answers at ${url}: is the server running? ${named} names another`;
 }
 

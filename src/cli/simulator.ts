@@ -12,13 +12,24 @@ import { define } from "./define.ts";
 import { CommandFailed, WrongUsage } from "./failure.ts";
 import { createFetch } from "./fetch.ts";
 import { flag, readValues, type Given, type Option, type Spec, type Values } from "./options.ts";
+import { sayNoServer } from "./server.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What came of a run: for people, and as figures. */
-export interface Summary {
+interface Summary {
   readonly title: string;
   readonly text: string;
   readonly figures: object;
+}
+
+/** What a tally says. */
+export function summaryOf(title: string, tally: Tally): Summary {
+  return { title, text: tally.summary(title), figures: tally.figures() };
+}
+
+interface Tally {
+  summary(title: string): string;
+  figures(): object;
 }
 
 interface Outcome {
@@ -93,7 +104,7 @@ async function runInTime<S extends Spec & { readonly seconds: Option<number> }>(
   try {
     const { url, named } = server(values);
     if (!(await isAnswering(url, signal)) && !signal.aborted) {
-      throw new CommandFailed(`nothing answers at ${url.origin}: is the server running? ${named} names another`);
+      throw new CommandFailed(sayNoServer({ url: url.origin, named }));
     }
     return await run(values, signal);
   } finally {

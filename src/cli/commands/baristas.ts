@@ -5,10 +5,10 @@
  * - It ends with nothing in its hands: what is not finished is released.
  */
 import type { Command } from "@commander-js/extra-typings";
-import { Quota, workShift } from "../barista.ts";
+import { Quota, workShifts } from "../barista.ts";
 import { amount, seconds, server, staffToken, whole, type Values } from "../options.ts";
 import { showProgress } from "../progress.ts";
-import { addSimulator } from "../simulator.ts";
+import { addSimulator, summaryOf } from "../simulator.ts";
 import { StaffTally } from "../staff-tally.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -55,11 +55,7 @@ async function openShift(options: Values<typeof spec>, signal: AbortSignal) {
     tally,
     signal,
   };
-  await Promise.all(Array.from({ length: options.baristas }, (_, index) => workShift(`barista-${index + 1}`, shift)));
+  await workShifts(options.baristas, shift);
   hide();
-  const title = "baristas";
-  return {
-    lostNothing: tally.lostNothing,
-    summaries: [{ title, text: tally.summary(title), figures: tally.figures() }],
-  };
+  return { lostNothing: tally.lostNothing, summaries: [summaryOf("baristas", tally)] };
 }

@@ -11,7 +11,7 @@ import { visit } from "../customer.ts";
 import { readMenu } from "../menu.ts";
 import { amount, seconds, server, whole, type Values } from "../options.ts";
 import { showProgress } from "../progress.ts";
-import { addSimulator } from "../simulator.ts";
+import { addSimulator, summaryOf } from "../simulator.ts";
 import { CustomerTally } from "../tally.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -50,11 +50,7 @@ async function welcomeGroups(options: Values<typeof spec>, signal: AbortSignal) 
   }
   await Promise.all(visits);
   hide();
-  const title = "customers";
-  return {
-    lostNothing: tally.mistakes + tally.endings.lost === 0,
-    summaries: [{ title, text: tally.summary(title), figures: tally.figures() }],
-  };
+  return { lostNothing: tally.mistakes + tally.endings.lost === 0, summaries: [summaryOf("customers", tally)] };
 }
 
 interface Arrival extends Values<typeof spec> {

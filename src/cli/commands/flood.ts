@@ -9,12 +9,12 @@
 import type { Command } from "@commander-js/extra-typings";
 import { between, pause } from "../../pause.ts";
 import { isOurs, loopbackAddresses } from "../addresses.ts";
-import { Quota, workShift } from "../barista.ts";
+import { ENDLESS, workShifts } from "../barista.ts";
 import { createStop } from "../command.ts";
 import { visit } from "../customer.ts";
 import { address, seconds, server, staffToken, whole, type Values } from "../options.ts";
 import { showProgress } from "../progress.ts";
-import { addSimulator, type Summary } from "../simulator.ts";
+import { addSimulator, summaryOf } from "../simulator.ts";
 import { StaffTally } from "../staff-tally.ts";
 import { CustomerTally } from "../tally.ts";
 import type { Terminal } from "../terminal.ts";
@@ -80,10 +80,6 @@ async function flood(options: Values<typeof spec>, signal: AbortSignal) {
   };
 }
 
-function summaryOf(title: string, tally: CustomerTally | StaffTally): Summary {
-  return { title, text: tally.summary(title), figures: tally.figures() };
-}
-
 async function orderThousands(
   { url, orders, from }: Values<typeof spec>,
   tally: CustomerTally,
@@ -113,17 +109,7 @@ async function staffShop(
   tally: StaffTally,
   signal: AbortSignal,
 ): Promise<void> {
-  const shift = {
-    url: staffUrl,
-    token,
-    brewMinMs: 0,
-    brewMaxMs: 0,
-    idleMs: Infinity,
-    quota: new Quota(Infinity),
-    tally,
-    signal,
-  };
-  await Promise.all(Array.from({ length: baristas }, (_, index) => workShift(`barista-${index + 1}`, shift)));
+  await workShifts(baristas, { ...ENDLESS, url: staffUrl, token, brewMinMs: 0, brewMaxMs: 0, tally, signal });
 }
 
 async function checkAddresses(options: Values<typeof spec>): Promise<string | undefined> {

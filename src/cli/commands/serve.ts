@@ -8,7 +8,7 @@
 import { Option, type Command } from "@commander-js/extra-typings";
 import { SETTINGS, type Setting } from "../../config.ts";
 import type { Beside } from "../../main.ts";
-import { Quota, workShift } from "../barista.ts";
+import { ENDLESS, workShifts } from "../barista.ts";
 import { createStop } from "../command.ts";
 import { define, whole } from "../define.ts";
 import { StaffTally } from "../staff-tally.ts";
@@ -52,19 +52,18 @@ function staffWith(count: number): Beside {
   return ({ baristas }, { staffToken = "" }) => {
     const stop = createStop();
     const shift = {
+      ...ENDLESS,
+      ...BREW_MS,
       url: new URL(baristas),
       token: staffToken,
-      ...BREW_MS,
-      idleMs: Infinity,
-      quota: new Quota(Infinity),
       tally: new StaffTally(),
       signal: stop.signal,
     };
-    const shifts = Array.from({ length: count }, (_, index) => workShift(`barista-${index + 1}`, shift));
+    const ended = workShifts(count, shift);
     return {
       end: async () => {
         stop.abort("done");
-        await Promise.all(shifts);
+        await ended;
       },
     };
   };
