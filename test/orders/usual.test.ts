@@ -17,7 +17,9 @@ const CLOCK = "{ '1795000000', string.format('%d', ARGV[2] * 1000) }";
 const LEASE_MS = 6;
 
 const byClock = changed(loadFunction("commit"), "redis.call('TIME')", CLOCK);
-const plain = changed(byClock, "operations[name].usual = run", "operations[name].usual = nil");
+const noUsual = changed(byClock, "operations[name].usual = run", "operations[name].usual = nil");
+/** Nor does it read usual records another way. */
+const plain = changed(noUsual, "local order = decode_usual(record)", "local order");
 
 function changed(script: Script, from: string, to: string): Script {
   const text = script.source.replace(/^#!.*\n/, "").replaceAll(script.id, "$NAME");
