@@ -123,7 +123,15 @@ export class Kitchen implements AsyncDisposable {
     const commands: Readonly<Record<Outside, readonly [string, ...string[]]>> = {
       "longpour work": [
         process.execPath,
-        ...[LONGPOUR, "work", QUEUE, "--staff-url", back.url, "--drain", "10s", "--", join(WORKERS, "program.sh")],
+        LONGPOUR,
+        "work",
+        QUEUE,
+        "--staff-url",
+        back.url,
+        "--drain",
+        "10s",
+        "--",
+        join(WORKERS, "program.sh"),
       ],
       "client's work()": [process.execPath, join(WORKERS, "client.ts"), forth.url],
       "curl loop": [join(WORKERS, "curl-loop.sh"), back.url],
