@@ -6,6 +6,7 @@
  * - A program whose order is gone is ended; one that does not end by itself is killed.
  * - It gets no Ctrl-C of its own: whether it may go on is decided here.
  * - What it has started ends with it: all are one process group.
+ * - What it started in a group of its own is left alone, and waited for no longer than END_WITHIN_MS.
  */
 import { kill } from "node:process";
 
@@ -47,7 +48,10 @@ export async function runChild(program: Program, input: unknown, signal: AbortSi
   // What it left behind may hold its outputs open.
   void child.exited.then(end);
   try {
-    const [answer, lastLine] = await Promise.all([readAnswer(child.stdout, end), readLines(child.stderr, onLine)]);
+    const [answer, lastLine] = await Promise.all([
+      readAnswer(chunksOf(child.stdout, group.over), end),
+      readLines(chunksOf(child.stderr, group.over), onLine),
+    ]);
     const code = await child.exited;
     const why = lastLine || describeEnd(command[0] ?? "", code, child.signalCode);
     if (answer === undefined)
@@ -63,10 +67,16 @@ export async function runChild(program: Program, input: unknown, signal: AbortSi
 /** The processes of one run. */
 class Group {
   readonly #pid: number;
+  readonly #over = new AbortController();
   #killer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(pid: number) {
     this.#pid = pid;
+  }
+
+  /** Aborted once all were killed: who holds an output open then has left the group. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   /** Asks all to end, and kills after a while who has not. */
@@ -79,6 +89,7 @@ class Group {
   kill(): void {
     clearTimeout(this.#killer);
     this.#send("SIGKILL");
+    this.#over.abort();
   }
 
   #send(name: NodeJS.Signals): void {
@@ -105,12 +116,26 @@ function readResult(answer: string): unknown {
   }
 }
 
+type Chunks = AsyncIterable<Uint8Array>;
+
+/** What comes of a stream until it ends, or nothing more is waited for. */
+async function* chunksOf(stream: ReadableStream<Uint8Array>, over: AbortSignal): Chunks {
+  const reader = stream.getReader();
+  const cancel = (): void => void reader.cancel();
+  over.addEventListener("abort", cancel);
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    over.removeEventListener("abort", cancel);
+  }
+}
+
 /** All that it printed; undefined where that was too long: then it is to end. */
-async function readAnswer(stream: ReadableStream<Uint8Array>, end: () => void): Promise<string | undefined> {
+async function readAnswer(chunks: Chunks, end: () => void): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let text = "";
   let isTooLong = false;
-  for await (const chunk of stream) {
+  for await (const chunk of chunks) {
     if (!isTooLong) text += decoder.decode(chunk, { stream: true });
     if (!isTooLong && text.length > MAX_ANSWER_LENGTH) {
       isTooLong = true;
@@ -121,7 +146,7 @@ async function readAnswer(stream: ReadableStream<Uint8Array>, end: () => void): 
 }
 
 /** The last line that is not empty. */
-async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<string> {
+async function readLines(chunks: Chunks, onLine: (line: string) => void): Promise<string> {
   const decoder = new TextDecoder();
   let rest = "";
   let last = "";
@@ -130,7 +155,7 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
     last = line.trim();
     onLine(line);
   };
-  for await (const chunk of stream) {
+  for await (const chunk of chunks) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     // A line without an end is taken in parts.
     rest = (lines.pop() ?? "").slice(-MAX_ANSWER_LENGTH);

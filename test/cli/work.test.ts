@@ -20,7 +20,9 @@ const folder = mkdtempSync(join(tmpdir(), "longpour-work-"));
 let server: Server;
 
 beforeAll(async () => {
-  server = await startServer({ QUEUES: "echo, words, failing, later, many, short lease_seconds=1, back, long" });
+  server = await startServer({
+    QUEUES: "echo, words, failing, later, many, daemon, short lease_seconds=1, back, long",
+  });
 });
 
 /** Those of the test that runs. */
@@ -83,6 +85,18 @@ test("a program that a signal ends, or that prints too much, fails the order too
   const [killed, endless] = await Promise.all([call("many", 1), call("many", 2)]);
   expect(killed).toMatchObject({ status: "cancelled", error: "sh was ended by SIGKILL" });
   expect(endless).toMatchObject({ status: "cancelled", error: "its answer is longer than 262144 characters" });
+});
+
+test("what the program left in a group of its own is not waited for, and goes on", async () => {
+  const file = join(folder, "daemon");
+  const daemon = `setsid -f sh -c 'echo $$ >${file}; exec sleep 600'`;
+  work("daemon", `${daemon}; while [ ! -s ${file} ]; do sleep 0.01; done; echo '"made"'`);
+  try {
+    expect(await call("daemon", 1)).toMatchObject({ status: "ready", result: "made" });
+  } finally {
+    // It throws where there is no such process.
+    process.kill(Number(readFileSync(file, "utf8")), "SIGKILL");
+  }
 });
 
 test("exit code 75 has it tried again later", async () => {
