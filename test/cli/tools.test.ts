@@ -47,6 +47,14 @@ test("raw shows control characters as escapes", async () => {
   expect(stdout).toContain(String.raw`< red \x1b[31m\ttext\x85\n`);
 });
 
+test("raw keeps no more than 4 MB of what comes", async () => {
+  const sent = "x".repeat(5 * 1024 * 1024);
+  using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(sent) });
+  const got = await shop.json("raw", "GET /", "--url", `http://127.0.0.1:${server.port}`);
+  expect(got).toMatchObject({ ended: "server" });
+  expect((got as { received: string }).received).toHaveLength(4 * 1024 * 1024);
+});
+
 test("appends so many demands to the stream", async () => {
   const { exitCode, stdout } = await shop.run(
     "produce",

@@ -2,6 +2,7 @@
  * `longpour raw`: a request over a plain socket, with the bytes of both ways.
  *
  * **Invariants**
+ * - Of what comes only the beginning is kept, and that for `--json` alone.
  * - It ends when the server closes, when the time is over, or with Ctrl-C; the socket ends with it.
  * - Control characters are shown as escapes: nothing that came reaches the terminal as it is.
  */
@@ -34,12 +35,15 @@ export function addRaw(program: Command, terminal: Terminal): void {
     .action(async (lines, { body = "", exact, staff, seconds, url, staffUrl: staffAt, json = false }) => {
       const target = new URL(staff ? staffAt : url);
       const sent = exact ? unescapeBytes(lines.join("") + body) : Buffer.from(complete(lines, body, target));
+      const keptBytes = json ? MAX_KEPT_BYTES : 0;
       const show = json ? () => {} : (line: string) => terminal.print(line);
-      const exchanged = await exchange(target, sent, { seconds, show, signal: terminal.untilStopped() });
+      const exchanged = await exchange(target, sent, { seconds, keptBytes, show, signal: terminal.untilStopped() });
       if (json) terminal.print(JSON.stringify(exchanged));
       else terminal.note(`${ENDED[exchanged.ended]} after ${exchanged.seconds} s`);
     });
 }
+
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 const ENDED = { server: "the server closed", time: "the time was over", interrupted: "stopped" } as const;
 
@@ -52,11 +56,13 @@ interface Exchanged {
 
 interface Exchange {
   readonly seconds: number;
+  /** How much of what comes is kept. */
+  readonly keptBytes: number;
   readonly show: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-async function exchange(target: URL, sent: Buffer, { seconds, show, signal }: Exchange): Promise<Exchanged> {
+async function exchange(target: URL, sent: Buffer, { seconds, keptBytes, show, signal }: Exchange): Promise<Exchanged> {
   const { hostname, protocol } = target;
   const isTls = protocol === "https:";
   const host = hostname.replace(/^\[|\]$/g, "");
@@ -69,12 +75,14 @@ async function exchange(target: URL, sent: Buffer, { seconds, show, signal }: Ex
   const beganMs = performance.now();
   const elapsed = (): string => ((performance.now() - beganMs) / 1000).toFixed(3);
   const received: Buffer[] = [];
+  let roomBytes = keptBytes;
   socket.once(isTls ? "secureConnect" : "connect", () => {
     for (const line of linesOf(sent)) show(`${elapsed()} > ${line}`);
     socket.write(sent);
   });
   socket.on("data", (chunk: Buffer) => {
-    received.push(chunk);
+    if (roomBytes > 0) received.push(chunk.subarray(0, roomBytes));
+    roomBytes -= chunk.length;
     for (const line of linesOf(chunk)) show(`${elapsed()} < ${line}`);
   });
   socket.on("error", (error) => reject(new CommandFailed(`no exchange with ${target.origin}: ${error.message}`)));
