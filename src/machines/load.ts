@@ -49,8 +49,13 @@ async function load(path: string): Promise<object> {
   return loaded;
 }
 
-/** In one line. */
+/** In one line, without what would steer a terminal. Reading what was thrown may throw again. */
 function sayFault(error: unknown): string {
-  const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error];
-  return String(first).replaceAll(/\s+/g, " ").slice(0, MAX_FAULT_CHARACTERS);
+  try {
+    const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error];
+    const said = String(first).replaceAll(/\s+/g, " ");
+    return said.replaceAll(/\p{Cc}/gu, "").slice(0, MAX_FAULT_CHARACTERS);
+  } catch {
+    return "it threw what can't be read";
+  }
 }

@@ -71,6 +71,8 @@ test("a broken module is a fault that names it", async () => {
     `MACHINES: …/machines-${written}.ts can't be loaded: Error: no database here`,
   );
   expect(await faultOf(await write(`throw "a text";`))).toMatch(/can't be loaded: a text$/);
+  expect(await faultOf(await write(`throw "a \\x1b[31mred text";`))).toEndWith(" a [31mred text");
+  expect(await faultOf(await write(`throw { toString: () => machine("..") };`))).toEndWith("what can't be read");
   expect(await faultOf(await write(`export const = 5;`))).toMatch(/^MACHINES: …\/machines-\d+\.ts can't be loaded: /);
   expect(await faultOf(await write(`import "./missing.ts";`))).toMatch(/can't be loaded: .*missing/);
   expect(await faultOf(await write(`export const bad = machine("my queue");`))).toMatch(
