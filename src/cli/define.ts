@@ -64,8 +64,20 @@ export function whole({ min, max }: { readonly min: number; readonly max: number
 
 /** A reader of JSON. */
 export function readJson(text: string): unknown {
+  let isLost = false;
+  const note = (_name: string, value: unknown): unknown => {
+    isLost ||= typeof value === "number" && !Number.isFinite(value);
+    return value;
+  };
+  const value = parseJson(text, note);
+  // It would be sent as null.
+  if (isLost) throw new InvalidArgumentError("It must have no number beyond 1.7e308.");
+  return value;
+}
+
+function parseJson(text: string, note: (name: string, value: unknown) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, note);
   } catch {
     throw new InvalidArgumentError(`It must be JSON: a text needs its quotes, as '"hello"'.`);
   }

@@ -57,6 +57,7 @@ test.each([
   [["show", ID, "--redis"], "has to say where Redis is"],
   [["show", ID, "--url", "ftp://here"], "It must be an http:// or https:// address"],
   [["call", "thumbs", "{"], "It must be JSON"],
+  [["call", "thumbs", '{"size":1e400}'], "It must have no number beyond 1.7e308"],
   [["order", "latte", "--modifier", "oat"], "must be name=option"],
   [["start", "--wait", "1.5"], "It must be a whole number from 0 to 60"],
   [["finish", ID, "--result", "oops"], "It must be JSON"],
