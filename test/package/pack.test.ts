@@ -57,6 +57,12 @@ async function typeCheck(files: readonly string[], options: object = {}, compile
   expect({ exitCode, output }).toEqual({ exitCode: 0, output: "" });
 }
 
+test("the settings that its documents name are in it", async () => {
+  const installed = join(project.folder, "node_modules/longpour");
+  expect(await Bun.file(join(installed, "docs/embedding.md")).text()).toContain("(../.env.example)");
+  expect(await Bun.file(join(installed, ".env.example")).text()).toContain("CUSTOMER_PORT=");
+});
+
 /** What must not compile: each line that does is a fault. */
 const WRONG = `
 import { createServer, defineMachine, Type, type Settings } from "longpour";
