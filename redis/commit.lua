@@ -20,8 +20,8 @@
 -- Redis keeps this function, and all that it has defined, from run to run: defining it costs as much as four
 -- operations. So `each_run` alone sets the state of one run.
 -- (Lua searches for each name that a function takes of the chunk that it stands in, and a function takes 60 at most. So
--- there are levels, and each operation stands in a function of its own. A function has 200 names of its own at most: large
--- parts keep theirs in blocks.)
+-- there are levels, and each operation stands in a function of its own. A function has 200 names of its own at most:
+-- large parts keep theirs in blocks.)
 
 local KEYS, ARGV
 

@@ -73,7 +73,8 @@ local function forget_entries()
     local index = indexes[at]
     local found, kept = forget_page(index, first, left)
     first = first + kept
-    -- (Numbers are in the order of placing: once no more of the first can be open, a page without a gap ends the search.)
+    -- (Numbers are in the order of placing: once no more of the first can be open, a page without a gap ends the
+    -- search.)
     local is_over = found < left or index.open and first > index.open and kept == found
     left = left - found
     if is_over then
@@ -83,8 +84,8 @@ local function forget_entries()
   return indexes[at] and string.format('%.0f %s', first, indexes[at].name) or ''
 end
 
--- Before the first one reads there is no group, so no consumer to forget. Where what it has in hand is to be taken over,
--- that keeps it.
+-- Before the first one reads there is no group, so no consumer to forget. Where what it has in hand is to be taken
+-- over, that keeps it.
 local function forget_consumers(stream, group, is_taken_over)
   for _, consumer in ipairs(try('XINFO', 'CONSUMERS', stream, group) or {}) do
     -- Flat pairs: name, pending, idle (ms), and since 7.2 inactive.

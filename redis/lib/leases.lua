@@ -49,8 +49,8 @@ local function has_run_out(index, id)
   return deadline_ms and tonumber(deadline_ms) <= now_ms or false
 end
 
--- How long an order took from placed to ready, ms; nil where that says nothing of others: it was scheduled, or another of
--- this run stands for all.
+-- How long an order took from placed to ready, ms; nil where that says nothing of others: it was scheduled, or another
+-- of this run stands for all.
 local function read_wait(queue, id, fixed)
   local placed_at_ms = not waits[queue] and not string.find(fixed, '"not_before":"', 1, true) and placed_ms(id, queue)
   return placed_at_ms and now_ms - placed_at_ms or nil

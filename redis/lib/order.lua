@@ -11,8 +11,8 @@
 
 local FORMAT = '2'
 local RECORD = '^' .. FORMAT .. '\n' .. string.rep('([^\n]*)\n', 20) .. '([^\n]+)$'
--- Usual orders: no code, no reason, nothing failed, no lease ran out, no input. A record that matches, and ends in its first line
--- break, is whole. (Sets of characters and negated classes are slow: a dot takes the rest.)
+-- Usual orders: no code, no reason, nothing failed, no lease ran out, no input. A record that matches, and ends in its
+-- first line break, is whole. (Sets of characters and negated classes are slow: a dot takes the rest.)
 local USUAL_START = '\n\n(%d+)\n0\n([%w_-]+)\n(%d+)\n(%C*)\n'
 local USUAL_END = '(%C*)\n(%C*)\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. USUAL_END

@@ -25,7 +25,8 @@ local function open_queue(name)
       delete = { 'XDEL', stream },
       -- How many entries are given out.
       given = 0,
-      -- Whether an operation has added an entry: those of the usual way are written first, so they would take its place.
+      -- Whether an operation has added an entry: those of the usual way are written first, so they would take its
+      -- place.
       has_new = false,
       -- States that an order may come into: the keys that this needs were looked at.
       is_sound = {},

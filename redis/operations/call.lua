@@ -1,9 +1,9 @@
 -- call
 -- Queues a new order in a queue of machines, under the queue's next number, unless its id or its Idempotency-Key was
 -- placed before, its address is out of tokens, or the queue is full.
--- Fields   order_id, queue, input (JSON), bucket (`<policy>:<address>`), holder (the replica that holds its customer, ''
---          where none does) | details (a JSON object), idempotency_key, body_hash, due (ms since 1970: scheduled, not to
---          be started before), label (1 to 64 letters, digits, _ or -: it is found by it)
+-- Fields   order_id, queue, input (JSON), bucket (`<policy>:<address>`), holder (the replica that holds its customer,
+--          '' where none does) | details (a JSON object), idempotency_key, body_hash, due (ms since 1970: scheduled,
+--          not to be started before), label (1 to 64 letters, digits, _ or -: it is found by it)
 -- Answers  placed, tokens, ms until there is one, ms until all are there | joined, order id, the same three
 --          | mismatch, the same three | denied, the same three
 --          | refused, why, '', the same three: queue_unknown, queue_full, not_before_past, not_before_far

@@ -37,7 +37,7 @@ export interface BaristaRetry extends Retry {
   readonly verb: Verb;
 }
 
-/** What is said of an order in one's hands. `result`: JSON. `takesNext`: the next one is started in the same request. */
+/** What is said of an order in hand. `result`: JSON. `takesNext`: the next one is started in the same request. */
 export type Saying =
   | { readonly verb: "finish"; readonly result?: string | undefined; readonly takesNext: boolean }
   | { readonly verb: "fail"; readonly failure: FailureDraft }

@@ -25,7 +25,7 @@ export interface Work {
   readonly order: Order;
   /** Aborted when the order is given back, and when it is no longer this worker's: what is answered then is dropped. */
   readonly signal: AbortSignal;
-  /** Shows how far the order is. It is sent in the background: of many the latest, and the last before the order ends. */
+  /** Shows how far the order is. Sent in the background: of many the latest, and the last before the order ends. */
   readonly progress: (progress: Progress) => void;
 }
 

@@ -20,7 +20,7 @@ const WAIT_SECONDS = 20;
 export interface WorkOptions extends Omit<BaristaOptions, "name" | "queue"> {
   /** The worker's name, which its orders carry. A random one where it is absent. */
   readonly barista?: string | undefined;
-  /** How many orders are made at once; 1 where it is absent. Each has a request of its own: browsers allow 6 a server. */
+  /** How many orders are made at once; 1 where it is absent. Each has a request of its own: a browser allows 6. */
   readonly concurrency?: number | undefined;
   /** Aborting it ends the work. */
   readonly signal?: AbortSignal | undefined;
@@ -32,7 +32,8 @@ export interface WorkOptions extends Omit<BaristaOptions, "name" | "queue"> {
 
 /**
  * Makes orders of the queue until `signal` is aborted, and resolves with none in hand. Rejects with OrderRefused when
- * the server gives none and no other try can mend that, as for a wrong token; and with what `onRetry` or `onEnded` throws.
+ * the server gives none and no other try can mend that, as for a wrong token; and with what `onRetry` or `onEnded`
+ * throws.
  */
 export async function work<Machine extends MachineType>(
   queue: Machine | Machine["queue"],

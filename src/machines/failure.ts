@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - The error is the customer's and the staff's: it has 1 to 500 characters.
- * - The log says which machine and what kind of fault, and where in the code: never a message, which may hold input.
+ * - The log says which machine, what fault, and where in the code: never a message, which may hold input.
  * - The first failures of a kind in a minute have a line each; then one line counts those that followed.
  */
 import type { Log } from "../log.ts";

@@ -1,5 +1,5 @@
 /**
- * Owns that the orders which a machine is making stay its own: their leases are extended together, well before they end.
+ * Owns that the orders which a machine is making stay its own: their leases are extended together, in good time.
  *
  * **Invariants**
  * - A lease is extended when a third of it is over, at the latest.

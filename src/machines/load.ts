@@ -2,7 +2,8 @@
  * Owns the module of machines that the setting MACHINES names: how it is loaded, and what it must hold.
  *
  * **Invariants**
- * - The server starts with all its machines, or not at all: then with one sentence that names the file and the fault.
+ * - The server starts with all its machines, or not at all.
+ * - A failure is one sentence that names the file and the fault.
  * - No two machines have one queue.
  */
 import { resolve } from "node:path";

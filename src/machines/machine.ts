@@ -26,9 +26,9 @@ export interface MakeContext {
   /** Shows how far it is: an event, and in the order while it is made. The latest counts, a few times a second. */
   readonly progress: (progress: Progress) => void;
   /**
-   * Adds an event of its own to those of the order: its type is two words with a slash between, such as `compute/start`,
-   * and `data` may have 1,000 characters as JSON. At most 100 an order. To be awaited: it resolves once it is stored, or
-   * can't be, as its order is lost or Redis unavailable.
+   * Adds an event of its own to those of the order: its type is two words with a slash between, such as
+   * `compute/start`, and `data` may have 1,000 characters as JSON. At most 100 an order. To be awaited: it resolves
+   * once it is stored, or can't be, as its order is lost or Redis unavailable.
    */
   readonly note: (event: string, data: Readonly<Record<string, unknown>>) => Promise<void>;
   /** The server's log. What is written to it stands there: no words of customers. */

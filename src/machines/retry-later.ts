@@ -2,7 +2,7 @@
  * Owns the error by which a machine puts an order back for later.
  *
  * **Invariants**
- * - It is known by its name: a package may be there twice, and each copy has a class of its own.
+ * - It is known by its name: a package that is there twice has two classes.
  */
 import { maxPauseMs } from "../back-off.ts";
 import { MAX_RETRY_AFTER_SECONDS } from "../orders/status.ts";

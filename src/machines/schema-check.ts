@@ -12,7 +12,7 @@ import { faultsOf } from "../schema-faults.ts";
 /** The faults of a value; none where it is what the schema says. */
 export type SchemaCheck = (value: unknown) => readonly FieldFault[];
 
-/** `whole`: what the value itself is called in faults. Throws a TypeError whose message says what is wrong with the schema. */
+/** `whole`: what the value itself is called in faults. Throws a TypeError that says what is wrong with the schema. */
 export function compileCheck(schema: unknown, whole: string): SchemaCheck {
   if (!isSchema(schema)) throw new TypeError("must be a TypeBox schema, such as Type.Object({…})");
   const format = findUnknownFormat(schema);

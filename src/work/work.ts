@@ -95,7 +95,7 @@ function rowOf(workCode: string, order: string): RowOutcome {
   return { kind: "found", row: toRow(workCode, order) };
 }
 
-/** The declaration of queue `work`, with the codes of those that come by `POST /queue/work/`; all others as they are. */
+/** The declaration of queue `work`, with codes for what comes by `POST /queue/work/`; others as they are. */
 export function withWorkCodes(declaration: QueueDeclaration): QueueDeclaration {
   if (declaration.rules.name !== WORK_QUEUE) return declaration;
   return {

@@ -2,7 +2,7 @@
  * Owns the answer to a customer who asks from which address the server sees them: whether TRUSTED_PROXIES is right.
  *
  * **Invariants**
- * - A proxy's own address is not told: neither of one that is trusted, nor of one that says that it passes requests on.
+ * - A proxy's own address is never shown, whether the proxy is trusted or only says that it passes requests on.
  */
 import { Type, type Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";

@@ -20,8 +20,8 @@ interface Arrival {
 
 export interface Held {
   /**
-   * `cut`: something on the way ended it. `kept`: it lasted to the bound, or until the doctor was interrupted. `answered`:
-   * the server ended it before. `stuck`: it lasted, and its end did not come through.
+   * `cut`: something on the way ended it. `kept`: it lasted to the bound, or until the doctor was interrupted.
+   * `answered`: the server ended it before. `stuck`: it lasted, and its end did not come through.
    */
   readonly kind: "cut" | "kept" | "answered" | "stuck";
   /** How long it was held. */

@@ -26,8 +26,8 @@ export class ProbeOrder {
   }
 
   /**
-   * Throws where nothing answers. It is not interrupted: an order that was placed has to be known to be cancelled. Asked
-   * again under its key, the server answers with the order that it has placed.
+   * Throws where nothing answers. It is not interrupted: an order that was placed has to be known to be cancelled.
+   * Asked again under its key, the server answers with the order that it has placed.
    */
   static async place(url: string): Promise<Placed> {
     const notBefore = new Date(Date.now() + AHEAD_MS).toISOString();

@@ -1,5 +1,6 @@
 /**
- * Owns the checks of what stands between customers and the server: whether it passes bytes on at once, and when it cuts.
+ * Owns the checks of what stands between customers and the server: whether it passes bytes on at once, and when it
+ * cuts.
  *
  * **Invariants**
  * - What the proxy would do to a silence longer than a heartbeat can't be seen, and is not claimed.
