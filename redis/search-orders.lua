@@ -1,7 +1,7 @@
 -- search-orders
 -- Searches orders by the time they were placed, oldest first, a page at a time. Examines a bounded number of them a
 -- call.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/waits.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/waits.lua lib/pages.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  customer id, or '' for all
 -- ARGV[2]  status, or '' for any
@@ -13,7 +13,6 @@
 -- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected
 --          wait | 'cursor_gone'
 
-local EXAMINED = 1000
 local customer_id, status = ARGV[1], ARGV[2]
 local before_ms = tonumber(ARGV[4])
 local cursor, limit = ARGV[5], tonumber(ARGV[6])
@@ -38,30 +37,12 @@ for at = 1, #candidates, 2 do
   end
 end
 
--- Read a few at a time: a page is mostly full long before all are looked at.
-local STEP = 100
-local lines, last = { '' }, ''
-local function page_from(step)
-  local some = { unpack(ids, step, math.min(step + STEP - 1, #ids)) }
-  local found = read_orders(some, true)
-  for _, id in ipairs(some) do
-    local order = found[id]
-    if order and (status == '' or order.status == status) then
-      if #lines - 1 == limit then
-        return last
-      end
-      lines[#lines + 1] = describe_order(id, order)
-      last = id
-    end
-  end
+local function is_wanted(_, order)
+  return status == '' or order.status == status
 end
-local go_on
-for step = 1, #ids, STEP do
-  go_on = page_from(step)
-  if go_on then
-    break
-  end
-end
+
+local lines, last = make_page(ids, limit, is_wanted, describe_order)
+local go_on = ids[last or 0]
 if not go_on and not is_over and #candidates == 2 * EXAMINED then
   go_on = candidates[#candidates - 1]
 end
