@@ -43,7 +43,7 @@ export function oneLineFaults(command: CommandUnknownOpts, name: string): void {
 }
 
 /** A reader of numbers from `min` to `max`. */
-export function number({ min, max }: { readonly min: number; readonly max: number }) {
+export function numberReader({ min, max }: { readonly min: number; readonly max: number }) {
   return (text: string): number => {
     const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
     if (!(value >= min && value <= max)) throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
@@ -52,7 +52,7 @@ export function number({ min, max }: { readonly min: number; readonly max: numbe
 }
 
 /** A reader of whole numbers from `min` to `max`. */
-export function whole({ min, max }: { readonly min: number; readonly max: number }) {
+export function wholeReader({ min, max }: { readonly min: number; readonly max: number }) {
   return (text: string): number => {
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
     if (!(value >= min && value <= max)) {

@@ -17,17 +17,17 @@ const ASK_WITHIN_MS = 30_000;
 const ANSWER_WITHIN_SECONDS = 10;
 const USUAL_URL = "http://localhost:8000";
 
-export const customersUrl = () =>
+export const customersUrlOption = () =>
   new Option("--url <url>", "where customers order").env("LONGPOUR_URL").default(USUAL_URL).argParser(readUrl);
 
-export const staffUrl = () =>
+export const staffUrlOption = () =>
   new Option("--staff-url <url>", "where baristas work")
     .env("LONGPOUR_STAFF_URL")
     .default("http://localhost:8001")
     .argParser(readUrl);
 
 // Not read by a parser: a fault would show it.
-export const staffToken = () => new Option("--token <token>", "token for the baristas' port").env("STAFF_TOKEN");
+export const staffTokenOption = () => new Option("--token <token>", "token for the baristas' port").env("STAFF_TOKEN");
 
 /** A path with what was given of its query. */
 export function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {

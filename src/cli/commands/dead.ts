@@ -9,9 +9,9 @@ import type { Accept } from "../../client/ask.ts";
 import type { Order } from "../../client/index.ts";
 import { isOrder } from "../../client/orders.ts";
 import { isRecord } from "../../client/problem.ts";
-import { define, whole } from "../define.ts";
+import { define, wholeReader } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
-import { asking, withQuery, staffPort, staffToken, staffUrl } from "../server.ts";
+import { asking, withQuery, staffPort, staffTokenOption, staffUrlOption } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { listOrder } from "../words.ts";
 import { printPages } from "./queue.ts";
@@ -23,9 +23,9 @@ export function addDead(program: Command, terminal: Terminal): void {
   })
     .option("--queue <name>", "only those of this queue")
     .option("--reason <reason>", "only those: machine_error or barista_timeout")
-    .option("--limit <count>", "at most so many", whole({ min: 1, max: 1_000_000 }), 50)
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .option("--limit <count>", "at most so many", wholeReader({ min: 1, max: 1_000_000 }), 50)
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async ({ queue, reason, limit, json = false, ...where }) => {
       await printPages({ path: "/dead", query: { queue, reason }, limit, json }, where, terminal);
     });
@@ -45,10 +45,10 @@ export function addRetry(program: Command, terminal: Terminal): void {
     .argument("[id]", "the order's id")
     .option("--queue <name>", "those of this queue")
     .option("--reason <reason>", "those with this reason: machine_error or barista_timeout")
-    .option("--limit <count>", "at most so many", whole({ min: 1, max: BATCH }), BATCH)
+    .option("--limit <count>", "at most so many", wholeReader({ min: 1, max: BATCH }), BATCH)
     .option("--barista <name>", "who wants it")
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async (id, { queue, reason, limit, barista, json = false, ...where }) => {
       const isFiltered = queue !== undefined || reason !== undefined;
       if ((id === undefined) !== isFiltered) throw new WrongUsage("retry takes an id, or --queue and --reason");

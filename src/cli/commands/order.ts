@@ -12,7 +12,7 @@ import { acceptOrder } from "../../client/orders.ts";
 import { define, readJson } from "../define.ts";
 import { CommandFailed, WrongUsage } from "../failure.ts";
 import { follow, printEnd } from "../follow.ts";
-import { clientOptions, customersPort, customersUrl, withQuery } from "../server.ts";
+import { clientOptions, customersPort, customersUrlOption, withQuery } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { listOrder } from "../words.ts";
 
@@ -34,7 +34,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
     .option("--not-before <time>", "when it may be begun at the earliest, as 2026-11-20T09:30:00Z")
     .option("--key <key>", "its Idempotency-Key: the same one with the same order joins it")
     .option("--no-wait", "end as soon as it is placed")
-    .addOption(customersUrl())
+    .addOption(customersUrlOption())
     .action(async (item, { modifier, note, name, customerId, code, notBefore, ...options }) => {
       const draft = {
         item,
@@ -62,7 +62,7 @@ export function addCall(program: Command, terminal: Terminal): void {
     .option("--not-before <time>", "when it may be begun at the earliest, as 2026-11-20T09:30:00Z")
     .option("--key <key>", "its Idempotency-Key: the same one with the same input joins it")
     .option("--no-wait", "end as soon as it is placed")
-    .addOption(customersUrl())
+    .addOption(customersUrlOption())
     .action(async (queue, json, { notBefore, ...options }) => {
       const path = withQuery(`/queue/${encodeURIComponent(queue)}/`, { not_before: notBefore });
       await placeAndWait({ path, json, again: `longpour call ${queue}` }, options, terminal);

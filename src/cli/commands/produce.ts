@@ -7,7 +7,7 @@
  */
 import { Argument, type Command } from "@commander-js/extra-typings";
 import { pause } from "../../pause.ts";
-import { define, readSpanMs, whole } from "../define.ts";
+import { define, readSpanMs, wholeReader } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
 import { appendDemands, shopOption, storeUrl, withStore } from "../store.ts";
 import type { Terminal } from "../terminal.ts";
@@ -24,11 +24,11 @@ export function addProduce(program: Command, terminal: Terminal): void {
   })
     .addArgument(new Argument("<queue>", "the queue that takes demands").choices(["work"]))
     .requiredOption("--every <time>", "the time between two, as 500ms, 4s or 2m", readSpanMs)
-    .option("--count <n>", "end after so many", whole({ min: 1, max: 10_000_000 }))
+    .option("--count <n>", "end after so many", wholeReader({ min: 1, max: 10_000_000 }))
     .option(
       "--add-up-to <n>",
       "what each demands; a random number from 1 to 99 without it",
-      whole({ min: 1, max: 1_000_000 }),
+      wholeReader({ min: 1, max: 1_000_000 }),
     )
     .option("--redis <url>", "the store; REDIS_URL without it")
     .addOption(shopOption())

@@ -11,15 +11,15 @@ import type { Accept } from "../../client/ask.ts";
 import type { Order } from "../../client/index.ts";
 import { isOrder } from "../../client/orders.ts";
 import { isRecord } from "../../client/problem.ts";
-import { define, whole } from "../define.ts";
+import { define, wholeReader } from "../define.ts";
 import {
   asking,
   customersPort,
-  customersUrl,
+  customersUrlOption,
   withQuery,
   staffPort,
-  staffToken,
-  staffUrl,
+  staffTokenOption,
+  staffUrlOption,
   type StaffOptions,
 } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
@@ -43,9 +43,9 @@ export function addQueue(program: Command, terminal: Terminal): void {
     examples: ["longpour queue", "longpour queue thumbs --json"],
   })
     .argument("[name]", "the queue to measure, on the baristas' port")
-    .addOption(customersUrl())
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(customersUrlOption())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async (name, { url, json = false, ...where }) => {
       const queues =
         name === undefined
@@ -94,9 +94,9 @@ export function addSearch(program: Command, terminal: Terminal): void {
     .option("--date <day>", "a day (UTC), as 2026-11-20")
     .option("--from <time>", "placed then or after, as 2026-11-20T09:00:00Z")
     .option("--to <time>", "placed before")
-    .option("--limit <count>", "at most so many", whole({ min: 1, max: 1_000_000 }), 50)
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .option("--limit <count>", "at most so many", wholeReader({ min: 1, max: 1_000_000 }), 50)
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async ({ queue, status, customerId, date, from, to, limit, json = false, ...where }) => {
       const query = { queue, status, customer_id: customerId, date, from, to };
       await printPages({ path: "/order/", query, limit, json }, where, terminal);

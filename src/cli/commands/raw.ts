@@ -9,9 +9,9 @@
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Command } from "@commander-js/extra-typings";
-import { define, number } from "../define.ts";
+import { define, numberReader } from "../define.ts";
 import { CommandFailed } from "../failure.ts";
-import { customersUrl, staffUrl } from "../server.ts";
+import { customersUrlOption, staffUrlOption } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 
 export function addRaw(program: Command, terminal: Terminal): void {
@@ -29,9 +29,9 @@ export function addRaw(program: Command, terminal: Terminal): void {
     .option("--body <text>", "what follows the head")
     .option("--exact", String.raw`send the arguments as they are, nothing added: \r, \n and \xNN spell bytes`)
     .option("--staff", "to the baristas' port: --staff-url")
-    .option("--seconds <n>", "end after so long", number({ min: 0.1, max: 3600 }), 30)
-    .addOption(customersUrl())
-    .addOption(staffUrl())
+    .option("--seconds <n>", "end after so long", numberReader({ min: 0.1, max: 3600 }), 30)
+    .addOption(customersUrlOption())
+    .addOption(staffUrlOption())
     .action(async (lines, { body = "", exact, staff, seconds, url, staffUrl: staffAt, json = false }) => {
       const target = new URL(staff ? staffAt : url);
       const sent = exact ? unescapeBytes(lines.join("") + body) : Buffer.from(complete(lines, body, target));

@@ -10,7 +10,7 @@ import { SETTINGS, type Setting } from "../../config.ts";
 import type { Beside } from "../../main.ts";
 import { ENDLESS, workShifts } from "../barista.ts";
 import { createStop } from "../command.ts";
-import { define, whole } from "../define.ts";
+import { define, wholeReader } from "../define.ts";
 import { StaffTally } from "../staff-tally.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -26,7 +26,12 @@ export function addServe(program: Command, terminal: Terminal): void {
       "longpour serve --customer-port 8080 --log-level debug --baristas 3",
       "REDIS_URL=redis://localhost:6379 longpour serve --shop bakery",
     ],
-  }).option("--baristas <n>", "simulated baristas beside it, who brew for 1 to 3 s", whole({ min: 0, max: 1000 }), 0);
+  }).option(
+    "--baristas <n>",
+    "simulated baristas beside it, who brew for 1 to 3 s",
+    wholeReader({ min: 0, max: 1000 }),
+    0,
+  );
   for (const setting of SETTINGS) command.addOption(flagOf(setting));
   command.action(async ({ baristas, json }) => {
     const given: Readonly<Record<string, unknown>> = command.opts();

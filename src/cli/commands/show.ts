@@ -9,7 +9,7 @@ import { createClient, type Order } from "../../client/index.ts";
 import { define } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
 import { follow, printEnd } from "../follow.ts";
-import { clientOptions, customersPort, customersUrl } from "../server.ts";
+import { clientOptions, customersPort, customersUrlOption } from "../server.ts";
 import { findInStore, shopOption, storeUrl } from "../store.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeOrder, showOrder } from "../words.ts";
@@ -27,7 +27,7 @@ export function addShow(program: Command, terminal: Terminal): void {
     .option("--wait", "wait until it is final")
     .option("--redis [url]", "read it from the store, without a server; without a value: REDIS_URL")
     .addOption(shopOption())
-    .addOption(customersUrl())
+    .addOption(customersUrlOption())
     .action(async (id, { wait = false, redis, shop, url, json = false }) => {
       if (redis !== undefined) {
         if (wait) throw new WrongUsage("--wait needs a server: leave out --redis");
@@ -48,7 +48,7 @@ export function addCancel(program: Command, terminal: Terminal): void {
     examples: ["longpour cancel 01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59"],
   })
     .argument("<id>", "the order's id")
-    .addOption(customersUrl())
+    .addOption(customersUrlOption())
     .action(async (id, { url, json = false }) => {
       const order = await createClient(clientOptions(customersPort({ url }), terminal)).cancel(id);
       terminal.print(json ? JSON.stringify(order) : describeOrder(order));

@@ -10,8 +10,8 @@ import { createKey } from "../../client/key.ts";
 import { acceptOrder } from "../../client/orders.ts";
 import type { Order } from "../../client/index.ts";
 import { MAX_RETRY_AFTER_SECONDS } from "../../orders/status.ts";
-import { define, readJson, whole } from "../define.ts";
-import { asking, withQuery, staffPort, staffToken, staffUrl, type StaffOptions } from "../server.ts";
+import { define, readJson, wholeReader } from "../define.ts";
+import { asking, withQuery, staffPort, staffTokenOption, staffUrlOption, type StaffOptions } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeOrder, showOrder } from "../words.ts";
 
@@ -31,10 +31,10 @@ export function addStart(program: Command, terminal: Terminal): void {
   })
     .option("--queue <name>", "the queue to take from; the counter's without it")
     .option("--id <id>", "take this order, not the oldest")
-    .option("--wait <seconds>", "wait for one for so long", whole({ min: 0, max: 60 }), 0)
+    .option("--wait <seconds>", "wait for one for so long", wholeReader({ min: 0, max: 60 }), 0)
     .addOption(taker())
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async ({ queue, id, wait, barista, json = false, ...where }) => {
       const query = { queue, order_id: id, barista, wait: wait > 0 ? String(wait) : undefined };
       const order = await say({ path: withQuery("/start/", query), method: "GET", waitSeconds: wait }, where, terminal);
@@ -50,8 +50,8 @@ export function addFinish(program: Command, terminal: Terminal): void {
     .argument("<id>", "the order's id")
     .option("--result <json>", "what its customer gets", readJson)
     .addOption(holder())
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async (id, { result, barista, json = false, ...where }) => {
       const request = { path: withQuery("/finish/", { order_id: id, barista }), method: "POST" };
       const order = await say(result === undefined ? request : { ...request, json: result }, where, terminal);
@@ -69,11 +69,11 @@ export function addFail(program: Command, terminal: Terminal): void {
   })
     .argument("<id>", "the order's id")
     .argument("<why>", "what its customer reads")
-    .option("--retry-after <seconds>", "not before so long", whole({ min: 0, max: MAX_RETRY_AFTER_SECONDS }))
+    .option("--retry-after <seconds>", "not before so long", wholeReader({ min: 0, max: MAX_RETRY_AFTER_SECONDS }))
     .option("--no-retry", "never again: it is cancelled")
     .addOption(holder())
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async (id, why, { retryAfter, retry, barista, json = false, ...where }) => {
       const failure = { error: why, retry_after_seconds: retryAfter, retry: retry ? undefined : false };
       const path = withQuery("/fail/", { order_id: id, barista });
@@ -90,8 +90,8 @@ export function addRelease(program: Command, terminal: Terminal): void {
     .argument("<id>", "the order's id")
     .option("--uncounted", "this start is no attempt: what kept it from being made is no fault of it")
     .addOption(holder())
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async (id, { barista, uncounted, json = false, ...where }) => {
       const path = withQuery("/release/", { order_id: id, barista, uncounted: uncounted ? "" : undefined });
       const order = await say({ path, method: "POST" }, where, terminal);

@@ -7,9 +7,9 @@
 import type { Command } from "@commander-js/extra-typings";
 import { RetryLater, work, type Ending, type Order } from "../../client/index.ts";
 import { runChild, type Ran } from "../child.ts";
-import { define, readSpanMs, whole } from "../define.ts";
+import { define, readSpanMs, wholeReader } from "../define.ts";
 import { WrongUsage } from "../failure.ts";
-import { clientOptions, reach, staffPort, staffToken, staffUrl } from "../server.ts";
+import { clientOptions, reach, staffPort, staffTokenOption, staffUrlOption } from "../server.ts";
 import type { Terminal } from "../terminal.ts";
 import { nameOrder } from "../words.ts";
 import { taker } from "./staff.ts";
@@ -28,11 +28,11 @@ export function addWork(program: Command, terminal: Terminal): void {
   })
     .argument("<queue>", "the queue's name")
     .argument("<program...>", "the program and its arguments, after --")
-    .option("--concurrency <n>", "how many run at once", whole({ min: 1, max: 1000 }), 1)
+    .option("--concurrency <n>", "how many run at once", wholeReader({ min: 1, max: 1000 }), 1)
     .option("--drain <time>", "how long they may go on after Ctrl-C; then their orders are given back", readSpanMs, 0)
     .addOption(taker())
-    .addOption(staffUrl())
-    .addOption(staffToken())
+    .addOption(staffUrlOption())
+    .addOption(staffTokenOption())
     .action(async (queue, command, { concurrency, drain, barista, json = false, ...where }) => {
       if (Bun.which(command[0] ?? "") === null) throw new WrongUsage(`there is no program ${command[0]}`);
       const programs = new Programs(command, terminal);
