@@ -30,7 +30,7 @@ import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
 import { createShop } from "./shop/settings.ts";
 import { WORK_QUEUE } from "./work/input.ts";
-import { Work } from "./work/work.ts";
+import { WorkService } from "./work/service.ts";
 
 /**
  * Descriptors that stay free when customers have taken all others: for baristas, and for commands, wakes and events of
@@ -129,7 +129,7 @@ function createCustomers({ config, log }: Ground, { orders, feed, rejectionLog }
     listening: new Listening({ orders, feed, listenerLimit }),
     orders,
     callQueues,
-    work: workQueue && new Work({ queue: workQueue, ordering, orders }),
+    work: workQueue && new WorkService({ queue: workQueue, ordering, orders }),
     limiter,
     shop,
     menu,

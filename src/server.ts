@@ -15,7 +15,7 @@ import { openParts, type Ground, type Parts } from "./parts.ts";
 import { openPorts } from "./ports.ts";
 import { Demands } from "./work/demands.ts";
 import { defineWorkMachine } from "./work/machine.ts";
-import { withWorkCodes } from "./work/work.ts";
+import { withWorkCodes } from "./work/service.ts";
 
 /** A server that serves both ports. */
 export interface RunningServer {

@@ -12,7 +12,7 @@ import type { LabelCursor } from "../../orders/labels.ts";
 import { problem } from "../../problem.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { WorkDraft } from "../../work/input.ts";
-import type { RowOutcome, Work } from "../../work/work.ts";
+import type { RowOutcome, WorkService } from "../../work/service.ts";
 import { PAGE_LIMIT, type PathContext } from "../parameters.ts";
 import { answerRefusal } from "./refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
@@ -21,7 +21,7 @@ import { DEMAND_WORK, FIND_WORK, SEARCH_WORK, WorkParams, WorkSearchQuery } from
 export interface WorkDependencies {
   readonly ordering: Pick<Ordering, "refuseEarly">;
   /** Undefined: the service is off. */
-  readonly work: Work | undefined;
+  readonly work: WorkService | undefined;
 }
 
 export function workRoutes({ ordering, work }: WorkDependencies, clientOf: ClientOf) {
@@ -34,7 +34,7 @@ export function workRoutes({ ordering, work }: WorkDependencies, clientOf: Clien
 }
 
 function createDemandWork(
-  { ordering, work }: { readonly ordering: WorkDependencies["ordering"]; readonly work: Work },
+  { ordering, work }: { readonly ordering: WorkDependencies["ordering"]; readonly work: WorkService },
   clientOf: ClientOf,
 ) {
   const readDraft = createBodyReader(WorkDraft, { isFromCurl: true });
@@ -58,14 +58,14 @@ function createDemandWork(
   };
 }
 
-function createFindWork(work: Work) {
+function createFindWork(work: WorkService) {
   const readParams = createParamsReader(WorkParams);
 
   return async ({ params }: PathContext): Promise<Response> =>
     answerRow(await work.find(Number(readParams(params).id)));
 }
 
-function createSearchWork(work: Work) {
+function createSearchWork(work: WorkService) {
   const readSearch = createQueryReader(WorkSearchQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {

@@ -54,7 +54,7 @@ interface WorkParts {
   readonly orders: Pick<Orders, "findLabelled" | "searchLabelled">;
 }
 
-export class Work {
+export class WorkService {
   readonly #parts: WorkParts;
 
   constructor(parts: WorkParts) {
