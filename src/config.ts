@@ -10,7 +10,7 @@ import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typeb
 import { Value } from "@sinclair/typebox/value";
 import ipaddr from "ipaddr.js";
 import { StartError } from "./lifecycle.ts";
-import { readNumbers } from "./numeric.ts";
+import { readNumbers, wholeNumber } from "./numeric.ts";
 import { readQueues, type NamedQueue } from "./queue-settings.ts";
 import { readRedisUrl, secretsOf } from "./redis-url.ts";
 
@@ -21,7 +21,7 @@ FormatRegistry.Set("origin-list", (text) => splitList(text).every(isOrigin));
 FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
-  Type.Integer({ minimum, maximum, default: fallback, description: `a whole number from ${minimum} to ${maximum}` });
+  wholeNumber(minimum, maximum, { default: fallback });
 const port = (fallback: number) => integer(0, 65_535, fallback);
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schema);
 

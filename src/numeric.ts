@@ -1,11 +1,21 @@
 /**
- * Owns the reading of numbers from text: settings and query parameters come as text.
+ * Owns numbers in schemas, and their reading from text: settings and query parameters come as text.
  *
  * **Invariants**
  * - Only text that is wholly a number becomes one.
  * - Anything else is left for the schema to refuse.
  */
-import type { TObject, TSchema } from "@sinclair/typebox";
+import { Type, type IntegerOptions, type TInteger, type TObject, type TSchema } from "@sinclair/typebox";
+
+/** A whole number in these bounds. */
+export function wholeNumber(minimum: number, maximum: number, options: IntegerOptions = {}): TInteger {
+  return Type.Integer({
+    minimum,
+    maximum,
+    description: `a whole number from ${minimum} to ${maximum}`,
+    ...options,
+  });
+}
 
 /** The properties that the schema wants as a number. */
 export function numbersIn(schema: TObject): ReadonlySet<string> {

@@ -7,22 +7,19 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { QUEUE_NAME } from "./formats.ts";
-import { readNumbers } from "./numeric.ts";
+import { readNumbers, wholeNumber } from "./numeric.ts";
 
 /** Where customers' orders go, and where baristas look who name no queue: the counter's. */
 export const DEFAULT_QUEUE = "default";
 
-const integer = (minimum: number, maximum: number) =>
-  Type.Integer({ minimum, maximum, description: `a whole number from ${minimum} to ${maximum}` });
-
 /** What may be said of a queue. The bounds are those of machines' own options too. */
 export const QueueOptions = Type.Partial(
   Type.Object({
-    capacity: integer(1, 1_000_000),
-    lease_seconds: integer(1, 86_400),
-    max_attempts: integer(1, 1000),
-    retention_seconds: integer(1, 31_536_000),
-    limit_capacity: integer(1, 1_000_000),
+    capacity: wholeNumber(1, 1_000_000),
+    lease_seconds: wholeNumber(1, 86_400),
+    max_attempts: wholeNumber(1, 1000),
+    retention_seconds: wholeNumber(1, 31_536_000),
+    limit_capacity: wholeNumber(1, 1_000_000),
     limit_refill_per_second: Type.Number({
       minimum: 0.001,
       maximum: 1_000_000,

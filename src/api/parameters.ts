@@ -6,11 +6,12 @@
  */
 import { Type } from "@sinclair/typebox";
 import { createParamsReader } from "../http/input.ts";
+import { wholeNumber } from "../numeric.ts";
 
 export const OrderId = Type.String({ format: "uuid", description: "the order's UUID" });
 
 /** How many a page has at most, and where it is not said. */
-export const PageLimit = Type.Integer({ minimum: 1, maximum: 200, description: "a whole number from 1 to 200" });
+export const PageLimit = wholeNumber(1, 200);
 export const PAGE_LIMIT = 50;
 
 /** Of a list of orders. */

@@ -10,6 +10,7 @@ import { Value } from "@sinclair/typebox/value";
 import type { Log } from "../log.ts";
 import type { Order } from "../orders/order.ts";
 import type { QueueRules } from "../orders/queues.ts";
+import { wholeNumber } from "../numeric.ts";
 import { findNameFault, QueueOptions as InSetting } from "../queue-settings.ts";
 import type { Progress } from "./progress.ts";
 import { compileCheck, type SchemaCheck } from "./schema-check.ts";
@@ -72,7 +73,7 @@ export interface Machine<Input extends TSchema = TSchema, Output extends TSchema
 /** The options that are numbers; those of the queue are bounded as in the setting QUEUES. */
 const Numbers = Type.Partial(
   Type.Object({
-    concurrency: Type.Integer({ minimum: 1, maximum: 1000, description: "a whole number from 1 to 1000" }),
+    concurrency: wholeNumber(1, 1000),
     timeoutSeconds: Type.Number({ minimum: 0.01, maximum: 86_400, description: "a number from 0.01 to 86400" }),
     capacity: InSetting.properties.capacity,
     leaseSeconds: InSetting.properties.lease_seconds,

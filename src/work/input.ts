@@ -5,6 +5,7 @@
  * - Every sum of what it takes is exact.
  */
 import { Type } from "@sinclair/typebox";
+import { wholeNumber } from "../numeric.ts";
 
 /** The queue of the work service. */
 export const WORK_QUEUE = "work";
@@ -12,12 +13,7 @@ export const WORK_QUEUE = "work";
 /** A millisecond or two of adding. (Sums would be exact up to 134,217,727.) */
 const MAX_ADD_UP_TO = 1_000_000;
 
-const AddUpTo = Type.Integer({
-  minimum: 1,
-  maximum: MAX_ADD_UP_TO,
-  description: `a whole number from 1 to ${MAX_ADD_UP_TO}`,
-  examples: [10],
-});
+const AddUpTo = wholeNumber(1, MAX_ADD_UP_TO, { examples: [10] });
 
 export const WorkCode = Type.String({
   pattern: "^[A-Za-z0-9_-]{1,64}$",

@@ -10,6 +10,7 @@ import { Elysia } from "elysia";
 import { documented } from "../../http/documented.ts";
 import { createQueryReader } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
+import { wholeNumber } from "../../numeric.ts";
 import type { Orders } from "../../orders/orders.ts";
 import { CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE } from "../../orders/order.ts";
 import type { RetryOutcome } from "../../orders/operations/retry.ts";
@@ -35,9 +36,7 @@ const RetryQuery = Type.Object({
   order_id: Type.Optional(OrderId),
   queue: Type.Optional(QueueName),
   reason: Type.Optional(Reason),
-  limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: MAX_RETRIED, description: `a whole number from 1 to ${MAX_RETRIED}` }),
-  ),
+  limit: Type.Optional(wholeNumber(1, MAX_RETRIED)),
   barista: Type.Optional(BaristaName),
 });
 
