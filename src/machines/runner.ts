@@ -10,8 +10,10 @@
 import { maxPauseMs } from "../back-off.ts";
 import type { Log } from "../log.ts";
 import type { Finish } from "../orders/operations/finish.ts";
+import type { NoteOutcome } from "../orders/operations/note.ts";
 import type { OrderJson } from "../orders/order.ts";
 import type { Orders } from "../orders/orders.ts";
+import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { between, pause } from "../pause.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { Staffing, StaffingOutcome } from "../service/staffing.ts";
@@ -118,23 +120,11 @@ export class Runner {
   /** Has an order made and says what came of it; returns the next one where there is one at once. */
   async #makeOne(orderId: string, order: OrderJson): Promise<StaffingOutcome> {
     const { orders } = this.#parts;
-    const sendProgress = async (progress: string): Promise<void> => {
-      try {
-        const { kind } = await orders.progress({ orderId, barista: this.#barista, progress });
-        if (kind !== "changed") making.lose();
-      } catch (error) {
-        this.#noteError(error);
-      }
-    };
-    const note: MakeContext["note"] = async (event, data) => {
-      try {
-        const { kind } = await orders.note({ orderId, barista: this.#barista, event, data });
-        if (kind !== "noted") making.lose();
-      } catch (error) {
-        if (error instanceof RangeError) throw error;
-        this.#noteError(error);
-      }
-    };
+    const change = { orderId, barista: this.#barista };
+    // (A machine may say something before its making is there.)
+    const lose = (): void => making.lose();
+    const sendProgress = (progress: string) => this.#store(orders.progress({ ...change, progress }), lose);
+    const note: MakeContext["note"] = (event, data) => this.#store(orders.note({ ...change, event, data }), lose);
     const noteRefused = (error: RangeError): void => this.#noteRefusal(error);
     const parts = { machine: this.#machine, orderId, order, log: this.#log, sendProgress, note, noteRefused };
     const making = new Making(parts);
@@ -145,6 +135,17 @@ export class Runner {
       return (await this.#settle(making, outcome)) ?? EMPTY;
     } finally {
       this.#leases.letGo(making);
+    }
+  }
+
+  /** Waits until what a machine says of an order is stored, or can't be. Rejects with a RangeError for what is none. */
+  async #store(storing: Promise<ChangeOutcome | NoteOutcome>, lose: () => void): Promise<void> {
+    try {
+      const { kind } = await storing;
+      if (kind !== "changed" && kind !== "noted") lose();
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      this.#noteError(error);
     }
   }
 
