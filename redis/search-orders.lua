@@ -4,7 +4,7 @@
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/waits.lua lib/pages.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  customer id, or '' for all
--- ARGV[2]  status, or '' for any
+-- ARGV[2]  statuses, with commas between, or '' for any
 -- ARGV[3]  placed at or after, ms since 1970
 -- ARGV[4]  placed before, ms since 1970
 -- ARGV[5]  id of the order to go on after, or ''
@@ -13,7 +13,7 @@
 -- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected
 --          wait | 'cursor_gone'
 
-local customer_id, status = ARGV[1], ARGV[2]
+local customer_id, statuses = ARGV[1], ',' .. ARGV[2] .. ','
 local before_ms = tonumber(ARGV[4])
 local cursor, limit = ARGV[5], tonumber(ARGV[6])
 local queue = ARGV[7]
@@ -38,7 +38,7 @@ for at = 1, #candidates, 2 do
 end
 
 local function is_wanted(_, order)
-  return status == '' or order.status == status
+  return statuses == ',,' or string.find(statuses, ',' .. order.status .. ',', 1, true) ~= nil
 end
 
 local lines, last = make_page(ids, limit, is_wanted, describe_order)

@@ -22,6 +22,7 @@ import { Machines } from "./machines/machines.ts";
 import { DEFAULT_QUEUE } from "./orders/orders.ts";
 import type { Ground, Parts } from "./parts.ts";
 import { createCallQueues, type QueueDeclaration } from "./service/call-queue.ts";
+import { Fulfilling } from "./service/fulfilling.ts";
 import { Listening } from "./service/listening.ts";
 import { Ordering } from "./service/ordering.ts";
 import { Retrying } from "./service/retrying.ts";
@@ -104,9 +105,11 @@ function createServices(config: Config, parts: Parts, { queues, closing }: Servi
   const waitLimit = new WaitLimit(config, rejectionLog);
   const passingLimit = new WaitLimit(config, rejectionLog);
   const callQueues = createCallQueues(queues, rejectionLog);
+  const staffing = new Staffing({ orders, room: baristaRoom, closing });
   return {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
-    staffing: new Staffing({ orders, room: baristaRoom, closing }),
+    staffing,
+    fulfilling: new Fulfilling({ orders, staffing }),
     retrying: new Retrying(orders),
     callQueues,
     leaseSecondsOf: (queue: string) => callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
@@ -149,9 +152,11 @@ function createBaristas(
   { redis, orders, feed }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
-  const { staffing, retrying, leaseSecondsOf, waitLimit, shop, menu, addressOf, readiness, customerSocket } = services;
+  const { staffing, fulfilling, retrying, waitLimit, shop, menu } = services;
+  const { leaseSecondsOf, addressOf, readiness, customerSocket } = services;
   return createBaristaApp({
     staffing,
+    fulfilling,
     retrying,
     orders,
     waitLimit,

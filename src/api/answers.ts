@@ -7,7 +7,13 @@
 import { answerJson } from "../http/json.ts";
 import type { FindOutcome } from "../orders/queries.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
-import { problem } from "../problem.ts";
+import { problem, type FieldFault } from "../problem.ts";
+
+/** The fault of a `cursor` whose order is gone. */
+export const CURSOR_GONE: FieldFault = {
+  field: "cursor",
+  detail: "points at an order that is no longer kept: search again without it",
+};
 
 /** The order; 404, or 500 when its record is damaged. `options` are of the order's answer. */
 export function answerFound(outcome: FindOutcome, options?: Parameters<typeof answerJson>[1]): Response {

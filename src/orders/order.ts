@@ -21,7 +21,7 @@ import { MAX_SCHEDULED_DAYS, STATUSES } from "./status.ts";
 type Literals<Values extends readonly string[]> = { -readonly [Index in keyof Values]: TLiteral<Values[Index]> };
 
 /** A string that is one of `values`. */
-function oneOf<const Values extends readonly string[]>(
+export function oneOf<const Values extends readonly string[]>(
   values: Values,
   options?: SchemaOptions,
 ): TUnion<Literals<Values>> {

@@ -17,7 +17,8 @@ export type FindOutcome =
   | { readonly kind: "damaged" };
 
 export interface Search {
-  readonly status?: Status | undefined;
+  /** Any of these; undefined: all. */
+  readonly statuses?: readonly Status[] | undefined;
   readonly customerId?: string | undefined;
   /** A queue of machines; undefined: the counter. */
   readonly queue?: string | undefined;
@@ -77,8 +78,8 @@ function createFind(run: RunScript) {
 
 function createSearch(run: RunScript) {
   const script = loadScript("search-orders");
-  return async ({ status, customerId, queue, fromMs, beforeMs, cursor, limit }: Search): Promise<SearchOutcome> => {
-    const args = [customerId ?? "", status ?? "", fromMs, beforeMs, cursor ?? "", limit, queue ?? ""];
+  return async ({ statuses, customerId, queue, fromMs, beforeMs, cursor, limit }: Search): Promise<SearchOutcome> => {
+    const args = [customerId ?? "", statuses?.join() ?? "", fromMs, beforeMs, cursor ?? "", limit, queue ?? ""];
     return readPage(asText(await run(script, args)));
   };
 }

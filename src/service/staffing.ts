@@ -17,7 +17,7 @@ import type { Read } from "../redis/group-commit.ts";
 import { scopeToBarista } from "./key-scope.ts";
 
 /** A barista without a name. Any other barista without a name can take over such orders. */
-const ANONYMOUS = "anonymous";
+export const ANONYMOUS = "anonymous";
 const EMPTY: StartOutcome = { kind: "empty" };
 
 /** The start that a barista asks for. */

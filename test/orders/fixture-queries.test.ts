@@ -84,11 +84,11 @@ describe.each(["1", "2"] as const)("format %s", (format) => {
       await orders.search(EVERYTHING),
       await orders.search({ ...EVERYTHING, customerId: CUSTOMER }),
       await orders.search({ ...EVERYTHING, limit: 5, cursor: ids["queued"] }),
-      await orders.search({ ...EVERYTHING, status: "reserved" }),
-      await orders.search({ ...EVERYTHING, status: "queued" }),
-      await orders.search({ ...EVERYTHING, status: "brewing" }),
-      await orders.search({ ...EVERYTHING, status: "ready" }),
-      await orders.search({ ...EVERYTHING, status: "cancelled" }),
+      await orders.search({ ...EVERYTHING, statuses: ["reserved"] }),
+      await orders.search({ ...EVERYTHING, statuses: ["queued"] }),
+      await orders.search({ ...EVERYTHING, statuses: ["brewing"] }),
+      await orders.search({ ...EVERYTHING, statuses: ["ready"] }),
+      await orders.search({ ...EVERYTHING, statuses: ["cancelled"] }),
     ]);
     expect(pages.map((page) => (page.kind === "page" ? page.orders.length : 0))).toEqual([...found]);
   });

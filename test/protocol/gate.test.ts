@@ -66,7 +66,11 @@ function wishFor(method: string, described: string): Wish {
     : "";
   const coffee = { name: "Free", description: "", price: 0, available: true, modifiers: [], icon: "" };
   const bodies: Readonly<Record<string, string>> = { PATCH: '{"open":false}', PUT: JSON.stringify(coffee) };
-  const own: Readonly<Record<string, string>> = { "/fail": '{"error":"no milk"}', "/progress": '{"percent":5}' };
+  const own: Readonly<Record<string, string>> = {
+    "/fail": '{"error":"no milk"}',
+    "/progress": '{"percent":5}',
+    [`/fulfilment/${brewing.order_id}`]: '{"status":"FULFILMENT_COMPLETED"}',
+  };
   const body = own[path] ?? bodies[method] ?? "";
   return { method, path, query, body };
 }

@@ -5,6 +5,7 @@ import {
   brew,
   cancelByCustomer,
   expectOrder,
+  expectProblem,
   expectStatus,
   lookAtQueue,
   order,
@@ -75,6 +76,16 @@ test("by customer, and by status too", async () => {
   expect(numbers(await search({ customer_id: "bob", status: "queued" }))).toEqual([5, 6]);
   expect(numbers(await search({ customer_id: "nobody" }))).toEqual([]);
   expect(numbers(await search({ customer_id: "{main}:*" }))).toEqual([]);
+});
+
+test("customerId is customer_id spelled otherwise, and both at once are refused", async () => {
+  const date = ready.placed_at.slice(0, 10);
+  expect(numbers(await search({ customerId: "ada", date }))).toEqual([1, 2, 4]);
+  for (const other of ["ada", "bob"]) {
+    const answer = await ask(`${server.baristas}/order/?customer_id=ada&customerId=${other}`);
+    expectProblem(answer, 422, "customerId");
+  }
+  expectProblem(await ask(`${server.baristas}/order/?customerId=`), 422, "customerId");
 });
 
 test("by day (UTC)", async () => {

@@ -14,6 +14,7 @@ import type { Log } from "../../log.ts";
 import { deadRoutes, type DeadDependencies } from "./dead.ts";
 import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
+import { fulfilmentRoutes, type FulfilmentDependencies } from "./fulfilments.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
@@ -21,6 +22,7 @@ import { createSiteRefusal, createTokenCheck } from "./token.ts";
 
 export type BaristaDependencies = OrderDependencies &
   QueueDependencies &
+  FulfilmentDependencies &
   DamagedDependencies &
   DeadDependencies &
   EventDependencies &
@@ -49,6 +51,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
         tags: {
           Orders: "Take an order, and say what came of it.",
           Search: "Look at orders and at the queue: nothing here changes them.",
+          Fulfilment: "Orders as made or not: for those who never take one up.",
           "Dead letters": "Orders that failed, and making them again.",
           Events: "What happens in the shop, as it happens.",
           Shop: "The shop's settings, its menu and its code.",
@@ -59,6 +62,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     )
     .use(orderRoutes(dependencies))
     .use(queueRoutes(dependencies))
+    .use(fulfilmentRoutes(dependencies))
     .use(damagedRoutes(dependencies))
     .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))

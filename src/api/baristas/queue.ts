@@ -15,16 +15,18 @@ import { Order, READY_EXAMPLE, Status } from "../../orders/order.ts";
 import { DEFAULT_QUEUE, type Orders } from "../../orders/orders.ts";
 import { QueueView, SearchPage } from "../../orders/views.ts";
 import { InvalidInputError } from "../../problem.ts";
-import { answerFound } from "../answers.ts";
+import { answerFound, CURSOR_GONE } from "../answers.ts";
+import { readRange } from "../day.ts";
 import { Cursor, OrderParams, PAGE_LIMIT, PageLimit, readOrderId, type PathContext } from "../parameters.ts";
 import { QueueName } from "./order-descriptions.ts";
 
-const DAY_MS = 86_400_000;
+const CustomerId = Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" });
 
 const SearchQuery = Type.Object({
   queue: Type.Optional(QueueName),
   status: Type.Optional(Status),
-  customer_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
+  customer_id: Type.Optional(CustomerId),
+  customerId: Type.Optional({ ...CustomerId, description: `${CustomerId.description}: customer_id spelled otherwise` }),
   date: Type.Optional(Type.String({ format: DATE, description: "a day (UTC) such as 2026-11-20" })),
   from: Type.Optional(Type.String({ format: DATE_TIME, description: "a time such as 2026-11-20T09:00:00Z" })),
   to: Type.Optional(Type.String({ format: DATE_TIME, description: "a time such as 2026-11-20T17:00:00Z" })),
@@ -33,6 +35,8 @@ const SearchQuery = Type.Object({
 });
 
 const QueueQuery = Type.Object({ queue: Type.Optional(QueueName) });
+
+const TWO_CUSTOMERS = { field: "customerId", detail: "is customer_id: give one of both" };
 
 export interface QueueDependencies {
   readonly orders: Pick<Orders, "find" | "search" | "measure">;
@@ -53,41 +57,18 @@ function createSearchOrders({ orders }: QueueDependencies) {
   const readSearch = createQueryReader(SearchQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
-    const {
-      queue: name,
-      status,
-      customer_id: customerId,
-      date,
-      from,
-      to,
-      cursor,
-      limit = PAGE_LIMIT,
-    } = readSearch(request);
+    const { queue: name, status, customer_id, customerId, cursor, limit = PAGE_LIMIT, ...day } = readSearch(request);
+    if (customer_id !== undefined && customerId !== undefined) throw new InvalidInputError([TWO_CUSTOMERS]);
     const queue = name === DEFAULT_QUEUE ? undefined : name;
-    if (queue !== undefined && customerId !== undefined) {
+    const customer = customer_id ?? customerId;
+    if (queue !== undefined && customer !== undefined) {
       throw new InvalidInputError([{ field: "customer_id", detail: "must be left out: calls have none" }]);
     }
-    const outcome = await orders.search({ queue, status, customerId, ...readRange(date, from, to), cursor, limit });
-    if (outcome.kind === "cursor_gone") {
-      const detail = "points at an order that is no longer kept: search again without it";
-      throw new InvalidInputError([{ field: "cursor", detail }]);
-    }
+    const statuses = status && [status];
+    const wanted = { queue, statuses, customerId: customer, ...readRange(day), cursor, limit };
+    const outcome = await orders.search(wanted);
+    if (outcome.kind === "cursor_gone") throw new InvalidInputError([CURSOR_GONE]);
     return answerJson(`{"orders":[${outcome.orders.join()}],"cursor":${JSON.stringify(outcome.cursor ?? null)}}`);
-  };
-}
-
-/** A day, narrowed by `from` and `to`; those alone need no day. */
-function readRange(
-  date: string | undefined,
-  from: string | undefined,
-  to: string | undefined,
-): { fromMs: number; beforeMs: number } {
-  const isOneDay = date !== undefined || (from === undefined && to === undefined);
-  const dayMs = isOneDay ? Date.parse(date ?? new Date().toISOString().slice(0, 10)) : 0;
-  const dayEndMs = isOneDay ? dayMs + DAY_MS : Number.MAX_SAFE_INTEGER;
-  return {
-    fromMs: Math.max(dayMs, from === undefined ? 0 : Date.parse(from)),
-    beforeMs: Math.min(dayEndMs, to === undefined ? dayEndMs : Date.parse(to)),
   };
 }
 
