@@ -97,19 +97,22 @@ type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. */
 function createServices(config: Config, parts: Parts, { queues, closing }: ServiceInputs) {
-  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders } = parts;
+  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     rejectionLog,
   );
   const waitLimit = new WaitLimit(config, rejectionLog);
   const passingLimit = new WaitLimit(config, rejectionLog);
+  // Some subscriptions are left for staff.
+  const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
   const callQueues = createCallQueues(queues, rejectionLog);
   const staffing = new Staffing({ orders, room: baristaRoom, closing });
   return {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
     staffing,
     fulfilling: new Fulfilling({ orders, staffing }),
+    listening: new Listening({ orders, feed, listenerLimit }),
     retrying: new Retrying(orders),
     callQueues,
     leaseSecondsOf: (queue: string) => callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
@@ -122,14 +125,12 @@ function createServices(config: Config, parts: Parts, { queues, closing }: Servi
   };
 }
 
-function createCustomers({ config, log }: Ground, { orders, feed, rejectionLog }: Parts, services: Services) {
-  const { ordering, callQueues, limiter, shop, menu, addressOf, readiness } = services;
+function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Parts, services: Services) {
+  const { ordering, listening, callQueues, limiter, shop, menu, addressOf, readiness } = services;
   const workQueue = config.work ? callQueues.get(WORK_QUEUE) : undefined;
-  // Some subscriptions are left for staff.
-  const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
   return createCustomerApp({
     ordering,
-    listening: new Listening({ orders, feed, listenerLimit }),
+    listening,
     orders,
     callQueues,
     work: workQueue && new WorkService({ queue: workQueue, ordering, orders }),
@@ -152,11 +153,14 @@ function createBaristas(
   { redis, orders, feed }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
-  const { staffing, fulfilling, retrying, waitLimit, shop, menu } = services;
+  const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, menu } = services;
   const { leaseSecondsOf, addressOf, readiness, customerSocket } = services;
   return createBaristaApp({
     staffing,
     fulfilling,
+    ordering,
+    listening,
+    limiter,
     retrying,
     orders,
     waitLimit,
@@ -170,6 +174,7 @@ function createBaristas(
     publicUrlFor: createPublicUrl({ publicUrl: config.publicUrl, customerPort: () => customerSocket.port }),
     leaseSeconds: config.leaseSeconds,
     leaseSecondsOf,
+    heartbeatSeconds: config.heartbeatSeconds,
     staffToken: config.staffToken,
   });
 }

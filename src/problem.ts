@@ -14,6 +14,11 @@ const PROBLEMS = {
     "Malformed JSON",
     "The body does not parse as JSON (SyntaxError: JSON Parse error: Expected '}').",
   ),
+  malformed_query: kind(
+    400,
+    "Malformed query",
+    "The query is no GraphQL, or asks for what the schema does not have, or for too much.",
+  ),
   malformed_host: kind(400, "Malformed Host", "Send the server's name, and its port, in the Host header."),
   malformed_target: kind(400, "Malformed target", "Send the path alone, without a # in it: %23 spells one."),
   unauthorized: kind(401, "Not authorized", "Send Authorization: Bearer with the staff token."),

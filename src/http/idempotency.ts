@@ -18,7 +18,11 @@ export function idempotencyKeyHeader({ effect, owner }: { readonly effect: strin
 
 /** The key as it was sent; undefined where there is none. Throws a ProblemError for what is no key. */
 export function readIdempotencyKey(headers: Headers): string | undefined {
-  const key = headers.get("idempotency-key") ?? undefined;
+  return checkIdempotencyKey(headers.get("idempotency-key") ?? undefined, "Idempotency-Key");
+}
+
+/** The key that was given in a field. Throws a ProblemError for what is no key. */
+export function checkIdempotencyKey(key: string | undefined, field: string): string | undefined {
   if (key === undefined || /^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  throw new InvalidInputError([{ field: "Idempotency-Key", detail: "must be 1 to 255 visible ASCII characters" }]);
+  throw new InvalidInputError([{ field, detail: "must be 1 to 255 visible ASCII characters" }]);
 }

@@ -28,6 +28,7 @@ export const BODY_PROBLEMS = ["malformed_json", "body_too_large", "not_json", "i
 interface BodyOptions {
   /** Whether JSON may be called a form: `curl -d` does, unless its user says otherwise. */
   readonly isFromCurl?: boolean;
+  readonly limitBytes?: number;
 }
 
 /** Reads a body; undefined where there is none. Rejects with a ProblemError. */
@@ -51,10 +52,10 @@ function bodyReader<Body>(limitBytes: number, parse: (text: string, request: Req
 /** Makes the reader of a JSON body of that schema. */
 export function createBodyReader<Schema extends TSchema>(
   schema: Schema,
-  { isFromCurl = false }: BodyOptions = {},
+  { isFromCurl = false, limitBytes = BODY_LIMIT_BYTES }: BodyOptions = {},
 ): BodyReader<Static<Schema>> {
   const validator = TypeCompiler.Compile(schema);
-  return bodyReader(BODY_LIMIT_BYTES, (text, request) => {
+  return bodyReader(limitBytes, (text, request) => {
     const value = parseJson(text, request.headers.get("content-type"), isFromCurl);
     if (!validator.Check(value)) throw new InvalidInputError(faultsOf(validator.Errors(value)));
     refuse(findBrokenText(text, value));

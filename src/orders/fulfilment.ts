@@ -9,7 +9,7 @@ import { Type, type Static } from "@sinclair/typebox";
 import { oneOf, Order, READY_EXAMPLE, type OrderJson, type Status } from "./order.ts";
 import { STATUSES } from "./status.ts";
 
-const FULFILMENT_STATUSES = ["FULFILMENT_CREATED", "FULFILMENT_COMPLETED", "FULFILMENT_REJECTED"] as const;
+export const FULFILMENT_STATUSES = ["FULFILMENT_CREATED", "FULFILMENT_COMPLETED", "FULFILMENT_REJECTED"] as const;
 
 export const FulfilmentStatus = oneOf(FULFILMENT_STATUSES, { $id: "FulfilmentStatus" });
 export type FulfilmentStatus = Static<typeof FulfilmentStatus>;
@@ -50,7 +50,7 @@ export const FulfilmentPatch = Type.Object(
   },
 );
 
-function fulfilmentStatusOf(status: Status): FulfilmentStatus {
+export function fulfilmentStatusOf(status: Status): FulfilmentStatus {
   if (status === "ready") return "FULFILMENT_COMPLETED";
   return status === "cancelled" ? "FULFILMENT_REJECTED" : "FULFILMENT_CREATED";
 }

@@ -49,7 +49,8 @@ export type CancelReason = Static<typeof CancelReason>;
  * The reason that a customer reads. `lost`: the storage lost the order while its answer was under way; such a one is
  * never stored.
  */
-const Reason = oneOf([...CANCEL_REASONS, "lost"]);
+export const REASONS = [...CANCEL_REASONS, "lost"] as const;
+const Reason = oneOf(REASONS);
 
 /** The item of an order that names none. */
 export const DEFAULT_ITEM = "americano";

@@ -232,7 +232,15 @@ test("without the token 401 comes before everything else that a request would be
   const { host } = new URL(server.baristas);
   const head = `HTTP/1.1\r\nHost: ${host}\r\n`;
   const { closed } = await readRoutes();
-  const paths = [...closed.map(({ path }) => path), "/nowhere", "/order/a/b", "/.env", "/swagger/a/b", "/assets"];
+  const paths = [
+    ...closed.map(({ path }) => path),
+    "/graphql",
+    "/nowhere",
+    "/order/a/b",
+    "/.env",
+    "/swagger/a/b",
+    "/assets",
+  ];
   const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "PROPFIND"];
   const wrong = ["/order/1", "/order/%zz", "/order/%00", `/order/${NO_ORDER}`, "/start/?wait=soon", "/coffees/LATTE"];
   const requests = [...paths, ...wrong].flatMap((target) =>

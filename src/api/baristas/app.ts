@@ -11,6 +11,8 @@ import { healthRoutes, type Readiness } from "../../http/health.ts";
 import { pageRoutes } from "../../http/pages.ts";
 import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
+import { graphqlRoutes } from "../graphql/route.ts";
+import type { BaristaSchemaDependencies } from "../graphql/schemas.ts";
 import { deadRoutes, type DeadDependencies } from "./dead.ts";
 import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
@@ -26,7 +28,9 @@ export type BaristaDependencies = OrderDependencies &
   DamagedDependencies &
   DeadDependencies &
   EventDependencies &
-  ShopDependencies & {
+  ShopDependencies &
+  BaristaSchemaDependencies & {
+    readonly heartbeatSeconds: number;
     /** Finds a request's address, as wrong tokens are counted. */
     readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
     /** Absent: all who reach the port are staff. */
@@ -67,6 +71,15 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))
     .use(shopRoutes(dependencies))
+    .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))
     .use(pageRoutes({ "/": "barista", "/board": "board" }, log))
     .use(healthRoutes(dependencies.readiness));
+}
+
+async function loadGraphQL(dependencies: BaristaDependencies) {
+  const [{ createServe }, { createBaristaSchema }] = await Promise.all([
+    import("../graphql/serve.ts"),
+    import("../graphql/schemas.ts"),
+  ]);
+  return createServe({ ...dependencies, createSchema: (guard) => createBaristaSchema(dependencies, guard) });
 }

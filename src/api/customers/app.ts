@@ -11,6 +11,7 @@ import { createSharing, createSiteCheck } from "../../http/sites.ts";
 import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
 import { shareReads } from "../../shared-reads.ts";
+import { graphqlRoutes } from "../graphql/route.ts";
 import { addressRoutes } from "./address.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
@@ -74,7 +75,16 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(reservationRoutes(dependencies, clientOf))
     .use(shopRoutes(dependencies))
     .use(workRoutes(dependencies, clientOf))
+    .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer: () => app.server, addressOf: clientOf }))
     .use(addressRoutes(dependencies, () => app.server))
     .use(pageRoutes({ "/": "customer" }, dependencies.log))
     .use(healthRoutes(shareReads(dependencies.readiness), beforeProbe));
+}
+
+async function loadGraphQL(dependencies: CustomerDependencies) {
+  const [{ createServe }, { createCustomerSchema }] = await Promise.all([
+    import("../graphql/serve.ts"),
+    import("../graphql/schemas.ts"),
+  ]);
+  return createServe({ ...dependencies, createSchema: (guard) => createCustomerSchema(dependencies, guard) });
 }

@@ -18,7 +18,7 @@ import { problem } from "../../problem.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "../../service/caller.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
-import { answerRefusal } from "./refusals.ts";
+import { answerRefusal } from "../refusals.ts";
 
 export type AnswerHeaders = Readonly<Record<string, string>> | undefined;
 

@@ -12,7 +12,7 @@ import { WaitSeconds } from "../../http/prefer.ts";
 import { CANCELLED_EXAMPLE, Draft, Order, QUEUED_EXAMPLE, READY_EXAMPLE } from "../../orders/order.ts";
 import { OrderParams } from "../parameters.ts";
 import { Continuation } from "./endings.ts";
-import { SHOP_PROBLEMS } from "./refusals.ts";
+import { SHOP_PROBLEMS } from "../refusals.ts";
 
 export const WaitQuery = Type.Object({
   wait: Type.Optional(

@@ -20,7 +20,7 @@ import { readOrderId, type PathContext } from "../parameters.ts";
 import type { AnswerHeaders, HoldCustomer } from "./held-customer.ts";
 import { CANCEL_ORDER, Cancellation, FIND_ORDER, PLACE_ORDER, WaitQuery } from "./order-descriptions.ts";
 import type { OrderSurroundings, Place, PlacingDependencies } from "./placing.ts";
-import { answerRefusal } from "./refusals.ts";
+import { answerRefusal } from "../refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
 
 export interface OrderDependencies extends PlacingDependencies {

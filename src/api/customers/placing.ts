@@ -12,7 +12,7 @@ import { isFinal } from "../../orders/status.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
 import { answerFound } from "../answers.ts";
 import { createHolding, type AnswerHeaders, type HoldCustomer, type HoldingDependencies } from "./held-customer.ts";
-import { answerRefusal } from "./refusals.ts";
+import { answerRefusal } from "../refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
 
 export interface PlacingDependencies extends HoldingDependencies {

@@ -18,7 +18,7 @@ import type { CallQueue, CallQueues } from "../../service/call-queue.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import type { OrderSurroundings, PlacingDependencies } from "./placing.ts";
 import { CALL_QUEUE, CallParams, CallQuery, describeCall, LIST_QUEUES } from "./queue-descriptions.ts";
-import { answerRefusal } from "./refusals.ts";
+import { answerRefusal } from "../refusals.ts";
 
 export interface QueueDependencies extends PlacingDependencies {
   readonly ordering: PlacingDependencies["ordering"] & Pick<Ordering, "refuseEarly">;

@@ -16,7 +16,7 @@ import type { Ordering } from "../../service/ordering.ts";
 import { answerChanged } from "../answers.ts";
 import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
 import { KEY_OWNER } from "./order-descriptions.ts";
-import { answerRefusal, answerShopRefusal, SHOP_PROBLEMS } from "./refusals.ts";
+import { answerRefusal, answerShopRefusal, SHOP_PROBLEMS } from "../refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
 
 export interface ReservationDependencies {

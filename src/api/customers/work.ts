@@ -14,7 +14,7 @@ import type { Ordering } from "../../service/ordering.ts";
 import { WorkDraft } from "../../work/input.ts";
 import type { RowOutcome, WorkService } from "../../work/service.ts";
 import { PAGE_LIMIT, type PathContext } from "../parameters.ts";
-import { answerRefusal } from "./refusals.ts";
+import { answerRefusal } from "../refusals.ts";
 import type { ClientOf } from "./request-pace.ts";
 import { DEMAND_WORK, FIND_WORK, SEARCH_WORK, WorkParams, WorkSearchQuery } from "./work-descriptions.ts";
 

@@ -5,13 +5,13 @@
  * - An answer names the faulty field where there is one, and says what to do.
  * - It has the headers of the rate limit where the request was counted.
  */
-import { MAX_HELD_PER_ORDER } from "../../limits/wait-limit.ts";
-import type { Limiter } from "../../limits/limiter.ts";
-import type { ShopRefusal } from "../../orders/admission.ts";
-import { MAX_SCHEDULED_DAYS } from "../../orders/status.ts";
-import { invalidInput, problem, type ProblemName } from "../../problem.ts";
-import type { OrderRefusal } from "../../service/caller.ts";
-import { answerClosing } from "../answers.ts";
+import { MAX_HELD_PER_ORDER } from "../limits/wait-limit.ts";
+import type { Limiter } from "../limits/limiter.ts";
+import type { ShopRefusal } from "../orders/admission.ts";
+import { MAX_SCHEDULED_DAYS } from "../orders/status.ts";
+import { invalidInput, problem, type ProblemName } from "../problem.ts";
+import type { OrderRefusal } from "../service/caller.ts";
+import { answerClosing } from "./answers.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
