@@ -10,7 +10,8 @@ import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
 import { OPEN } from "./gate.ts";
 import { completeDocument, type Described, type PortDescription } from "./openapi.ts";
-import { answerReady, makeReady, type ReadyFile } from "./ready-file.ts";
+import { makeReady } from "./ready-file.ts";
+import { once, page, serving, type FindFile } from "./static-file.ts";
 
 const folder = dirname(Bun.resolveSync("swagger-ui-dist/package.json", import.meta.dir));
 
@@ -39,7 +40,10 @@ const START = `SwaggerUIBundle({ url: "/swagger/json", dom_id: "#swagger-ui", de
 `;
 
 /** Files of Swagger UI's own; both ports share them. */
-const ownFile = (name: string, type: string): FindFile => page(Bun.file(join(folder, name)), type);
+const ownFile = (name: string, type: string): FindFile =>
+  page(() => Bun.file(join(folder, name)).bytes(), { type, policy: CONTENT_SECURITY_POLICY });
+const made = (content: string, type: string): FindFile =>
+  page(() => content, { type, policy: CONTENT_SECURITY_POLICY });
 const STYLE = ownFile("swagger-ui.css", "text/css");
 const BUNDLE = ownFile("swagger-ui-bundle.js", "text/javascript");
 const ICON = ownFile("favicon-32x32.png", "image/png");
@@ -51,19 +55,12 @@ export function swaggerRoutes(port: PortDescription) {
   // document is built anew for each request. None of them shows anything of the shop.
   return new Elysia({ detail: { hide: true, ...OPEN } })
     .use(plugin)
-    .get("/swagger", serving(page(PAGE, "text/html; charset=utf-8")))
-    .get("/swagger/start.js", serving(page(START, "text/javascript")))
+    .get("/swagger", serving(made(PAGE, "text/html; charset=utf-8")))
+    .get("/swagger/start.js", serving(made(START, "text/javascript")))
     .get("/swagger/swagger-ui.css", serving(STYLE))
     .get("/swagger/swagger-ui-bundle.js", serving(BUNDLE))
     .get("/swagger/favicon-32x32.png", serving(ICON))
     .get("/swagger/json", serving(document(plugin, port)));
-}
-
-type FindFile = () => Promise<ReadyFile>;
-
-/** Answers with a file that is made ready when it is first asked for. */
-function serving(find: FindFile) {
-  return async ({ request }: { request: Request }): Promise<Response> => answerReady(await find(), request);
 }
 
 /** The document that the plugin builds of all routes, completed. */
@@ -73,28 +70,4 @@ function document(plugin: { handle(request: Request): Promise<Response> }, port:
     const text = JSON.stringify(completeDocument((await built.json()) as Described, port));
     return await makeReady(text, { "Content-Type": "application/json" });
   });
-}
-
-function page(content: string | Blob, type: string): FindFile {
-  return once(async () => {
-    const plain = typeof content === "string" ? content : await content.bytes();
-    return await makeReady(plain, {
-      "Content-Type": type,
-      "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-      "X-Content-Type-Options": "nosniff",
-      "Referrer-Policy": "no-referrer",
-    });
-  });
-}
-
-/** Requests that come meanwhile wait for the same document; after a failure, the next request tries again. */
-function once(make: () => Promise<ReadyFile>): FindFile {
-  let making: Promise<ReadyFile> | undefined;
-  return () => {
-    making ??= make().catch((error: unknown) => {
-      making = undefined;
-      throw error;
-    });
-    return making;
-  };
 }

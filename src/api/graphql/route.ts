@@ -5,6 +5,7 @@
  * - A server whose `/graphql` nobody asks has loaded nothing of it.
  */
 import { Elysia } from "elysia";
+import { graphiqlRoutes } from "../../http/graphiql.ts";
 import type { FindServer } from "../../http/listening.ts";
 import type { Serve } from "./serve.ts";
 
@@ -33,5 +34,5 @@ export function graphqlRoutes(load: () => Promise<Serve>, { findServer, addressO
     const serve = await findServe();
     return await serve({ server: findServer(), request }, address);
   };
-  return new Elysia().get("/graphql", answer, HIDDEN).post("/graphql", answer, HIDDEN);
+  return new Elysia().get("/graphql", answer, HIDDEN).post("/graphql", answer, HIDDEN).use(graphiqlRoutes());
 }
