@@ -21,7 +21,7 @@ test("whoever is killed, each call is answered once with its own result, and non
   expect(violations).toEqual([]);
   // Not vacuous: each was killed, and all of them had made orders.
   expect(Object.values(kills)).toEqual([1, 1, 1, 1, 1, 1]);
-  expect(calls).toBeGreaterThan(100);
+  expect(calls).toBeGreaterThan(50);
   expect(Math.min(...Object.values(made))).toBeGreaterThan(6);
   expect(retries).toBeGreaterThan(0);
 });
