@@ -3,7 +3,8 @@
  *
  * 200 customers in a closed loop: each calls a [machine of no work](../machines/no-work.ts), is held until the 200 with
  * the result, and calls again. BullMQ's twin runs the same function in a Worker of its server's process. Both make 50
- * at once: with 1, BullMQ's default, only the way to Redis and back would be measured, and with 20 both are slower. One server process, the same Redis settings over TCP, the same load. Both check the input's schema.
+ * at once: with 1, BullMQ's default, only the way to Redis and back would be measured, and with 20 both are slower. One
+ * server process, the same Redis settings over TCP, the same load. Both check the input's schema.
  *
  * Every run is checked: each call is answered once, with its own result, and as many were made as were answered.
  */
