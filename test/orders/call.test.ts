@@ -1,5 +1,6 @@
 /** Owns the tests of operations/call.lua: orders for machines. What lets them in is in call-refused.test.ts. */
 import { expect, test } from "bun:test";
+import type { Search } from "../../src/orders/queries.ts";
 import { QUEUE_RULES, TestOrders } from "../support/orders.ts";
 import { until } from "../support/until.ts";
 
@@ -239,12 +240,12 @@ test("search finds the calls of one queue; the counter's search finds none", asy
   await shop.call(["C"], { queue: "mail" });
   await shop.place(["D"]);
   await shop.start("Grace", { queue });
-  const search = async (own: object) => {
+  const search = async (own: Partial<Search>) => {
     const page = await shop.orders.search({ fromMs: 0, beforeMs: 1e15, limit: 10, ...own });
     return page.kind === "page" ? page.orders.map(({ order_id }) => order_id) : page.kind;
   };
   expect(await search({ queue })).toEqual(["A", "B"]);
-  expect(await search({ queue, status: "queued" })).toEqual(["B"]);
+  expect(await search({ queue, statuses: ["queued"] })).toEqual(["B"]);
   expect(await search({ queue, cursor: "A" })).toEqual(["B"]);
   expect(await search({ queue, cursor: "D" })).toBe("cursor_gone");
   expect(await search({ queue: "mail" })).toEqual(["C"]);
