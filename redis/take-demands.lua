@@ -37,7 +37,7 @@ local function take(entries)
   for _, entry in ipairs(entries) do
     local id, fields = entry[1], entry[2]
     if not fields then
-      -- Somebody has deleted it from the stream.
+      -- It was deleted from the stream.
       redis.call('XACK', stream, DEMAND_GROUP, id)
     elseif not is_taken[id] then
       is_taken[id] = true

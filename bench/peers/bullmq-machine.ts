@@ -3,8 +3,8 @@
  * makes it, with the machine's own function and concurrency.
  *
  * As its guide has it: the queue, the events and the worker have connections of their own; blocking ones never give up
- * (maxRetriesPerRequest: null). The worker takes its next job with the end of the one before. Finished jobs are kept, as
- * Longpour keeps its orders. The input is checked against the same schema.
+ * (maxRetriesPerRequest: null). The worker takes its next job with the end of the one before. Finished jobs are kept,
+ * as Longpour keeps its orders. The input is checked against the same schema.
  */
 import { Queue, QueueEvents, Worker } from "bullmq";
 import { Elysia } from "elysia";

@@ -21,7 +21,8 @@ local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(
 local PLAIN_END = '(%C*)\n\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED_PLAIN = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. PLAIN_END
 local BREWING_PLAIN = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. PLAIN_END
--- Usual calls: the same with an input, and without a customer's id. NO_INPUT stands in no record of an order that has one.
+-- Usual calls: the same with an input, and without a customer's id. NO_INPUT stands in no record of an order that has
+-- one.
 local CALL_END = '(%C*)\n\n\n\n\n\n\n(%C+)\n\n("number":%d+,"queue":"[%w_-]+",".+Z")$'
 local QUEUED_CALL = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. CALL_END
 local BREWING_CALL = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n(%C*)\n' .. CALL_END

@@ -1,5 +1,5 @@
 /**
- * Owns a wait for an order in front of somebody: how it stands is shown until it is final.
+ * Owns a wait for an order in a terminal: how it stands is shown until it is final.
  *
  * **Invariants**
  * - The wait outlives every connection; Ctrl-C leaves it and says how to come back.

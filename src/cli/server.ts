@@ -71,7 +71,7 @@ interface Patience {
   readonly isPatient?: boolean;
 }
 
-/** The client's options for a port: its tries are told to the terminal. */
+/** The client's options for a port: its tries are shown in the terminal. */
 export function clientOptions(port: Port, terminal: Terminal, { isPatient = false }: Patience = {}): ClientOptions {
   const beganMs = performance.now();
   let hasAnswered = false;

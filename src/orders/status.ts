@@ -12,7 +12,7 @@ export function isFinal(status: (typeof STATUSES)[number]): boolean {
   return status === "ready" || status === "cancelled";
 }
 
-/** How long an order that failed may be told to wait before it is started again: a day. */
+/** The longest time that an order that failed may wait before it is started again: a day. */
 export const MAX_RETRY_AFTER_SECONDS = 86_400;
 
 /** `redis/lib/admission.lua` holds it. */

@@ -2,7 +2,7 @@
  * Owns the machine of the work service: it adds the numbers from 1 up, and says so in events of its own.
  *
  * **Invariants**
- * - It adds a part at a time: the server goes on meanwhile, and it ends when it is told to.
+ * - It adds a part at a time: the server goes on meanwhile, and it ends when its signal is aborted.
  * - Its events are stored before its order is ready.
  */
 import { Type } from "@sinclair/typebox";

@@ -1,4 +1,4 @@
-/** Machines in a server, called over HTTP on a real Redis: what they are given, and what their customers are answered. */
+/** Machines in a server, called over HTTP on a real Redis: what they get, and what their customers are answered. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { defineMachine, type MakeContext } from "../../src/machines/machine.ts";

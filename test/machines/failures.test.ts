@@ -1,4 +1,4 @@
-/** Machines that answer or throw what they may not: the order fails, one line is logged without words, the server lives. */
+/** Machines that answer or throw what they may not: the order fails, one line is logged, the server lives. */
 import { beforeAll, afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { defineMachine } from "../../src/machines/machine.ts";

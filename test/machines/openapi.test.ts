@@ -1,4 +1,4 @@
-/** The customers' OpenAPI document where machines serve queues: each has a path of its own, whatever its schemas are called. */
+/** The customers' OpenAPI document where machines serve queues: each has a path of its own. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { validate } from "@readme/openapi-parser";

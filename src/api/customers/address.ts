@@ -12,12 +12,12 @@ import type { FindServer } from "../../http/listening.ts";
 import type { Hops } from "../../limits/address.ts";
 
 /** A client that no proxy has: of RFC 5737, for documentation. */
-const NOBODY = "192.0.2.1";
+const PROBE = "192.0.2.1";
 
 /** How each header would name it. */
 const NAMED = [
-  ["x-forwarded-for", NOBODY],
-  ["forwarded", `for=${NOBODY}`],
+  ["x-forwarded-for", PROBE],
+  ["forwarded", `for=${PROBE}`],
 ] as const;
 
 /** Headers of a request that a proxy has passed on. */
@@ -31,7 +31,7 @@ const AddressView = Type.Object(
       {
         description:
           "`connection`: the other end of the connection; `trusted_proxy`: the header of a proxy in TRUSTED_PROXIES; " +
-          "`unnamed`: such a proxy named nobody in PROXY_HEADER; `untrusted_proxy`: a proxy that is not in TRUSTED_PROXIES",
+          "`unnamed`: such a proxy named no address in PROXY_HEADER; `untrusted_proxy`: a proxy that is not in TRUSTED_PROXIES",
       },
     ),
   },
@@ -52,7 +52,7 @@ export function addressRoutes(dependencies: AddressDependencies, findServer: Fin
 function createReadAddress({ addressOf }: AddressDependencies, findServer: FindServer) {
   /** The header that is believed of that peer; undefined where none is. */
   const believedOf = (peer: string): string | undefined =>
-    NAMED.find(([name, value]) => addressOf({ peer, headers: new Headers({ [name]: value }) }) === NOBODY)?.[0];
+    NAMED.find(([name, value]) => addressOf({ peer, headers: new Headers({ [name]: value }) }) === PROBE)?.[0];
 
   return ({ request }: { request: Request }): Response => {
     const { headers } = request;
@@ -75,6 +75,6 @@ const READ_ADDRESS = documented({
   summary: "Which address does the server see?",
   description:
     "The address that limits count your requests by, and who named it: so that you see whether TRUSTED_PROXIES and PROXY_HEADER " +
-    "fit the proxies on the way. A proxy's own address is not told.",
+    "fit the proxies on the way. A proxy's own address is not shown.",
   answers: { 200: { description: "Your address, as the server sees it.", schema: AddressView } },
 });

@@ -5,7 +5,7 @@
  * its stream: so the iterable is empty, and says what to listen to.
  *
  * **Invariants**
- * - What it holds is released once: by its stream, or by whoever iterates it.
+ * - What it holds is released once: by its stream, or by what iterates it.
  */
 import type { Wanted } from "../../events/event.ts";
 import type { Subscription } from "../../events/feed.ts";

@@ -49,7 +49,7 @@ export function defineOrderFields(
     t.field({
       type: OrderObject,
       nullable: true,
-      description: "Cancels an order for its customer, while nobody brews it.",
+      description: "Cancels an order for its customer, while it is not brewing.",
       args: { id: t.arg.id({ required: true }) },
       resolve: (_root, { id }, context) =>
         guard(context, async () => changedOrderOf(await ordering.cancel(readId(id)), "cancelled by its customer")),

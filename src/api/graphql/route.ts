@@ -2,7 +2,7 @@
  * Owns the route of GraphQL on a port, and the loading of what is behind it.
  *
  * **Invariants**
- * - A server whose `/graphql` nobody asks has loaded nothing of it.
+ * - Nothing of it is loaded before the first request of `/graphql`.
  */
 import { Elysia } from "elysia";
 import { graphiqlRoutes } from "../../http/graphiql.ts";

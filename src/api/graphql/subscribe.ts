@@ -97,7 +97,7 @@ function parseOrNothing(parse: (query: string) => DocumentNode, query: string): 
   try {
     return parse(query);
   } catch (error) {
-    // Whoever executes it says what is wrong.
+    // Its execution says what is wrong.
     if (error instanceof GraphQLError) return undefined;
     throw error;
   }

@@ -20,9 +20,9 @@ const ID = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 /** The name under which orders are taken. */
 export const taker = () =>
   new Option("--barista <name>", "the name to take it under").env("LONGPOUR_BARISTA").default(userInfo().username);
-/** Whoever holds the order, where none is named. */
+/** The barista who has the order, where none is named. */
 const holder = () =>
-  new Option("--barista <name>", "whose order it has to be; whoever's without it").env("LONGPOUR_BARISTA");
+  new Option("--barista <name>", "whose order it has to be; any barista's without it").env("LONGPOUR_BARISTA");
 
 export function addStart(program: Command, terminal: Terminal): void {
   define(program, "start", {

@@ -9,7 +9,7 @@ import type { Targets } from "./targets.ts";
 
 const address = new Findings("address");
 
-/** An address that nobody has (RFC 5737): what a client that lies would write. */
+/** An address that no client has (RFC 5737): what a client that lies would write. */
 const FORGED = "203.0.113.77";
 
 export async function checkAddress({ url, signal }: Targets & { url: string }): Promise<Finding> {

@@ -1,6 +1,6 @@
 /**
- * Owns the tests of what the doctor says of a proxy: real nginx before real servers. They run at the same time, for each
- * waits for seconds.
+ * Owns the tests of what the doctor says of a proxy: real nginx before real servers. They run at the same time,
+ * for each waits for seconds.
  *
  * **Invariants**
  * - Times that are compared are nginx's setting and what the doctor measured of it.
