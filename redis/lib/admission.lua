@@ -63,6 +63,22 @@ local function is_queue_full(queue, rules)
   return open_in_before[queue] + (opened_in[queue] or 0) >= rules.capacity
 end
 
+-- The answer to a new order that admission need not look at: it was placed before, by its key or its id, or its address is
+-- out of tokens. Nil for others.
+local function answer_early(id, bucket, idempotency_key, body_hash)
+  local first_id = find_by_idempotency_key(idempotency_key, body_hash)
+  if first_id == 'mismatch' then
+    return 'mismatch\t' .. describe_bucket(bucket)
+  end
+  if first_id and first_id ~= id then
+    return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
+  end
+  if orders[id] or records[id] then
+    return 'placed\t' .. describe_bucket(bucket)
+  end
+  return not has_token(bucket) and 'denied\t' .. describe_bucket(bucket) or nil
+end
+
 -- Why the shop is closed to all, or to this customer; nil where they are let in.
 local function why_refused(customer_id)
   local capacity = find_rules().capacity

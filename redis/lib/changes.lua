@@ -140,8 +140,11 @@ local function index_of(order)
   return order.input ~= '' and key.calls(order.queue) or key.orders
 end
 
+-- The first event of an order, by the state that it comes in.
+local FIRST_EVENT = { reserved = 'order.reserved', scheduled = 'order.scheduled', queued = 'order.placed' }
+
 -- Adds an order that was not kept before. `customer_id` is '' where there is none.
-local function add_order(id, order, customer_id, verb)
+local function add_order(id, order, customer_id)
   local status = order.status
   if status == 'reserved' then
     check_type(key.reserved, 'zset')
@@ -164,7 +167,7 @@ local function add_order(id, order, customer_id, verb)
   if status == 'queued' then
     offer(id)
   end
-  note_event(verb, id, order)
+  note_event(FIRST_EVENT[status], id, order)
 end
 
 -- The line of an outcome that shows an order; what its event holds is not encoded again.

@@ -2,6 +2,9 @@
 -- Owns what a run writes of its queues: at its end, a command a key for all that it is for.
 -- Needs lib/queues.lua lib/try.lua
 
+local write_queues
+do
+
 -- Moves the consumer group past entries whose orders were started for the first time. The lease of an order says which
 -- barista has it: the group keeps no list of pending entries. The group is made where there is none: in a new Redis, or
 -- one that lost it.
@@ -27,8 +30,10 @@ local function write_queue(queue, replica)
   end
 end
 
-local function write_queues(replica)
+function write_queues(replica)
   for _, queue in pairs(queues) do
     write_queue(queue, replica)
   end
+end
+
 end

@@ -6,12 +6,15 @@
 -- - Of a queue the last WAITS_KEPT are kept, for a day: one a run, which stands for all of it.
 -- - The expected wait is their median.
 
+local placed_ms, waits_since_ms, median_wait_ms, keep_wait, describe_order
+do
+
 local WAITS_KEPT = 51
 local FIRST_WAIT, LAST_WAIT = '0', string.format('%d', WAITS_KEPT - 1)
 local WAITS_MS = '86400000'
 
 -- When an order was placed, ms since 1970; nil where no index names it, or it can't be read.
-local function placed_ms(id, queue)
+function placed_ms(id, queue)
   return tonumber(try('ZSCORE', key.orders, id) or queue ~= COUNTER and try('ZSCORE', key.calls(queue), id) or nil)
 end
 
@@ -32,13 +35,13 @@ local function read_time(text)
 end
 
 -- Since when an order waits, ms since 1970: since it was placed, or since the time that it was scheduled for.
-local function waits_since_ms(id, order)
+function waits_since_ms(id, order)
   local not_before = string.match(order.fixed, '"not_before":"([^"]*)"')
   return not_before and read_time(not_before) or placed_ms(id, order.queue)
 end
 
 -- The median of the queue's recent waits, in ms; nil without history.
-local function median_wait_ms(queue)
+function median_wait_ms(queue)
   local waits = try('LRANGE', key.waits(queue), FIRST_WAIT, LAST_WAIT) or {}
   if #waits == 0 then
     return nil
@@ -50,7 +53,7 @@ local function median_wait_ms(queue)
   return waits[math.ceil(#waits / 2)]
 end
 
-local function keep_wait(queue, wait_ms)
+function keep_wait(queue, wait_ms)
   local name = key.waits(queue)
   redis.call('LPUSH', name, string.format('%d', wait_ms))
   redis.call('LTRIM', name, FIRST_WAIT, LAST_WAIT)
@@ -59,7 +62,7 @@ end
 
 -- An order as it is now, as JSON: while it is queued, with its position and, once there is history, its expected wait.
 -- Either is left out where its key can't say.
-local function describe_order(id, order)
+function describe_order(id, order)
   local rank = order.status == 'queued' and try('ZRANK', key.waiting(order.queue), id)
   if not rank then
     return encode_json(id, order)
@@ -71,4 +74,6 @@ local function describe_order(id, order)
     more = more .. ',"eta_seconds":' .. string.format('%.0f', eta_seconds)
   end
   return encode_json(id, order, more)
+end
+
 end

@@ -23,18 +23,9 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
   if bucket ~= '' then
     find_bucket(bucket, rules)
   end
-  local first_id = find_by_idempotency_key(idempotency_key, body_hash)
-  if first_id == 'mismatch' then
-    return 'mismatch\t' .. describe_bucket(bucket)
-  end
-  if first_id and first_id ~= id then
-    return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
-  end
-  if orders[id] or records[id] then
-    return 'placed\t' .. describe_bucket(bucket)
-  end
-  if not has_token(bucket) then
-    return 'denied\t' .. describe_bucket(bucket)
+  local early = answer_early(id, bucket, idempotency_key, body_hash)
+  if early then
+    return early
   end
   local why = not rules and 'queue_unknown' or check_due(due) or is_queue_full(queue, rules) and 'queue_full' or nil
   if why then
@@ -46,7 +37,7 @@ operation('call', function(id, queue, input, bucket, holder, details, idempotenc
   local fixed = '"number":' .. number .. ',"queue":"' .. queue .. '",' .. members_of(details or '') .. '"placed_at":"' .. now .. '"'
   local order = new_order('queued', queue, number, holder, idempotency_key, '', fixed)
   set_field(order, 'input', input)
-  add_order(id, scheduled_for(order, due), '', due and due ~= '' and 'order.scheduled' or 'order.placed')
+  add_order(id, scheduled_for(order, due), '')
   take_call_number(queue)
   take_token(bucket)
   keep_idempotency_key(id, idempotency_key, body_hash, due)

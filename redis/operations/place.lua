@@ -16,18 +16,9 @@ operation('place', function(
 )
   modifiers, customer_id, given_code = modifiers or '', customer_id or '', given_code or ''
   idempotency_key, body_hash = idempotency_key or '', body_hash or ''
-  local first_id = find_by_idempotency_key(idempotency_key, body_hash)
-  if first_id == 'mismatch' then
-    return 'mismatch\t' .. describe_bucket(bucket)
-  end
-  if first_id and first_id ~= id then
-    return 'joined\t' .. first_id .. '\t' .. describe_bucket(bucket)
-  end
-  if orders[id] or records[id] then
-    return 'placed\t' .. describe_bucket(bucket)
-  end
-  if not has_token(bucket) then
-    return 'denied\t' .. describe_bucket(bucket)
+  local early = answer_early(id, bucket, idempotency_key, body_hash)
+  if early then
+    return early
   end
   local why, subject = why_refused(customer_id)
   if why then
@@ -46,7 +37,7 @@ operation('place', function(
   local number_text, queue_number = next_number()
   local fixed = fixed_members(number_text, coffee, price, details)
   local order = new_order('queued', queue, queue_number, holder, idempotency_key, customer_id, fixed)
-  add_order(id, scheduled_for(order, due), customer_id, due and due ~= '' and 'order.scheduled' or 'order.placed')
+  add_order(id, scheduled_for(order, due), customer_id)
   take_number()
   take_token(bucket)
   if needs_code then

@@ -34,7 +34,7 @@ operation('reserve', function(id, given_code, details, customer_id, idempotency_
   local order = new_order('reserved', '', '', '', idempotency_key, customer_id, fixed)
   set_field(order, 'code', given_code)
   order.deadline = string.format('%.0f', now_ms + 1000 * setting('customer_timeout_seconds'))
-  add_order(id, order, customer_id, 'order.reserved')
+  add_order(id, order, customer_id)
   take_token(bucket)
   spend_code()
   keep_idempotency_key(id, idempotency_key, body_hash)

@@ -45,7 +45,7 @@ operation('retry', function(id, new_id, retried_by)
   local fixed = fixed_again(id, order, number, retried_by)
   local again = new_order('queued', order.queue, queue_number, '', idempotency_key, customer_id, fixed)
   set_field(again, 'input', order.input)
-  add_order(new_id, again, customer_id, 'order.placed')
+  add_order(new_id, again, customer_id)
   if is_call then
     take_call_number(order.queue)
     index_label(new_id, order.queue, label, number)
