@@ -1,6 +1,6 @@
 -- due-orders
--- Finds the orders whose time is over: reservations that were not completed, brewing orders whose last lease ran out,
--- and orders that failed or are scheduled and may be started. For leases of orders that have attempts left it wakes
+-- Finds the orders whose time is over: reservations that were not completed, orders that were not paid, brewing orders
+-- whose last lease ran out; and orders that failed or are scheduled and may be started. For leases of orders that have attempts left it wakes
 -- waiting baristas.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/queue-rules.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
@@ -46,6 +46,20 @@ local function find_requeued(queue, index, status)
   note_next(index)
 end
 
+-- Adds those that are still in that state.
+local function find_expired(index, status)
+  local ids = due(index)
+  local found = read_orders(ids)
+  for _, id in ipairs(ids) do
+    if found[id] and found[id].status == status then
+      reply[#reply + 1] = id
+    else
+      forget(index, id)
+    end
+  end
+  note_next(index)
+end
+
 for _, queue in ipairs(known_queues()) do
   local index = key.leases(queue)
   local rules = queue_rules_of(queue)
@@ -67,18 +81,9 @@ for _, queue in ipairs(known_queues()) do
   note_next(index)
   find_requeued(queue, key.delayed(queue), 'queued')
   find_requeued(queue, key.scheduled(queue), 'scheduled')
+  find_expired(key.unpaid(queue), 'unpaid')
 end
-
-local ids = due(key.reserved)
-local found = read_orders(ids)
-for _, id in ipairs(ids) do
-  if found[id] and found[id].status == 'reserved' then
-    reply[#reply + 1] = id
-  else
-    forget(key.reserved, id)
-  end
-end
-note_next(key.reserved)
+find_expired(key.reserved, 'reserved')
 reply[1], reply[2] = next_ms, #reply - 2
 for _, id in ipairs(requeued) do
   reply[#reply + 1] = id

@@ -1,7 +1,7 @@
 -- forget-orders
--- Forgets what retention has removed: index entries whose order is gone, a bounded number of them a call; workers that
--- have asked for nothing, and servers that have given nothing out, for an hour.
--- Needs lib/keys.lua lib/clock.lua lib/damage.lua lib/queue-rules.lua
+-- Forgets what retention has removed: index entries whose order is gone, a bounded number of them a call, and settled
+-- payments with their order; workers that have asked for nothing, and servers that have given nothing out, for an hour.
+-- Needs lib/keys.lua lib/clock.lua lib/damage.lua lib/queue-rules.lua lib/payment.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a final order is kept, ms
 -- ARGV[2]  where to go on, as the call before says; '' at the start
@@ -21,6 +21,7 @@ local indexes = {
   { name = key.orders, last = now_ms - retention_ms },
   { name = key.dead, last = '+inf' },
   { name = key.buried, last = '+inf' },
+  { name = key.payments, last = now_ms - retention_ms, has_payments = true },
 }
 for _, queue in ipairs(queues) do
   local rules = queue_rules_of(queue)
@@ -32,7 +33,18 @@ for _, queue in ipairs(queues) do
   end
 end
 
+local OPEN_PAYMENTS = { PAYMENT_PENDING = true, PAYMENT_CREATED = true }
+
+-- Whether money may still move: then the payment outlives its order.
+local function is_open_payment(id)
+  local payment = decode_payment(try('GET', key.payment(id)) or '')
+  return payment and (OPEN_PAYMENTS[payment.status] or payment.status == 'PAYMENT_SUCCESSFUL' and payment.refund_requested_at)
+end
+
 local function drop(index, id, entry)
+  if index.has_payments then
+    redis.call('UNLINK', key.payment(id))
+  end
   if index.labels then
     local label, number = string.sub(entry, #id + 2), redis.call('ZSCORE', index.name, entry)
     try('ZREM', index.labels, label .. ' ' .. number .. ' ' .. id)
@@ -46,7 +58,7 @@ local function forget_page(index, first, count)
   local kept = 0
   for _, entry in ipairs(entries) do
     local id = index.labels and string.match(entry, '^%S+') or entry
-    if redis.call('EXISTS', key.order(id)) == 1 then
+    if redis.call('EXISTS', key.order(id)) == 1 or index.has_payments and is_open_payment(id) then
       kept = kept + 1
     else
       drop(index, id, entry)

@@ -18,7 +18,7 @@ local TYPES = {
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
   string = { key.event_count, key.format, key.numbers(date) },
-  zset = { key.buried, key.damaged, key.dead, key.orders, key.reserved },
+  zset = { key.buried, key.damaged, key.dead, key.orders, key.payments, key.payments_open, key.reserved },
 }
 for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.list, key.waits(queue))
@@ -31,6 +31,7 @@ for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.zset, key.delayed(queue))
   table.insert(TYPES.zset, key.leases(queue))
   table.insert(TYPES.zset, key.scheduled(queue))
+  table.insert(TYPES.zset, key.unpaid(queue))
   table.insert(TYPES.zset, key.waiting(queue))
   table.insert(TYPES.zset, key.workers(queue))
 end
@@ -55,6 +56,8 @@ local function put_back(id, order)
   elseif order.status == 'brewing' then
     local rules = queue_rules_of(order.queue)
     redis.call('ZADD', key.leases(order.queue), 'NX', now_ms + (rules and rules.lease_ms or lease_ms), id)
+  elseif order.status == 'unpaid' then
+    redis.call('ZADD', key.unpaid(order.queue), 'NX', now_ms + lease_ms, id)
   elseif order.status == 'scheduled' then
     redis.call('ZADD', key.scheduled(order.queue), 'NX', order.due, id)
   elseif order.status == 'queued' and order.due ~= '' then
@@ -97,8 +100,9 @@ local function find_uneven()
     local entries = try('XLEN', key.queue(queue))
     local waiting, delayed = try('ZCARD', key.waiting(queue)), try('ZCARD', key.delayed(queue))
     local brewing, scheduled = try('ZCARD', key.leases(queue)), try('ZCARD', key.scheduled(queue))
-    local is_readable = entries and waiting and delayed and brewing and scheduled
-    if is_readable and entries ~= waiting + delayed + scheduled + brewing then
+    local unpaid = try('ZCARD', key.unpaid(queue))
+    local is_readable = entries and waiting and delayed and brewing and scheduled and unpaid
+    if is_readable and entries ~= waiting + delayed + scheduled + unpaid + brewing then
       uneven[#uneven + 1] = queue
     end
   end

@@ -5,8 +5,9 @@
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/queue-rules.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
--- ARGV[2]  lease of a brewing order that had none, ms, where its queue has no rules of its own
--- ARGV[3]  which part: stream, waiting, delayed, scheduled or leases
+-- ARGV[2]  lease of a brewing order that had none, ms, where its queue has no rules of its own; an unpaid one that had
+--          no deadline gets as long
+-- ARGV[3]  which part: stream, waiting, delayed, scheduled, unpaid or leases
 -- ARGV[4]  where to go on: '' at the start, else as the page before says
 -- Returns  {where to go on or '' at the end, dropped, put back}
 
@@ -27,6 +28,9 @@ local function index_of(order)
   end
   if order.status == 'scheduled' then
     return key.scheduled(queue), order.due
+  end
+  if order.status == 'unpaid' then
+    return key.unpaid(queue), now_ms + lease_ms
   end
   if order.status ~= 'queued' then
     return nil
@@ -89,7 +93,8 @@ local function mend_index(index)
 end
 
 local INDEXES = {
-  waiting = key.waiting(queue), delayed = key.delayed(queue), scheduled = key.scheduled(queue), leases = key.leases(queue),
+  waiting = key.waiting(queue), delayed = key.delayed(queue), scheduled = key.scheduled(queue), unpaid = key.unpaid(queue),
+  leases = key.leases(queue),
 }
 local next_cursor
 if part == 'stream' then

@@ -1,6 +1,6 @@
 -- admission
 -- Owns the admission of orders: what the shop's settings, its code and its queues say; and their end.
--- Needs lib/writes.lua lib/settings.lua lib/menu.lua lib/buckets.lua lib/numbers.lua lib/idempotency.lua
+-- Needs lib/writes.lua lib/settings.lua lib/menu.lua lib/buckets.lua lib/numbers.lua lib/idempotency.lua lib/payments.lua
 --
 -- Invariants
 -- - A check spends nothing.
@@ -44,6 +44,7 @@ local function find_rules()
     needs_code = setting('require_code') == 'true',
     capacity = tonumber(setting('capacity')),
     max_open = tonumber(setting('max_open_per_customer')),
+    is_free = setting('payment') == '"off"',
   }
   return rules
 end
@@ -145,10 +146,10 @@ local function members_of(json)
   return json ~= '' and json ~= '{}' and string.sub(json, 2, -2) .. ',' or ''
 end
 
--- The members that never change of an order that is queued now.
-local function fixed_members(order_number, item, price, details)
-  return '"number":' .. order_number .. ',"item":"' .. item .. '","price":' .. price .. ',' .. members_of(details)
-    .. '"placed_at":"' .. now .. '"'
+-- The members that never change of an order that is queued now, or once it is paid in this way.
+local function fixed_members(order_number, item, price, details, payment_kind)
+  return '"number":' .. order_number .. ',"item":"' .. item .. '","price":' .. price .. ','
+    .. (payment_kind and '"payment":"' .. payment_kind .. '",' or '') .. members_of(details) .. '"placed_at":"' .. now .. '"'
 end
 
 local MAX_SCHEDULED_MS = 7 * DAY_MS
@@ -177,6 +178,7 @@ local function close_order(id, order, status, reason, result, failure)
     find_code() -- its key is read before anything is changed
   end
   local was_reserved = order.status == 'reserved'
+  local unpaid = order.status == 'unpaid' and payments.find(id)
   enter(id, order, status)
   order.finished_at = now
   if order.deadline then
@@ -194,6 +196,9 @@ local function close_order(id, order, status, reason, result, failure)
   if was_reserved then
     restore_code(order.code)
   end
+  if unpaid then
+    payments.close_unpaid(id, unpaid, order)
+  end
   if is_dead(order) then
     died[#died + 1] = id
   end
@@ -204,4 +209,5 @@ local function write_admission(retention_ms)
   write_buckets()
   write_code()
   write_numbers()
+  payments.write()
 end

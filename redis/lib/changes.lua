@@ -32,7 +32,7 @@ local queued_now
 
 each_run(function()
   records, orders, changed, ended, damaged, opened_in, opened_by, queued_now = {}, {}, {}, {}, {}, {}, {}, {}
-  changed_of = { queued = 0, delayed = 0, scheduled = 0, brewing = 0, reserved = 0 }
+  changed_of = { queued = 0, delayed = 0, scheduled = 0, brewing = 0, reserved = 0, unpaid = 0 }
   opened = 0
 end)
 
@@ -141,7 +141,9 @@ local function index_of(order)
 end
 
 -- The first event of an order, by the state that it comes in.
-local FIRST_EVENT = { reserved = 'order.reserved', scheduled = 'order.scheduled', queued = 'order.placed' }
+local FIRST_EVENT = {
+  reserved = 'order.reserved', unpaid = 'order.unpaid', scheduled = 'order.scheduled', queued = 'order.placed',
+}
 
 -- Adds an order that was not kept before. `customer_id` is '' where there is none.
 local function add_order(id, order, customer_id)
@@ -152,8 +154,8 @@ local function add_order(id, order, customer_id)
     check_queue(order.queue, 'placed')
     open_queue(order.queue).has_new = true
   end
-  if status == 'scheduled' then
-    check_type(key.scheduled(order.queue), 'zset')
+  if status == 'scheduled' or status == 'unpaid' then
+    check_type(key[status](order.queue), 'zset')
   end
   check_type(index_of(order), 'zset')
   if customer_id ~= '' then

@@ -29,6 +29,15 @@ local today, date
 -- The clock as RFC 3339 with milliseconds, as orders show it.
 local now
 
+-- A time in ms since 1970 as RFC 3339.
+local function time_text(ms)
+  local day = math.floor(ms / DAY_MS)
+  return string.format(
+    '%sT%02d:%02d:%02d.%03dZ',
+    day == today and date or date_of(day), ms / 3600000 % 24, ms / 60000 % 60, ms / 1000 % 60, ms % 1000
+  )
+end
+
 each_run(function()
   local time = redis.call('TIME')
   now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -37,8 +46,5 @@ each_run(function()
     today = math.floor(now_ms / DAY_MS)
     date = date_of(today)
   end
-  now = string.format(
-    '%sT%02d:%02d:%02d.%03dZ',
-    date, now_ms / 3600000 % 24, now_ms / 60000 % 60, now_ms / 1000 % 60, now_ms % 1000
-  )
+  now = time_text(now_ms)
 end)

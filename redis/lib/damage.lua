@@ -50,6 +50,7 @@ do
       try('ZREM', key.leases(queue), id)
       try('ZREM', key.delayed(queue), id)
       try('ZREM', key.scheduled(queue), id)
+      try('ZREM', key.unpaid(queue), id)
     end
     try('ZREM', key.reserved, id)
     local customer_id = customer_of_damaged(id)

@@ -80,6 +80,7 @@ local function make_judge()
     reserved = function(order)
       return order.code == '' and 'its code is missing' or nil
     end,
+    unpaid = has_queue_number,
     queued = has_queue_number,
     scheduled = function(order)
       return order.due == '' and 'its time is missing' or has_queue_number(order)
@@ -148,7 +149,7 @@ local function decode_unusual(record)
     return nil, is_of_format and 'its lines are too few or too many' or 'its format is none that this server reads'
   end
   local order = {
-    status = status, -- reserved, scheduled, queued, brewing, ready or cancelled
+    status = status, -- reserved, unpaid, scheduled, queued, brewing, ready or cancelled
     reason = reason, -- why it was cancelled
     attempts = attempts, -- how often it was started
     expiries = expiries, -- how many of its leases ran out
@@ -163,7 +164,7 @@ local function decode_unusual(record)
     customer = customer, -- its customer's id
     code = code, -- the code that it was reserved with
     choice = choice, -- hash of what a reservation was completed with
-    due = due, -- ms since 1970: scheduled, or queued and not to be started before
+    due = due, -- ms since 1970: scheduled, or to be once it is paid, or queued and not to be started before
     failure = failure, -- why it failed last, as a JSON string
     result = result, -- what its barista answered, as JSON
     input = input, -- of one in a queue of machines: what it is for, as JSON

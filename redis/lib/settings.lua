@@ -14,6 +14,9 @@ local DEFAULTS = {
   code_period_seconds = '300',
   max_open_per_customer = 'null',
   customer_timeout_seconds = '900',
+  payment = '"off"',
+  payment_timeout_seconds = '600',
+  currency = '"eur"',
 }
 
 -- The fields of a hash as a table.
@@ -40,7 +43,7 @@ end
 local function encode_settings()
   local names = {
     'open', 'capacity', 'require_code', 'drinks_per_code', 'code_period_seconds', 'max_open_per_customer',
-    'customer_timeout_seconds',
+    'customer_timeout_seconds', 'payment', 'payment_timeout_seconds', 'currency',
   }
   local members = {}
   for i, name in ipairs(names) do
@@ -49,18 +52,18 @@ local function encode_settings()
   return '{' .. table.concat(members, ',') .. '}'
 end
 
--- How many orders of a queue are scheduled, queued or brewing.
+-- How many orders of a queue of machines are open: scheduled, queued or brewing.
 local function count_open_in(queue)
   return redis.call('ZCARD', key.waiting(queue)) + redis.call('ZCARD', key.delayed(queue))
     + redis.call('ZCARD', key.scheduled(queue)) + redis.call('ZCARD', key.leases(queue))
 end
 
--- How many orders of the counter are open: reserved, scheduled, queued or brewing.
+-- How many orders of the counter are open: reserved, unpaid, scheduled, queued or brewing.
 local function count_open()
   local open = redis.call('ZCARD', key.reserved)
   for _, queue in ipairs(redis.call('SMEMBERS', key.queues)) do
     if not queue_rules_of(queue) then
-      open = open + count_open_in(queue)
+      open = open + count_open_in(queue) + redis.call('ZCARD', key.unpaid(queue))
     end
   end
   return open

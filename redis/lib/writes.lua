@@ -101,8 +101,8 @@ local function gather_leaving(id, order, was, queue)
     list[#list + 1] = id
   elseif was == 'delayed' then
     gather('ZREM', key.delayed(order.queue), id)
-  elseif was == 'scheduled' then
-    gather('ZREM', key.scheduled(order.queue), id)
+  elseif was == 'scheduled' or was == 'unpaid' then
+    gather('ZREM', key[was](order.queue), id)
   else
     gather('ZREM', key.reserved, id)
   end
@@ -143,6 +143,8 @@ local function gather_deadline(id, order, stage, queue)
     list[at + 1], list[at + 2] = order.deadline, id
   elseif stage == 'reserved' then
     gather('ZADD', key.reserved, order.deadline, id)
+  elseif stage == 'unpaid' then
+    gather('ZADD', key.unpaid(order.queue), order.deadline, id)
   end
 end
 

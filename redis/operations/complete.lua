@@ -33,11 +33,20 @@ operation('complete', function(id, queue, coffee, modifiers, details, choice)
   end
 
   local number_text, queue_number = next_number()
-  local fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details))
-  enter(id, order, 'queued', queue)
+  local kind = payments.kind_for(price)
+  local fixed = fixed_members(number_text, coffee, price, merge_details(order.fixed, details), kind)
+  if kind then
+    payments.check_keys()
+    check_type(key.unpaid(queue), 'zset')
+  end
+  enter(id, order, kind and 'unpaid' or 'queued', queue)
   order.queue, order.queue_number, order.fixed = queue, queue_number, fixed
   set_field(order, 'choice', choice)
-  note_event('order.placed', id, order)
+  note_event(FIRST_EVENT[order.status], id, order)
   take_number()
+  if kind then
+    order.deadline = payments.new_deadline()
+    payments.add(id, kind, price, order.deadline)
+  end
   return 'completed', id, 'describe'
 end)

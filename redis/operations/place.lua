@@ -35,9 +35,17 @@ operation('place', function(
   end
 
   local number_text, queue_number = next_number()
-  local fixed = fixed_members(number_text, coffee, price, details)
-  local order = new_order('queued', queue, queue_number, holder, idempotency_key, customer_id, fixed)
-  add_order(id, scheduled_for(order, due), customer_id)
+  local kind = payments.kind_for(price)
+  local fixed = fixed_members(number_text, coffee, price, details, kind)
+  local order = scheduled_for(new_order('queued', queue, queue_number, holder, idempotency_key, customer_id, fixed), due)
+  if kind then
+    payments.check_keys()
+    order.status, order.deadline = 'unpaid', payments.new_deadline()
+  end
+  add_order(id, order, customer_id)
+  if kind then
+    payments.add(id, kind, price, order.deadline)
+  end
   take_number()
   take_token(bucket)
   if needs_code then

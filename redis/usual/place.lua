@@ -1,5 +1,5 @@
 -- usual-place
--- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that is open to all.
+-- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that is open to all, where nothing is paid.
 
 -- By name: the queues that new orders can be put into; false where the usual way does not do.
 local open_queues
@@ -18,7 +18,7 @@ local function read_admission(queue_name)
   check_type(key.orders, 'zset')
   next_number()
   local rules = find_rules()
-  return rules.is_open and not rules.capacity and not rules.needs_code and not open_queue(queue_name).has_new
+  return rules.is_open and rules.is_free and not rules.capacity and not rules.needs_code and not open_queue(queue_name).has_new
 end
 
 local function find_open_queue(name)

@@ -11,6 +11,7 @@ import { DEFAULT_QUEUE } from "../queue-settings.ts";
 /** Every type that scripts append; machines add their own, such as `compute/start` (operations/note.ts). */
 export const EVENT_TYPES = [
   "order.reserved",
+  "order.unpaid",
   "order.placed",
   "order.scheduled",
   "order.queued",
@@ -21,6 +22,15 @@ export const EVENT_TYPES = [
   "order.extended",
   "order.progressed",
   "order.cancelled",
+  "payment.attempted",
+  "payment.declined",
+  "payment.authorised",
+  "payment.taken",
+  "payment.captured",
+  "payment.failed",
+  "payment.refund_requested",
+  "payment.refund_refused",
+  "payment.refunded",
   "shop.changed",
   "shop.refused",
   "menu.changed",

@@ -123,7 +123,7 @@ function createMend(run: RunScript, leaseMs: number) {
   const script = loadScript("mend-queue");
   return async (queue: string): Promise<Mending> => {
     let [dropped, restored] = [0, 0];
-    for (const part of ["stream", "waiting", "delayed", "scheduled", "leases"]) {
+    for (const part of ["stream", "waiting", "delayed", "scheduled", "unpaid", "leases"]) {
       let cursor = "";
       do {
         const [next, droppedHere, restoredHere] = asList(await run(script, [queue, leaseMs, part, cursor]));

@@ -5,8 +5,9 @@
  *  (nothing) ──▶ reserved ───┐
  *           place, call      ▼       start                finish
  *  (nothing) ────────▶ queued ────────────────▶ brewing ────────────▶ ready
- *      │                 ▲
- *      └──▶ scheduled ───┘ (once it is due)
+ *      │  │              ▲  ▲
+ *      │  └▶ scheduled ──┘  │ (once it is due)
+ *      └────▶ unpaid ───────┘ (once it is paid: queued, or scheduled)
  *                        │  ▲                      │ │
  *                        │  └──── release ─────────┘ │   (or its lease ran out)
  *                        └───────── cancel ──────────┴───────────────▶ cancelled (reason)
@@ -166,6 +167,11 @@ export const Order = Type.Object(
     reason: Type.Optional(Reason),
     item: Type.Optional(Type.String({ description: "none while it is reserved, or for machines" })),
     price: Type.Optional(Type.Integer({ minimum: 0, description: "cents, as the menu said when it was placed" })),
+    payment: Type.Optional(
+      Type.Union([Type.Literal("counter"), Type.Literal("card")], {
+        description: "how it is or was paid: counter or card; none where nothing is to be paid",
+      }),
+    ),
     modifiers: Type.Optional(Type.Record(Type.String(), Type.String())),
     note: Type.Optional(Type.String()),
     customer_id: Type.Optional(Type.String()),

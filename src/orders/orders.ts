@@ -39,6 +39,7 @@ import { start, type Claim, type StartOutcome } from "./operations/start.ts";
 import { watch, type Watch, type WatchOutcome } from "./operations/watch.ts";
 import type { OrderJson } from "./order.ts";
 import type { Change, ChangeOutcome } from "./outcomes.ts";
+import { createPayments, type Payments } from "./payments.ts";
 
 export { DEFAULT_QUEUE } from "../queue-settings.ts";
 
@@ -104,6 +105,8 @@ export interface Orders {
   readonly listQueues: (queues: readonly string[]) => Promise<MachineQueueMeasure[]>;
   /** How long a queue is. */
   readonly measure: (queue: string) => Promise<QueueMeasure>;
+  /** Those of orders that are paid for. */
+  readonly payments: Payments;
   /** Looks after leases and reservations that ran out. */
   readonly expire: () => Promise<Due>;
   /**
@@ -191,6 +194,7 @@ export function createOrders(
     cancel: cancelOrder,
     watch: commit.operation(watch),
     ...createQueries(run),
+    payments: createPayments(run, commit),
     ...createMaintenance(run, { maxAttempts, retentionMs, leaseMs: leaseSeconds * 1000, expireOrder, requeueOrder }),
     onFinal: (listener) => {
       listeners.push(listener);

@@ -6,7 +6,7 @@
  * - An order in a final state never changes again.
  */
 
-export const STATUSES = ["reserved", "scheduled", "queued", "brewing", "ready", "cancelled"] as const;
+export const STATUSES = ["reserved", "unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"] as const;
 
 export function isFinal(status: (typeof STATUSES)[number]): boolean {
   return status === "ready" || status === "cancelled";

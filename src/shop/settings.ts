@@ -19,12 +19,17 @@ const flag = (about: string) => Type.Boolean({ description: `true or false: ${ab
 /** The settings that staff can change, as `redis/lib/settings.lua` keeps it. */
 const SETTINGS = {
   open: flag("whether orders are taken"),
-  capacity: orNone(integer(0, 1_000_000, "most orders reserved, scheduled, queued and brewing"), "any number"),
+  capacity: orNone(integer(0, 1_000_000, "most orders reserved, unpaid, scheduled, queued and brewing"), "any number"),
   require_code: flag("whether an order needs a code"),
   drinks_per_code: integer(1, 10_000, "orders that one code is good for"),
   code_period_seconds: integer(5, 86_400, "how long a code is the current one"),
   max_open_per_customer: orNone(integer(1, 1_000_000, "most open orders of one customer_id"), "any number"),
   customer_timeout_seconds: integer(1, 86_400, "how long a reservation waits for its customer's choice"),
+  payment: Type.Union([Type.Literal("off"), Type.Literal("counter"), Type.Literal("card")], {
+    description: "off, counter or card: how orders are paid; at the counter staff take the money",
+  }),
+  payment_timeout_seconds: integer(1, 86_400, "how long an order waits to be paid"),
+  currency: Type.String({ pattern: "^[a-z]{3}$", description: "three letters of ISO 4217, small, such as eur" }),
 };
 export const ShopSettings = Type.Object(SETTINGS, { $id: "ShopSettings" });
 export type ShopSettings = Static<typeof ShopSettings>;
@@ -43,7 +48,7 @@ export const StaffShopView = Type.Intersect(
   [
     ShopSettings,
     Type.Object({
-      open_orders: Type.Integer({ description: "orders reserved, scheduled, queued and brewing" }),
+      open_orders: Type.Integer({ description: "orders reserved, unpaid, scheduled, queued and brewing" }),
       lease_seconds: Type.Integer({ description: "how long a started order stays with its barista (LEASE_SECONDS)" }),
     }),
   ],
@@ -58,6 +63,9 @@ export const StaffShopView = Type.Intersect(
         code_period_seconds: 300,
         max_open_per_customer: null,
         customer_timeout_seconds: 900,
+        payment: "off",
+        payment_timeout_seconds: 600,
+        currency: "eur",
         open_orders: 4,
         lease_seconds: 900,
       },

@@ -20,6 +20,9 @@ export const FIRST_SETTINGS = {
   code_period_seconds: 300,
   max_open_per_customer: null,
   customer_timeout_seconds: 900,
+  payment: "off" as const,
+  payment_timeout_seconds: 600,
+  currency: "eur",
 };
 
 /** The shop as staff see it. */

@@ -22,9 +22,9 @@ type Read<Outcome> = Outcome extends { readonly order: OrderJson }
     ? Omit<Outcome, "orders"> & { readonly orders: readonly Order[] }
     : Outcome;
 
-/** The verbs, each of which answers its orders read. */
-export type ParsedOrders = {
-  readonly [Verb in Exclude<keyof Orders, "replica" | "onFinal" | "close">]: Orders[Verb] extends (
+/** The verbs, each of which answers its orders read; those of payments as they are. */
+export type ParsedOrders = Pick<Orders, "payments"> & {
+  readonly [Verb in Exclude<keyof Orders, "payments" | "replica" | "onFinal" | "close">]: Orders[Verb] extends (
     ...args: infer Args
   ) => Promise<infer Outcome>
     ? (...args: Args) => Promise<Parsed<Outcome>>
@@ -56,10 +56,10 @@ export function parsed<Outcome extends object>(whole: Outcome): Parsed<Outcome> 
 
 export function parsing(orders: Orders): ParsedOrders {
   type Verb = (...args: readonly unknown[]) => Promise<object>;
-  const { replica: _replica, onFinal: _onFinal, close: _close, ...asking } = orders;
+  const { payments, replica: _replica, onFinal: _onFinal, close: _close, ...asking } = orders;
   const verbs = Object.entries(asking).map(([verb, verbOf]) => [
     verb,
     async (...args: readonly unknown[]) => parsed(await (verbOf as Verb)(...args)),
   ]);
-  return Object.fromEntries(verbs) as ParsedOrders;
+  return { ...Object.fromEntries(verbs), payments } as ParsedOrders;
 }

@@ -115,6 +115,9 @@ describe("the settings' form", () => {
     code_period_seconds: 300,
     max_open_per_customer: 2,
     customer_timeout_seconds: 900,
+    payment: "off",
+    payment_timeout_seconds: 600,
+    currency: "eur",
     lease_seconds: 900,
     open_orders: 4,
   };

@@ -95,6 +95,9 @@ describe("the panel", () => {
     code_period_seconds: 300,
     max_open_per_customer: null,
     customer_timeout_seconds: 900,
+    payment: "off",
+    payment_timeout_seconds: 600,
+    currency: "eur",
     lease_seconds: 900,
     open_orders: 0,
   };

@@ -222,6 +222,8 @@ export function sayWhoHas(order: Order, me: string): string {
       return `${name} is back in the queue.`;
     case "reserved":
       return `${name} is not chosen yet.`;
+    case "unpaid":
+      return `${name} is not paid yet.`;
     case "scheduled":
       return `${name} is for later.`;
   }

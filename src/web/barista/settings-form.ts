@@ -62,6 +62,12 @@ const NUMBERS: {
     minimum: 1,
     canBeNone: false,
   },
+  payment_timeout_seconds: {
+    label: "Seconds to pay an order",
+    help: "Where orders are paid: then it is cancelled.",
+    minimum: 1,
+    canBeNone: false,
+  },
 };
 const NUMBER_NAMES = Object.keys(NUMBERS) as NumberName[];
 export const NUMBER_FIELDS: readonly (NumberField & { readonly name: NumberName })[] = NUMBER_NAMES.map((name) => ({

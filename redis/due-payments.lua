@@ -1,0 +1,40 @@
+-- due-payments
+-- Takes the payments that are to be looked at now, for one server: for the others they are due again once its time for
+-- them is over. What is settled, or not there, leaves the index.
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/payment.lua
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  how long a server may take for one, ms
+-- ARGV[2]  after how long one is looked at again that waits for its order, ms
+-- ARGV[3]  most payments
+-- Returns  {ms until the next one is due or -1, {id, its order's status or '' where that is gone, the payment as it is
+--          kept (JSON)} …}
+
+local lease_ms, again_ms, most = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local WAITING = { scheduled = true, queued = true, brewing = true }
+
+local ids = redis.call('ZRANGEBYSCORE', key.payments_open, '-inf', now_text, 'LIMIT', 0, most)
+local found = read_orders(ids)
+local reply = { -1 }
+for _, id in ipairs(ids) do
+  local text = try('GET', key.payment(id))
+  local payment = text and decode_payment(text)
+  local is_settled = not payment or payment.status == 'PAYMENT_FAILED' or payment.status == 'PAYMENT_REFUNDED'
+    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refund_requested_at
+  if is_settled then
+    redis.call('ZREM', key.payments_open, id)
+  else
+    local order = found[id]
+    local status = order and order.status or ''
+    -- (A damaged order may be put right: nobody's money is moved until then.)
+    local is_waiting = order == nil or payment.status == 'PAYMENT_CREATED' and WAITING[status]
+    redis.call('ZADD', key.payments_open, string.format('%.0f', now_ms + (is_waiting and again_ms or lease_ms)), id)
+    if order ~= nil then
+      reply[#reply + 1] = { id, status, text }
+    end
+  end
+end
+local following = redis.call('ZRANGE', key.payments_open, 0, 0, 'WITHSCORES')[2]
+if following then
+  reply[1] = math.max(0, following - now_ms)
+end
+return reply

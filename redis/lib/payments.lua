@@ -1,0 +1,126 @@
+-- payments
+-- Owns the payments that a run reads and changes.
+-- Needs lib/changes.lua lib/writes.lua lib/settings.lua lib/payment.lua lib/try.lua
+--
+--            authorise                capture              refund
+-- PENDING ─────────────▶ CREATED ──────────────▶ SUCCESSFUL ──────▶ REFUNDED
+--  │  │   take (cash) ─────┼──────────────────────▲                    ▲
+--  │  └─ decline ─▶ PENDING └────── reverse (its order is cancelled) ───┘
+--  └──▶ FAILED (its order is cancelled, or the authorisation lapsed)
+--
+-- Invariants
+-- - A payment has its order's id. Its amount is the order's price, and never changes.
+-- - Each change is one operation with one event, and says when the payment is to be looked at next.
+-- - A payment is kept as long as its order, and until it is settled (forget-orders.lua).
+
+local payments = {}
+do
+
+-- Payments of this run by id: false where there is none; and which of them it has changed, by id: when to look at it next
+-- (ms since 1970), or false. Nil in most runs.
+local loaded, looks
+
+each_run(function()
+  loaded, looks = nil, nil
+end)
+
+-- How orders of that price are paid: counter or card; nil where they are not.
+function payments.kind_for(price)
+  local kind = setting('payment')
+  return kind ~= '"off"' and tonumber(price) > 0 and cjson.decode(kind) or nil
+end
+
+-- Checks that a payment can be added. To be called before the order is.
+function payments.check_keys()
+  check_type(key.payments, 'zset')
+  check_type(key.payments_open, 'zset')
+end
+
+-- When the time to pay is over that begins now, ms since 1970.
+function payments.new_deadline()
+  return string.format('%.0f', now_ms + 1000 * setting('payment_timeout_seconds'))
+end
+
+-- The payment of an order; false where it has none.
+function payments.find(id)
+  loaded = loaded or {}
+  local payment = loaded[id]
+  if payment == nil then
+    local text = redis.call('GET', key.payment(id))
+    payment = text and (decode_payment(text) or error(DAMAGED)) or false
+    loaded[id] = payment
+  end
+  return payment
+end
+
+-- To be called after each change: `look_ms` is when it is to be looked at next, ms since 1970; nil: when it is asked for.
+function payments.changed(id, payment, look_ms)
+  loaded, looks = loaded or {}, looks or {}
+  loaded[id] = payment
+  looks[id] = look_ms or false
+end
+
+function payments.add(id, kind, price, deadline_ms)
+  local payment = {
+    status = 'PAYMENT_PENDING', kind = kind, amount = tonumber(price), currency = cjson.decode(setting('currency')),
+    created_at = now, expires_at = time_text(tonumber(deadline_ms)), attempt = 0,
+  }
+  gather('ZADD', key.payments, now_text, id)
+  payments.changed(id, payment)
+end
+
+-- Appends its event, and answers it.
+function payments.tell(outcome, verb, id, payment, order)
+  local json = encode_payment(id, payment)
+  add_event(verb, id, (order and encode_changes(order) .. ',' or '') .. '"payment":' .. json)
+  return outcome .. '\t' .. json
+end
+
+-- What the end of an unpaid order makes of its payment: one that was never tried has failed; of another the provider has
+-- to be told.
+function payments.close_unpaid(id, payment, order)
+  if payment.attempt > 0 then
+    payment.expires_at = nil
+    payments.changed(id, payment, now_ms)
+    return
+  end
+  payments.fail(id, payment, order)
+end
+
+function payments.fail(id, payment, order, why)
+  payment.status, payment.failed_at, payment.error = 'PAYMENT_FAILED', now, why or payment.error
+  payment.expires_at, payment.is_under_way, payment.method = nil, nil, nil
+  payments.changed(id, payment)
+  return payments.tell('failed_payment', 'payment.failed', id, payment, order)
+end
+
+-- Puts the order of a payment into its queue, or among the scheduled ones.
+function payments.queue_paid(id, order)
+  local is_later = order.due ~= '' and tonumber(order.due) > now_ms
+  enter(id, order, is_later and 'scheduled' or 'queued')
+  order.deadline = nil
+  if not is_later then
+    set_field(order, 'due', '')
+  end
+  note_event(is_later and 'order.scheduled' or 'order.queued', id, order)
+end
+
+-- Throws where a paid order could not be queued. To be called before its payment is changed.
+function payments.check_paid(order)
+  check_type(key.payments_open, 'zset')
+  check_queue(order.queue, 'queued')
+  check_type(key.scheduled(order.queue), 'zset')
+end
+
+function payments.write()
+  for id, look_ms in pairs(looks or {}) do
+    redis.call('SET', key.payment(id), cjson.encode(loaded[id]))
+    if look_ms then
+      try('ZADD', key.payments_open, string.format('%.0f', look_ms), id)
+    else
+      try('ZREM', key.payments_open, id)
+    end
+  end
+end
+
+end

@@ -1,0 +1,20 @@
+-- capture
+-- Notes that the provider has taken the amount that it held: its order is ready. Captured again it answers the same.
+-- Fields   order_id
+-- Answers  captured, the payment (JSON) | unknown | refused, why: over
+
+operation('capture', function(id)
+  local order, payment = find_order(id), payments.find(id)
+  if not payment then
+    return 'unknown'
+  end
+  if payment.status == 'PAYMENT_SUCCESSFUL' then
+    return 'captured\t' .. encode_payment(id, payment)
+  end
+  if payment.status ~= 'PAYMENT_CREATED' then
+    return 'refused\tover'
+  end
+  payment.status, payment.captured_at, payment.capture_before = 'PAYMENT_SUCCESSFUL', now, nil
+  payments.changed(id, payment)
+  return payments.tell('captured', 'payment.captured', id, payment, order)
+end)
