@@ -25,6 +25,8 @@ const integer = (minimum: number, maximum: number, fallback: number) =>
 const port = (fallback: number) => integer(0, 65_535, fallback);
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schema);
 
+const SECRET = "^[\\x21-\\x7e]{1,512}$";
+
 /** The settings as the environment spells them; `.env.example` says what each one does. */
 const Environment = Type.Object({
   SHOP: Type.String({
@@ -44,14 +46,26 @@ const Environment = Type.Object({
     default: "",
     description: "origins such as https://coffee.example.org, without a path, separated by commas",
   }),
-  STAFF_TOKEN: optional(
-    Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }),
-  ),
+  STAFF_TOKEN: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
   MACHINES: optional(Type.String({ minLength: 1, description: "a file" })),
   WORK: Type.Union([Type.Literal("on"), Type.Literal("off")], { default: "off", description: "on or off" }),
+  PAYMENT: optional(
+    Type.Union([Type.Literal("off"), Type.Literal("counter"), Type.Literal("card")], {
+      description: "off, counter or card",
+    }),
+  ),
+  STRIPE_SECRET_KEY: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
+  STRIPE_WEBHOOK_SECRET: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
+  STRIPE_PUBLISHABLE_KEY: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
+  STRIPE_API: Type.String({
+    pattern: "^https?://[^/?#\\s]+/?$",
+    default: "https://api.stripe.com",
+    description: "https://… or http://…, without a path",
+  }),
+  ACQUIRER: Type.Union([Type.Literal("on"), Type.Literal("off")], { default: "off", description: "on or off" }),
   LANES: integer(1, 1024, 64),
   MAX_HELD: integer(1, 1_000_000, 20_000),
   MAX_HELD_PER_ADDRESS: integer(1, 1_000_000, 300),
@@ -124,6 +138,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (!given.STAFF_TOKEN && given.BARISTA_HOST && !isLoopback(given.BARISTA_HOST)) {
     faults.push("BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only");
   }
+  if (Boolean(given.STRIPE_SECRET_KEY) !== Boolean(given.STRIPE_WEBHOOK_SECRET)) {
+    const missing = given.STRIPE_SECRET_KEY ? "STRIPE_WEBHOOK_SECRET" : "STRIPE_SECRET_KEY";
+    faults.push(`${missing}: is missing: cards need STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET`);
+  }
+  if (given.PAYMENT === "card" && !given.STRIPE_SECRET_KEY && given.ACQUIRER !== "on") {
+    faults.push(
+      "PAYMENT: card needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET; or ACQUIRER=on, to try it without money",
+    );
+  }
   const redis = given.REDIS_URL ? readRedisUrl(given.REDIS_URL) : undefined;
   if (redis?.kind === "fault") faults.push(`REDIS_URL: ${redis.fault}`);
   const queues = readQueues(given.QUEUES ?? "");
@@ -132,9 +155,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared });
 }
 
+const SECRET_NAMES = ["STAFF_TOKEN", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
+
 /** The texts of the environment that may stand in no output. */
 export function secretsIn(environment: Readonly<Record<string, string | undefined>>): string[] {
-  return [environment["STAFF_TOKEN"] ?? "", ...secretsOf(environment["REDIS_URL"] ?? "")];
+  const named = SECRET_NAMES.map((name) => environment[name] ?? "");
+  return [...named, ...secretsOf(environment["REDIS_URL"] ?? "")];
 }
 
 /** One fault is one line. */
@@ -163,6 +189,9 @@ function configFrom(env: Environment) {
     dataDir: env.DATA_DIR,
     machines: env.MACHINES,
     work: env.WORK === "on",
+    payment: env.PAYMENT,
+    stripe: stripeOf(env),
+    acquirer: env.ACQUIRER === "on",
     lanes: env.LANES,
     maxHeld: env.MAX_HELD,
     maxHeldPerAddress: env.MAX_HELD_PER_ADDRESS,
@@ -181,12 +210,19 @@ function configFrom(env: Environment) {
   };
 }
 
+/** The account that cards are charged by; undefined: none is named. */
+function stripeOf(env: Environment) {
+  const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRET: webhookSecret } = env;
+  if (secretKey === undefined || webhookSecret === undefined) return undefined;
+  return { secretKey, webhookSecret, publishableKey: env.STRIPE_PUBLISHABLE_KEY ?? null, apiUrl: env.STRIPE_API };
+}
+
 /** One line a faulty setting. Values are shown unless the setting may hold a secret. */
 function faultsIn(values: unknown): string[] {
   const faults = new Map<string, string>();
   for (const { path, schema, value } of Value.Errors(Environment, values)) {
     const name = path.slice(1);
-    const shown = name === "STAFF_TOKEN" ? "" : `, not ${JSON.stringify(value)}`;
+    const shown = SECRET_NAMES.includes(name) ? "" : `, not ${JSON.stringify(value)}`;
     faults.set(name, faults.get(name) ?? `${name}: must be ${schema.description}${shown}`);
   }
   return [...faults.values()];

@@ -11,15 +11,18 @@ import { RejectionLog } from "./limits/rejection-log.ts";
 import type { Log } from "./log.ts";
 import { WaitingRoom } from "./longpoll/room.ts";
 import { WakeRoom } from "./longpoll/wake-room.ts";
+import { DEFAULT_QUEUE } from "./orders/orders.ts";
 import { openFormat } from "./orders/format.ts";
 import { createOrders } from "./orders/orders.ts";
 import { declareQueues, type QueueRules } from "./orders/queues.ts";
 import { startSweeper } from "./orders/sweeper.ts";
+import type { Cards } from "./payments/cards.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
+import { createShop } from "./shop/settings.ts";
 
 /** What every part of a server is opened with. */
 export interface Ground {
@@ -43,6 +46,8 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   lifecycle.opened("Redis connections", () => redis.close());
   await openFormat(redis, { shop: config.shop, log });
   await declareQueues(redis.run, rules, log);
+  const shop = createShop(redis, DEFAULT_QUEUE);
+  if (config.payment) await shop.change({ payment: config.payment });
   let isSuperseded = false;
   const orders = createOrders(redis, config, (version) => {
     if (isSuperseded) return;
@@ -63,7 +68,11 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
   const baristaRoom = new WakeRoom(redis, redis.keys.wake);
-  return { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed };
+  const cards = undefined as Cards | undefined;
+  if (!cards && (await shop.read()).settings.payment === "card") {
+    log.warn("orders are paid by card here, and this server can't take them: set STRIPE_SECRET_KEY, or PATCH /shop");
+  }
+  return { redis, orders, shop, room, baristaRoom, rejectionLog, lostOrders, feed, cards };
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

@@ -7,7 +7,6 @@
  */
 import { createBaristaApp } from "./api/baristas/app.ts";
 import { createCustomerApp } from "./api/customers/app.ts";
-import type { Config } from "./config.ts";
 import { MAX_LISTENERS } from "./events/feed.ts";
 import { DescriptorReserve } from "./http/descriptor-reserve.ts";
 import { createReadiness } from "./http/health.ts";
@@ -19,9 +18,9 @@ import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
 import { WaitLimit } from "./limits/wait-limit.ts";
 import { Machines } from "./machines/machines.ts";
-import { DEFAULT_QUEUE } from "./orders/orders.ts";
 import type { Ground, Parts } from "./parts.ts";
 import { createCallQueues, type QueueDeclaration } from "./service/call-queue.ts";
+import { Paying } from "./payments/paying.ts";
 import { Fulfilling } from "./service/fulfilling.ts";
 import { Listening } from "./service/listening.ts";
 import { Ordering } from "./service/ordering.ts";
@@ -29,7 +28,6 @@ import { Retrying } from "./service/retrying.ts";
 import { Staffing } from "./service/staffing.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
-import { createShop } from "./shop/settings.ts";
 import { WORK_QUEUE } from "./work/input.ts";
 import { WorkService } from "./work/service.ts";
 
@@ -52,7 +50,7 @@ export function openPorts(ground: Ground, parts: Parts, queues: readonly QueueDe
   const { config, log, lifecycle } = ground;
   const { room, baristaRoom, feed } = parts;
   const closing = new AbortController();
-  const services = createServices(config, parts, { queues, closing: closing.signal });
+  const services = createServices(ground, parts, { queues, closing: closing.signal });
   const machines = new Machines({
     orders: parts.orders,
     staffing: services.staffing,
@@ -96,8 +94,8 @@ interface ServiceInputs {
 type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. */
-function createServices(config: Config, parts: Parts, { queues, closing }: ServiceInputs) {
-  const { redis, orders, room, baristaRoom, rejectionLog, lostOrders, feed } = parts;
+function createServices({ config, log }: Ground, parts: Parts, { queues, closing }: ServiceInputs) {
+  const { redis, orders, shop, room, baristaRoom, rejectionLog, lostOrders, feed, cards } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     rejectionLog,
@@ -118,7 +116,9 @@ function createServices(config: Config, parts: Parts, { queues, closing }: Servi
     leaseSecondsOf: (queue: string) => callQueues.get(queue)?.rules.leaseSeconds ?? config.leaseSeconds,
     limiter,
     waitLimit,
-    shop: createShop(redis, DEFAULT_QUEUE),
+    shop,
+    payments: orders.payments,
+    paying: new Paying({ payments: orders.payments, cards, log }),
     menu: createMenu(redis),
     addressOf: createAddressReader(config),
     readiness: createReadiness(redis, closing),
@@ -126,7 +126,7 @@ function createServices(config: Config, parts: Parts, { queues, closing }: Servi
 }
 
 function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Parts, services: Services) {
-  const { ordering, listening, callQueues, limiter, shop, menu, addressOf, readiness } = services;
+  const { ordering, listening, callQueues, limiter, shop, payments, paying, menu, addressOf, readiness } = services;
   const workQueue = config.work ? callQueues.get(WORK_QUEUE) : undefined;
   return createCustomerApp({
     ordering,
@@ -136,6 +136,8 @@ function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Part
     work: workQueue && new WorkService({ queue: workQueue, ordering, orders }),
     limiter,
     shop,
+    payments,
+    paying,
     menu,
     addressOf,
     readiness,
@@ -153,7 +155,8 @@ function createBaristas(
   { redis, orders, feed }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
-  const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, menu } = services;
+  const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, payments, paying, menu } =
+    services;
   const { leaseSecondsOf, addressOf, readiness, customerSocket } = services;
   return createBaristaApp({
     staffing,
@@ -165,6 +168,8 @@ function createBaristas(
     orders,
     waitLimit,
     shop,
+    payments,
+    takesCards: paying.provider !== undefined,
     menu,
     feed,
     addressOf,

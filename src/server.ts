@@ -55,6 +55,7 @@ export async function createServer(
     const parts = await openParts(ground, { rules: queues.map(({ rules }) => rules), superseded });
     const { customerSocket, baristaSocket, machines } = openPorts(ground, parts, queues);
     machines.start(defined);
+    await parts.cards?.hearAt(`${customerSocket.url}/payment/webhook`);
     if (config.work) takeDemands(ground, parts);
     const customers = customerSocket.url;
     return { customers, baristas: baristaSocket.url, swagger: `${customers}/swagger`, stop };

@@ -3,7 +3,10 @@
 -- under way, answers the same.
 -- Fields   order_id, method, look_ms (if nothing has come of it after so long, another server goes on)
 -- Answers  attempted, the payment (JSON), which try it is, the provider's intent or '' | joined, the payment | unknown
---          | refused, why: counter, paid, over, under_way
+--          | refused, why: counter, paid, over, under_way, tries (too many were refused)
+
+-- (Who tries stolen cards tries many.)
+local MAX_TRIES = 10
 
 operation('attempt', function(id, method, look_ms)
   local order = find_order(id)
@@ -22,6 +25,9 @@ operation('attempt', function(id, method, look_ms)
   end
   if payment.method then
     return payment.method == method and 'joined\t' .. encode_payment(id, payment) or 'refused\tunder_way'
+  end
+  if payment.attempt >= MAX_TRIES then
+    return 'refused\ttries'
   end
   check_type(key.payments_open, 'zset')
   payment.attempt, payment.method, payment.is_under_way, payment.error = payment.attempt + 1, method, true, nil

@@ -90,7 +90,7 @@ export function isBefore(id: EventId, other: EventId): boolean {
   return difference < 0 || (difference === 0 && sequenceOf(id) < sequenceOf(other));
 }
 
-export function isFinalEvent({ type }: ShopEvent): boolean {
+export function isFinalEvent({ type }: Pick<ShopEvent, "type">): boolean {
   return FINAL_TYPES.includes(type);
 }
 

@@ -63,6 +63,11 @@ export function createBodyReader<Schema extends TSchema>(
   });
 }
 
+/** Makes the reader of a body that is taken as it is: a signature is of its bytes. */
+export function createTextReader(limitBytes: number): BodyReader<string> {
+  return bodyReader(limitBytes, (text) => text);
+}
+
 /** Reads a body of any JSON, as JSON in one line. */
 export const readResult = bodyReader(MAX_JSON_BYTES, (text, request) => {
   if (isTooDeep(text)) throw new InvalidInputError([{ field: "body", detail: TOO_DEEP }]);

@@ -9,7 +9,12 @@ import { Type, type Static } from "@sinclair/typebox";
 import { oneOf, Order, READY_EXAMPLE, type OrderJson, type Status } from "./order.ts";
 import { STATUSES } from "./status.ts";
 
-export const FULFILMENT_STATUSES = ["FULFILMENT_CREATED", "FULFILMENT_COMPLETED", "FULFILMENT_REJECTED"] as const;
+export const FULFILMENT_STATUSES = [
+  "FULFILMENT_PENDING",
+  "FULFILMENT_CREATED",
+  "FULFILMENT_COMPLETED",
+  "FULFILMENT_REJECTED",
+] as const;
 
 export const FulfilmentStatus = oneOf(FULFILMENT_STATUSES, { $id: "FulfilmentStatus" });
 export type FulfilmentStatus = Static<typeof FulfilmentStatus>;
@@ -50,7 +55,9 @@ export const FulfilmentPatch = Type.Object(
   },
 );
 
+/** Pending: its order is not paid yet. */
 export function fulfilmentStatusOf(status: Status): FulfilmentStatus {
+  if (status === "unpaid") return "FULFILMENT_PENDING";
   if (status === "ready") return "FULFILMENT_COMPLETED";
   return status === "cancelled" ? "FULFILMENT_REJECTED" : "FULFILMENT_CREATED";
 }

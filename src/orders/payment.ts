@@ -69,7 +69,7 @@ export type Payment = Static<typeof Payment>;
 /** A payment as JSON, as it goes over the wire: it is passed on as it is. */
 export type PaymentJson = string;
 
-const WHY_REFUSED = ["counter", "card", "paid", "over", "under_way", "amount", "unpaid", "open"] as const;
+const WHY_REFUSED = ["counter", "card", "paid", "over", "under_way", "tries", "amount", "unpaid", "open"] as const;
 
 /**
  * `unknown`: there is no such order, or it is not paid for. `refused`: its state does not allow the change. `damaged`:

@@ -81,6 +81,15 @@ export const ShopView = Type.Object(
     full: Type.Boolean({ description: "whether it takes no more orders for now" }),
     require_code: Type.Boolean({ description: "whether an order needs a code" }),
     customer_timeout_seconds: Type.Integer({ description: "how long a reservation waits for its customer's choice" }),
+    payment: SETTINGS.payment,
+    payment_timeout_seconds: Type.Integer({ description: "how long an order waits to be paid" }),
+    currency: Type.String({ description: "three letters of ISO 4217, small: prices are in its cents" }),
+    payment_provider: Type.Union([Type.Literal("test"), Type.Literal("stripe"), Type.Null()], {
+      description: "who charges cards: stripe, or test where no money moves; null: no cards are taken here",
+    }),
+    payment_publishable_key: Type.Union([Type.String(), Type.Null()], {
+      description: "the provider's key for its form on a page",
+    }),
     queue_length: Type.Integer({ description: "orders queued" }),
     eta_seconds: Type.Union([Type.Integer(), Type.Null()], {
       description: "expected seconds until an order placed now is ready; null without history",
@@ -94,6 +103,11 @@ export const ShopView = Type.Object(
         full: false,
         require_code: false,
         customer_timeout_seconds: 900,
+        payment: "off",
+        payment_timeout_seconds: 600,
+        currency: "eur",
+        payment_provider: null,
+        payment_publishable_key: null,
         queue_length: 3,
         eta_seconds: 95,
       },

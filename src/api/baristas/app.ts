@@ -18,6 +18,7 @@ import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { fulfilmentRoutes, type FulfilmentDependencies } from "./fulfilments.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
+import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
 import { createSiteRefusal, createTokenCheck } from "./token.ts";
@@ -25,6 +26,7 @@ import { createSiteRefusal, createTokenCheck } from "./token.ts";
 export type BaristaDependencies = OrderDependencies &
   QueueDependencies &
   FulfilmentDependencies &
+  PaymentDependencies &
   DamagedDependencies &
   DeadDependencies &
   EventDependencies &
@@ -56,6 +58,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
           Orders: "Take an order, and say what came of it.",
           Search: "Look at orders and at the queue: nothing here changes them.",
           Fulfilment: "Orders as made or not: for those who never take one up.",
+          Payments: "Money taken and given back.",
           "Dead letters": "Orders that failed, and making them again.",
           Events: "What happens in the shop, as it happens.",
           Shop: "The shop's settings, its menu and its code.",
@@ -67,6 +70,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(orderRoutes(dependencies))
     .use(queueRoutes(dependencies))
     .use(fulfilmentRoutes(dependencies))
+    .use(paymentRoutes(dependencies))
     .use(damagedRoutes(dependencies))
     .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))

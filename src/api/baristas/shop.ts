@@ -23,6 +23,8 @@ import {
 } from "./shop-descriptions.ts";
 
 export interface ShopDependencies {
+  /** Whether this server has a provider that charges cards. */
+  readonly takesCards: boolean;
   readonly shop: Shop;
   readonly menu: Menu;
   readonly readCode: () => Promise<CurrentCode>;
@@ -61,6 +63,10 @@ function createChangeShop(dependencies: ShopDependencies) {
   return async ({ request }: Context): Promise<Response> => {
     const patch = await readPatch(request);
     if (!patch) throw missingBody("an object of settings");
+    if (patch.payment === "card" && !dependencies.takesCards) {
+      const detail = "card needs STRIPE_SECRET_KEY; or start the server with PAYMENT=card and ACQUIRER=on to try it";
+      throw new InvalidInputError([{ field: "payment", detail }]);
+    }
     await dependencies.shop.change(patch);
     return await readShop();
   };

@@ -18,6 +18,7 @@ import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { createOrderSurroundings } from "./placing.ts";
 import { queueRoutes, type QueueDependencies } from "./queues.ts";
 import { keepPace, rememberLast, type PaceDependencies } from "./request-pace.ts";
+import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { reservationRoutes, type ReservationDependencies } from "./reservations.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
 import { WORK_TAG } from "./work-descriptions.ts";
@@ -27,6 +28,7 @@ export type CustomerDependencies = OrderDependencies &
   QueueDependencies &
   EventDependencies &
   ReservationDependencies &
+  PaymentDependencies &
   ShopDependencies &
   WorkDependencies &
   PaceDependencies & {
@@ -62,6 +64,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
           Orders: "Order and wait, come back to an order, cancel it, listen to it.",
           Machines: "Have code make something of any JSON, and wait for its result.",
           ...(dependencies.work ? { [WORK_TAG]: "Demand work, and look at its rows." } : undefined),
+          Payments: "Pay for an order, where the shop wants that.",
           Shop: "What there is, and whether it is open: to be looked at before ordering.",
           Health: "For whatever watches the server.",
         },
@@ -73,6 +76,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(queueRoutes(dependencies, surroundings))
     .use(eventRoutes(dependencies, () => app.server, clientOf))
     .use(reservationRoutes(dependencies, clientOf))
+    .use(paymentRoutes(dependencies))
     .use(shopRoutes(dependencies))
     .use(workRoutes(dependencies, clientOf))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer: () => app.server, addressOf: clientOf }))

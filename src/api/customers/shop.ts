@@ -11,6 +11,7 @@ import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { answerReady, makeReady, type ReadyFile } from "../../http/ready-file.ts";
 import { keepReads, shareReads } from "../../shared-reads.ts";
+import type { Paying } from "../../payments/paying.ts";
 import { CoffeeList, type Menu } from "../../shop/menu.ts";
 import { ShopView, type Shop } from "../../shop/settings.ts";
 
@@ -29,6 +30,7 @@ function createMenuReader({ list, changes }: Menu): () => Promise<ReadyFile> {
 }
 
 export interface ShopDependencies {
+  readonly paying: Pick<Paying, "provider">;
   readonly shop: Shop;
   readonly menu: Menu;
 }
@@ -39,18 +41,24 @@ export function shopRoutes(dependencies: ShopDependencies) {
     .get("/coffees", createListCoffees(dependencies), LIST_COFFEES);
 }
 
-function createReadShop({ shop }: ShopDependencies) {
+function createReadShop({ shop, paying: { provider } }: ShopDependencies) {
   const read = shareReads(shop.read);
 
   return async (): Promise<Response> => {
     const { settings, openOrders, queueLength, expectedSeconds } = await read();
-    const { open, capacity, require_code, customer_timeout_seconds } = settings;
+    const { open, capacity, require_code, customer_timeout_seconds, payment, payment_timeout_seconds, currency } =
+      settings;
     return answerJson(
       JSON.stringify({
         open,
         full: capacity !== null && openOrders >= capacity,
         require_code,
         customer_timeout_seconds,
+        payment,
+        payment_timeout_seconds,
+        currency,
+        payment_provider: provider?.name ?? null,
+        payment_publishable_key: provider?.publishableKey ?? null,
         queue_length: queueLength,
         eta_seconds: expectedSeconds,
       }),

@@ -1,0 +1,173 @@
+/**
+ * Owns the customers' routes of a payment: pay by card, look; and what the provider tells.
+ *
+ * **Invariants**
+ * - No client says an amount: it is the order's price.
+ * - A webhook is let in by its signature alone, and changes nothing itself.
+ */
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { documented } from "../../http/documented.ts";
+import { BODY_PROBLEMS, createBodyReader, createTextReader } from "../../http/input.ts";
+import { answerJson } from "../../http/json.ts";
+import { Payment, PAYMENT_EXAMPLE } from "../../orders/payment.ts";
+import type { Payments } from "../../orders/payments.ts";
+import type { Paying } from "../../payments/paying.ts";
+import { InvalidInputError, problem } from "../../problem.ts";
+import { OrderId, OrderParams, readOrderId, type PathContext } from "../parameters.ts";
+import { answerPayment, answerPaymentRefusal } from "../payments.ts";
+
+const WEBHOOK_BYTES = 256 * 1024;
+
+const PaymentDraft = Type.Object(
+  {
+    order_id: OrderId,
+    method: Type.Optional(
+      Type.String({
+        pattern: "^[\\x21-\\x7e]{1,255}$",
+        description: "the card as the provider names it, such as pm_card_visa: 1 to 255 characters without spaces",
+      }),
+    ),
+  },
+  {
+    $id: "PaymentDraft",
+    additionalProperties: false,
+    description: "an object with `order_id` and `method`",
+    examples: [{ order_id: PAYMENT_EXAMPLE.order_id, method: "pm_card_visa" }],
+  },
+);
+
+export interface PaymentDependencies {
+  readonly payments: Pick<Payments, "find">;
+  readonly paying: Paying;
+}
+
+export function paymentRoutes(dependencies: PaymentDependencies) {
+  return new Elysia()
+    .post("/payment", createPay(dependencies), PAY_ORDER)
+    .get("/payment/:id", createFind(dependencies), FIND_PAYMENT)
+    .post("/payment/webhook", createHear(dependencies), HEAR_WEBHOOK);
+}
+
+function createPay({ payments, paying }: PaymentDependencies) {
+  const readDraft = createBodyReader(PaymentDraft);
+
+  return async ({ request }: { request: Request }): Promise<Response> => {
+    const draft = await readDraft(request);
+    if (!draft) {
+      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${PaymentDraft.description}` }]);
+    }
+    const orderId = draft.order_id.toLowerCase();
+    if (draft.method === undefined) return await refuseWithoutMethod(payments, orderId);
+    const outcome = await paying.pay(orderId, draft.method);
+    switch (outcome.kind) {
+      case "paid":
+        return answerJson(outcome.payment);
+      case "under_way":
+        return answerJson(outcome.payment, { status: 202 });
+      case "declined": {
+        const { error } = JSON.parse(outcome.payment) as Payment;
+        return problem("payment_declined", error === undefined ? {} : { detail: error });
+      }
+      case "no_provider":
+        return problem("no_cards", { headers: { "Retry-After": "60" } });
+      case "unknown":
+      case "damaged":
+      case "refused":
+        return answerPaymentRefusal(outcome);
+    }
+  };
+}
+
+/** Money is taken at the counter: there it is no fault that none is named. */
+async function refuseWithoutMethod(payments: Pick<Payments, "find">, orderId: string): Promise<Response> {
+  const found = await payments.find(orderId);
+  if (found.kind !== "found") return answerPaymentRefusal(found);
+  if ((JSON.parse(found.payment) as Payment).kind === "counter") {
+    return answerPaymentRefusal({ kind: "refused", why: "counter" });
+  }
+  throw new InvalidInputError([
+    { field: "method", detail: `is missing: it must be ${PaymentDraft.properties.method.description}` },
+  ]);
+}
+
+function createFind({ payments }: PaymentDependencies) {
+  return async ({ params }: PathContext): Promise<Response> => answerPayment(await payments.find(readOrderId(params)));
+}
+
+function createHear({ paying }: PaymentDependencies) {
+  const readWebhook = createTextReader(WEBHOOK_BYTES);
+
+  return async ({ request }: { request: Request }): Promise<Response> => {
+    const body = (await readWebhook(request)) ?? "";
+    const outcome = await paying.hear(body, request.headers.get("stripe-signature"));
+    if (outcome.kind === "heard") return answerJson('{"received":true}');
+    return outcome.kind === "forged"
+      ? problem("webhook_forged")
+      : problem("no_cards", { headers: { "Retry-After": "60" } });
+  };
+}
+
+const PAY_ORDER = documented({
+  tag: "Payments",
+  operationId: "payOrder",
+  summary: "Pay an order by card",
+  description:
+    "The amount is the order's price. It is held until the order is ready, and taken then; if the order is cancelled, nothing is taken. " +
+    "Whoever waits for the order is held through it all.",
+  body: { schema: PaymentDraft, required: true },
+  answers: {
+    200: { description: "The amount is held: the order is queued.", schema: Payment },
+    202: {
+      description:
+        "The provider has not answered: it is asked on until the time to pay is over. Look again, or listen.",
+      schema: Payment,
+      example: {
+        ...withoutHold(),
+        status: "PAYMENT_PENDING",
+        expires_at: "2026-11-20T09:40:00.120Z",
+        is_under_way: true,
+      },
+    },
+  },
+  problems: [
+    "cross_site",
+    ...BODY_PROBLEMS,
+    "payment_declined",
+    "payment_unknown",
+    "payment_conflict",
+    "order_damaged",
+    "no_cards",
+    "redis_away",
+    "closing",
+  ],
+});
+
+function withoutHold(): Omit<typeof PAYMENT_EXAMPLE, "authorised_at" | "capture_before"> {
+  const { authorised_at: _, capture_before: __, ...pending } = PAYMENT_EXAMPLE;
+  return pending;
+}
+
+const FIND_PAYMENT = documented({
+  params: OrderParams,
+  tag: "Payments",
+  operationId: "findPayment",
+  summary: "Look at a payment",
+  description: "A payment has its order's id.",
+  answers: { 200: { description: "The payment as it is now.", schema: Payment } },
+  problems: ["payment_unknown", "order_damaged", "invalid_input", "redis_away", "closing"],
+});
+
+const HEAR_WEBHOOK = documented({
+  tag: "Payments",
+  operationId: "hearWebhook",
+  summary: "What the provider tells of payments",
+  description: "For the provider alone, by its signature (Stripe-Signature). The payment that it names is looked at.",
+  answers: {
+    200: {
+      description: "It is heard; once more changes nothing.",
+      schema: Type.Object({ received: Type.Boolean() }, { $id: "Received", examples: [{ received: true }] }),
+    },
+  },
+  problems: ["cross_site", "body_too_large", "malformed_json", "webhook_forged", "no_cards", "redis_away"],
+});
