@@ -190,7 +190,10 @@ function configFrom(env: Environment) {
     machines: env.MACHINES,
     work: env.WORK === "on",
     payment: env.PAYMENT,
-    stripe: stripeOf(env),
+    stripeSecretKey: env.STRIPE_SECRET_KEY,
+    stripeWebhookSecret: env.STRIPE_WEBHOOK_SECRET,
+    stripePublishableKey: env.STRIPE_PUBLISHABLE_KEY,
+    stripeApi: env.STRIPE_API,
     acquirer: env.ACQUIRER === "on",
     lanes: env.LANES,
     maxHeld: env.MAX_HELD,
@@ -208,13 +211,6 @@ function configFrom(env: Environment) {
     retentionHours: env.RETENTION_HOURS,
     logLevel: env.LOG_LEVEL,
   };
-}
-
-/** The account that cards are charged by; undefined: none is named. */
-function stripeOf(env: Environment) {
-  const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRET: webhookSecret } = env;
-  if (secretKey === undefined || webhookSecret === undefined) return undefined;
-  return { secretKey, webhookSecret, publishableKey: env.STRIPE_PUBLISHABLE_KEY ?? null, apiUrl: env.STRIPE_API };
 }
 
 /** One line a faulty setting. Values are shown unless the setting may hold a secret. */

@@ -26,7 +26,7 @@ operation('refund', function(id, reason, barista)
     payments.changed(id, payment)
     return payments.tell('refunding', 'payment.refunded', id, payment, order)
   end
-  payment.refund_requested_at = now
+  payment.refunding_at = now
   payments.changed(id, payment, now_ms)
-  return payments.tell('refunding', 'payment.refund_requested', id, payment, order)
+  return payments.tell('refunding', 'payment.refunding', id, payment, order)
 end)
