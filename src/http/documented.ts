@@ -117,6 +117,7 @@ const COMPANY: Readonly<Partial<Record<ProblemName, readonly ProblemName[]>>> = 
   // A port that asks for a token refuses guesses too; one that does not, other sites.
   unauthorized: ["too_many_tokens", "cross_site"],
   order_unknown: ["order_damaged", "closing"],
+  payment_unknown: ["order_damaged", "closing"],
   redis_away: ["shop_damaged"],
 };
 

@@ -98,7 +98,7 @@ describe.each(NAMES)("the document of the %s' port", (name) => {
     const ids = operations.map(({ operationId }) => operationId ?? "");
     expect(new Set(ids).size).toBe(operations.length);
     const VERBS =
-      /^(place|call|reserve|complete|find|search|start|finish|fail|release|extend|progress|cancel|retry|listen|list|read|change|put|remove|measure|inspect|check)[A-Z][A-Za-z]+$/;
+      /^(place|call|reserve|complete|find|search|start|finish|fail|release|extend|progress|cancel|retry|pay|hear|listen|list|read|change|put|remove|measure|inspect|check)[A-Z][A-Za-z]+$/;
     expect(ids.filter((id) => !VERBS.test(id))).toEqual([]);
     const { tags } = documents[name];
     expect(new Set(operations.flatMap((operation) => operation.tags ?? []))).toEqual(
@@ -242,6 +242,7 @@ export function say(answer: Order | Problem): string {
   if ("title" in answer) return answer.title + ": " + answer.detail;
   switch (answer.status) {
     case "reserved":
+    case "unpaid":
     case "scheduled":
     case "queued":
       return "position " + (answer.position ?? 1).toFixed();

@@ -135,7 +135,7 @@ const FIND_PAYMENT = documented({
   summary: "Look at a payment",
   description: "A payment has its order's id.",
   answers: { 200: { description: "The payment as it is now.", schema: Payment } },
-  problems: ["unauthorized", "payment_unknown", "order_damaged", "invalid_input", "redis_away", "closing"],
+  problems: ["unauthorized", "payment_unknown", "invalid_input", "redis_away"],
 });
 
 const CHANGE_PAYMENT = documented({
@@ -150,13 +150,5 @@ const CHANGE_PAYMENT = documented({
     "`reason`: the money of an order that is over is given back: at the counter at once; by card once the provider has done so. " +
     "The same again answers the same.",
   answers: { 200: { description: "It is changed, or being refunded.", schema: Payment } },
-  problems: [
-    "unauthorized",
-    "payment_unknown",
-    "payment_conflict",
-    "order_damaged",
-    ...BODY_PROBLEMS,
-    "redis_away",
-    "closing",
-  ],
+  problems: ["unauthorized", "payment_unknown", "payment_conflict", ...BODY_PROBLEMS, "redis_away"],
 });

@@ -136,10 +136,8 @@ const PAY_ORDER = documented({
     "payment_declined",
     "payment_unknown",
     "payment_conflict",
-    "order_damaged",
     "no_cards",
     "redis_away",
-    "closing",
   ],
 });
 
@@ -155,7 +153,7 @@ const FIND_PAYMENT = documented({
   summary: "Look at a payment",
   description: "A payment has its order's id.",
   answers: { 200: { description: "The payment as it is now.", schema: Payment } },
-  problems: ["payment_unknown", "order_damaged", "invalid_input", "redis_away", "closing"],
+  problems: ["payment_unknown", "invalid_input", "redis_away"],
 });
 
 const HEAR_WEBHOOK = documented({
@@ -169,5 +167,5 @@ const HEAR_WEBHOOK = documented({
       schema: Type.Object({ received: Type.Boolean() }, { $id: "Received", examples: [{ received: true }] }),
     },
   },
-  problems: ["cross_site", "body_too_large", "malformed_json", "webhook_forged", "no_cards", "redis_away"],
+  problems: ["cross_site", "body_too_large", "malformed_json", "webhook_forged", "no_cards", "redis_away", "closing"],
 });
