@@ -149,7 +149,7 @@ end
 -- The members that never change of an order that is queued now, or once it is paid in this way.
 local function fixed_members(order_number, item, price, details, payment_kind)
   return '"number":' .. order_number .. ',"item":"' .. item .. '","price":' .. price .. ','
-    .. (payment_kind and '"payment":"' .. payment_kind .. '",' or '') .. members_of(details) .. '"placed_at":"' .. now .. '"'
+    .. (payment_kind and '"payment_kind":"' .. payment_kind .. '",' or '') .. members_of(details) .. '"placed_at":"' .. now .. '"'
 end
 
 local MAX_SCHEDULED_MS = 7 * DAY_MS

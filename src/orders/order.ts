@@ -167,7 +167,7 @@ export const Order = Type.Object(
     reason: Type.Optional(Reason),
     item: Type.Optional(Type.String({ description: "none while it is reserved, or for machines" })),
     price: Type.Optional(Type.Integer({ minimum: 0, description: "cents, as the menu said when it was placed" })),
-    payment: Type.Optional(
+    payment_kind: Type.Optional(
       Type.Union([Type.Literal("counter"), Type.Literal("card")], {
         description: "how it is or was paid: counter or card; none where nothing is to be paid",
       }),

@@ -56,7 +56,8 @@ function readWireEvent(frameId: string, frameType: string, text: string): WireEv
   const isOwn = new RegExp(`^${OWN_EVENT_TYPE}$`).test(frameType);
   if (!isOwn && !(EVENT_TYPES as readonly unknown[]).includes(type)) fail("an unknown type");
   if (time !== new Date(Number.parseInt(frameId, 10)).toISOString()) fail("another time than its id's");
-  if ((isOwn || frameType.startsWith("order.")) !== (subject !== undefined)) fail("a subject that does not fit");
+  const isOfOrder = isOwn || frameType.startsWith("order.") || frameType.startsWith("payment.");
+  if (isOfOrder !== (subject !== undefined)) fail("a subject that does not fit");
   if (typeof subject === "string" && event.data.order_id !== subject) fail("an order with another id");
   return { ...event, id: frameId, time: String(time), ...(typeof subject === "string" ? { subject } : {}) };
 }

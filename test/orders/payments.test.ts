@@ -85,7 +85,10 @@ describe("what is paid for", () => {
     await shop.client.hset(shop.key("code"), { code: "CODE", remaining: 1, ends_at: Date.now() + 3_600_000 });
     await shop.orders.reserve({ orderId: "a", draft: { code: "CODE" } });
     const completed = await shop.orders.complete({ orderId: "a", queue: DEFAULT_QUEUE, completion: { item: "latte" } });
-    expect(completed).toMatchObject({ kind: "changed", order: { status: "unpaid", payment: "counter", price: 400 } });
+    expect(completed).toMatchObject({
+      kind: "changed",
+      order: { status: "unpaid", payment_kind: "counter", price: 400 },
+    });
     expect(await paymentOf(shop, "a")).toMatchObject({ amount: 400 });
     await shop.orders.payments.take({ orderId: "a", barista: "Ada" });
     expect(await shop.start("Ada")).toBe("a");

@@ -78,10 +78,11 @@ export interface WireOrder {
   /** Of machines: then there is an input, and no item. */
   readonly queue?: string;
   readonly input?: unknown;
-  readonly status: "reserved" | "scheduled" | "queued" | "brewing" | "ready" | "cancelled";
+  readonly status: "reserved" | "unpaid" | "scheduled" | "queued" | "brewing" | "ready" | "cancelled";
   readonly reason?: string;
   readonly item: string;
   readonly price?: number;
+  readonly payment_kind?: string;
   readonly modifiers?: Readonly<Record<string, string>>;
   readonly note?: string;
   readonly customer_id?: string;
@@ -110,10 +111,12 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   number: (value) => Number.isInteger(value) && Number(value) >= 1,
   queue: (value) => /^[\w-]{1,64}$/.test(String(value)),
   input: () => true,
-  status: (value) => ["reserved", "scheduled", "queued", "brewing", "ready", "cancelled"].includes(String(value)),
+  status: (value) =>
+    ["reserved", "unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"].includes(String(value)),
   reason: (value) => typeof value === "string",
   item: (value) => typeof value === "string",
   price: (value) => Number.isInteger(value) && Number(value) >= 0,
+  payment_kind: (value) => value === "counter" || value === "card",
   modifiers: (value) => Object.values(Object(value) as object).every((option) => typeof option === "string"),
   note: (value) => typeof value === "string",
   customer_id: (value) => typeof value === "string",
@@ -141,10 +144,11 @@ const CALLED = ["number", "queue"] as const;
  * The fields that only some states have, by state; `note` and what the customer said of themselves may stand in any.
  */
 const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
-  number: ["scheduled", "queued", "brewing", "ready", "cancelled"],
-  item: ["scheduled", "queued", "brewing", "ready", "cancelled"],
-  price: ["scheduled", "queued", "brewing", "ready", "cancelled"],
-  modifiers: ["scheduled", "queued", "brewing", "ready", "cancelled"],
+  number: ["unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"],
+  item: ["unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"],
+  price: ["unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"],
+  payment_kind: ["unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"],
+  modifiers: ["unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"],
   reason: ["cancelled"],
   finished_at: ["ready", "cancelled"],
   progress: ["brewing"],
@@ -155,6 +159,7 @@ const ONLY_IN: Readonly<Partial<Record<keyof WireOrder, readonly string[]>>> = {
 };
 const NEEDED_IN: Readonly<Record<WireOrder["status"], readonly (keyof WireOrder)[]>> = {
   reserved: [],
+  unpaid: ["number", "payment_kind"],
   scheduled: ["number", "not_before"],
   queued: ["number"],
   brewing: ["number", "barista", "started_at"],
