@@ -3,10 +3,12 @@
  * Prints what came of it in one line, then each violation, and exits with 1 if there is any.
  * `bun run kills --rounds 200 --seed 7` kills as often from that seed instead.
  * `bun run kills --makers` has calls made by machines, `longpour work`, the client and curl, and kills these too.
+ * `bun run kills --till 1000` has so many orders paid by card at a test acquirer, and kills a replica every 2 s.
  */
 import { parseArgs } from "node:util";
 import { describeMakers, killMakers } from "./kills/makers.ts";
 import { DEFAULT_SEED, describeReport, runKills, type Kills } from "./kills/rounds.ts";
+import { describeTill, killAtTheTill } from "./kills/till.ts";
 import { TestRedis } from "./support/redis.ts";
 import { stopServers } from "./support/server.ts";
 
@@ -17,18 +19,29 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "50" },
     seed: { type: "string", default: String(DEFAULT_SEED) },
     makers: { type: "boolean", default: false },
+    till: { type: "string" },
   },
 });
 const redis = await TestRedis.start();
+const campaign = { redis, rounds: Number(values.rounds), seed: Number(values.seed) };
 try {
-  const campaign = { redis, rounds: Number(values.rounds), seed: Number(values.seed) };
-  const { line, violations } = values.makers ? await ofMakers(campaign) : await ofServers(campaign);
+  const { line, violations } = await run();
   console.log(`seed ${values.seed}: ${line}`);
   for (const violation of violations.slice(0, MAX_SHOWN)) console.log(violation);
   process.exitCode = violations.length > 0 ? 1 : 0;
 } finally {
   await stopServers();
   await redis.stop();
+}
+
+async function run() {
+  if (values.till !== undefined) return await ofTill(Number(values.till));
+  return values.makers ? await ofMakers(campaign) : await ofServers(campaign);
+}
+
+async function ofTill(orders: number) {
+  const report = await killAtTheTill({ redis, orders });
+  return { line: describeTill(report), violations: report.violations };
 }
 
 async function ofServers(campaign: Kills) {
