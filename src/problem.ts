@@ -50,6 +50,7 @@ const PROBLEMS = {
     "The order's state does not allow this",
     "The order is ready (barista: Grace): it can't be cancelled now.",
   ),
+  no_cards: kind(409, "No cards", "This server takes no cards: ask the shop how to pay."),
   payment_conflict: kind(409, "The payment's state does not allow this", "The order is paid already."),
   code_used_up: kind(409, "The code is used up", "All drinks of this code are taken: wait for the next code."),
   too_many_open: kind(
@@ -86,7 +87,6 @@ const PROBLEMS = {
     "What this needs can't be read: the shop's staff see it (GET /damaged), and can put it right. Try again later.",
   ),
   internal: kind(500, "Internal error", "Something went wrong here. Try again."),
-  no_cards: kind(503, "No cards", "This server takes no cards: ask the shop how to pay."),
   shop_closed: kind(503, "Closed", "The shop is closed: come back when it opens."),
   shop_full: kind(503, "Full", "The shop has all the orders it can take: try again soon."),
   room_full: kind(503, "Waiting room full", "Everybody here waits: try again soon."),

@@ -56,7 +56,7 @@ test("whatever is sent is read as it was, in whatever pieces it comes", () => {
       const read = createReader((one) => heard.push(one));
       const bytes = Buffer.concat(
         events.map(({ type, ms, sequence, note }) => {
-          const orderId = type.startsWith("order.") ? ORDER_ID : "";
+          const orderId = /^(order|payment)\./.test(type) ? ORDER_ID : "";
           return encode({ id: `${ms}-${sequence}`, type, orderId, data: JSON.stringify({ note }) });
         }),
       );

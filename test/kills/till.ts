@@ -135,15 +135,9 @@ class Till {
     await until(async () => (await this.#openOrders()) === 0, "all orders are over", SETTLE_MS);
     this.#isSelling = false;
     await serving;
+    await this.#untilSettled();
     for (const id of this.#orderIds) if (Math.random() < REFUNDED) await this.#giveBack(id);
-    await until(async () => (await this.#unsettled()).length === 0, "all payments are settled", SETTLE_MS).catch(
-      async (error: unknown) => {
-        this.#faults.push(
-          String(error),
-          ...(await this.#unsettled()).slice(0, 10).map((payment) => JSON.stringify(payment)),
-        );
-      },
-    );
+    await this.#untilSettled();
     this.#isOpen = false;
     await killing;
   }
@@ -262,6 +256,16 @@ class Till {
       status === "PAYMENT_CREATED" ||
       (status === "PAYMENT_SUCCESSFUL" && refund_requested_at !== undefined);
     return (await this.#readPayments()).filter(isOpen);
+  }
+
+  async #untilSettled(): Promise<void> {
+    const isSettled = async (): Promise<boolean> => (await this.#unsettled()).length === 0;
+    try {
+      await until(isSettled, "all payments are settled", SETTLE_MS);
+    } catch (error) {
+      const some = (await this.#unsettled()).slice(0, 10).map((payment) => JSON.stringify(payment));
+      this.#faults.push(String(error), ...some);
+    }
   }
 
   #readOrders(): Promise<Order[]> {

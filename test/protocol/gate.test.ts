@@ -69,6 +69,7 @@ function wishFor(method: string, described: string): Wish {
   const own: Readonly<Record<string, string>> = {
     "/fail": '{"error":"no milk"}',
     "/progress": '{"percent":5}',
+    [`/payment/${brewing.order_id}`]: '{"status":"PAYMENT_SUCCESSFUL"}',
     [`/fulfilment/${brewing.order_id}`]: '{"status":"FULFILMENT_COMPLETED"}',
   };
   const body = own[path] ?? bodies[method] ?? "";

@@ -202,9 +202,9 @@ describe("what is refused", () => {
       "STRIPE_SECRET_KEY",
     );
     const id = await placeUnpaid();
-    expectProblem(await pay(server, { order_id: id, method: "pm_card_visa" }), 503);
+    expectProblem(await pay(server, { order_id: id, method: "pm_card_visa" }), 409);
     const webhook = { method: "POST", body: "{}", headers: { "Stripe-Signature": "t=1,v1=0" } };
-    expectProblem(await ask(`${server.customers}/payment/webhook`, webhook), 503);
+    expectProblem(await ask(`${server.customers}/payment/webhook`, webhook), 409);
   });
 
   test("other settings than there are", async () => {

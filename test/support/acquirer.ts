@@ -25,22 +25,26 @@ export interface LedgerRow {
 
 export class TestAcquirer {
   readonly url: string;
-  readonly secretKey: string;
-  readonly webhookSecret: string;
+  readonly #keys: Keys;
+  readonly #options: readonly string[];
   readonly #child: Bun.Subprocess;
   readonly #end: () => void;
 
-  private constructor(url: string, keys: Keys, child: Bun.Subprocess, end: () => void) {
+  private constructor(url: string, { keys, options, child, end }: Started) {
     this.url = url;
-    this.secretKey = keys.secretKey;
-    this.webhookSecret = keys.webhookSecret;
+    this.#keys = keys;
+    this.#options = options;
     this.#child = child;
     this.#end = end;
   }
 
   static async start(...options: string[]): Promise<TestAcquirer> {
     const keys = { secretKey: `sk_test_${crypto.randomUUID()}`, webhookSecret: `whsec_${crypto.randomUUID()}` };
-    const given = ["--port", "0", "--key", keys.secretKey, "--webhook-secret", keys.webhookSecret, ...options];
+    return await TestAcquirer.#startAt("0", keys, options);
+  }
+
+  static async #startAt(port: string, keys: Keys, options: readonly string[]): Promise<TestAcquirer> {
+    const given = ["--port", port, "--key", keys.secretKey, "--webhook-secret", keys.webhookSecret, ...options];
     const child = Bun.spawn([process.execPath, LONGPOUR, "acquirer", ...given], {
       stdin: "ignore",
       stdout: "pipe",
@@ -50,7 +54,7 @@ export class TestAcquirer {
     process.once("exit", end);
     for await (const chunk of child.stdout as ReadableStream<Uint8Array>) {
       const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(new TextDecoder().decode(chunk)) ?? [];
-      if (url) return new TestAcquirer(url, keys, child, end);
+      if (url) return new TestAcquirer(url, { keys, options, child, end });
     }
     throw new Error("the acquirer ended without an address");
   }
@@ -60,9 +64,16 @@ export class TestAcquirer {
     return {
       PAYMENT: "card",
       STRIPE_API: this.url,
-      STRIPE_SECRET_KEY: this.secretKey,
-      STRIPE_WEBHOOK_SECRET: this.webhookSecret,
+      STRIPE_SECRET_KEY: this.#keys.secretKey,
+      STRIPE_WEBHOOK_SECRET: this.#keys.webhookSecret,
     };
+  }
+
+  /** Ends it as `kill -9` does, and starts it again on the same port when the function that this resolves to is called. */
+  async kill(): Promise<() => Promise<TestAcquirer>> {
+    const { port } = new URL(this.url);
+    await this.stop();
+    return async () => await TestAcquirer.#startAt(port, this.#keys, this.#options);
   }
 
   /** Has webhooks sent there. */
@@ -87,8 +98,16 @@ export class TestAcquirer {
     await this.#child.exited;
   }
 
+  /** The header that signs a webhook's body as sent at that time, in seconds since 1970. */
+  sign(body: string, seconds = Math.floor(Date.now() / 1000)): string {
+    const signature = new Bun.CryptoHasher("sha256", this.#keys.webhookSecret)
+      .update(`${seconds}.${body}`)
+      .digest("hex");
+    return `t=${seconds},v1=${signature}`;
+  }
+
   get #authorization() {
-    return { Authorization: `Bearer ${this.secretKey}` };
+    return { Authorization: `Bearer ${this.#keys.secretKey}` };
   }
 
   async #change(path: string, json: object): Promise<void> {
@@ -99,4 +118,11 @@ export class TestAcquirer {
 interface Keys {
   readonly secretKey: string;
   readonly webhookSecret: string;
+}
+
+interface Started {
+  readonly keys: Keys;
+  readonly options: readonly string[];
+  readonly child: Bun.Subprocess;
+  readonly end: () => void;
 }

@@ -70,7 +70,7 @@ function createPay({ payments, paying }: PaymentDependencies) {
         return problem("payment_declined", error === undefined ? {} : { detail: error });
       }
       case "no_provider":
-        return problem("no_cards", { headers: { "Retry-After": "60" } });
+        return problem("no_cards");
       case "unknown":
       case "damaged":
       case "refused":
@@ -102,9 +102,7 @@ function createHear({ paying }: PaymentDependencies) {
     const body = (await readWebhook(request)) ?? "";
     const outcome = await paying.hear(body, request.headers.get("stripe-signature"));
     if (outcome.kind === "heard") return answerJson('{"received":true}');
-    return outcome.kind === "forged"
-      ? problem("webhook_forged")
-      : problem("no_cards", { headers: { "Retry-After": "60" } });
+    return outcome.kind === "forged" ? problem("webhook_forged") : problem("no_cards");
   };
 }
 
