@@ -1,7 +1,7 @@
 -- take-demands
 -- Takes demands of a queue for one server: those that it took and has not settled, those that another one has left, and
 -- new ones. Taken again after a reply that was lost they are the same.
--- Needs lib/keys.lua lib/format.lua
+-- Needs lib/keys.lua lib/format.lua lib/groups.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  queue
 -- ARGV[2]  the server
@@ -14,23 +14,6 @@
 local queue, server, count, left_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local max_bytes, kept_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 local stream = key.demands(queue)
-
--- The last id that the group has given out; nil where there is no group.
-local function find_newest()
-  local groups = redis.pcall('XINFO', 'GROUPS', stream)
-  for _, group in ipairs(groups.err and {} or groups) do
-    -- Flat pairs: name, consumers, pending, last-delivered-id …
-    if group[2] == DEMAND_GROUP then
-      return group[8]
-    end
-  end
-end
-
--- `from` is '0' for those that it has, '>' for new ones.
-local function read_group(from, most)
-  local reply = redis.call('XREADGROUP', 'GROUP', DEMAND_GROUP, server, 'COUNT', most, 'STREAMS', stream, from)
-  return reply and reply[1][2] or {}
-end
 
 local taken, is_taken = {}, {}
 local function take(entries)
@@ -61,18 +44,18 @@ local function describe(entry)
   return { id, bytes, fields }
 end
 
-if not find_newest() then
+if not last_given(stream, DEMAND_GROUP) then
   -- From the first demand on: others may have appended before any server read.
   redis.call('XGROUP', 'CREATE', stream, DEMAND_GROUP, '0', 'MKSTREAM')
 end
-take(read_group('0', count))
+take(read_group(stream, DEMAND_GROUP, server, '0', count))
 if #taken < count then
   take(redis.call('XAUTOCLAIM', stream, DEMAND_GROUP, server, left_ms, '0', 'COUNT', count - #taken)[2])
 end
 if #taken < count then
-  take(read_group('>', count - #taken))
+  take(read_group(stream, DEMAND_GROUP, server, '>', count - #taken))
 end
-local answer = { find_newest() }
+local answer = { last_given(stream, DEMAND_GROUP) }
 for i, entry in ipairs(taken) do
   answer[i + 1] = describe(entry)
 end
