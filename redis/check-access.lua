@@ -27,9 +27,13 @@ local OTHERS = {
   { 'SUBSCRIBE', key.wake },
   { 'TIME' },
   { 'XGROUP', 'CREATE', key.events, 'baristas', '0' },
+  { 'XGROUP', 'DELCONSUMER', key.events, 'servers', 'server' },
+  { 'XINFO', 'CONSUMERS', key.events, 'servers' },
+  { 'XINFO', 'GROUPS', key.events },
   { 'XINFO', 'STREAM', key.events },
   { 'XACK', key.events, 'servers', '0' },
   { 'XAUTOCLAIM', key.events, 'servers', 'server', '0', '0' },
+  { 'XPENDING', key.events, 'servers' },
   { 'XREAD', 'STREAMS', key.events, '0' },
   { 'XREADGROUP', 'GROUP', 'baristas', 'barista', 'STREAMS', key.events, '>' },
 }

@@ -121,5 +121,8 @@ if cursor == '' then
   for _, queue in ipairs(queues) do
     forget_workers(queue)
   end
+  for _, name in ipairs(try('HKEYS', key.readers) or {}) do
+    forget_consumers(key.events, name, true)
+  end
 end
 return forget_entries()

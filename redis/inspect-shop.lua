@@ -13,13 +13,16 @@
 local lease_ms, max_orders = tonumber(ARGV[1]), ARGV[2]
 
 local TYPES = {
-  hash = { key.claims, key.code, key.menu, key.queue_rules, key.settings },
+  hash = { key.claims, key.code, key.menu, key.queue_rules, key.readers, key.settings },
   list = { key.event_marks },
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
   string = { key.event_count, key.format, key.numbers(date) },
   zset = { key.buried, key.damaged, key.dead, key.orders, key.payments, key.payments_open, key.reserved },
 }
+for _, name in ipairs(try('HKEYS', key.readers) or {}) do
+  table.insert(TYPES.string, key.reader(name))
+end
 for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.list, key.waits(queue))
   table.insert(TYPES.string, key.call_count(queue))

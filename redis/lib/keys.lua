@@ -29,6 +29,7 @@ local key = {
   orders_of = function(customer_id) return shop .. 'orders:of:' .. customer_id end,
   payment = function(id) return shop .. 'payment:' .. id end,
   queue = function(queue) return shop .. 'queue:' .. queue end,
+  reader = function(name) return shop .. 'reader:' .. name end,
   run = function(slot) return shop .. 'run:' .. slot end,
   scheduled = function(queue) return shop .. 'scheduled:' .. queue end,
   spent = function(period) return shop .. 'spent:' .. period end,
@@ -55,6 +56,7 @@ local function name_keys()
   key.payments_open = shop .. 'payments:open'
   key.queue_rules = shop .. 'queue-rules'
   key.queues = shop .. 'queues'
+  key.readers = shop .. 'readers'
   key.reserved = shop .. 'reserved'
   key.settings = shop .. 'settings'
   key.upgrading = shop .. 'upgrading'

@@ -87,14 +87,15 @@ export function msOf(id: EventId): number {
 /** Whether `id` comes before `other`. */
 export function isBefore(id: EventId, other: EventId): boolean {
   const difference = msOf(id) - msOf(other);
-  return difference < 0 || (difference === 0 && sequenceOf(id) < sequenceOf(other));
+  return difference < 0 || (difference === 0 && numberOf(id) < numberOf(other));
 }
 
 export function isFinalEvent({ type }: Pick<ShopEvent, "type">): boolean {
   return FINAL_TYPES.includes(type);
 }
 
-function sequenceOf(id: EventId): number {
+/** The number of an event: they are numbered without gaps. */
+export function numberOf(id: EventId): number {
   return Number(id.slice(id.indexOf("-") + 1));
 }
 
@@ -113,7 +114,7 @@ export interface Change {
  */
 export function readEntry([entryId, fields]: readonly [string, readonly string[]], after: EventId): Change[] {
   const ms = entryId.slice(0, entryId.indexOf("-"));
-  const first = sequenceOf(entryId) - fields.length / 2 + 1;
+  const first = numberOf(entryId) - fields.length / 2 + 1;
   const changes: Change[] = [];
   for (let at = 0; at < fields.length; at += 2) {
     const id = `${ms}-${first + at / 2}`;

@@ -25,7 +25,7 @@ export class Fixture implements AsyncDisposable {
   readonly server: TestRedis;
   /** A connection that is not the shop's. */
   readonly outside: Redis;
-  readonly #opened: (() => void)[] = [];
+  readonly #opened: (() => void | Promise<void>)[] = [];
 
   /** On the shared Redis, unless the test harms it. */
   static async server(own?: TestRedis): Promise<TestRedis> {
@@ -46,7 +46,7 @@ export class Fixture implements AsyncDisposable {
   }
 
   /** Says how to close what was just opened. */
-  protected opened(close: () => void): void {
+  protected opened(close: () => void | Promise<void>): void {
     this.#opened.push(close);
   }
 
@@ -66,7 +66,7 @@ export class Fixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const close of this.#opened.toReversed()) close();
+    for (const close of this.#opened.toReversed()) await close();
     this.outside.disconnect();
   }
 }
