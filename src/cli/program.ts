@@ -6,6 +6,7 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { version } from "../version.ts";
+import { addAcquirer } from "./commands/acquirer.ts";
 import { addBaristas } from "./commands/baristas.ts";
 import { addCustomers } from "./commands/customers.ts";
 import { addDead, addRetry } from "./commands/dead.ts";
@@ -24,7 +25,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** By who needs them, in the order of the help. */
 const GROUPS: Readonly<Record<string, readonly AddCommand[]>> = {
-  "Run it:": [addServe],
+  "Run it:": [addServe, addAcquirer],
   "For customers:": [addOrder, addCall, addShow, addCancel],
   "For baristas:": [addStart, addFinish, addFail, addRelease, addWork, addQueue, addSearch, addDead, addRetry],
   "Look closer:": [addDoctor, addRaw],

@@ -121,8 +121,8 @@ export function asking(port: Port, terminal: Terminal, { waitSeconds = 0 } = {})
   return createAsking({ ...clientOptions(port, terminal), silenceSeconds: waitSeconds + ANSWER_WITHIN_SECONDS });
 }
 
-/** Without a slash at its end. */
-function readUrl(text: string): string {
+/** A reader of addresses: without a slash at its end. */
+export function readUrl(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new InvalidArgumentError("It must be an http:// or https:// address.");

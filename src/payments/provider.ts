@@ -51,10 +51,26 @@ export type WebhookReading =
   /** `orderId`: the order that it is about, where it is one of ours. */
   { readonly kind: "told"; readonly orderId: string | null } | { readonly kind: "forged"; readonly why: string };
 
-/** What is the same in each question about an intent. */
-interface Step {
+export interface OpenStep {
+  readonly orderId: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly step: string;
+}
+
+/** A step of an intent that is open. */
+export interface IntentStep {
   readonly intentId: string;
   readonly step: string;
+}
+
+/** `method`: what the page got for a card, as `pm_…`. */
+export interface AuthoriseStep extends IntentStep {
+  readonly method: string;
+}
+
+export interface AmountStep extends IntentStep {
+  readonly amount: number;
 }
 
 /** One who charges cards: an intent an order, authorised first, captured later. */
@@ -62,27 +78,16 @@ export interface PaymentProvider {
   readonly name: "test" | "stripe";
   /** What a page needs for the provider's own form. */
   readonly publishableKey: string | null;
-
   /** Opens the intent of an order. Nothing is charged yet. */
-  open(order: {
-    readonly orderId: string;
-    readonly amount: number;
-    readonly currency: string;
-    readonly step: string;
-  }): Promise<OpenOutcome>;
-
+  open(asked: OpenStep): Promise<OpenOutcome>;
   /** Holds the amount on a card. After a decline it may be asked with another method, as another step. */
-  authorise(asked: Step & { readonly method: string }): Promise<AuthoriseOutcome>;
-
+  authorise(asked: AuthoriseStep): Promise<AuthoriseOutcome>;
   /** Takes what is held. */
-  capture(asked: Step & { readonly amount: number }): Promise<CaptureOutcome>;
-
+  capture(asked: AmountStep): Promise<CaptureOutcome>;
   /** Gives back what is held, or ends an intent that holds nothing. */
-  void(asked: Step): Promise<VoidOutcome>;
-
+  void(asked: IntentStep): Promise<VoidOutcome>;
   /** Gives back what was captured. */
-  refund(asked: Step & { readonly amount: number }): Promise<RefundOutcome>;
-
+  refund(asked: AmountStep): Promise<RefundOutcome>;
   /** Checks who sent a webhook, and which order it is about. It says "look there", and nothing that is believed. */
   readWebhook(body: string, signature: string | null): Promise<WebhookReading>;
 }

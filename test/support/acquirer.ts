@@ -2,9 +2,11 @@
  * Owns test acquirers of tests: `longpour acquirer` as a process of its own, with a key and a secret of its own.
  *
  * **Invariants**
- * - One that was started is gone when the process ends.
+ * - One that was started is gone when the process ends: it reads a pipe that the kernel closes then.
  */
 import { join } from "node:path";
+import type { Faults } from "../../src/cli/acquirer/faults.ts";
+import type { WebhookCounts } from "../../src/cli/acquirer/webhooks.ts";
 import { ask, expectStatus } from "./http.ts";
 
 const LONGPOUR = join(import.meta.dir, "../../src/cli/longpour.ts");
@@ -15,6 +17,7 @@ export interface LedgerRow {
   readonly order_id: string | null;
   readonly status: string;
   readonly amount: number;
+  readonly authorised: number;
   readonly authorisations: number;
   readonly held: number;
   readonly captured: number;
@@ -23,19 +26,24 @@ export interface LedgerRow {
   readonly refunds: number;
 }
 
+/** The whole ledger: with its sums, and with what became of webhooks. */
+interface Report {
+  readonly intents: readonly LedgerRow[];
+  readonly sums: Readonly<Record<string, number>>;
+  readonly webhooks: WebhookCounts;
+}
+
 export class TestAcquirer {
   readonly url: string;
   readonly #keys: Keys;
   readonly #options: readonly string[];
   readonly #child: Bun.Subprocess;
-  readonly #end: () => void;
 
-  private constructor(url: string, { keys, options, child, end }: Started) {
+  private constructor(url: string, { keys, options, child }: Started) {
     this.url = url;
     this.#keys = keys;
     this.#options = options;
     this.#child = child;
-    this.#end = end;
   }
 
   static async start(...options: string[]): Promise<TestAcquirer> {
@@ -45,16 +53,14 @@ export class TestAcquirer {
 
   static async #startAt(port: string, keys: Keys, options: readonly string[]): Promise<TestAcquirer> {
     const given = ["--port", port, "--key", keys.secretKey, "--webhook-secret", keys.webhookSecret, ...options];
-    const child = Bun.spawn([process.execPath, LONGPOUR, "acquirer", ...given], {
-      stdin: "ignore",
+    const child = Bun.spawn([process.execPath, LONGPOUR, "acquirer", "--with-stdin", ...given], {
+      stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
     });
-    const end = (): void => child.kill("SIGKILL");
-    process.once("exit", end);
     for await (const chunk of child.stdout as ReadableStream<Uint8Array>) {
       const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(new TextDecoder().decode(chunk)) ?? [];
-      if (url) return new TestAcquirer(url, { keys, options, child, end });
+      if (url) return new TestAcquirer(url, { keys, options, child });
     }
     throw new Error("the acquirer ended without an address");
   }
@@ -82,18 +88,28 @@ export class TestAcquirer {
   }
 
   /** Changes what goes wrong, from now on. */
-  async fail(faults: object): Promise<void> {
+  async fail(faults: Partial<Faults>): Promise<void> {
     await this.#change("/faults", faults);
   }
 
   async ledger(): Promise<readonly LedgerRow[]> {
-    const answer = await ask(`${this.url}/ledger`, { headers: this.#authorization });
+    return (await this.report()).intents;
+  }
+
+  /** The row of an order, which has one intent. */
+  async row(orderId: string): Promise<LedgerRow> {
+    const [row, ...more] = (await this.ledger()).filter(({ order_id }) => order_id === orderId);
+    if (!row || more.length > 0) throw new Error(`the order has ${row ? more.length + 1 : "no"} intents`);
+    return row;
+  }
+
+  async report(): Promise<Report> {
+    const answer = await ask(`${this.url}/ledger`, { headers: this.authorization });
     expectStatus(answer, 200);
-    return (answer.body as { intents: readonly LedgerRow[] }).intents;
+    return answer.body as Report;
   }
 
   async stop(): Promise<void> {
-    process.removeListener("exit", this.#end);
     this.#child.kill("SIGKILL");
     await this.#child.exited;
   }
@@ -106,12 +122,12 @@ export class TestAcquirer {
     return `t=${seconds},v1=${signature}`;
   }
 
-  get #authorization() {
+  get authorization() {
     return { Authorization: `Bearer ${this.#keys.secretKey}` };
   }
 
   async #change(path: string, json: object): Promise<void> {
-    expectStatus(await ask(this.url + path, { method: "POST", json, headers: this.#authorization }), 200);
+    expectStatus(await ask(this.url + path, { method: "POST", json, headers: this.authorization }), 200);
   }
 }
 
@@ -124,5 +140,4 @@ interface Started {
   readonly keys: Keys;
   readonly options: readonly string[];
   readonly child: Bun.Subprocess;
-  readonly end: () => void;
 }
