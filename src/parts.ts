@@ -16,7 +16,7 @@ import { openFormat } from "./orders/format.ts";
 import { createOrders } from "./orders/orders.ts";
 import { declareQueues, type QueueRules } from "./orders/queues.ts";
 import { startSweeper } from "./orders/sweeper.ts";
-import type { Cards } from "./payments/cards.ts";
+import { openCards } from "./payments/cards.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
@@ -68,7 +68,7 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   const feed = new EventFeed(redis, config.shop);
   lifecycle.opened("event feed", () => feed.close());
   const baristaRoom = new WakeRoom(redis, redis.keys.wake);
-  const cards = undefined as Cards | undefined;
+  const cards = await openCards({ ...ground, redis, payments: orders.payments });
   if (!cards && (await shop.read()).settings.payment === "card") {
     log.warn("orders are paid by card here, and this server can't take them: set STRIPE_SECRET_KEY, or PATCH /shop");
   }

@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 const redis = await TestRedis.start();
-const campaign = { redis, rounds: Number(values.rounds), seed: Number(values.seed) };
+const chosen = { redis, rounds: Number(values.rounds), seed: Number(values.seed) };
 try {
   const { line, violations } = await run();
   console.log(`seed ${values.seed}: ${line}`);
@@ -36,7 +36,7 @@ try {
 
 async function run() {
   if (values.till !== undefined) return await ofTill(Number(values.till));
-  return values.makers ? await ofMakers(campaign) : await ofServers(campaign);
+  return values.makers ? await ofMakers(chosen) : await ofServers(chosen);
 }
 
 async function ofTill(orders: number) {

@@ -166,7 +166,7 @@ class Till {
 
   async end(): Promise<void> {
     this.#isOpen = this.#isSelling = false;
-    await Promise.all(this.#replicas.map((replica) => replica?.stop("SIGKILL")));
+    for (const replica of this.#replicas) await replica?.stop("SIGKILL");
   }
 
   #sumsThatDiffer(
