@@ -80,7 +80,6 @@ end
 -- to be told.
 function payments.close_unpaid(id, payment, order)
   if payment.attempt > 0 then
-    payment.expires_at = nil
     payments.changed(id, payment, now_ms)
     return
   end

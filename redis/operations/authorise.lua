@@ -13,7 +13,7 @@ operation('authorise', function(id, intent, amount, capture_before, look_ms)
   if payment.status == 'PAYMENT_CREATED' and payment.intent == intent then
     return 'authorised\t' .. encode_payment(id, payment)
   end
-  if payment.status ~= 'PAYMENT_PENDING' then
+  if payment.status ~= 'PAYMENT_PENDING' or payment.kind ~= 'card' then
     return 'refused\tover'
   end
   if tonumber(amount) ~= payment.amount then

@@ -5,7 +5,8 @@
 
 operation('requeue', function(id)
   local order = find_order(id)
-  if not order or order.due == '' or tonumber(order.due) > now_ms then
+  local is_waiting = order and (order.status == 'scheduled' or order.status == 'queued')
+  if not is_waiting or order.due == '' or tonumber(order.due) > now_ms then
     return 'kept'
   end
   check_type(key.waiting(order.queue), 'zset')

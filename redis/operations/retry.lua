@@ -1,16 +1,18 @@
 -- retry
--- Makes a dead order again: a new order for the same, which names it. Again for the same one it answers the first.
+-- Makes a dead order again: a new order for the same, which names it, and is not paid for. Again for the same one it
+-- answers the first.
 -- Fields   order_id, new_id, retried_by (JSON; '' is not said)
 -- Answers  retried, the new order with its position | unknown | conflict, status, barista (JSON)
 
--- The members that the order got when it was made again itself, and when it was scheduled, are left out. They stand
--- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.)
+-- The members that the order got when it was made again itself, and when it was scheduled, are left out: they stand
+-- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.) So is
+-- how it was paid, which stands behind its price.
 local function without_own(members)
   local before, retried_by = string.match(members, '^(.*)"retry_of":"[^"]*","retried_by":(".*"),$')
   if not before or not is_text(retried_by) then
     before = string.match(members, '^(.*)"retry_of":"[^"]*",$')
   end
-  members = before or members
+  members = string.gsub(before or members, '^("item":"[^"]*","price":%d+,)"payment_kind":"%l+",', '%1')
   return string.match(members, '^(.*)"not_before":"[^"]*",$') or members
 end
 

@@ -1,8 +1,9 @@
 -- reverse
--- Notes that the provider holds nothing for an order any more. What was authorised is refunded, what was only tried has
--- failed, and so has what lapsed. Reversed again it answers the same.
+-- Notes that the provider holds nothing any more for an order that was cancelled, or is ready and its authorisation
+-- lapsed. What was authorised is refunded, what was only tried has failed, and so has what lapsed. Reversed again it
+-- answers the same.
 -- Fields   order_id, failure (of one that lapsed: why, a JSON string; else '')
--- Answers  reversed, the payment (JSON) | unknown | refused, why: over
+-- Answers  reversed, the payment (JSON) | unknown | refused, why: over, open
 
 operation('reverse', function(id, failure)
   local order, payment = find_order(id), payments.find(id)
@@ -14,6 +15,9 @@ operation('reverse', function(id, failure)
   end
   if payment.status == 'PAYMENT_SUCCESSFUL' then
     return 'refused\tover'
+  end
+  if order and order.status ~= 'cancelled' and not (order.status == 'ready' and failure ~= '') then
+    return 'refused\topen'
   end
   payment.capture_before = nil
   if failure ~= '' or payment.status == 'PAYMENT_PENDING' then

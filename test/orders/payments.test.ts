@@ -1,44 +1,9 @@
 /** Owns the tests of payments in scripts: which orders are paid for, and each change of a payment. */
 import { describe, expect, test } from "bun:test";
 import type { Payment } from "../../src/orders/payment.ts";
-import { createShop, type ShopPatch } from "../../src/shop/settings.ts";
+import { createShop } from "../../src/shop/settings.ts";
 import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
-import { TestOrders } from "../support/orders.ts";
-
-const LOOK_MS = 60_000;
-
-async function openShop(patch: ShopPatch): Promise<TestOrders> {
-  const shop = await TestOrders.open();
-  await createShop(shop.redis, DEFAULT_QUEUE).change(patch);
-  return shop;
-}
-
-async function paymentOf({ orders }: TestOrders, orderId: string): Promise<Payment | undefined> {
-  const found = await orders.payments.find(orderId);
-  return found.kind === "found" ? (JSON.parse(found.payment) as Payment) : undefined;
-}
-
-async function statusOf({ orders }: TestOrders, orderId: string): Promise<string> {
-  const found = await orders.find(orderId);
-  return found.kind === "found" ? found.status : found.kind;
-}
-
-const authorise = ({ orders }: TestOrders, orderId: string, own = {}) =>
-  orders.payments.authorise({
-    orderId,
-    intentId: "pi_1",
-    amount: 300,
-    captureBeforeMs: Date.parse("2126-01-01T00:00:00Z"),
-    lookMs: LOOK_MS,
-    ...own,
-  });
-const attempt = ({ orders }: TestOrders, orderId: string, method = "pm_1") =>
-  orders.payments.attempt({ orderId, method, lookMs: LOOK_MS });
-
-const typesOf = async (shop: TestOrders): Promise<string[]> => {
-  const entries = await shop.client.xrange(shop.key("events"), "-", "+");
-  return entries.flatMap(([, fields]) => fields.filter((_, at) => at % 2 === 0));
-};
+import { attempt, authorise, LOOK_MS, openShop, paymentOf, statusOf, typesOf } from "../support/paid-orders.ts";
 
 describe("what is paid for", () => {
   test("an order is unpaid: nobody can start it, and it holds its place at the door", async () => {
