@@ -19,7 +19,7 @@ for _, id in ipairs(ids) do
   local text = try('GET', key.payment(id))
   local payment = text and decode_payment(text)
   local is_settled = not payment or payment.status == 'PAYMENT_FAILED' or payment.status == 'PAYMENT_REFUNDED'
-    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refunding_at
+    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refund_requested_at
   if is_settled then
     redis.call('ZREM', key.payments_open, id)
   else

@@ -38,7 +38,7 @@ local OPEN_PAYMENTS = { PAYMENT_PENDING = true, PAYMENT_CREATED = true }
 -- Whether money may still move: then the payment outlives its order.
 local function is_open_payment(id)
   local payment = decode_payment(try('GET', key.payment(id)) or '')
-  return payment and (OPEN_PAYMENTS[payment.status] or payment.status == 'PAYMENT_SUCCESSFUL' and payment.refunding_at)
+  return payment and (OPEN_PAYMENTS[payment.status] or payment.status == 'PAYMENT_SUCCESSFUL' and payment.refund_requested_at)
 end
 
 local function drop(index, id, entry)

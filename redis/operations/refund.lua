@@ -26,7 +26,7 @@ operation('refund', function(id, reason, barista)
     payments.changed(id, payment)
     return payments.tell('refunding', 'payment.refunded', id, payment, order)
   end
-  payment.refunding_at = now
+  payment.refund_requested_at = now
   payments.changed(id, payment, now_ms)
   return payments.tell('refunding', 'payment.refunding', id, payment, order)
 end)

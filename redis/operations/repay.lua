@@ -11,13 +11,13 @@ operation('repay', function(id, failure)
   if payment.status == 'PAYMENT_REFUNDED' then
     return 'repaid\t' .. encode_payment(id, payment)
   end
-  if payment.status ~= 'PAYMENT_SUCCESSFUL' or not payment.refunding_at then
+  if payment.status ~= 'PAYMENT_SUCCESSFUL' or not payment.refund_requested_at then
     return 'refused\tover'
   end
   if failure ~= '' then
     -- It can be asked for again.
     payment.error = cjson.decode(failure)
-    payment.refund_reason, payment.refunding_at, payment.refunded_by = nil, nil, nil
+    payment.refund_reason, payment.refund_requested_at, payment.refunded_by = nil, nil, nil
     payments.changed(id, payment)
     return payments.tell('repaid', 'payment.refused', id, payment, order)
   end
