@@ -10,6 +10,7 @@ import { loadScript } from "../../src/redis/script.ts";
 import { scriptRunner } from "../../src/redis/script-runner.ts";
 
 const find = loadScript("find-orders");
+const findPayments = loadScript("find-payments");
 
 /** Key without the shop's prefix, or `<key>.<field>`, to its content. */
 export type State = Readonly<Record<string, string>>;
@@ -28,6 +29,8 @@ export async function readState(redis: Redis, prefix: string): Promise<State> {
       .replace(/^spent:\d+$/, "spent:now");
     if (name.startsWith("order:") && type === "string")
       Object.assign(state, { [name]: kind.replace("string", "order") }, await readOrder(redis, key, name));
+    else if (name.startsWith("payment:") && type === "string")
+      Object.assign(state, { [name]: kind.replace("string", "payment") }, await readPayment(redis, key, name));
     else if (name === "claims") state[name] = `${kind}: ${await readClaims(redis, key)}`;
     else if (type === "hash") Object.assign(state, { [name]: kind }, await readHash(redis, key, name));
     else if (name === "events") Object.assign(state, await readEvents(redis, prefix));
@@ -135,6 +138,14 @@ async function readOrder(redis: Redis, key: string, name: string): Promise<State
   return Object.fromEntries(lines) as State;
 }
 
+/** A stored payment, member by member. */
+async function readPayment(redis: Redis, key: string, name: string): Promise<State> {
+  const stored = (await redis.get(key)) ?? "";
+  if (!stored.startsWith("{")) return { [name]: `damaged: ${stored}` };
+  const members = Object.entries(JSON.parse(stored) as Record<string, unknown>);
+  return Object.fromEntries(members.map(([member, value]) => [`${name}.${member}`, normalise(String(value))]));
+}
+
 /** What never changes of an order, member by member; what its customer said of it as one. */
 function readFixed(fixed: string): Record<string, string> {
   const { number, item, price, placed_at, ...details } = JSON.parse(`{${fixed}}`) as Record<string, unknown>;
@@ -144,8 +155,8 @@ function readFixed(fixed: string): Record<string, string> {
 }
 
 /**
- * One line an event. Each shows an order as JSON; the last event of an order shows it as find does now, without what
- * only a look shows, and says so where it does not.
+ * One line an event. Each shows an order as JSON, some a payment; the last event of either shows it as find does now,
+ * without what only a look shows, and says so where it does not.
  */
 async function readEvents(redis: Redis, prefix: string): Promise<State> {
   const lines: Record<string, string> = {};
@@ -158,11 +169,15 @@ async function readEvents(redis: Redis, prefix: string): Promise<State> {
       lines[`events.${index + 1}`] = `${type} {${members}}`;
       continue;
     }
+    const { payment, ...changed } = JSON.parse(`{${members}}`) as Record<string, unknown>;
     const order = seen.has(id) ? null : await findOrder(redis, prefix, id);
-    const changed = JSON.parse(`{${members}}`) as Record<string, unknown>;
-    const isTrue = order === null || Bun.deepEquals({ ...order, ...changed }, order);
-    lines[`events.${index + 1}`] = `${type} ${id}${isTrue ? "" : ", but not as the order is"}`;
+    const isOrders = order === null || Bun.deepEquals({ ...order, ...changed }, order);
     seen.add(id);
+    const now = payment === undefined || seen.has(`payment of ${id}`) ? null : await findPayment(redis, prefix, id);
+    const isPayments = now === null || Bun.deepEquals(payment, now);
+    if (payment !== undefined) seen.add(`payment of ${id}`);
+    const fault = isOrders ? ", but not as the payment is" : ", but not as the order is";
+    lines[`events.${index + 1}`] = `${type} ${id}${isOrders && isPayments ? "" : fault}`;
   }
   return lines;
 }
@@ -178,6 +193,13 @@ async function findOrder(redis: Redis, prefix: string, id: string): Promise<Reco
   const line = (await scriptRunner(redis, prefix)(find, [id])) as string;
   const [outcome, , json = ""] = line.split("\t");
   return outcome === "found" ? (JSON.parse(json) as Record<string, unknown>) : null;
+}
+
+/** The payment as find shows it; null where there is none, or it can't be read. */
+async function findPayment(redis: Redis, prefix: string, id: string): Promise<unknown> {
+  const line = (await scriptRunner(redis, prefix)(findPayments, [id])) as string;
+  const [outcome, json = ""] = line.split("\t");
+  return outcome === "found" ? (JSON.parse(json) as unknown) : null;
 }
 
 async function readQueue(redis: Redis, key: string, name: string): Promise<State> {
