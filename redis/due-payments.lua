@@ -1,7 +1,7 @@
 -- due-payments
 -- Takes the payments that are to be looked at now, for one server: for the others they are due again once its time for
--- them is over. What is settled, or not there, leaves the index.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/payment.lua
+-- them is over. What is settled, or not there, leaves the index; what can't be read is passed over until it is put right.
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/payment.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a server may take for one, ms
 -- ARGV[2]  after how long one is looked at again that waits for its order, ms
@@ -18,17 +18,21 @@ local reply = { -1 }
 for _, id in ipairs(ids) do
   local text = try('GET', key.payment(id))
   local payment = text and decode_payment(text)
-  local is_settled = not payment or payment.status == 'PAYMENT_FAILED' or payment.status == 'PAYMENT_REFUNDED'
-    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refund_requested_at
+  local is_settled = text == false or payment and (payment.status == 'PAYMENT_FAILED' or payment.status == 'PAYMENT_REFUNDED'
+    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refund_requested_at)
   if is_settled then
     redis.call('ZREM', key.payments_open, id)
   else
+    if not payment then
+      list_damaged(id)
+    end
     local order = found[id]
     local status = order and order.status or ''
     -- (A damaged order may be put right: nobody's money is moved until then.)
-    local is_waiting = order == nil or payment.status == 'PAYMENT_CREATED' and WAITING[status]
+    local is_readable = order ~= nil and payment
+    local is_waiting = not is_readable or payment.status == 'PAYMENT_CREATED' and WAITING[status]
     redis.call('ZADD', key.payments_open, string.format('%.0f', now_ms + (is_waiting and again_ms or lease_ms)), id)
-    if order ~= nil then
+    if is_readable then
       reply[#reply + 1] = { id, status, text }
     end
   end

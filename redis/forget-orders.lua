@@ -58,7 +58,11 @@ local function forget_page(index, first, count)
   local kept = 0
   for _, entry in ipairs(entries) do
     local id = index.labels and string.match(entry, '^%S+') or entry
-    if redis.call('EXISTS', key.order(id)) == 1 or index.has_payments and is_open_payment(id) then
+    if redis.call('EXISTS', key.order(id)) == 1 then
+      kept = kept + 1
+    elseif index.has_payments and is_open_payment(id) then
+      -- (It is there, unless the index was lost.)
+      try('ZADD', key.payments_open, 'NX', now_text, id)
       kept = kept + 1
     else
       drop(index, id, entry)

@@ -2,7 +2,7 @@
 -- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside
 -- as damaged, and the queues that need mending. An order that was put right goes back into its queue; one that is gone
 -- leaves the list.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/queue-rules.lua lib/claims.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/payment.lua lib/queue-rules.lua lib/claims.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms, where its queue has no rules of its own
 -- ARGV[2]  most orders to look at: of more, some by chance
@@ -75,6 +75,12 @@ local function put_back(id, order)
   redis.call('ZREM', key.damaged, id)
 end
 
+-- Whether it has a payment that can't be read.
+local function has_damaged_payment(id)
+  local text = try('GET', key.payment(id))
+  return text == nil or text and not decode_payment(text)
+end
+
 local function find_damaged()
   local listed = try('ZRANDMEMBER', key.damaged, max_orders, 'WITHSCORES') or {}
   local ids, noticed_ms = {}, {}
@@ -85,8 +91,9 @@ local function find_damaged()
   local found, faults = read_orders(ids, true)
   local damaged = {}
   for _, id in ipairs(ids) do
-    if faults[id] then
-      damaged[#damaged + 1] = { id, faults[id], noticed_ms[id] }
+    local fault = faults[id] or has_damaged_payment(id) and 'its payment is garbled'
+    if fault then
+      damaged[#damaged + 1] = { id, fault, noticed_ms[id] }
     elseif found[id] then
       -- Not while the key that it belongs to is damaged.
       pcall(put_back, id, found[id])

@@ -178,7 +178,7 @@ local function close_order(id, order, status, reason, result, failure)
     find_code() -- its key is read before anything is changed
   end
   local was_reserved = order.status == 'reserved'
-  local unpaid = order.status == 'unpaid' and payments.find(id)
+  local unpaid = order.status == 'unpaid' and payments.look_at(id)
   enter(id, order, status)
   order.finished_at = now
   if order.deadline then

@@ -3,11 +3,12 @@
 -- Needs lib/keys.lua lib/clock.lua lib/try.lua
 --
 -- Invariants
+-- - One whose payment alone is damaged is named to staff, and stays where it is.
 -- - Its record stays as it is. Put right, the order goes back into its queue (inspect-shop.lua).
 -- - It stands in no index that others would meet it in. Its stream entry goes when the queue is mended.
 -- - Its customers look: its bell rings, wherever they are held.
 
-local known_queues, ring_bell, keep_ringing, set_aside
+local known_queues, ring_bell, keep_ringing, list_damaged, set_aside
 do
   local DAMAGED_KEPT = 1000 -- the newest
   local BELL_MS = '120000' -- outlives the longest block of a lane (30 s) and a reconnect
@@ -42,9 +43,15 @@ do
     end
   end
 
-  function set_aside(id)
+  -- Names it to staff. Returns 0 where it is named already.
+  function list_damaged(id)
     local added = try('ZADD', key.damaged, 'NX', now_text, id)
     try('ZREMRANGEBYRANK', key.damaged, 0, -1 - DAMAGED_KEPT)
+    return added
+  end
+
+  function set_aside(id)
+    local added = list_damaged(id)
     for _, queue in ipairs(known_queues()) do
       try('ZREM', key.waiting(queue), id)
       try('ZREM', key.leases(queue), id)

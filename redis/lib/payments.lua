@@ -1,6 +1,6 @@
 -- payments
 -- Owns the payments that a run reads and changes.
--- Needs lib/changes.lua lib/writes.lua lib/settings.lua lib/payment.lua lib/try.lua
+-- Needs lib/changes.lua lib/writes.lua lib/settings.lua lib/payment.lua lib/damage.lua lib/try.lua
 --
 --            authorise                capture              refund
 -- PENDING ─────────────▶ CREATED ──────────────▶ SUCCESSFUL ──────▶ REFUNDED
@@ -11,13 +11,14 @@
 -- Invariants
 -- - A payment has its order's id. Its amount is the order's price, and never changes.
 -- - Each change is one operation with one event, and says when the payment is to be looked at next.
+-- - One that can't be read keeps no order from its end, and is looked at until it is put right.
 -- - A payment is kept as long as its order, and until it is settled (forget-orders.lua).
 
 local payments = {}
 do
 
--- Payments of this run by id: false where there is none; and which of them it has changed, by id: when to look at it next
--- (ms since 1970), or false. Nil in most runs.
+-- Payments of this run by id: false where there is none, DAMAGED where it can't be read; and which of them it has
+-- changed, by id: when to look at it next (ms since 1970), or false. Nil in most runs.
 local loaded, looks
 
 each_run(function()
@@ -41,23 +42,39 @@ function payments.new_deadline()
   return string.format('%.0f', now_ms + 1000 * setting('payment_timeout_seconds'))
 end
 
--- The payment of an order; false where it has none.
-function payments.find(id)
+-- The payment of an order; false where it has none, DAMAGED where it can't be read. Throws where what is to be looked at
+-- can't be kept.
+function payments.look_at(id)
   loaded = loaded or {}
   local payment = loaded[id]
   if payment == nil then
-    local text = redis.call('GET', key.payment(id))
-    payment = text and (decode_payment(text) or error(DAMAGED)) or false
+    local text = try('GET', key.payment(id))
+    payment = text ~= false and (text and decode_payment(text) or DAMAGED)
+    if payment == DAMAGED then
+      list_damaged(id)
+    end
+    if payment then
+      check_type(key.payments_open, 'zset')
+    end
     loaded[id] = payment
   end
   return payment
 end
 
+-- The same; throws DAMAGED.
+function payments.find(id)
+  local payment = payments.look_at(id)
+  if payment == DAMAGED then
+    error(DAMAGED)
+  end
+  return payment
+end
+
 -- To be called after each change: `look_ms` is when it is to be looked at next, ms since 1970; nil: when it is asked for.
+-- (One that can't be read is DAMAGED, and stays as it is.)
 function payments.changed(id, payment, look_ms)
   loaded, looks = loaded or {}, looks or {}
-  loaded[id] = payment
-  looks[id] = look_ms or false
+  loaded[id], looks[id] = payment, look_ms or false
 end
 
 function payments.add(id, kind, price, deadline_ms)
@@ -77,9 +94,9 @@ function payments.tell(outcome, verb, id, payment, order)
 end
 
 -- What the end of an unpaid order makes of its payment: one that was never tried has failed; of another the provider has
--- to be told.
+-- to be told; one that can't be read is looked at.
 function payments.close_unpaid(id, payment, order)
-  if payment.attempt > 0 then
+  if payment == DAMAGED or payment.attempt > 0 then
     payments.changed(id, payment, now_ms)
     return
   end
@@ -106,14 +123,15 @@ end
 
 -- Throws where a paid order could not be queued. To be called before its payment is changed.
 function payments.check_paid(order)
-  check_type(key.payments_open, 'zset')
   check_queue(order.queue, 'queued')
   check_type(key.scheduled(order.queue), 'zset')
 end
 
 function payments.write()
   for id, look_ms in pairs(looks or {}) do
-    redis.call('SET', key.payment(id), cjson.encode(loaded[id]))
+    if loaded[id] ~= DAMAGED then
+      redis.call('SET', key.payment(id), cjson.encode(loaded[id]))
+    end
     if look_ms then
       try('ZADD', key.payments_open, string.format('%.0f', look_ms), id)
     else

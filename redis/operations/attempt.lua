@@ -29,7 +29,6 @@ operation('attempt', function(id, method, look_ms)
   if payment.attempt >= MAX_TRIES then
     return 'refused\ttries'
   end
-  check_type(key.payments_open, 'zset')
   payment.attempt, payment.method, payment.is_under_way, payment.error = payment.attempt + 1, method, true, nil
   payments.changed(id, payment, now_ms + look_ms)
   return payments.tell('attempted', 'payment.attempted', id, payment, order) .. '\t' .. string.format('%d', payment.attempt)

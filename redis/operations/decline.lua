@@ -15,7 +15,6 @@ operation('decline', function(id, attempt, intent, failure)
   if not payment.method then
     return 'declined\t' .. encode_payment(id, payment)
   end
-  check_type(key.payments_open, 'zset')
   payment.method, payment.is_under_way, payment.error = nil, nil, cjson.decode(failure)
   payment.intent = intent ~= '' and intent or payment.intent
   payments.changed(id, payment, not (order and order.status == 'unpaid') and now_ms or nil)

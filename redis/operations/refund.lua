@@ -18,7 +18,6 @@ operation('refund', function(id, reason, barista)
   if order and not FINAL[order.status] then
     return 'refused\topen'
   end
-  check_type(key.payments_open, 'zset')
   payment.refund_reason = cjson.decode(reason)
   payment.refunded_by = barista ~= '' and cjson.decode(barista) or nil
   if payment.kind == 'counter' then
