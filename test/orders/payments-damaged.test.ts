@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { TestOrders } from "../support/orders.ts";
 import { spoil } from "../support/damage.ts";
-import { attempt, authorise, LOOK_MS, openShop, paymentOf, statusOf } from "../support/payments.ts";
+import { attempt, authorise, LOOK_MS, openShop, paymentOf, statusOf } from "../support/paid-orders.ts";
 
 const NOTHING = { keys: [], orders: [], unevenQueues: [] };
 const TAKING = { leaseMs: LOOK_MS, againMs: LOOK_MS, most: 10 };

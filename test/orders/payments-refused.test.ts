@@ -53,7 +53,9 @@ test("an order that was paid for, and died, is made again without a payment", as
   await shop.start("Ada");
   await shop.orders.fail({ orderId: "a", error: "no milk", retry: false, retryAfterMs: 0 });
   const retried = await shop.orders.retry({ orderId: "a", newId: "b" });
-  expect(retried).toMatchObject({ order: { status: "queued", price: 300, note: '"payment_kind":"card",', retry_of: "a" } });
+  expect(retried).toMatchObject({
+    order: { status: "queued", price: 300, note: '"payment_kind":"card",', retry_of: "a" },
+  });
   expect(retried).not.toHaveProperty("order.payment_kind");
   expect(await paymentOf(shop, "b")).toBeUndefined();
 });
