@@ -11,7 +11,7 @@ import { problem } from "../problem.ts";
 
 type Why = Extract<PaymentRefusal, { readonly kind: "refused" }>["why"];
 
-export const WHY_PAYMENT_REFUSED: Readonly<Record<Why, string>> = {
+const WHY_PAYMENT_REFUSED: Readonly<Record<Why, string>> = {
   counter: "The order is paid at the counter: say its number there.",
   card: "The order is paid by card: there is nothing to take at the counter.",
   paid: "The order is paid already.",

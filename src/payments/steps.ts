@@ -96,6 +96,12 @@ export class Steps {
   /** Of a payment that is authorised: its order's end decides. */
   async #settle(due: DuePayment): Promise<StepOutcome> {
     const { orderId, orderStatus, amount, intent: intentId = "" } = due;
+    if (orderStatus === undefined) {
+      this.#log.error(
+        { order_id: orderId, amount },
+        "the order of a payment is no longer kept: what was held is freed",
+      );
+    }
     if (orderStatus === "cancelled" || orderStatus === undefined) return await this.#reverse(due);
     if (orderStatus !== "ready") return DONE;
     const captured = await this.#provider.capture({ intentId, amount, step: `${orderId}:capture` });

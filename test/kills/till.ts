@@ -40,13 +40,15 @@ interface Options {
   readonly redis: TestRedis;
   readonly orders: number;
   readonly killEveryMs?: number;
+  readonly secondsToPay?: number;
 }
 
-export async function killAtTheTill({ redis, orders, killEveryMs = KILL_EVERY_MS }: Options): Promise<TillReport> {
+export async function killAtTheTill(options: Options): Promise<TillReport> {
+  const { redis, orders, killEveryMs = KILL_EVERY_MS, secondsToPay = 15 } = options;
   const acquirer = await TestAcquirer.start("--drop", "0.2", "--double", "0.2", "--webhook-delay-ms", "300");
   const till = new Till(redis, acquirer);
   try {
-    await till.open();
+    await till.open(secondsToPay);
     await acquirer.fail({ fail: 0.05 });
     const killing = till.killAll(killEveryMs);
     const serving = till.serve();
@@ -98,10 +100,10 @@ class Till {
     }));
   }
 
-  async open(): Promise<void> {
+  async open(secondsToPay: number): Promise<void> {
     for (const environment of this.#environments) this.#replicas.push(await startServer(environment));
     await this.#acquirer.tell(`http://127.0.0.1:${this.#ports[0]?.[0]}/payment/webhook`);
-    const json = { payment_timeout_seconds: 15 };
+    const json = { payment_timeout_seconds: secondsToPay };
     await this.#insist("baristas", "/shop", { method: "PATCH", json });
   }
 
@@ -289,7 +291,7 @@ class Till {
 }
 
 /** What is wrong with an order, its payment, and what the acquirer did for it. */
-function violationsOf(
+export function violationsOf(
   { order_id: id, status, price = 0 }: Order,
   payment: Payment | undefined,
   rows: readonly LedgerRow[],
