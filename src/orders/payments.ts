@@ -25,7 +25,7 @@ export type FindPaymentOutcome =
   | { readonly kind: "unknown" }
   | { readonly kind: "damaged" };
 
-export interface PaymentSearch {
+interface PaymentSearch {
   /** Undefined: any. */
   readonly status?: PaymentStatus | undefined;
   /** Created at or after, and before; ms since 1970. */
@@ -36,7 +36,7 @@ export interface PaymentSearch {
   readonly limit: number;
 }
 
-export type PaymentSearchOutcome =
+type PaymentSearchOutcome =
   | { readonly kind: "page"; readonly payments: readonly PaymentJson[]; readonly cursor?: string }
   | { readonly kind: "cursor_gone" };
 
@@ -57,7 +57,7 @@ export interface DuePayment {
 }
 
 /** `nextMs`: when the next one is due; null: none is. */
-export interface DuePayments {
+interface DuePayments {
   readonly nextMs: number | null;
   readonly payments: readonly DuePayment[];
 }
