@@ -13,42 +13,17 @@ import {
   isHeld,
   isOf,
   refusal,
+  type Cancelling,
+  type Failing,
+  type MachineQueue,
   type ModelOrder,
   type Observation,
   type Outcome,
+  type PaymentKind,
+  type Placing,
+  type Starting,
 } from "./model-order.ts";
-
-interface Placing {
-  readonly queue: string;
-  readonly isScheduled: boolean;
-  readonly retryOf?: string;
-}
-
-/** A queue of machines, and how many open orders it takes. */
-interface MachineQueue {
-  readonly name: string;
-  readonly capacity: number;
-}
-
-interface Failing {
-  readonly barista: string | undefined;
-  readonly retry: boolean;
-  readonly isDelayed: boolean;
-}
-
-interface Starting {
-  readonly claim: string;
-  readonly barista: string;
-  readonly queue: string;
-  /** Only this order, out of its turn; undefined is the next one. */
-  readonly chosen: string | undefined;
-}
-
-interface Cancelling {
-  readonly id: string;
-  readonly barista: string | undefined;
-  readonly canceller: "customer" | "barista";
-}
+import { PaymentsModel } from "./model-payments.ts";
 
 export class ShopModel {
   /** In the order of placing, which is the order of the queues. */
@@ -61,6 +36,13 @@ export class ShopModel {
   #calls = 0;
   #events: string[] = [];
   #runOuts = 0;
+  /** How orders are paid that are placed now. */
+  paying: PaymentKind = "off";
+  readonly payments = new PaymentsModel({
+    find: (id) => this.#orders.get(id),
+    queue: (order) => this.#queuePaid(order),
+    note: (verb, id) => this.#events.push(`payment.${verb} ${id}`),
+  });
 
   constructor(maxAttempts: number, machines: MachineQueue) {
     this.#maxAttempts = maxAttempts;
@@ -78,9 +60,13 @@ export class ShopModel {
     const fresh = { attempts: 0, expiries: 0, ranOut: undefined, isDelayed: false, percent: undefined } as const;
     const unknown = { barista: undefined, reason: undefined, error: undefined } as const;
     const callNumber = isCall ? (this.#calls += 1) : undefined;
-    const status = isScheduled ? "scheduled" : "queued";
-    this.#orders.set(id, { id, queue, status, ...fresh, ...unknown, retryOf, callNumber });
-    this.#events.push(`order.${isScheduled ? "scheduled" : "placed"} ${id}`);
+    const kind = isCall || retryOf !== undefined ? "off" : this.paying;
+    const due = isScheduled ? "scheduled" : "queued";
+    const status = kind === "off" ? due : "unpaid";
+    const waiting = { isLater: isScheduled, isTooLate: false };
+    this.#orders.set(id, { id, queue, status, ...fresh, ...unknown, ...waiting, retryOf, callNumber });
+    this.#events.push(`order.${status === "queued" ? "placed" : status} ${id}`);
+    if (kind !== "off") this.payments.add(id, kind);
     return { kind: "placed", orderId: id };
   }
 
@@ -159,6 +145,7 @@ export class ShopModel {
     const may =
       order?.status === "queued" ||
       order?.status === "scheduled" ||
+      order?.status === "unpaid" ||
       (order && canceller === "barista" && isHeld(order, barista));
     if (!order || !may) return refusal(order);
     this.#cancel(order, canceller);
@@ -182,7 +169,7 @@ export class ShopModel {
   /** The time of an order has come that failed or is scheduled, and the sweeper comes by. */
   comeDue(id: string): Outcome {
     const order = this.#orders.get(id);
-    if (order?.isDelayed) order.isDelayed = false;
+    if (order) Object.assign(order, { isDelayed: false, isLater: false });
     if (order?.status === "scheduled") {
       order.status = "queued";
       this.#events.push(`order.queued ${id}`);
@@ -190,10 +177,11 @@ export class ShopModel {
     return this.expire();
   }
 
-  /** The lease of a brewing order runs out. */
+  /** The lease of a brewing order runs out, or the time to pay an unpaid one. */
   runOut(id: string): Outcome {
     const order = this.#orders.get(id);
     if (order?.status === "brewing") order.ranOut = this.#runOuts += 1;
+    if (order?.status === "unpaid") order.isTooLate = true;
     return { kind: "ran_out" };
   }
 
@@ -201,7 +189,9 @@ export class ShopModel {
   expire(): Outcome {
     const last = this.#expired([...this.#orders.values()]).filter(({ expiries }) => expiries + 1 >= this.#maxAttempts);
     for (const order of last) this.#cancel(order, "barista_timeout");
-    return { kind: "expired", cancelled: last.length };
+    const unpaid = [...this.#orders.values()].filter(({ status, isTooLate }) => status === "unpaid" && isTooLate);
+    for (const order of unpaid) this.#cancel(order, "payment_failed");
+    return { kind: "expired", cancelled: last.length + unpaid.length };
   }
 
   /** What should be seen now; its events count as observed. */
@@ -213,6 +203,7 @@ export class ShopModel {
       events,
       claims: Object.fromEntries(claims.map(([claim, { id }]) => [claim, id])),
       queues: Object.fromEntries(queues.map((queue) => [queue, this.#observeQueue(queue)])),
+      ...this.payments.observe(),
       dead: idsOf([...this.#orders.values()].filter((order) => isDead(order) && !this.#again.has(order.id))).toSorted(),
       orders: Object.fromEntries(
         [...this.#orders.values()].map((order) => {
@@ -233,6 +224,7 @@ export class ShopModel {
       waiting: idsOf(this.#queued(queue)),
       leases: idsOf(open.filter(({ status }) => status === "brewing")).toSorted(),
       scheduled: idsOf(open.filter(({ status }) => status === "scheduled")).toSorted(),
+      unpaid: idsOf(open.filter(({ status }) => status === "unpaid")).toSorted(),
       entries: idsOf(open).toSorted(),
     };
   }
@@ -266,9 +258,16 @@ export class ShopModel {
   }
 
   #cancel(order: ModelOrder, reason: string): void {
+    const isUnpaid = order.status === "unpaid";
     order.reason = reason;
     this.#close(order, "cancelled");
     this.#events.push(`order.cancelled ${order.id}`);
+    if (isUnpaid) this.payments.closeUnpaid(order.id);
+  }
+
+  #queuePaid(order: ModelOrder): void {
+    order.status = order.isLater ? "scheduled" : "queued";
+    this.#events.push(`order.${order.status} ${order.id}`);
   }
 
   #close(order: ModelOrder, status: "ready" | "cancelled"): void {
