@@ -150,7 +150,7 @@ describe("a card", () => {
       status: "PAYMENT_SUCCESSFUL",
       refund_reason: "cold",
       refunded_by: "Ada",
-      refund_requested_at: expect.any(String),
+      refund_requested_at: expect.any(String) as unknown,
     });
     await shop.orders.payments.repay({ orderId: "a" });
     await shop.orders.payments.repay({ orderId: "a" });
