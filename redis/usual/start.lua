@@ -45,15 +45,17 @@ local function read_line(queue)
       return false
     end
   end
-  local last = #line > 0 and line[#line - SIZE + QUEUE_NUMBER_AT] or '0'
+  local last = #line > 0 and line[#line - SIZE + QUEUE_NUMBER_AT]
   for i = 1, #news, 3 do
-    local id, queue_number = news[i], news[i + 1]
+    local id = news[i]
     if news[i + 2] == queue then
-      -- (A count of the day that was lost begins anew: then new orders may come before others.)
-      if tonumber(queue_number) <= tonumber(last) or not (#line == max_starts * SIZE or add_to_line(line, queue.name, id, true)) then
+      -- (A count of the day that was lost begins anew: then new orders may come before others. Among themselves they come
+      -- in their order.)
+      local is_early = last and tonumber(news[i + 1]) <= tonumber(last)
+      last = nil
+      if is_early or not (#line == max_starts * SIZE or add_to_line(line, queue.name, id, true)) then
         return false
       end
-      last = queue_number
     end
   end
   return line
