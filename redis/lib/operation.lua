@@ -30,22 +30,25 @@ local function usual(name, run)
   operations[name].usual = run
 end
 
--- A line an operation: what is answered, and what is kept of it. (These tables stay, so they need not grow again: their
--- first `line_count` entries belong to this run.)
-local lines, kept = {}, {}
-local line_count
+-- A line an operation: what is answered, in pieces, each line's last one with its line break; and what is kept of it.
+-- (These tables stay, so they need not grow again: their first `piece_count` and `line_count` entries belong to this
+-- run. A line is put together once, with all others: Lua hashes each byte of each string that it makes.)
+local pieces, kept = {}, {}
+local piece_count, line_count
 
 each_run(function()
-  line_count = 0
+  piece_count, line_count = 0, 0
 end)
 
 local function drop_lines()
-  lines, kept = {}, {}
+  pieces, kept = {}, {}
 end
 
 local function answer(line, to_keep)
+  pieces[piece_count + 1], pieces[piece_count + 2] = line, '\n'
+  piece_count = piece_count + 2
   line_count = line_count + 1
-  lines[line_count], kept[line_count] = line, to_keep or line
+  kept[line_count] = to_keep or line
 end
 
 -- Texts of indexes of events. (To make one costs as much as ten steps; a run has few hundreds.)
@@ -59,9 +62,12 @@ local index_texts = setmetatable({}, {
 -- Adds an order's event, and answers with the order as it is then.
 local function answer_event(outcome, verb, id, fixed, members)
   local index = add_event(verb, id, members)
-  local at = line_count + 1
+  local list, at = pieces, piece_count
+  list[at + 1], list[at + 2], list[at + 3], list[at + 4] = outcome, '\t{"order_id":"', id, '",'
+  list[at + 5], list[at + 6], list[at + 7], list[at + 8] = fixed, ',', members, '}\n'
+  piece_count = at + 8
+  at = line_count + 1
   line_count = at
-  lines[at] = outcome .. '\t{"order_id":"' .. id .. '",' .. fixed .. ',' .. members .. '}'
   kept[at] = outcome .. '\t=' .. id .. ' ' .. index_texts[index]
 end
 

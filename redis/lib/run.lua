@@ -36,7 +36,7 @@ local function show_again(entry, lines)
       answers[#answers + 1] = order and outcome .. '\t' .. encode_json(id, order) or line
     end
   end
-  return table.concat(answers, '\n')
+  return table.concat(answers, '\n') .. '\n'
 end
 
 -- The answer where this run, or a later one of its slot, has run, or where it is never to run; else nil.
@@ -91,7 +91,8 @@ local function explain(fault)
   return 'failed\t' .. string.gsub(text, '%c', ' ')
 end
 
--- The final orders that lines show, by id; and the indexes of lines that wait until all is written.
+-- The final orders that lines show, by id; and the lines that wait until all is written, four values each: the indexes
+-- of their piece and of what is kept of them, outcome and id.
 local shown, waiting
 
 each_run(function()
@@ -106,8 +107,9 @@ local function run_item(run, at, width)
   elseif how == 'describe' then
     -- (An order has its position once all is written.)
     shown[id] = true
-    answer({ line, id })
-    waiting[#waiting + 1] = line_count
+    answer('')
+    local n = #waiting
+    waiting[n + 1], waiting[n + 2], waiting[n + 3], waiting[n + 4] = piece_count - 1, line_count, line, id
   elseif id then
     local order = orders[id]
     shown[id] = FINAL[order.status]
@@ -146,11 +148,26 @@ local function complete_lines()
       answer('final\t' .. encode_json(id, order), 'final\t=' .. id .. ' ' .. order.event)
     end
   end
-  for _, i in ipairs(waiting) do
-    local outcome, id = unpack(lines[i])
-    lines[i] = outcome .. '\t' .. describe_order(id, orders[id])
-    kept[i] = lines[i]
+  for i = 1, #waiting, 4 do
+    local id = waiting[i + 3]
+    local line = waiting[i + 2] .. '\t' .. describe_order(id, orders[id])
+    pieces[waiting[i]], kept[waiting[i + 1]] = line, line
   end
+end
+
+-- All lines: a text, or a list of few. (Of more than 8 KB Lua would make several, and put them together again.)
+local PIECES_A_TEXT = 200
+local function join_lines()
+  local texts, length = {}, 0
+  for first = 1, piece_count, PIECES_A_TEXT do
+    local text = table.concat(pieces, '', first, math.min(first + PIECES_A_TEXT - 1, piece_count))
+    texts[#texts + 1] = text
+    length = length + #text
+  end
+  if length > LARGE_REPLY then
+    drop_lines()
+  end
+  return #texts == 1 and texts[1] or texts
 end
 
 local function run()
@@ -165,9 +182,5 @@ local function run()
   local entry = write_changes(replica, retention_ms)
   complete_lines()
   redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n', 1, line_count), 'PX', RUN_KEPT_MS)
-  local reply = table.concat(lines, '\n', 1, line_count)
-  if #reply > LARGE_REPLY then
-    drop_lines()
-  end
-  return reply
+  return join_lines()
 end

@@ -18,7 +18,7 @@ import { isRedisUnavailable, RedisUnavailableError } from "./unavailable.ts";
 import { ShopDamagedError } from "./damaged.ts";
 import { isWrongType } from "./errors.ts";
 import { orderIdIn } from "./order-id.ts";
-import { asText } from "./reply.ts";
+import { asJoined } from "./reply.ts";
 import { loadFunction, type Argument, type RunScript } from "./script.ts";
 
 /** The operations, in the order in which a run does them. */
@@ -180,7 +180,7 @@ export class GroupCommit {
 
   async #run(runSlot: RunSlot, mode: "commit" | "recall", args: readonly Argument[]): Promise<string> {
     const { run, shared, replica } = this.#options;
-    return asText(await run(this.#script, [runSlot.name, runSlot.number, ...shared, replica, mode, ...args]));
+    return asJoined(await run(this.#script, [runSlot.name, runSlot.number, ...shared, replica, mode, ...args]));
   }
 
   /** Takes what waits, at most MAX_OPERATIONS_PER_RUN, in the order in which it is to run. */

@@ -17,6 +17,11 @@ export function asText(reply: unknown): string {
   throw new TypeError(`expected a string from a script, not ${typeof reply}`);
 }
 
+/** A string reply that may come in several, to be put together. */
+export function asJoined(reply: unknown): string {
+  return typeof reply === "string" ? reply : asList(reply).map(asText).join("");
+}
+
 /** An integer reply. */
 export function asInteger(reply: unknown): number {
   if (typeof reply === "number") return reply;

@@ -5,6 +5,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Redis } from "ioredis";
+import { asJoined } from "../../src/redis/reply.ts";
 import { asFunction, loadFunction, type Script } from "../../src/redis/script.ts";
 import { scriptRunner } from "../../src/redis/script-runner.ts";
 import { TestRedis } from "../support/redis.ts";
@@ -252,9 +253,10 @@ async function play(redis: Redis, script: Script, steps: readonly Step[]): Promi
   await redis.flushdb();
   await redis.hset(`${PREFIX}queue-rules`, MACHINES, RULES);
   await redis.sadd(`${PREFIX}queues`, MACHINES);
-  const run = scriptRunner(redis, PREFIX);
+  const runScript = scriptRunner(redis, PREFIX);
+  const run = async (args: string[]): Promise<string> => asJoined(await runScript(script, args));
   const known = new Known();
-  const answers: unknown[] = [];
+  const answers: string[] = [];
   for (const [index, one] of steps.entries()) {
     if (one.meddling) {
       const [command = "", key = "", ...values] = one.meddling;
@@ -262,10 +264,10 @@ async function play(redis: Redis, script: Script, steps: readonly Step[]): Promi
       await redis.call(command, PREFIX + key, ...values).catch(explain);
     }
     const args = argumentsOf(index + 1, one, known);
-    const said = await run(script, args).catch(explain);
-    known.hear(String(said));
+    const said = await run(args).catch(explain);
+    known.hear(said);
     answers.push(said);
-    if (one.isSentAgain) answers.push(await run(script, args).catch(explain));
+    if (one.isSentAgain) answers.push(await run(args).catch(explain));
   }
   return { answers, stored: await dump(redis) };
 }
