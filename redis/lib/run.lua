@@ -6,6 +6,9 @@
 -- - An operation that fails has changed nothing, and the others go on.
 -- - A run that has run is answered from what was kept of it, and changes nothing again.
 
+local run
+do
+
 local RUN_KEPT_MS = '3600000'
 local LARGE_REPLY = 262144 -- results are in it: they are not held until the next run
 local slot, run_number, retention_ms, replica, mode
@@ -170,7 +173,7 @@ local function join_lines()
   return #texts == 1 and texts[1] or texts
 end
 
-local function run()
+function run()
   local answer = answer_again()
   if answer then
     return answer
@@ -183,4 +186,6 @@ local function run()
   complete_lines()
   redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n', 1, line_count), 'PX', RUN_KEPT_MS)
   return join_lines()
+end
+
 end
