@@ -282,7 +282,9 @@ test("each operation's answer is the same when its run is sent again later", asy
     line.start("c1"),
   ]);
   const args = line.runs.at(-1);
-  const first = String(await line.send(args)).trimEnd().split("\n");
+  const first = String(await line.send(args))
+    .trimEnd()
+    .split("\n");
   expect(first.map((each) => each.split("\t")[0])).toEqual([
     "finished",
     "finished",
@@ -301,7 +303,9 @@ test("each operation's answer is the same when its run is sent again later", asy
     other.finish({ orderId: "D" }),
     other.cancel({ orderId: "F", canceller: "customer", reason: "customer" }),
   ]);
-  const again = String(await line.send(args)).trimEnd().split("\n");
+  const again = String(await line.send(args))
+    .trimEnd()
+    .split("\n");
   expect(again).toEqual(first);
 });
 
