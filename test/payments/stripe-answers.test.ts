@@ -1,5 +1,6 @@
 /** What a provider answers that is no clear answer, and webhooks that are none of its own. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
 import { sign } from "../../src/cli/acquirer/webhooks.ts";
 import { StripeProvider } from "../../src/payments/stripe.ts";
 
@@ -52,6 +53,20 @@ async function eachStep(...given: (() => Response)[]): Promise<object[]> {
   }
   return outcomes;
 }
+
+test("the library is loaded by the first call, and not before", async () => {
+  const script = `
+    const { StripeProvider } = await import(${JSON.stringify(join(import.meta.dir, "../../src/payments/stripe.ts"))});
+    const loaded = () => Object.keys(require.cache).some((path) => path.includes("node_modules/stripe/"));
+    const account = { secretKey: "sk_test", webhookSecret: "whsec", apiUrl: "http://127.0.0.1:1" };
+    const provider = new StripeProvider({ name: "test", publishableKey: null, ...account });
+    const before = loaded();
+    await provider.readWebhook("", null);
+    console.log(before, loaded());
+  `;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdin: "ignore", stdout: "pipe" });
+  expect(await child.stdout.text()).toBe("false true\n");
+});
 
 const json = (body: unknown, init: ResponseInit = {}) => new Response(JSON.stringify(body), init);
 
