@@ -225,7 +225,7 @@ describe("a provider that", () => {
 
 test("the shop says who charges cards, and no secret", async () => {
   const answer = await ask(`${server.customers}/shop`);
-  expect(answer.body).toMatchObject({ payment: "card", currency: "eur", payment_provider: "stripe" });
+  expect(answer.body).toMatchObject({ payment: "card", currency: "eur", payment_provider: "test" });
   const output = JSON.stringify(server.log());
   for (const name of ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"] as const) {
     expect(output).not.toContain(acquirer.settings[name]);
