@@ -8,7 +8,17 @@ import type { Redis } from "ioredis";
 import type { PaymentOutcome as Answer } from "../../src/orders/payment.ts";
 import { parseRecord } from "../support/state.ts";
 import type { ParsedOrders } from "../support/wire.ts";
-import { chosenOf, claimOf, idIn, intentOf, MACHINES, type Action, type CommandOf } from "./model-commands.ts";
+import {
+  chosenOf,
+  claimOf,
+  idIn,
+  intentOf,
+  isOfPayments,
+  MACHINES,
+  type Action,
+  type CommandOf,
+  type PaymentCommand,
+} from "./model-commands.ts";
 import { seePayment } from "./model-look.ts";
 import type { Outcome } from "./model-order.ts";
 import type { ShopModel } from "./model.ts";
@@ -18,6 +28,7 @@ const IN_A_HUNDRED_YEARS = Date.parse("2126-01-01T00:00:00Z");
 
 export function applyToModel(model: ShopModel, action: Action): Outcome {
   const { next, name, ids } = action;
+  if (isOfPayments(next)) return applyPayment(model, action, next);
   const id = idIn(action);
   switch (next.verb) {
     case "place":
@@ -44,13 +55,10 @@ export function applyToModel(model: ShopModel, action: Action): Outcome {
       return model.comeDue(id);
     case "expire":
       return model.expire();
-    default:
-      return applyPayment(model, action);
   }
 }
 
-function applyPayment(model: ShopModel, action: Action): Outcome {
-  const { next } = action;
+function applyPayment(model: ShopModel, action: Action, next: PaymentCommand): Outcome {
   const [{ payments }, id] = [model, idIn(action)];
   switch (next.verb) {
     case "attempt":
@@ -74,8 +82,6 @@ function applyPayment(model: ShopModel, action: Action): Outcome {
     case "setPayment":
       model.paying = next.kind;
       return { kind: "switched" };
-    default:
-      throw new Error(next.verb);
   }
 }
 
@@ -89,6 +95,7 @@ function triedIn(action: Action): number {
 export async function act(client: Redis, orders: ParsedOrders, action: Action): Promise<Outcome> {
   const { prefix, next, name, ids } = action;
   const orderId = idIn(action);
+  if (isOfPayments(next)) return await actOnPayments(client, orders, { ...action, next });
   switch (next.verb) {
     case "place":
       return await place(orders, `order-${name}`, next);
@@ -109,22 +116,14 @@ export async function act(client: Redis, orders: ParsedOrders, action: Action): 
     case "comeDue":
       await comeDue(client, prefix, orderId);
       return await expire(orders);
-    case "setPayment":
-      await client.hset(`${prefix}settings`, "payment", JSON.stringify(next.kind));
-      return { kind: "switched" };
-    case "look":
-      return await look(orders, ids, next.areAll);
-    case "attempt":
-      return await attempt(orders, orderId, next.method);
-    default:
-      break;
+    case "cancel":
+    case "fail":
+    case "finish":
+    case "release":
+    case "progress":
+    case "extend":
+      return await makeChange(orders, action, next);
   }
-  const payment = await changePayment(orders, action);
-  if (payment) return payment.kind === "changed" ? { kind: "paid", payment: seePayment(payment.payment) } : payment;
-  const outcome = await makeChange(orders, action);
-  return outcome.kind === "changed"
-    ? { kind: "changed", orderId: outcome.order.order_id, status: outcome.order.status }
-    : outcome;
 }
 
 async function place(
@@ -141,6 +140,20 @@ async function place(
   return outcome.kind === "refused" ? { kind: "refused", why: outcome.why } : outcome;
 }
 
+type PaymentAction = Action & { readonly next: PaymentCommand };
+
+async function actOnPayments(client: Redis, orders: ParsedOrders, action: PaymentAction): Promise<Outcome> {
+  const { next, prefix, ids } = action;
+  if (next.verb === "attempt") return await attempt(orders, idIn(action), next.method);
+  if (next.verb === "look") return await look(orders, ids, next.areAll);
+  if (next.verb === "setPayment") {
+    await client.hset(`${prefix}settings`, "payment", JSON.stringify(next.kind));
+    return { kind: "switched" };
+  }
+  const outcome = await changePayment(orders, action, next);
+  return outcome.kind === "changed" ? { kind: "paid", payment: seePayment(outcome.payment) } : outcome;
+}
+
 async function attempt({ payments }: ParsedOrders, orderId: string, method: string): Promise<Outcome> {
   const outcome = await payments.attempt({ orderId, method, lookMs: HOUR_MS });
   if (outcome.kind === "attempted") return { ...outcome, payment: seePayment(outcome.payment) };
@@ -154,55 +167,56 @@ async function look({ payments }: ParsedOrders, ids: readonly string[], areAll: 
   return { kind: "due", orderIds: ids.filter((id) => found.has(id)) };
 }
 
-async function changePayment({ payments }: ParsedOrders, action: Action): Promise<Answer | undefined> {
-  const [{ next }, orderId] = [action, idIn(action)];
+type PaymentChange = Exclude<PaymentCommand, { readonly verb: "attempt" | "look" | "setPayment" }>;
+
+function changePayment({ payments }: ParsedOrders, action: Action, next: PaymentChange): Promise<Answer> {
+  const orderId = idIn(action);
   switch (next.verb) {
     case "decline": {
       const tried = { attempt: triedIn(action), intentId: intentOf(orderId, true) };
-      return await payments.decline({ orderId, ...tried, error: "no funds" });
+      return payments.decline({ orderId, ...tried, error: "no funds" });
     }
     case "authorise": {
       const held = { intentId: intentOf(orderId, next.isOwn), amount: next.amount };
-      return await payments.authorise({ orderId, ...held, captureBeforeMs: IN_A_HUNDRED_YEARS, lookMs: HOUR_MS });
+      return payments.authorise({ orderId, ...held, captureBeforeMs: IN_A_HUNDRED_YEARS, lookMs: HOUR_MS });
     }
     case "take":
-      return await payments.take({ orderId });
+      return payments.take({ orderId });
     case "capture":
-      return await payments.capture(orderId);
+      return payments.capture(orderId);
     case "reverse":
-      return await payments.reverse({ orderId, error: next.hasLapsed ? "lapsed" : undefined });
+      return payments.reverse({ orderId, error: next.hasLapsed ? "lapsed" : undefined });
     case "refund":
-      return await payments.refund({ orderId, reason: "cold" });
+      return payments.refund({ orderId, reason: "cold" });
     case "repay":
-      return await payments.repay({ orderId, error: next.isRefused ? "refused" : undefined });
-    default:
-      return undefined;
+      return payments.repay({ orderId, error: next.isRefused ? "refused" : undefined });
   }
 }
 
-async function makeChange(orders: ParsedOrders, action: Action) {
-  const { next } = action;
-  const own = { orderId: idIn(action), barista: "barista" in next ? next.barista : undefined };
+type Change = CommandOf<"cancel" | "fail" | "finish" | "release" | "progress" | "extend">;
+
+async function makeChange(orders: ParsedOrders, action: Action, next: Change): Promise<Outcome> {
+  const outcome = await ask(orders, idIn(action), next);
+  return outcome.kind === "changed"
+    ? { kind: "changed", orderId: outcome.order.order_id, status: outcome.order.status }
+    : outcome;
+}
+
+function ask(orders: ParsedOrders, orderId: string, next: Change) {
+  const own = { orderId, barista: next.barista };
   switch (next.verb) {
     case "cancel":
-      return await orders.cancel({ ...own, canceller: next.canceller, reason: next.canceller });
+      return orders.cancel({ ...own, canceller: next.canceller, reason: next.canceller });
     case "fail":
-      return await orders.fail({
-        ...own,
-        error: "broken",
-        retry: next.retry,
-        retryAfterMs: next.isDelayed ? HOUR_MS : 0,
-      });
+      return orders.fail({ ...own, error: "broken", retry: next.retry, retryAfterMs: next.isDelayed ? HOUR_MS : 0 });
     case "finish":
-      return await orders.finish(own);
+      return orders.finish(own);
     case "release":
-      return await orders.release({ ...own, isUncounted: next.isUncounted });
+      return orders.release({ ...own, isUncounted: next.isUncounted });
     case "progress":
-      return await orders.progress({ ...own, progress: `{"percent":${next.percent}}` });
+      return orders.progress({ ...own, progress: `{"percent":${next.percent}}` });
     case "extend":
-      return await orders.extend(own);
-    default:
-      throw new Error(next.verb);
+      return orders.extend(own);
   }
 }
 

@@ -89,6 +89,7 @@ export type Command =
   | Arbitrary<typeof payments>
   | Arbitrary<typeof passing>
   | Arbitrary<typeof paying>;
+export type PaymentCommand = Arbitrary<typeof payments> | Arbitrary<typeof paying>;
 export type CommandOf<Verb extends Command["verb"]> = Extract<Command, { readonly verb: Verb }>;
 
 const NEWEST = 1000;
@@ -140,13 +141,13 @@ export type History = readonly Tick[];
 
 const tickOf = (commands: fc.Arbitrary<readonly Command[]>): fc.Arbitrary<Tick> =>
   fc.record({ commands, replica: fc.nat(1), isAnswerLost: fc.boolean() });
-const one = (commands: fc.Arbitrary<Command>) => commands.map((each) => [each]);
+const alone = (commands: fc.Arbitrary<Command>) => commands.map((each) => [each]);
 
 export const orderHistories: fc.Arbitrary<History> = fc.array(
   tickOf(
     fc.oneof(
       { weight: 4, arbitrary: fc.array(changes, { minLength: 1, maxLength: 5 }) },
-      { weight: 1, arbitrary: one(passing) },
+      { weight: 1, arbitrary: alone(passing) },
     ),
   ),
   { maxLength: 30, size: "max" },
@@ -155,8 +156,8 @@ export const orderHistories: fc.Arbitrary<History> = fc.array(
 const mixed = tickOf(
   fc.oneof(
     { weight: 6, arbitrary: fc.array(fc.oneof(changes, payments), { minLength: 1, maxLength: 5 }) },
-    { weight: 1, arbitrary: one(passing) },
-    { weight: 1, arbitrary: one(paying) },
+    { weight: 1, arbitrary: alone(passing) },
+    { weight: 1, arbitrary: alone(paying) },
   ),
 ).map((tick) => [tick]);
 const walked = fc
@@ -172,17 +173,16 @@ export const paymentHistories: fc.Arbitrary<History> = fc
       size: "max",
     }),
   )
-  .map(([kind, parts]) => [
-    { commands: [{ verb: "setPayment", kind }], replica: 0, isAnswerLost: false },
-    ...parts.flat(),
-  ]);
+  .map(([kind, parts]) => {
+    const first: Tick = { commands: [{ verb: "setPayment", kind }], replica: 0, isAnswerLost: false };
+    return [first, ...parts.flat()];
+  });
 
 /** The order in which a run does its operations. */
-const ORDER = [
-  ...["finish", "fail", "release", "extend", "progress", "cancel"],
-  ...["capture", "reverse", "refund", "repay", "decline", "authorise", "take", "attempt"],
-  ...["retry", "call", "place", "start", "runOut", "comeDue", "expire", "setPayment", "look"],
-];
+const ORDER = (
+  "finish fail release extend progress cancel capture reverse refund repay decline authorise take attempt " +
+  "retry call place start runOut comeDue expire setPayment look"
+).split(" ");
 
 export interface Action {
   readonly prefix: string;
@@ -194,13 +194,30 @@ export interface Action {
   readonly attemptOf: (id: string) => number;
 }
 
+const OF_PAYMENTS: ReadonlySet<string> = new Set<PaymentCommand["verb"]>([
+  "attempt",
+  "decline",
+  "authorise",
+  "take",
+  "capture",
+  "reverse",
+  "refund",
+  "repay",
+  "setPayment",
+  "look",
+]);
+
+export function isOfPayments(next: Command): next is PaymentCommand {
+  return OF_PAYMENTS.has(next.verb);
+}
+
 /** The operation that a command is. */
 function operationOf({ next }: Action): string {
   return next.verb === "place" && next.queue === MACHINES.name ? "call" : next.verb;
 }
 
 export function inOrder(actions: readonly Action[]): Action[] {
-  return actions.toSorted((one, other) => ORDER.indexOf(operationOf(one)) - ORDER.indexOf(operationOf(other)));
+  return actions.toSorted((first, second) => ORDER.indexOf(operationOf(first)) - ORDER.indexOf(operationOf(second)));
 }
 
 /** The order that a command is for. */
@@ -208,7 +225,7 @@ export function idIn({ next, ids }: Action): string {
   return idOf(ids, "pick" in next ? next.pick : -1);
 }
 
-export const idOf = (ids: readonly string[], at: number): string =>
+const idOf = (ids: readonly string[], at: number): string =>
   (at === NEWEST ? ids.at(-1) : ids[at % ids.length]) ?? "nobody's";
 export const claimOf = ({ name }: Action, claim: number | undefined) => `claim-${claim ?? name}`;
 export const chosenOf = (ids: readonly string[], at: number | undefined) =>

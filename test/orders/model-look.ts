@@ -91,8 +91,8 @@ export async function observe(orders: ParsedOrders, { client, prefix, queues: na
     names.map((name) => {
       const [waiting = [], ...indexes] = replies.splice(0, 4) as string[][];
       const [leases = [], scheduled = [], unpaid = []] = indexes.map((index) => index.toSorted());
-      const entries = (replies.shift() as Entries).map(([, [, id = ""]]) => id).toSorted();
-      return [name, { waiting, leases, scheduled, unpaid, entries }];
+      const named = (replies.shift() as Entries).map(([, [, id = ""]]) => id);
+      return [name, { waiting, leases, scheduled, unpaid, entries: named.toSorted() }];
     }),
   );
   // All of one tick: one command.
@@ -106,7 +106,7 @@ export async function observe(orders: ParsedOrders, { client, prefix, queues: na
   );
   const payments = await findPayments(orders, ids);
   const events = readEvents(entries, { after: eventsSeen, found, payments });
-  const seen = [...payments].map(([id, payment]) => [id, seePayment(JSON.stringify(payment))]);
+  const seen = [...payments].map(([id, payment]) => [id, seePayment(JSON.stringify(payment))] as const);
   return {
     observation: { events, claims, dead, queues, orders: states, payments: Object.fromEntries(seen), openPayments },
     lastEvent: entries.at(-1)?.[0] ?? eventsSeen,
