@@ -1,6 +1,8 @@
-/** Owns the tests of inspect-shop.lua and mend-queue.lua for calls and orders for later. */
-import { expect, test } from "bun:test";
+/** Owns the tests of inspect-shop.lua and mend-queue.lua for calls, orders for later, and orders that are paid for. */
+import { describe, expect, test } from "bun:test";
+import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import { QUEUE_RULES, TestOrders } from "../support/orders.ts";
+import { attempt, authorise, openShop } from "../support/paid-orders.ts";
 
 const { name: queue } = QUEUE_RULES;
 const later = () => new Date(Date.now() + 3_600_000).toISOString();
@@ -111,4 +113,68 @@ test("each key of the new kinds is named where it holds another type, and other 
   expect([await shop.start("Ada", { queue: "mail" }), await shop.start("Ada")]).toEqual(["E", "F"]);
   expect(await shop.start("Ada", { queue })).toBe("B");
   expect(await shop.orders.finish({ orderId: "B" })).toMatchObject({ kind: "changed" });
+});
+
+describe("orders that are paid for", () => {
+  /** One is unpaid (A), one unpaid and for later (B), one authorised (C), one cancelled with its try under way (D). */
+  async function openPaid(): Promise<TestOrders> {
+    const shop = await openShop({ payment: "card" });
+    await shop.place(["A"], { draft: { customer_id: "c1" } });
+    await shop.place(["B"], { draft: { not_before: later() } });
+    await shop.place(["C", "D"]);
+    await authorise(shop, "C");
+    await attempt(shop, "D");
+    await shop.orders.cancel({ orderId: "D", canceller: "customer", reason: "customer" });
+    return shop;
+  }
+  const mend = (shop: TestOrders) => shop.orders.mend(DEFAULT_QUEUE);
+  const UNEVEN = { ...NOTHING, unevenQueues: [DEFAULT_QUEUE] };
+
+  test("agree with their stream", async () => {
+    await using shop = await openPaid();
+    const changes = await shop.changes(async () => {
+      expect(await shop.orders.inspect(10)).toEqual(NOTHING);
+      expect(await mend(shop)).toEqual({ dropped: 0, restored: 0 });
+    });
+    expect(changes).toEqual({});
+  });
+
+  test("come back where their index is lost, with as long to pay as a lease", async () => {
+    await using shop = await openPaid();
+    const before = await shop.state();
+    await shop.client.del(shop.key("unpaid:default"));
+    expect(await shop.orders.inspect(10)).toEqual(UNEVEN);
+    expect(await mend(shop)).toEqual({ dropped: 0, restored: 2 });
+    expect(await shop.state()).toEqual(before);
+    expect(await authorise(shop, "B")).toMatchObject({ kind: "changed" });
+    expect(await authorise(shop, "A")).toMatchObject({ kind: "changed" });
+    expect([await shop.start("Ada"), await shop.start("Ada")]).toEqual(["A", "C"]);
+  });
+
+  test("come back where their stream is lost, and what the index names wrongly is dropped", async () => {
+    await using shop = await openPaid();
+    await shop.client.del(shop.key("queue:default"));
+    expect(await shop.orders.inspect(10)).toEqual(UNEVEN);
+    await mend(shop);
+    await shop.client.zadd(shop.key("unpaid:default"), 1, "C", 2, "D", 3, "nobody's");
+    expect((await mend(shop)).dropped).toBe(3);
+    await authorise(shop, "A");
+    expect([await shop.start("Ada"), await shop.start("Ada")]).toEqual(["A", "C"]);
+  });
+
+  test.each(["A", "B"])("%s, damaged, is set aside, and goes back: it can be paid for", async (id) => {
+    await using shop = await openPaid();
+    const record = (await shop.client.get(shop.key(`order:${id}`))) ?? "";
+    await shop.client.set(shop.key(`order:${id}`), "garbage");
+    expect(await attempt(shop, id)).toEqual({ kind: "damaged" });
+    expect(await authorise(shop, id)).toEqual({ kind: "damaged" });
+    expect(await shop.orders.inspect(10)).toMatchObject({ ...UNEVEN, orders: [{ orderId: id }] });
+    await mend(shop);
+    await shop.client.set(shop.key(`order:${id}`), record);
+    await shop.orders.inspect(10);
+    await mend(shop);
+    expect(await shop.orders.inspect(10)).toMatchObject({ keys: [], orders: [] });
+    expect((await shop.client.zrange(shop.key("unpaid:default"), 0, "-1")).toSorted()).toEqual(["A", "B"]);
+    expect(await authorise(shop, id)).toMatchObject({ kind: "changed" });
+  });
 });

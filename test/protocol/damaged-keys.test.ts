@@ -19,6 +19,7 @@ import {
   type Answer,
   type WireOrder,
 } from "../support/http.ts";
+import { expectPayment, takeMoney } from "../support/payments.ts";
 import { sharedRedis } from "../support/redis.ts";
 import {
   changeShop,
@@ -69,6 +70,11 @@ const FUNCTIONS = {
   code: async ({ server }: Shop) => await ask(`${server.baristas}/code`),
   reserve: async ({ server }: Shop, _queued: WireOrder, _brewing: WireOrder, code: string) =>
     await reserve(server, { code }),
+  payments: async ({ server }: Shop) => await ask(`${server.baristas}/payment`),
+  payment: async ({ server }: Shop, _queued: WireOrder, _brewing: WireOrder, _code: string, { order_id }: WireOrder) =>
+    await ask(`${server.baristas}/payment/${order_id}`),
+  take: async ({ server }: Shop, _queued: WireOrder, _brewing: WireOrder, _code: string, { order_id }: WireOrder) =>
+    await takeMoney(server, order_id),
   listen: async ({ server }: Shop, _queued: WireOrder, { order_id }: WireOrder) =>
     await listenBriefly(`${server.customers}/order/${order_id}/events`),
   staff: async ({ server }: Shop) => await listenBriefly(`${server.baristas}/events`),
@@ -92,12 +98,15 @@ const KEYS: Readonly<Record<string, KeyFaults>> = {
   orders: ["zset", ["place", "search", "reserve"]],
   "orders:of:ada": ["zset", ["place"]],
   "open:of:ada": ["set", ["place"]],
+  payments: ["zset", ["payments"]],
+  "payments:open": ["zset", ["take"]],
   queues: ["set", ["shop", "change"]],
   "queue:default": ["stream", ["place", "start", "claim"]],
   reserved: ["zset", ["shop", "change", "reserve"]],
   settings: ["hash", ["place", "shop", "menu", "code", "reserve", "change"]],
   "spent:now": ["set", ["claim"]],
-  "waiting:default": ["zset", ["place", "start", "claim", "queue", "shop", "change"]],
+  "unpaid:default": ["zset", ["shop", "change"]],
+  "waiting:default": ["zset", ["place", "start", "claim", "take", "queue", "shop", "change"]],
   "waits:default": ["list", []],
   "leases:default": ["zset", ["start", "claim", "queue", "shop", "change"]],
 };
@@ -120,6 +129,9 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [
       await brew(server, "barista=Grace");
     }
     const queue = [...(await shop.placeMany(4)), await place(server, { customer_id: "ada" })];
+    await changeShop(server, { payment: "counter" });
+    const unpaid = await place(server);
+    await changeShop(server, { payment: "off" });
     const brewing = await start(server, "barista=Linus");
     const queued = queue[3] as WireOrder;
 
@@ -130,7 +142,7 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [
     const failed: string[] = [];
     const placedMeanwhile: string[] = [];
     for (const [each, act] of Object.entries(FUNCTIONS)) {
-      const answer = await act(shop, queued, brewing, code);
+      const answer = await act(shop, queued, brewing, code, unpaid);
       if (answer.status >= 400) {
         expectRefusal(answer, 500, "shop_damaged");
         failed.push(each);
@@ -145,7 +157,9 @@ describe.each(Object.entries(KEYS))("a value of another type under %s", (name, [
 
     // As if nothing had been.
     await until(async () => (await shop.damaged()).keys.length === 0, "nothing is damaged");
-    const rest = [...queue.map(({ order_id }) => order_id), ...placedMeanwhile].filter(
+    // (Taken again, it answers the same.)
+    expectPayment(await takeMoney(server, unpaid.order_id), "SUCCESSFUL");
+    const rest = [...[...queue, unpaid].map(({ order_id }) => order_id), ...placedMeanwhile].filter(
       (id) => id !== queued.order_id && id !== brewing.order_id,
     );
     const started = rest.splice(0, ["start", "claim"].filter((each) => !failed.includes(each)).length);
