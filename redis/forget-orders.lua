@@ -35,10 +35,14 @@ end
 
 local OPEN_PAYMENTS = { PAYMENT_PENDING = true, PAYMENT_CREATED = true }
 
--- Whether money may still move: then the payment outlives its order.
+-- Whether money may still move, or whether that can't be read: then the payment outlives its order.
 local function is_open_payment(id)
-  local payment = decode_payment(try('GET', key.payment(id)) or '')
-  return payment and (OPEN_PAYMENTS[payment.status] or payment.status == 'PAYMENT_SUCCESSFUL' and payment.refund_requested_at)
+  local text = try('GET', key.payment(id))
+  local payment = text and decode_payment(text)
+  if not payment then
+    return text ~= false
+  end
+  return (OPEN_PAYMENTS[payment.status] or payment.status == 'PAYMENT_SUCCESSFUL' and payment.refund_requested_at)
 end
 
 local function drop(index, id, entry)
