@@ -1,13 +1,29 @@
 /**
- * Owns how what became of a payment is answered, on both ports.
+ * Owns how an order is paid by card, over HTTP and GraphQL, and how what became of a payment is answered on both ports.
  *
  * **Invariants**
  * - An answer says what to do where the outcome is a refusal.
  */
+import { Type } from "@sinclair/typebox";
+import { AT_MOST_200_CHARACTERS } from "../formats.ts";
 import { answerJson } from "../http/json.ts";
-import type { PaymentOutcome, PaymentRefusal } from "../orders/payment.ts";
-import type { FindPaymentOutcome } from "../orders/payments.ts";
-import { problem } from "../problem.ts";
+import type { Payment, PaymentOutcome, PaymentRefusal } from "../orders/payment.ts";
+import type { FindPaymentOutcome, Payments } from "../orders/payments.ts";
+import type { Paying, PayOutcome } from "../payments/paying.ts";
+import { InvalidInputError, problem } from "../problem.ts";
+
+/** A card, as the provider names it. */
+export const PaymentMethod = Type.String({
+  pattern: "^[\\x21-\\x7e]{1,255}$",
+  description: "the card as the provider names it, such as pm_card_visa: 1 to 255 characters without spaces",
+});
+
+/** Why staff give the money back. */
+export const RefundReason = Type.String({
+  minLength: 1,
+  format: AT_MOST_200_CHARACTERS,
+  description: "1 to 200 characters",
+});
 
 type Why = Extract<PaymentRefusal, { readonly kind: "refused" }>["why"];
 
@@ -22,6 +38,39 @@ const WHY_PAYMENT_REFUSED: Readonly<Record<Why, string>> = {
   unpaid: "Nothing was taken that could be given back.",
   open: "The order is not over: cancel it first.",
 };
+
+/** Has an order paid. Rejects with a ProblemError where no card is named and one is wanted. */
+export type Pay = (orderId: string, method: string | undefined) => Promise<PayOutcome>;
+
+export function createPay(payments: Pick<Payments, "find">, paying: Pick<Paying, "pay">): Pay {
+  return async (orderId, method) => {
+    if (method !== undefined) return await paying.pay(orderId, method);
+    // Money is taken at the counter: there it is no fault that none is named.
+    const found = await payments.find(orderId);
+    if (found.kind !== "found") return found;
+    if ((JSON.parse(found.payment) as Payment).kind === "counter") return { kind: "refused", why: "counter" };
+    throw new InvalidInputError([{ field: "method", detail: `is missing: it must be ${PaymentMethod.description}` }]);
+  };
+}
+
+export function answerPaid(outcome: PayOutcome): Response {
+  switch (outcome.kind) {
+    case "paid":
+      return answerJson(outcome.payment);
+    case "under_way":
+      return answerJson(outcome.payment, { status: 202 });
+    case "declined": {
+      const { error } = JSON.parse(outcome.payment) as Payment;
+      return problem("payment_declined", error === undefined ? {} : { detail: error });
+    }
+    case "no_provider":
+      return problem("no_cards");
+    case "unknown":
+    case "damaged":
+    case "refused":
+      return answerPaymentRefusal(outcome);
+  }
+}
 
 export function answerPayment(outcome: FindPaymentOutcome): Response {
   return outcome.kind === "found" ? answerJson(outcome.payment) : answerPaymentRefusal(outcome);

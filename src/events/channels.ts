@@ -7,7 +7,7 @@
  * - Many listeners do not delay others for long.
  */
 import { nextTurn } from "../turn.ts";
-import { isBefore, isFinalEvent, isOfQueue, type EventId, type ShopEvent, type Wanted } from "./event.ts";
+import { isBefore, isLast, isOfQueue, type EventId, type ShopEvent, type Wanted } from "./event.ts";
 import { concatBytes, type Encode } from "./sse-frame.ts";
 
 /** A write costs some microseconds: after so many, others have their turn. */
@@ -40,8 +40,8 @@ export class Channels {
 
   /** Returns how to go. */
   join(wanted: Wanted, follower: Follower): () => void {
-    const { orderId = "", types, queue = "", untilFinal = false } = wanted;
-    const key = `${types?.toSorted().join() ?? ""} ${queue} ${untilFinal}`;
+    const { orderId = "", types, queue = "", until } = wanted;
+    const key = `${types?.toSorted().join() ?? ""} ${queue} ${until?.toSorted().join() ?? ""}`;
     const ofOrder = this.#byOrder.get(orderId) ?? new Map<string, Channel>();
     this.#byOrder.set(orderId, ofOrder);
     const channel = ofOrder.get(key) ?? { wanted, followers: new Set(), gathered: [] };
@@ -99,7 +99,7 @@ async function deliverTo(channel: Channel, turn: { writesLeft: number }): Promis
     await nextTurn();
     turn.writesLeft = MAX_WRITES_PER_TURN;
   }
-  if (wanted.untilFinal && gathered.some(({ event }) => isFinalEvent(event))) {
+  if (gathered.some(({ event }) => isLast(event, wanted))) {
     for (const follower of followers) follower.end();
   }
 }

@@ -47,8 +47,11 @@ export function isOfQueue({ orderId, data }: ShopEvent, queue: string): boolean 
   return orderId === "" || (NAMES_QUEUE.exec(data)?.[1] ?? DEFAULT_QUEUE) === queue;
 }
 
-/** The last event of an order is one of these. */
+/** The last event of an order is one of these; of its payment some may come after it. */
 export const FINAL_TYPES: readonly string[] = ["order.finished", "order.cancelled"];
+
+/** Those of a payment, each of its order's id. */
+export const PAYMENT_TYPES: readonly string[] = EVENT_TYPES.filter((type) => type.startsWith("payment."));
 
 /** `<ms since 1970>-<number>`. The last event of a stream entry has the entry's id. */
 export type EventId = string;
@@ -70,8 +73,13 @@ export interface Wanted {
   readonly types?: readonly string[] | undefined;
   /** Of the orders of that queue, and of the shop itself; undefined: of all queues. */
   readonly queue?: string | undefined;
-  /** Whether nothing is wanted after the order's last event. */
-  readonly untilFinal?: boolean;
+  /** Nothing is wanted after an event of these types; undefined: it goes on. */
+  readonly until?: readonly string[] | undefined;
+}
+
+/** Whether nothing is wanted after that event. */
+export function isLast({ type }: Pick<ShopEvent, "type">, { until }: Pick<Wanted, "until">): boolean {
+  return until?.includes(type) ?? false;
 }
 
 /** Whether the text can be an id. Longer numbers would not be exact here, and no clock makes them. */

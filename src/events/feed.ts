@@ -13,8 +13,8 @@
  */
 import type { ShopRedis } from "../redis/connections.ts";
 import { Channels } from "./channels.ts";
-import { readReplay, type FinalOrder } from "./replay.ts";
-import { isBefore, isFinalEvent, type EventId, type Wanted } from "./event.ts";
+import { readReplay, type Ended } from "./replay.ts";
+import { isBefore, isLast, type EventId, type Wanted } from "./event.ts";
 import { concatBytes, createEncoders, type Encoders } from "./sse-frame.ts";
 import { createHistory, type History } from "./history.ts";
 import { Reader } from "./reader.ts";
@@ -105,10 +105,10 @@ export class EventFeed {
   }
 
   /**
-   * The replay of an order that is final, as frames; no bytes: no event is left. Rejects when Redis does not answer.
+   * The replay of what is over, as frames; no bytes: no event is left. Rejects when Redis does not answer.
    */
-  readReplay(order: FinalOrder): Promise<Uint8Array> {
-    return readReplay(this.#history, this.#encoders, order);
+  readReplay(ended: Ended): Promise<Uint8Array> {
+    return readReplay(this.#history, this.#encoders, ended);
   }
 
   /** Ends all listeners, and admits no more. */
@@ -165,7 +165,7 @@ export class EventFeed {
       if (!subscriber.isSubscribed) return;
       if (isMissing) listener.send(encodeMissed(cursor));
       if (events.length > 0) listener.send(concatBytes(events.map(encode)));
-      if (wanted.untilFinal && events.some(isFinalEvent)) return this.#end(subscriber);
+      if (events.some((event) => isLast(event, wanted))) return this.#end(subscriber);
 
       cursor = upTo;
       if (!isBefore(upTo, newest)) {

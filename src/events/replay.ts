@@ -1,20 +1,25 @@
 /**
- * Owns the replay of an order that is final: its last event, or the events after the last one that its customer has.
+ * Owns the replay of an order, or of a payment, that is over: its last event, or the events after the last one that its
+ * customer has.
  *
  * **Invariants**
  * - It looks no further than where the last event must stand.
  */
-import { FINAL_TYPES, isBefore, isFinalEvent, msOf, type EventId } from "./event.ts";
+import { isBefore, isLast, msOf, type EventId } from "./event.ts";
 import { concatBytes, type Encoders } from "./sse-frame.ts";
 import type { History } from "./history.ts";
 
 /** An event is appended in the step that ends the order, a moment after the time that this step noted. */
 const SLACK_MS = 1000;
 
-export interface FinalOrder {
+export interface Ended {
   readonly orderId: string;
-  /** The last event that its customer has; undefined: the order's last one is all they want. */
+  /** The last event that its customer has; undefined: the last one is all they want. */
   readonly after: EventId | undefined;
+  /** Undefined: all types. */
+  readonly types?: readonly string[];
+  /** The last event is the first of one of these types. */
+  readonly until: readonly string[];
   readonly finishedMs: number;
 }
 
@@ -22,16 +27,16 @@ export interface FinalOrder {
 export async function readReplay(
   history: History,
   { encode, encodeMissed }: Encoders,
-  { orderId, after, finishedMs }: FinalOrder,
+  { orderId, after, types, until, finishedMs }: Ended,
 ): Promise<Uint8Array> {
   const frames: Uint8Array[] = [];
-  const wanted = { orderId, types: after === undefined ? FINAL_TYPES : undefined };
+  const wanted = { orderId, types: after === undefined ? until : types };
   let cursor = after ?? `${finishedMs - SLACK_MS}-0`;
   while (msOf(cursor) <= finishedMs + SLACK_MS) {
     const { events, isMissing, upTo, newest } = await history.readAfter(cursor, wanted);
     if (isMissing && after !== undefined) frames.push(encodeMissed(cursor));
     frames.push(...events.map(encode));
-    if (events.some(isFinalEvent) || !isBefore(upTo, newest)) break;
+    if (events.some((event) => isLast(event, { until })) || !isBefore(upTo, newest)) break;
     cursor = upTo;
   }
   return concatBytes(frames);

@@ -6,6 +6,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
 import type { ChainableCommander } from "ioredis";
+import { FINAL_TYPES } from "../../src/events/event.ts";
 import type { EventFeed } from "../../src/events/feed.ts";
 import { RedisUnavailableError } from "../../src/redis/unavailable.ts";
 import { TestRedis } from "../support/redis.ts";
@@ -97,7 +98,7 @@ describe("a listener", () => {
     const all = await TestListener.listen(feed);
     const [one, until1] = [
       await TestListener.listen(feed, { orderId: "b" }),
-      await TestListener.listen(feed, { orderId: "a", untilFinal: true }),
+      await TestListener.listen(feed, { orderId: "a", until: FINAL_TYPES }),
     ];
     const types = ["order.placed", "order.started", "order.finished"];
     const drafts = types.flatMap((type) => ["a", "b"].map((orderId) => ({ type, orderId })));
@@ -156,7 +157,7 @@ describe("a listener", () => {
   test("to one order until its end is ended by it", async () => {
     const { fixture, feed } = await open();
     await using _ = fixture;
-    const listener = await TestListener.listen(feed, { orderId: "a", untilFinal: true });
+    const listener = await TestListener.listen(feed, { orderId: "a", until: FINAL_TYPES });
     const other = await TestListener.listen(feed, { orderId: "a" });
     for (const type of ["order.placed", "order.cancelled"]) await fixture.append({ type, orderId: "a" });
     await until(() => listener.ended === 1, "the stream is ended");
@@ -239,7 +240,7 @@ describe("a listener who comes back", () => {
     const placed = await fixture.append({ orderId: "a" });
     await fixture.append({ type: "order.finished", orderId: "a" });
     await fixture.append({ orderId: "b" });
-    const listener = await TestListener.listen(feed, { orderId: "a", untilFinal: true }, placed);
+    const listener = await TestListener.listen(feed, { orderId: "a", until: FINAL_TYPES }, placed);
     await until(() => listener.ended === 1, "the stream is ended");
     expect(listener.types).toEqual(["order.finished"]);
     expect(feed.listeners).toBe(0);
@@ -300,7 +301,12 @@ describe("a listener who comes back", () => {
 });
 
 describe("an order that is over", () => {
-  const ended = (orderId: string, after: string | undefined, finishedMs: number) => ({ orderId, after, finishedMs });
+  const ended = (orderId: string, after: string | undefined, finishedMs: number) => ({
+    orderId,
+    after,
+    until: FINAL_TYPES,
+    finishedMs,
+  });
   const read = async (feed: EventFeed, order: ReturnType<typeof ended>): Promise<string> =>
     [...new TextDecoder().decode(await feed.readReplay(order)).matchAll(/^event: (.*)$/gm)]
       .map(([, type]) => type)

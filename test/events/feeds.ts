@@ -129,13 +129,14 @@ export class TestListener implements Listener {
   readonly subscription: Subscription;
   /** Called for each event. */
   onEvent: (event: WireEvent) => void = () => {};
+  onEnd: () => void = () => {};
   readonly #read = createReader((event) => {
     this.heard.push(event);
     this.onEvent(event);
   });
   #behind: ReturnType<typeof Promise.withResolvers<void>> | undefined;
 
-  private constructor(subscription: Subscription) {
+  constructor(subscription: Subscription) {
     this.subscription = subscription;
   }
 
@@ -186,5 +187,6 @@ export class TestListener implements Listener {
 
   end(): void {
     this.ended += 1;
+    this.onEnd();
   }
 }

@@ -82,12 +82,13 @@ test("an unknown field, an unknown argument, a wrong type, half a query", async 
 });
 
 test("the customers' schema does not name what only staff may do, and staff's is behind the token", async () => {
-  const staffOnly = ["getOrderList { cursor }", "getFulfilmentList { cursor }"];
+  const staffOnly = ["getOrderList { cursor }", "getFulfilmentList { cursor }", "getPaymentList { cursor }"];
   for (const field of staffOnly) await expectMalformed(`{ ${field} }`, "Cannot query field");
   await expectMalformed('mutation { completeFulfilment(id: "1") { id } }', 'Cannot query field "completeFulfilment"');
+  await expectMalformed('mutation { takePayment(id: "1") { id } }', 'Cannot query field "takePayment"');
   const { text } = await post("{ __schema { types { name fields { name } } } }");
   expect(text).toContain("getCoffees");
-  expect(text).not.toMatch(/fulfilment|OrderList/i);
+  expect(text).not.toMatch(/fulfilment|OrderList|PaymentList|takePayment|refundPayment/i);
   expect((await post("{ getOrderList { cursor } }", guarded.baristas)).status).toBe(401);
   expectProblem(await ask(`${guarded.baristas}/graphql?query={__typename}`), 401);
   const headers = { Authorization: `Bearer ${TOKEN}` };

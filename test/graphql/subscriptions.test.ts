@@ -1,10 +1,10 @@
 /** Subscriptions of both ports, by a client of a public library, and on the wire. */
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Client, ExecutionResult } from "graphql-sse";
 import { applyVerb, ask, cancelByCustomer, openWire, place, start } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { openStreams, type SaidError } from "./client.ts";
+import { framesOf, Heard, listenByGet, untilListening } from "./streams.ts";
 
 setDefaultTimeout(60_000);
 
@@ -17,52 +17,11 @@ beforeAll(async () => {
 const ORDER_UPDATED = "subscription ($id: ID!) { orderUpdated(id: $id) { id status state attempts item } }";
 const FULFILMENT_UPDATED = "subscription { fulfilmentUpdated { id status order { state } } }";
 
+/** What a subscription to orders or fulfilments shows. */
 interface View {
   readonly id: string;
   readonly state: string;
   readonly status: string;
-}
-
-/** A subscription under way, and what came of it. */
-class Listening {
-  readonly results: ExecutionResult<Record<string, View>, unknown>[] = [];
-  end: "complete" | "failed" | undefined;
-  failure: unknown;
-  readonly stop: () => void;
-
-  constructor(client: Client, query: string, variables: Record<string, unknown> = {}) {
-    this.stop = client.subscribe<Record<string, View>>(
-      { query, variables },
-      {
-        next: (result) => this.results.push(result),
-        complete: () => (this.end ??= "complete"),
-        error: (failure) => {
-          this.failure = failure;
-          this.end ??= "failed";
-        },
-      },
-    );
-  }
-
-  get views(): View[] {
-    return this.results.flatMap(({ data }) => Object.values(data ?? {}));
-  }
-
-  untilHeard(count: number): Promise<void> {
-    return until(() => this.results.length >= count || this.end === "failed", `${count} results are heard`);
-  }
-
-  untilOver(): Promise<void> {
-    return until(() => this.end !== undefined, "the subscription is over");
-  }
-}
-
-/** Resolves once as many listen as it says: what comes from now on is heard. */
-async function untilListening(listening: Listening, move: () => Promise<unknown>): Promise<void> {
-  await until(async () => {
-    await move();
-    return listening.results.length > 0;
-  }, "the subscription listens");
 }
 
 test.each(["customers", "baristas"] as const)(
@@ -70,7 +29,7 @@ test.each(["customers", "baristas"] as const)(
   async (port) => {
     const { order_id } = await place(server, { item: "latte" });
     await start(server, `order_id=${order_id}`);
-    const listening = new Listening(openStreams(server[port]), ORDER_UPDATED, { id: order_id });
+    const listening = new Heard<View>(openStreams(server[port]), ORDER_UPDATED, { id: order_id });
     await untilListening(listening, () => applyVerb(server, "extend", order_id));
     await applyVerb(server, "finish", order_id);
     await listening.untilOver();
@@ -89,7 +48,7 @@ test.each(["customers", "baristas"] as const)(
 test("of an order that is over the last event comes at once", async () => {
   const { order_id } = await place(server);
   await cancelByCustomer(server, order_id);
-  const listening = new Listening(openStreams(server.customers), ORDER_UPDATED, { id: order_id });
+  const listening = new Heard<View>(openStreams(server.customers), ORDER_UPDATED, { id: order_id });
   await listening.untilOver();
   expect(listening.end).toBe("complete");
   expect(listening.views.map(({ state }) => state)).toEqual(["cancelled"]);
@@ -97,7 +56,7 @@ test("of an order that is over the last event comes at once", async () => {
 
 test("fulfilmentUpdated: staff hear of each fulfilment as it is created, completed or rejected", async () => {
   const fresh = await startServer({ QUEUES: "thumbs" });
-  const listening = new Listening(openStreams(fresh.baristas), FULFILMENT_UPDATED);
+  const listening = new Heard<View>(openStreams(fresh.baristas), FULFILMENT_UPDATED);
   const placed: string[] = [];
   await untilListening(listening, async () => placed.push((await place(fresh)).order_id));
   const before = listening.views.length;
@@ -120,32 +79,6 @@ test("fulfilmentUpdated: staff hear of each fulfilment as it is created, complet
   listening.stop();
   await fresh.stop();
 });
-
-/** Frames on the wire, with their ids. */
-interface Frame {
-  readonly id: string | undefined;
-  readonly event: string | undefined;
-  readonly data: string | undefined;
-}
-
-function framesOf(text: string): Frame[] {
-  return text
-    .split("\n\n")
-    .filter((block) => block.includes("event: "))
-    .map((block) => {
-      const field = (name: string) => new RegExp(`^${name}: ?(.*)$`, "m").exec(block)?.[1];
-      return { id: field("id"), event: field("event"), data: field("data") };
-    });
-}
-
-async function listenByGet(base: string, query: string, variables: object, after?: string): Promise<string> {
-  const asked = new URLSearchParams({ query, variables: JSON.stringify(variables) });
-  const headers = { Accept: "text/event-stream", ...(after ? { "Last-Event-ID": after } : undefined) };
-  const answer = await fetch(`${base}/graphql?${asked.toString()}`, { headers });
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get("content-type")).toStartWith("text/event-stream");
-  return await answer.text();
-}
 
 test("a stream is resumed by Last-Event-ID: each event once, right behind the one that was heard", async () => {
   const { order_id } = await place(server);
@@ -171,7 +104,7 @@ test("a stream is resumed by Last-Event-ID: each event once, right behind the on
 });
 
 test("a subscription that can't be is answered with its error, and is complete", async () => {
-  const listening = new Listening(openStreams(server.customers), ORDER_UPDATED, { id: crypto.randomUUID() });
+  const listening = new Heard<View>(openStreams(server.customers), ORDER_UPDATED, { id: crypto.randomUUID() });
   await listening.untilOver();
   const [result] = listening.results;
   const [error] = (result?.errors ?? []) as unknown as SaidError[];
@@ -195,6 +128,8 @@ test("what asks wrongly gets 400, and what takes no stream is told to", async ()
   // Only staff hear of all.
   const [staff] = await send(FULFILMENT_UPDATED, accept);
   expect(staff?.message).toContain("fulfilmentUpdated");
+  const [all] = await send("subscription { paymentUpdated { id } }", accept);
+  expect(all?.message).toContain('"orderId" of type "ID!" is required');
   const bad = { Accept: "text/event-stream", "Last-Event-ID": "yesterday" };
   const wrong = await ask(`${server.baristas}/graphql`, {
     method: "POST",

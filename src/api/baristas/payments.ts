@@ -6,7 +6,7 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { AT_MOST_200_CHARACTERS, DATE } from "../../formats.ts";
+import { DATE } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { BODY_PROBLEMS, createBodyReader, createQueryReader } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
@@ -16,7 +16,7 @@ import { InvalidInputError } from "../../problem.ts";
 import { CURSOR_GONE } from "../answers.ts";
 import { readRange } from "../day.ts";
 import { Cursor, OrderId, OrderParams, PAGE_LIMIT, PageLimit, readOrderId, type PathContext } from "../parameters.ts";
-import { answerPayment, answerPaymentChange } from "../payments.ts";
+import { answerPayment, answerPaymentChange, RefundReason } from "../payments.ts";
 import { BaristaName } from "./order-descriptions.ts";
 
 const SearchQuery = Type.Object({
@@ -42,9 +42,7 @@ const PaymentPatch = Type.Object(
     status: Type.Union([Type.Literal("PAYMENT_SUCCESSFUL"), Type.Literal("PAYMENT_REFUNDED")], {
       description: "one of PAYMENT_SUCCESSFUL, PAYMENT_REFUNDED",
     }),
-    reason: Type.Optional(
-      Type.String({ minLength: 1, format: AT_MOST_200_CHARACTERS, description: "1 to 200 characters" }),
-    ),
+    reason: Type.Optional(RefundReason),
   },
   {
     $id: "PaymentPatch",

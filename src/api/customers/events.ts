@@ -37,8 +37,7 @@ function createListenToOrder({ listening }: EventDependencies, findServer: FindS
     const connection = { server: findServer(), request };
     const outcome = await listening.listenToOrder({ orderId, address: clientOf(request), after });
     if (outcome.kind !== "listening") return answerUnheard(outcome);
-    const { subscription, slot } = outcome;
-    const wanted = { orderId, untilFinal: true };
+    const { subscription, slot, wanted } = outcome;
     return streamEvents({ connection, subscription, wanted, after, onOver: () => slot[Symbol.dispose]() });
   };
 }

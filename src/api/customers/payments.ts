@@ -15,19 +15,14 @@ import type { Payments } from "../../orders/payments.ts";
 import type { Paying } from "../../payments/paying.ts";
 import { InvalidInputError, problem } from "../../problem.ts";
 import { OrderId, OrderParams, readOrderId, type PathContext } from "../parameters.ts";
-import { answerPayment, answerPaymentRefusal } from "../payments.ts";
+import { answerPaid, answerPayment, createPay, PaymentMethod } from "../payments.ts";
 
 const WEBHOOK_BYTES = 256 * 1024;
 
 const PaymentDraft = Type.Object(
   {
     order_id: OrderId,
-    method: Type.Optional(
-      Type.String({
-        pattern: "^[\\x21-\\x7e]{1,255}$",
-        description: "the card as the provider names it, such as pm_card_visa: 1 to 255 characters without spaces",
-      }),
-    ),
+    method: Type.Optional(PaymentMethod),
   },
   {
     $id: "PaymentDraft",
@@ -44,51 +39,22 @@ export interface PaymentDependencies {
 
 export function paymentRoutes(dependencies: PaymentDependencies) {
   return new Elysia()
-    .post("/payment", createPay(dependencies), PAY_ORDER)
+    .post("/payment", createPost(dependencies), PAY_ORDER)
     .get("/payment/:id", createFind(dependencies), FIND_PAYMENT)
     .post("/payment/webhook", createHear(dependencies), HEAR_WEBHOOK);
 }
 
-function createPay({ payments, paying }: PaymentDependencies) {
+function createPost({ payments, paying }: PaymentDependencies) {
   const readDraft = createBodyReader(PaymentDraft);
+  const pay = createPay(payments, paying);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
     const draft = await readDraft(request);
     if (!draft) {
       throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${PaymentDraft.description}` }]);
     }
-    const orderId = draft.order_id.toLowerCase();
-    if (draft.method === undefined) return await refuseWithoutMethod(payments, orderId);
-    const outcome = await paying.pay(orderId, draft.method);
-    switch (outcome.kind) {
-      case "paid":
-        return answerJson(outcome.payment);
-      case "under_way":
-        return answerJson(outcome.payment, { status: 202 });
-      case "declined": {
-        const { error } = JSON.parse(outcome.payment) as Payment;
-        return problem("payment_declined", error === undefined ? {} : { detail: error });
-      }
-      case "no_provider":
-        return problem("no_cards");
-      case "unknown":
-      case "damaged":
-      case "refused":
-        return answerPaymentRefusal(outcome);
-    }
+    return answerPaid(await pay(draft.order_id.toLowerCase(), draft.method));
   };
-}
-
-/** Money is taken at the counter: there it is no fault that none is named. */
-async function refuseWithoutMethod(payments: Pick<Payments, "find">, orderId: string): Promise<Response> {
-  const found = await payments.find(orderId);
-  if (found.kind !== "found") return answerPaymentRefusal(found);
-  if ((JSON.parse(found.payment) as Payment).kind === "counter") {
-    return answerPaymentRefusal({ kind: "refused", why: "counter" });
-  }
-  throw new InvalidInputError([
-    { field: "method", detail: `is missing: it must be ${PaymentDraft.properties.method.description}` },
-  ]);
 }
 
 function createFind({ payments }: PaymentDependencies) {

@@ -11,25 +11,29 @@ import type { Wanted } from "../../events/event.ts";
 import type { Subscription } from "../../events/feed.ts";
 import type { Order } from "../../orders/order.ts";
 
-/** `live`: to be followed. `over`: these frames of events, and nothing after them. */
-export type Heard =
+/** `live`: to be followed. `over`: these frames of events, and nothing after them. `settled`: that data, and no more. */
+export type Heard<Data> =
   | {
       readonly kind: "live";
       readonly subscription: Subscription;
       readonly wanted: Wanted;
+      /** After so long it is cut; undefined: it lasts as long as it wants something. */
+      readonly longestMs?: number | undefined;
       /** Called once it is over. */
       readonly release: () => void;
     }
-  | { readonly kind: "over"; readonly frames: Uint8Array };
+  | { readonly kind: "over"; readonly frames: Uint8Array }
+  | { readonly kind: "settled"; readonly data: Data };
 
-export class FeedSource implements AsyncIterable<Order> {
-  readonly heard: Heard;
+/** `Data`: that of the events, which its field resolves. */
+export class FeedSource<Data = Order> implements AsyncIterable<Data> {
+  readonly heard: Heard<Data>;
 
-  constructor(heard: Heard) {
+  constructor(heard: Heard<Data>) {
     this.heard = heard;
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Order> {
+  [Symbol.asyncIterator](): AsyncIterator<Data> {
     const { heard } = this;
     return {
       next: () => {

@@ -5,25 +5,18 @@
  * - A fulfilment is changed as over HTTP, by the same service.
  */
 import { Type } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
 import type { EventFeed } from "../../events/feed.ts";
+import type { Order } from "../../orders/order.ts";
 import { DEFAULT_QUEUE } from "../../orders/orders.ts";
-import { InvalidInputError } from "../../problem.ts";
 import type { Fulfilling } from "../../service/fulfilling.ts";
-import { answerClosing, answerTooManyListeners } from "../answers.ts";
+import { Barista, createArgumentReader, readId } from "./arguments.ts";
 import type { Builder } from "./builder.ts";
-import { RefusedError, type Guard } from "./errors.ts";
-import { FeedSource } from "./feed-source.ts";
+import type { Guard } from "./errors.ts";
+import { listenToAll } from "./listening-source.ts";
 import type { FulfilmentType } from "./order-type.ts";
-import { changedOrderOf, readId } from "./outcomes.ts";
+import { changedOrderOf } from "./outcomes.ts";
 
-const BaristaName = Type.String({ minLength: 1, maxLength: 64 });
-
-function readBarista(barista: string | null | undefined): string | undefined {
-  if (barista === null || barista === undefined) return undefined;
-  if (Value.Check(BaristaName, barista)) return barista;
-  throw new InvalidInputError([{ field: "barista", detail: "must be 1 to 64 characters" }]);
-}
+const readBarista = createArgumentReader(Type.Object({ barista: Type.Optional(Barista) }));
 
 export function defineFulfilmentChanges(
   builder: Builder,
@@ -44,7 +37,7 @@ export function defineFulfilmentChanges(
         args,
         resolve: (_root, { id, barista }, context) =>
           guard(context, async () => {
-            const change = { orderId: readId(id), barista: readBarista(barista) };
+            const change = { orderId: readId(id), ...readBarista({ barista }) };
             return changedOrderOf(await fulfilling.complete(change), "completed");
           }),
       }),
@@ -55,7 +48,7 @@ export function defineFulfilmentChanges(
         args,
         resolve: (_root, { id, barista }, context) =>
           guard(context, async () => {
-            const change = { orderId: readId(id), barista: readBarista(barista) };
+            const change = { orderId: readId(id), ...readBarista({ barista }) };
             return changedOrderOf(await fulfilling.reject(change), "rejected");
           }),
       }),
@@ -64,7 +57,16 @@ export function defineFulfilmentChanges(
 }
 
 /** The events with which a fulfilment begins, or becomes another. */
-const FULFILMENT_TYPES = ["order.reserved", "order.placed", "order.scheduled", "order.finished", "order.cancelled"];
+const FULFILMENT_TYPES = [
+  "order.reserved",
+  "order.unpaid",
+  "order.placed",
+  "order.scheduled",
+  "payment.authorised",
+  "payment.taken",
+  "order.finished",
+  "order.cancelled",
+];
 
 export function defineFulfilmentUpdates(
   builder: Builder,
@@ -76,16 +78,9 @@ export function defineFulfilmentUpdates(
     t.field({
       type: FulfilmentObject,
       nullable: true,
-      description: "Each fulfilment of the counter's orders, as it is created, completed or rejected.",
+      description: "Each fulfilment of the counter's orders, as it is pending, created, completed or rejected.",
       subscribe: (_root, _arguments, context) =>
-        guard(context, async () => {
-          const outcome = await feed.subscribe();
-          if (outcome.kind !== "subscribed") {
-            throw new RefusedError(outcome.kind === "full" ? answerTooManyListeners() : answerClosing());
-          }
-          const wanted = { types: FULFILMENT_TYPES, queue: DEFAULT_QUEUE };
-          return new FeedSource({ kind: "live", subscription: outcome.subscription, wanted, release: () => {} });
-        }),
+        guard(context, () => listenToAll<Order>(feed, { types: FULFILMENT_TYPES, queue: DEFAULT_QUEUE })),
       resolve: (order) => order,
     }),
   );

@@ -1,38 +1,28 @@
 /**
- * Owns the lists of a day, which only the baristas' port has.
+ * Owns the lists of a day's orders, which only the baristas' port has.
  *
  * **Invariants**
- * - A list is bounded, and `cursor` goes on after it.
+ * - A list changes nothing.
  */
 import { Type } from "@sinclair/typebox";
-import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { DATE } from "../../formats.ts";
 import type { Order } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
-import { InvalidInputError } from "../../problem.ts";
-import { faultsOf } from "../../schema-faults.ts";
-import { CURSOR_GONE } from "../answers.ts";
 import { readRange } from "../day.ts";
-import { Cursor, PAGE_LIMIT, PageLimit } from "../parameters.ts";
+import { PAGE_LIMIT } from "../parameters.ts";
+import { createArgumentReader } from "./arguments.ts";
 import type { Builder } from "./builder.ts";
 import type { Guard } from "./errors.ts";
 import type { FulfilmentType, OrderType } from "./order-type.ts";
 import { parseOrder } from "./outcomes.ts";
+import { CURSOR_FIELD, cursorGone, PAGE_ARGUMENTS, pageArgumentsOf } from "./page-arguments.ts";
 
-const ListArguments = Type.Object({
-  date: Type.Optional(Type.String({ format: DATE, description: "a day (UTC) such as 2026-11-20" })),
-  customerId: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" })),
-  first: Type.Optional(PageLimit),
-  after: Type.Optional(Cursor),
-});
-const validator = TypeCompiler.Compile(ListArguments);
+const CustomerId = Type.String({ minLength: 1, maxLength: 64, description: "1 to 64 characters" });
+const readArguments = createArgumentReader(Type.Object({ ...PAGE_ARGUMENTS, customerId: Type.Optional(CustomerId) }));
 
 interface Page {
   readonly orders: readonly Order[];
   readonly cursor: string | undefined;
 }
-
-type Given = Readonly<Record<string, unknown>>;
 
 export function defineLists(
   builder: Builder,
@@ -40,30 +30,26 @@ export function defineLists(
   orders: Pick<Orders, "search">,
   guard: Guard,
 ): void {
-  const find = async (given: Given): Promise<Page> => {
-    const { date, customerId, first = PAGE_LIMIT, after } = check(given);
+  const find = async (given: Readonly<Record<string, unknown>>): Promise<Page> => {
+    const { date, customerId, first = PAGE_LIMIT, after } = readArguments(given);
     const outcome = await orders.search({ customerId, ...readRange({ date }), cursor: after, limit: first });
-    if (outcome.kind === "cursor_gone") throw new InvalidInputError([{ ...CURSOR_GONE, field: "after" }]);
+    if (outcome.kind === "cursor_gone") throw cursorGone();
     return { orders: outcome.orders.map(parseOrder), cursor: outcome.cursor };
   };
   const OrderList = builder.objectRef<Page>("OrderList").implement({
     fields: (t) => ({
       orders: t.field({ type: [OrderObject], resolve: (page) => page.orders }),
-      cursor: t.exposeID("cursor", { nullable: true, description: "Goes on after this page; null on the last one." }),
+      cursor: t.exposeID("cursor", CURSOR_FIELD),
     }),
   });
   const FulfilmentList = builder.objectRef<Page>("FulfilmentList").implement({
     fields: (t) => ({
       fulfilments: t.field({ type: [FulfilmentObject], resolve: (page) => page.orders }),
-      cursor: t.exposeID("cursor", { nullable: true, description: "Goes on after this page; null on the last one." }),
+      cursor: t.exposeID("cursor", CURSOR_FIELD),
     }),
   });
   builder.queryFields((t) => {
-    const page = {
-      date: t.arg.string({ description: "A day (UTC); today without it." }),
-      first: t.arg.int({ defaultValue: PAGE_LIMIT, description: "At most so many: 1 to 200." }),
-      after: t.arg.id({ description: "The cursor of the page before." }),
-    };
+    const page = pageArgumentsOf(t);
     return {
       getOrderList: t.field({
         type: OrderList,
@@ -81,13 +67,4 @@ export function defineLists(
       }),
     };
   });
-}
-
-/** The arguments without those that are null. Throws an InvalidInputError. */
-function check(given: Given) {
-  const named: unknown = Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== null && value !== undefined),
-  );
-  if (validator.Check(named)) return named;
-  throw new InvalidInputError(faultsOf(validator.Errors(named)));
 }

@@ -10,11 +10,12 @@ import type { Order } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
 import { answerRefusal } from "../refusals.ts";
+import { readId } from "./arguments.ts";
 import type { Builder, Context } from "./builder.ts";
 import { readDraft } from "./draft.ts";
 import { RefusedError, type Guard } from "./errors.ts";
 import type { OrderType } from "./order-type.ts";
-import { changedOrderOf, orderOf, parseOrder, readId } from "./outcomes.ts";
+import { changedOrderOf, orderOf, parseOrder } from "./outcomes.ts";
 import { WaitingOperation } from "./waiting-operation.ts";
 
 export interface OrderFieldDependencies {

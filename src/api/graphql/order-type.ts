@@ -9,21 +9,24 @@ import { FULFILMENT_STATUSES, fulfilmentStatusOf } from "../../orders/fulfilment
 import { REASONS, type Order } from "../../orders/order.ts";
 import { STATUSES } from "../../orders/status.ts";
 import type { Builder } from "./builder.ts";
+import type { PaymentTypes } from "./payment-type.ts";
 
-const ORDER_STATUSES = ["ORDER_CREATED", "ORDER_COMPLETED", "ORDER_CANCELLED"] as const;
+const ORDER_STATUSES = ["ORDER_PAYMENT_PENDING", "ORDER_CREATED", "ORDER_COMPLETED", "ORDER_CANCELLED"] as const;
 
 /** The status of an order as clients of the fulfilment's kind know it: made or not. */
 function orderStatusOf({ status }: Order): (typeof ORDER_STATUSES)[number] {
+  if (status === "unpaid") return "ORDER_PAYMENT_PENDING";
   if (status === "ready") return "ORDER_COMPLETED";
   return status === "cancelled" ? "ORDER_CANCELLED" : "ORDER_CREATED";
 }
 
 export type OrderType = ReturnType<typeof defineOrder>;
 
-export function defineOrder(builder: Builder) {
+export function defineOrder(builder: Builder, { PaymentKind }: Pick<PaymentTypes, "PaymentKind">) {
   const OrderStatus = builder.enumType("OrderStatus", {
     values: ORDER_STATUSES,
-    description: "ORDER_COMPLETED: ready. ORDER_CREATED: neither ready nor cancelled yet.",
+    description:
+      "ORDER_PAYMENT_PENDING: to be paid first. ORDER_COMPLETED: ready. ORDER_CREATED: neither ready nor cancelled yet.",
   });
   const OrderState = builder.enumType("OrderState", {
     values: STATUSES,
@@ -53,6 +56,11 @@ export function defineOrder(builder: Builder) {
       reason: t.field({ type: CancelReason, nullable: true, resolve: ({ reason }) => reason }),
       item: t.exposeString("item", { nullable: true }),
       price: t.exposeInt("price", { nullable: true, description: "Cents, as the menu said." }),
+      paymentKind: t.expose("payment_kind", {
+        type: PaymentKind,
+        nullable: true,
+        description: "How it is or was paid; null where nothing is to be paid.",
+      }),
       modifiers: t.field({ type: [ChosenModifier], resolve: ({ modifiers = {} }) => Object.entries(modifiers) }),
       note: t.exposeString("note", { nullable: true }),
       customerId: t.exposeString("customer_id", { nullable: true }),

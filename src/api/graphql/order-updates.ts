@@ -4,16 +4,21 @@
  * **Invariants**
  * - A subscriber gets the order's last event, and then its stream is complete.
  */
-import { problem } from "../../problem.ts";
-import type { Listening, ListenOutcome } from "../../service/listening.ts";
-import { answerClosing, answerFound, answerTooManyListeners } from "../answers.ts";
+import type { Order } from "../../orders/order.ts";
+import type { Listening } from "../../service/listening.ts";
+import { answerFound } from "../answers.ts";
+import { readId } from "./arguments.ts";
 import type { Builder } from "./builder.ts";
-import { RefusedError, type Guard } from "./errors.ts";
-import { FeedSource } from "./feed-source.ts";
+import type { Guard } from "./errors.ts";
+import { sourceOf } from "./listening-source.ts";
 import type { OrderType } from "./order-type.ts";
-import { readId } from "./outcomes.ts";
 
-export function defineOrderUpdates(builder: Builder, OrderObject: OrderType, listening: Listening, guard: Guard): void {
+export function defineOrderUpdates(
+  builder: Builder,
+  OrderObject: OrderType,
+  listening: Pick<Listening, "listenToOrder">,
+  guard: Guard,
+): void {
   builder.subscriptionField("orderUpdated", (t) =>
     t.field({
       type: OrderObject,
@@ -23,32 +28,10 @@ export function defineOrderUpdates(builder: Builder, OrderObject: OrderType, lis
       subscribe: (_root, { id }, context) =>
         guard(context, async () => {
           const { address, after } = context;
-          const orderId = readId(id);
-          return sourceOf(orderId, await listening.listenToOrder({ orderId, address, after }));
+          const outcome = await listening.listenToOrder({ orderId: readId(id), address, after });
+          return sourceOf<Order>(outcome, { answerMissing: answerFound });
         }),
       resolve: (order) => order,
     }),
   );
-}
-
-function sourceOf(orderId: string, outcome: ListenOutcome): FeedSource {
-  switch (outcome.kind) {
-    case "listening": {
-      const { subscription, slot } = outcome;
-      const release = (): void => slot[Symbol.dispose]();
-      return new FeedSource({ kind: "live", subscription, wanted: { orderId, untilFinal: true }, release });
-    }
-    case "over":
-      return new FeedSource(outcome);
-    case "unknown":
-    case "damaged":
-      throw new RefusedError(answerFound({ kind: outcome.kind }));
-    case "closing":
-      throw new RefusedError(answerClosing());
-    case "too_many_held":
-    case "full":
-    case "room_full":
-    case "too_many_for_order":
-      throw new RefusedError(outcome.kind === "too_many_held" ? problem(outcome.kind) : answerTooManyListeners());
-  }
 }

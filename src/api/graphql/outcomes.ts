@@ -1,23 +1,22 @@
 /**
- * Owns how the outcomes of orders become what resolvers return: an order, or the problem that it would be over HTTP.
+ * Owns how outcomes become what resolvers return: an order or a payment, or the problem that it would be over HTTP.
  *
  * **Invariants**
- * - What is no order is a RefusedError.
+ * - What is neither is a RefusedError.
  */
 import type { Order } from "../../orders/order.ts";
 import type { ChangeOutcome } from "../../orders/outcomes.ts";
+import type { Payment } from "../../orders/payment.ts";
 import type { FindOutcome } from "../../orders/queries.ts";
 import { answerChanged, answerFound } from "../answers.ts";
-import { readOrderId } from "../parameters.ts";
 import { RefusedError } from "./errors.ts";
-
-/** The order of an argument `id`. Throws a ProblemError for what is no id. */
-export function readId(id: string): string {
-  return readOrderId({ id });
-}
 
 export function parseOrder(json: string): Order {
   return JSON.parse(json) as Order;
+}
+
+export function parsePayment(json: string): Payment {
+  return JSON.parse(json) as Payment;
 }
 
 export function orderOf(found: FindOutcome): Order {

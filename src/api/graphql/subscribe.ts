@@ -21,7 +21,7 @@ import { answerJson } from "../../http/json.ts";
 import type { Context } from "./builder.ts";
 import type { Engine } from "./engine.ts";
 import { describeRequestErrors } from "./errors.ts";
-import { FeedSource } from "./feed-source.ts";
+import { FeedSource, type Heard } from "./feed-source.ts";
 import type { Parameters } from "./parameters.ts";
 import { COMPLETE, encodeResult, TranslatingListener, Translation } from "./subscription-frames.ts";
 
@@ -70,26 +70,35 @@ export async function subscribe(
 }
 
 function answerSource(
-  { heard }: FeedSource,
+  { heard }: { readonly heard: Heard<unknown> },
   operation: ExecutionArgs,
   connection: HttpConnection,
   { after }: Context,
   streamEvents: StreamEvents,
 ): Response {
-  const translation = new Translation(operation);
-  if (heard.kind === "over") return answerFrames(concatBytes([translation.translate(heard.frames), COMPLETE]));
-  const { subscription, wanted, release } = heard;
-  const isOfOrder = wanted.untilFinal === true;
+  if (heard.kind !== "live") {
+    const translation = new Translation(operation, {});
+    const last = heard.kind === "over" ? translation.translate(heard.frames) : translation.show(heard.data);
+    return answerFrames(concatBytes([last, COMPLETE]));
+  }
+  const { subscription, wanted, longestMs, release } = heard;
+  let cutting: ReturnType<typeof setTimeout> | undefined;
   return streamEvents({
     connection,
     subscription: {
-      follow: ({ listener, ...following }) =>
-        subscription.follow({ ...following, listener: new TranslatingListener(listener, translation, isOfOrder) }),
+      follow: ({ listener: stream, ...following }) => {
+        const listener = new TranslatingListener(stream, new Translation(operation, wanted));
+        if (longestMs !== undefined) cutting = setTimeout(() => listener.end(), longestMs);
+        subscription.follow({ ...following, listener });
+      },
       unsubscribe: () => subscription.unsubscribe(),
     },
     wanted,
     after,
-    onOver: release,
+    onOver: () => {
+      clearTimeout(cutting);
+      release();
+    },
   });
 }
 

@@ -8,10 +8,9 @@
  */
 import { createParser } from "eventsource-parser";
 import { executeSync, GraphQLError, type ExecutionArgs, type ExecutionResult } from "graphql";
-import { FINAL_TYPES, type FrameType } from "../../events/event.ts";
+import { isLast, type FrameType, type Wanted } from "../../events/event.ts";
 import type { Listener } from "../../events/feed.ts";
 import { concatBytes } from "../../events/sse-frame.ts";
-import type { Order } from "../../orders/order.ts";
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
@@ -30,11 +29,18 @@ export function encodeResult(result: ExecutionResult, id?: string): Uint8Array {
 /** Frames of events on their way to a subscriber: what they asked for is made of each. */
 export class Translation {
   readonly #operation: ExecutionArgs;
-  /** Whether the last event of the order has passed. */
+  readonly #wanted: Pick<Wanted, "until">;
+  /** Whether the last event has passed that is wanted. */
   isOver = false;
 
-  constructor(operation: ExecutionArgs) {
+  constructor(operation: ExecutionArgs, wanted: Pick<Wanted, "until">) {
     this.#operation = operation;
+    this.#wanted = wanted;
+  }
+
+  /** What they asked for, of the data of an event. */
+  show(data: unknown, id?: string): Uint8Array {
+    return encodeResult(executeSync({ ...this.#operation, rootValue: data }), id);
   }
 
   translate(frames: Uint8Array): Uint8Array {
@@ -48,9 +54,9 @@ export class Translation {
 
   #translate(id: string | undefined, type: string, data: string): Uint8Array {
     if (type === ("events.missed" satisfies FrameType)) return encodeResult({ errors: [MISSED], data: null }, id);
-    if (FINAL_TYPES.includes(type)) this.isOver = true;
-    const { data: order } = JSON.parse(data) as { data: Order };
-    return encodeResult(executeSync({ ...this.#operation, rootValue: order }), id);
+    if (isLast({ type }, this.#wanted)) this.isOver = true;
+    const event = JSON.parse(data) as { readonly data: unknown };
+    return this.show(event.data, id);
   }
 }
 
@@ -58,12 +64,10 @@ export class Translation {
 export class TranslatingListener implements Listener {
   readonly #listener: Listener;
   readonly #translation: Translation;
-  readonly #endsWithOrder: boolean;
 
-  constructor(listener: Listener, translation: Translation, endsWithOrder: boolean) {
+  constructor(listener: Listener, translation: Translation) {
     this.#listener = listener;
     this.#translation = translation;
-    this.#endsWithOrder = endsWithOrder;
   }
 
   send(frames: Uint8Array): void {
@@ -76,7 +80,7 @@ export class TranslatingListener implements Listener {
 
   /** Without the last frame its client comes back: it has not got everything. */
   end(): void {
-    if (this.#endsWithOrder && this.#translation.isOver) this.#listener.send(COMPLETE);
+    if (this.#translation.isOver) this.#listener.send(COMPLETE);
     this.#listener.end();
   }
 }
