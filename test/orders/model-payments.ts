@@ -7,6 +7,9 @@
 import { PRICE } from "./model-commands.ts";
 import type { ModelOrder, Observation, PaymentKind, PaymentOutcome, SeenPayment } from "./model-order.ts";
 
+/** As in redis/operations/attempt.lua. */
+const MAX_TRIES = 10;
+
 /** What happens to the order of a payment. */
 interface OrdersOfPayments {
   readonly find: (id: string) => ModelOrder | undefined;
@@ -64,6 +67,7 @@ export class PaymentsModel {
     if (order.isTooLate) return refused("over");
     if (payment.method !== undefined)
       return payment.method === method ? { kind: "joined", payment: see(payment) } : refused("under_way");
+    if (payment.attempt >= MAX_TRIES) return refused("tries");
     payment.attempt += 1;
     Object.assign(payment, { method, error: undefined, look: "later" });
     this.#orders.note("attempted", id);

@@ -39,6 +39,18 @@ describe("what is held for an order that goes on", () => {
   });
 });
 
+test("more than ten cards are not tried for one order, and its eleventh holds nothing", async () => {
+  await using shop = await openShop({ payment: "card" });
+  await shop.place(["a"]);
+  for (let tried = 1; tried <= 10; tried += 1) {
+    expect(await attempt(shop, "a", `pm_${tried}`)).toMatchObject({ kind: "attempted", attempt: tried });
+    await shop.orders.payments.decline({ orderId: "a", attempt: tried, intentId: "pi_1", error: "no" });
+  }
+  expect(await attempt(shop, "a", "pm_11")).toEqual({ kind: "refused", why: "tries" });
+  expect(await paymentOf(shop, "a")).toMatchObject({ status: "PAYMENT_PENDING", error: "no" });
+  expect(await shop.orders.payments.putOff(["a"], 0)).toBe(0);
+});
+
 test("no card pays for an order at the counter", async () => {
   await using shop = await openShop({ payment: "counter" });
   await shop.place(["a"]);
