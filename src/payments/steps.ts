@@ -133,8 +133,11 @@ export class Steps {
     return DONE;
   }
 
-  async #repay({ orderId, amount, intent: intentId = "" }: DuePayment): Promise<StepOutcome> {
-    const refunded = await this.#provider.refund({ intentId, amount, step: `${orderId}:refund` });
+  async #repay(due: DuePayment): Promise<StepOutcome> {
+    const { orderId, amount, intent: intentId = "", refund_requested_at: requestedAt = "" } = due;
+    // Once it was refused it can be asked for anew: that is another step.
+    const step = `${orderId}:refund:${Date.parse(requestedAt)}`;
+    const refunded = await this.#provider.refund({ intentId, amount, step });
     if (refunded.kind === "unavailable") return refunded;
     const error = refunded.kind === "refused" ? refunded.detail : undefined;
     if (error !== undefined) this.#log.error({ order_id: orderId, amount }, "the provider refused a refund");
