@@ -8,7 +8,8 @@
  * gone are undone.
  *
  * **Invariants**
- * - At most SLOTS runs are under way. Calls that come meanwhile make the next one.
+ * - At most RUN_SLOTS runs are under way. Calls that come meanwhile make the next one.
+ * - A run is not sent beside one that carries more: what a run costs by itself is shared by as many.
  * - A run does first what frees work: operations run in the order of `OPERATIONS`.
  * - Each call stands or falls alone.
  * - A call waits for a bounded time, then rejects with RedisUnavailableError.
@@ -120,6 +121,8 @@ export class GroupCommit {
   readonly #waiting: readonly Call[][] = OPERATIONS.map(() => []);
   readonly #free: RunSlot[];
   #waitingCount = 0;
+  /** The calls of the runs under way. */
+  #sentCount = 0;
   #isArmed = false;
   #recalling = 0;
   #overdueCheck: ReturnType<typeof setInterval> | undefined;
@@ -157,6 +160,8 @@ export class GroupCommit {
 
   #arm(): void {
     if (this.#isArmed || this.#waitingCount === 0 || this.#free.length === 0) return;
+    // Redis would only come to them when it has run those. It is waited for, and more may come meanwhile.
+    if (this.#waitingCount < this.#sentCount) return;
     this.#isArmed = true;
     setImmediate(() => {
       this.#isArmed = false;
@@ -169,13 +174,18 @@ export class GroupCommit {
   async #send(runSlot: RunSlot): Promise<void> {
     const { calls, args } = this.#take();
     runSlot.number += 1;
+    this.#sentCount += calls.length;
+    let mayHaveRun = false;
     try {
       this.#settle(calls, await this.#run(runSlot, "commit", args));
     } catch (error) {
       for (const call of calls) call.reject(error);
-      if (error instanceof RedisUnavailableError && error.mayHaveRun) return this.#recallLater(runSlot, calls);
+      mayHaveRun = error instanceof RedisUnavailableError && error.mayHaveRun;
     }
-    this.#giveBack(runSlot);
+    this.#sentCount -= calls.length;
+    if (mayHaveRun) this.#recallLater(runSlot, calls);
+    else this.#free.push(runSlot);
+    this.#arm();
   }
 
   async #run(runSlot: RunSlot, mode: "commit" | "recall", args: readonly Argument[]): Promise<string> {
