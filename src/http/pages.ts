@@ -2,7 +2,7 @@
  * Owns how a port serves its pages (`src/web`) and what belongs to them.
  *
  * **Invariants**
- * - Everything comes from this server, under a policy that runs and loads nothing else.
+ * - Everything comes from this server, under a policy that runs and loads nothing else but what the port names.
  * - A page is built once, when it is first asked for, and never from what a request says.
  */
 import { join } from "node:path";
@@ -18,9 +18,37 @@ const BUILD_TIMEOUT_MS = 120_000;
 
 const BUILDER = join(import.meta.dir, "build-pages.ts");
 
-// A page may ask this server, and no other. Its pictures may also be data: URLs, as a QR code that the server drew.
-const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** Origins beside this server that a port's pages may use, such as https://js.stripe.com. */
+export interface Elsewhere {
+  readonly scripts: readonly string[];
+  readonly frames: readonly string[];
+  /** Those that a page may ask. */
+  readonly servers: readonly string[];
+}
+
+const NOWHERE: Elsewhere = { scripts: [], frames: [], servers: [] };
+
+interface PageOptions {
+  readonly log: Log;
+  readonly elsewhere?: Elsewhere | undefined;
+}
+
+// A page may ask this server, and others only where the port names them. Its pictures may also be data: URLs, as a QR
+// code that the server drew.
+function policyFor({ scripts, frames, servers }: Elsewhere): string {
+  return [
+    "default-src 'none'",
+    ["script-src 'self'", ...scripts].join(" "),
+    "style-src 'self'",
+    "img-src 'self' data:",
+    ["connect-src 'self'", ...servers].join(" "),
+    ...(frames.length > 0 ? [["frame-src", ...frames].join(" ")] : []),
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
 
 /** By the name of the page, or of the asset. */
 interface Site {
@@ -29,12 +57,13 @@ interface Site {
 }
 
 /** Routes by path, such as `{"/": "customer"}`, and `/assets/:file` with what these pages need. */
-export function pageRoutes(paths: Readonly<Record<string, string>>, log: Log) {
+export function pageRoutes(paths: Readonly<Record<string, string>>, { log, elsewhere = NOWHERE }: PageOptions) {
+  const policy = policyFor(elsewhere);
   let built: Site | undefined;
   let building: Promise<Site> | undefined;
   const build = async (): Promise<Site> => {
     try {
-      built = await buildSite(Object.values(paths), log);
+      built = await buildSite(Object.values(paths), { log, policy });
       return built;
     } finally {
       building = undefined;
@@ -68,12 +97,15 @@ function answerFile(file: ReadyFile | undefined, request: Request): Response {
   return answerReady(file, request);
 }
 
-async function buildSite(names: readonly string[], log: Log): Promise<Site> {
+async function buildSite(
+  names: readonly string[],
+  { log, policy }: { readonly log: Log; readonly policy: string },
+): Promise<Site> {
   const begunAt = performance.now();
   const files = await runBuilder(names);
   const makeKind = async (kind: PageFile["kind"]): Promise<ReadonlyMap<string, ReadyFile>> => {
     const wanted = files.filter((file) => file.kind === kind);
-    return new Map(await Promise.all(wanted.map(async (file) => [file.name, await makePage(file)] as const)));
+    return new Map(await Promise.all(wanted.map(async (file) => [file.name, await makePage(file, policy)] as const)));
   };
   const site = { pages: await makeKind("page"), assets: await makeKind("asset") };
   log.debug({ pages: names, ms: Math.round(performance.now() - begunAt) }, "pages built");
@@ -102,10 +134,10 @@ async function runBuilder(names: readonly string[]): Promise<PageFile[]> {
   return JSON.parse(output) as PageFile[];
 }
 
-function makePage({ kind, type, text }: PageFile): Promise<ReadyFile> {
+function makePage({ kind, type, text }: PageFile, policy: string): Promise<ReadyFile> {
   return makeReady(text, {
     "Content-Type": type,
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": policy,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     // An asset's name changes with its content; a page must always name the newest.

@@ -9,6 +9,7 @@ import { sharedRedis } from "../support/redis.ts";
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { settled } from "./barista-page.ts";
+import { orderDrink as order, ticket } from "./customer-page.ts";
 import { shoot, useBrowser, type Device } from "../support/browser.ts";
 
 setDefaultTimeout(60_000);
@@ -25,18 +26,6 @@ async function visit(query = "", environment = {}): Promise<{ page: Page; device
 
 const drink = (page: Page, name: string) => page.getByRole("button", { name: new RegExp(`^${name}`) });
 const orderButton = (page: Page) => page.getByRole("dialog").getByRole("button", { name: /^Order/ });
-const ticket = (page: Page) => page.getByRole("article");
-
-/** Orders a drink as the page's customer. */
-async function order(page: Page, name: string, customer = "Ada"): Promise<void> {
-  await drink(page, name).click();
-  await orderButton(page).waitFor();
-  const field = page.getByLabel("Your name");
-  if (await field.isVisible()) await field.fill(customer);
-  await orderButton(page).click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
-  await ticket(page).first().waitFor();
-}
 
 const untilTitle = (page: Page, title: string) =>
   until(async () => (await page.title()) === title, `the title is ${title}`);
@@ -59,7 +48,7 @@ test("a customer orders a latte with oat milk, sees it made, and learns that it 
   await orderButton(page).click();
 
   await ticket(page).getByText("You are next").waitFor();
-  expect(await ticket(page).innerText()).toMatch(/Latte · oat milk · 4\.00/);
+  expect(await ticket(page).innerText()).toMatch(/Latte · oat milk · €4\.00/);
   await shoot(page, "customer-queued");
 
   const started = await start(server, "barista=Grace");

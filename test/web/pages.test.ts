@@ -76,6 +76,39 @@ describe.each(PAGES)("%s %s", (port, path) => {
   });
 });
 
+describe("the policy of the customers' page", () => {
+  const policiesOf = async (environment: Readonly<Record<string, string>>): Promise<string[]> => {
+    const shop = await startServer({
+      STRIPE_SECRET_KEY: "sk_test_1",
+      STRIPE_WEBHOOK_SECRET: "whsec_1",
+      ...environment,
+    });
+    const pages = [`${shop.customers}/`, `${shop.baristas}/`, `${shop.baristas}/board`];
+    const policies = await Promise.all(
+      pages.map(async (page) => String((await ask(page)).headers["content-security-policy"])),
+    );
+    await shop.stop();
+    return policies;
+  };
+  const elsewhere = (policy = ""): string[] => policy.split("; ").filter((part) => part.includes("://"));
+
+  test("lets Stripe's own form in where its key is set, and the staff's pages stay as they are", async () => {
+    const [customers, ...staff] = await policiesOf({ STRIPE_PUBLISHABLE_KEY: "pk_test_1" });
+    expect(elsewhere(customers)).toEqual([
+      "script-src 'self' https://js.stripe.com",
+      "connect-src 'self' https://api.stripe.com",
+      "frame-src https://js.stripe.com",
+    ]);
+    expect(staff.flatMap(elsewhere)).toEqual([]);
+  });
+
+  test("lets nobody in without that key, nor where another server speaks Stripe's API", async () => {
+    const other = { STRIPE_PUBLISHABLE_KEY: "pk_test_1", STRIPE_API: "http://127.0.0.1:9" };
+    const policies = [...(await policiesOf({})), ...(await policiesOf(other))];
+    expect(policies.flatMap(elsewhere)).toEqual([]);
+  });
+});
+
 test("what a page needs is squeezed for who can unpack it, and for no other", async () => {
   const [, script = ""] = /src="([^"]+)"/.exec((await ask(`${server.customers}/`)).text) ?? [];
   const plain = await ask(server.customers + script);

@@ -76,7 +76,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(eventRoutes(dependencies, () => app.server))
     .use(shopRoutes(dependencies))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))
-    .use(pageRoutes({ "/": "barista", "/board": "board" }, log))
+    .use(pageRoutes({ "/": "barista", "/board": "board" }, { log }))
     .use(healthRoutes(dependencies.readiness));
 }
 

@@ -6,10 +6,11 @@
  */
 import { createApp } from "../../http/app.ts";
 import { healthRoutes, type Readiness } from "../../http/health.ts";
-import { pageRoutes } from "../../http/pages.ts";
+import { pageRoutes, type Elsewhere } from "../../http/pages.ts";
 import { createSharing, createSiteCheck } from "../../http/sites.ts";
 import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
+import type { Paying } from "../../payments/paying.ts";
 import { shareReads } from "../../shared-reads.ts";
 import { graphqlRoutes } from "../graphql/route.ts";
 import { addressRoutes } from "./address.ts";
@@ -81,8 +82,17 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     .use(workRoutes(dependencies, clientOf))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer: () => app.server, addressOf: clientOf }))
     .use(addressRoutes(dependencies, () => app.server))
-    .use(pageRoutes({ "/": "customer" }, dependencies.log))
+    .use(
+      pageRoutes({ "/": "customer" }, { log: dependencies.log, elsewhere: elsewhereFor(dependencies.paying.provider) }),
+    )
     .use(healthRoutes(shareReads(dependencies.readiness), beforeProbe));
+}
+
+/** Where cards are given to Stripe in its own form: what that form needs, and nothing more. */
+function elsewhereFor(provider: Paying["provider"]): Elsewhere | undefined {
+  if (provider?.name !== "stripe" || provider.publishableKey === null) return undefined;
+  const form = ["https://js.stripe.com"];
+  return { scripts: form, frames: form, servers: ["https://api.stripe.com"] };
 }
 
 async function loadGraphQL(dependencies: CustomerDependencies) {

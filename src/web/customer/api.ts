@@ -2,9 +2,11 @@
 import { pathOf } from "../../client/orders.ts";
 import type { Completion, Draft, Order, ReservationDraft } from "../../orders/order.ts";
 import type { CoffeeList } from "../../shop/menu.ts";
+import type { Payment } from "../../orders/payment.ts";
 import type { ShopView } from "../../shop/settings.ts";
 import { call, createSend, type Answer, type Call } from "../shared/call.ts";
 import { createShopClock } from "../shared/clock.ts";
+import { paymentPathOf } from "../shared/payments.ts";
 import { openEvents } from "../shared/sse.ts";
 
 /** The shop's time, as its answers show it. */
@@ -38,6 +40,12 @@ export const find = (orderId: string) => ask<Order>(pathOf(orderId));
 
 export const cancel = (orderId: string) =>
   ask<Order>(pathOf(orderId), { method: "PATCH", json: { status: "cancelled" } });
+
+export const findPayment = (orderId: string) => ask<Payment>(paymentPathOf(orderId));
+
+/** Pays an order with a card, as the provider names it. Asked again it takes nothing more. */
+export const pay = (orderId: string, method: string) =>
+  ask<Payment>("/payment", { method: "POST", json: { order_id: orderId, method } });
 
 /** An order's events, from now or after the last one heard. */
 export const listen = (orderId: string, lastEventId: string | undefined, signal: AbortSignal) =>

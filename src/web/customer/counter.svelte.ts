@@ -9,6 +9,8 @@ import { Announcer } from "./announcer.svelte.ts";
 import { Cancelling } from "./cancelling.ts";
 import { Device } from "./device.svelte.ts";
 import { Following } from "./following.ts";
+import { Paying } from "./paying.svelte.ts";
+import { PaymentWatch } from "./payment-watch.svelte.ts";
 import { Redeeming } from "./redeeming.ts";
 import { Sending } from "./sending.svelte.ts";
 import { ShopWatch } from "./shop-watch.svelte.ts";
@@ -21,8 +23,14 @@ export class Counter {
   readonly shop = new ShopWatch(this.tickets, this.announcer);
   readonly sending = new Sending(this);
   readonly redeeming: Redeeming;
-  readonly following = new Following(this.tickets);
+  readonly payments = new PaymentWatch();
+  readonly following = new Following({
+    hear: (order) => this.tickets.hear(order),
+    lose: (orderId) => this.tickets.lose(orderId),
+    hearPayment: (payment) => this.payments.hear(payment),
+  });
   readonly cancelling = new Cancelling(this);
+  readonly paying = new Paying(this);
 
   /** To be made with the page's component. `code`: from the board, in the page's address. */
   constructor(code: string | undefined) {
@@ -30,6 +38,10 @@ export class Counter {
     $effect(() => {
       const { waiting } = this.tickets;
       untrack(() => this.following.follow(waiting));
+    });
+    $effect(() => {
+      const { withMoney } = this.tickets;
+      untrack(() => this.payments.watch(withMoney));
     });
     $effect(() => {
       const { view } = this.shop;
@@ -48,6 +60,8 @@ export class Counter {
       if (document.hidden) return;
       this.following.hurry();
       this.sending.hurry();
+      this.paying.hurry();
+      this.payments.hurry();
       void this.shop.look();
     };
     const drop = (): void => {
@@ -64,6 +78,7 @@ export class Counter {
       this.shop.stop();
       stopListening();
       this.following.follow([]);
+      this.payments.watch([]);
     };
   }
 }

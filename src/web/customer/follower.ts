@@ -10,7 +10,9 @@ import { isOrder } from "../../client/orders.ts";
 import { between } from "../../pause.ts";
 import { problemName } from "../../client/problem.ts";
 import type { Order } from "../../orders/order.ts";
+import type { Payment } from "../../orders/payment.ts";
 import { Live } from "../shared/live.ts";
+import { partPayment } from "../shared/payments.ts";
 import * as api from "./api.ts";
 
 /** How often to look, ms. */
@@ -21,6 +23,7 @@ const WITHOUT_EVENTS_MS = 3000;
 /** Learns how the order is. */
 export interface Hearing {
   hear(order: Order): void;
+  hearPayment(payment: Payment): void;
   /** The shop does not know the order, or no longer. */
   lose(orderId: string): void;
 }
@@ -46,10 +49,12 @@ export class Follower {
       open: (lastEventId, signal) => api.listen(orderId, lastEventId, signal),
       load: () => this.look(),
       onEvent: ({ data }) => {
-        if (!isOrder(data)) return;
-        this.#take(data, ++this.#lastRequest);
+        const { order, payment } = partPayment(data);
+        if (payment) this.#hearing.hearPayment(payment);
+        if (!isOrder(order)) return;
+        this.#take(order, ++this.#lastRequest);
         // Its position in the queue is in no event.
-        if (data.status === "queued") void this.look();
+        if (order.status === "queued") void this.look();
       },
       onConnection: (connection) => {
         const wasLive = this.#isLive;

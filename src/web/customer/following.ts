@@ -4,18 +4,17 @@
  * **Invariants**
  * - Each is followed once; the newest by their events.
  */
-import { Follower } from "./follower.ts";
-import type { Tickets } from "./tickets.svelte.ts";
+import { Follower, type Hearing } from "./follower.ts";
 
 /** Of so many orders at once the events are listened to: a browser has six connections to a server. */
 const MAX_LISTENED = 2;
 
 export class Following {
-  readonly #tickets: Pick<Tickets, "hear" | "lose">;
+  readonly #hearing: Hearing;
   readonly #followers = new Map<string, Follower>();
 
-  constructor(tickets: Pick<Tickets, "hear" | "lose">) {
-    this.#tickets = tickets;
+  constructor(hearing: Hearing) {
+    this.#hearing = hearing;
   }
 
   /** Follows these from now on, the newest first. */
@@ -27,7 +26,7 @@ export class Following {
     }
     for (const [index, orderId] of orderIds.entries()) {
       if (this.#followers.has(orderId)) continue;
-      const follower = new Follower(orderId, this.#tickets, { withEvents: index < MAX_LISTENED });
+      const follower = new Follower(orderId, this.#hearing, { withEvents: index < MAX_LISTENED });
       this.#followers.set(orderId, follower);
       follower.start();
     }

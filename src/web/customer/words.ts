@@ -40,7 +40,7 @@ export function sayReason({ reason, status, error }: Pick<Order, "reason" | "sta
     case "barista":
       return "The shop cancelled it. Please ask at the counter.";
     case "payment_failed":
-      return "It was not paid. Please order again.";
+      return "It was not paid in time, so it is not made, and nothing was taken. Order again whenever you like.";
     case "lost":
       return "The shop no longer knows this order. Please ask at the counter.";
     case "machine_error":
@@ -53,6 +53,9 @@ export function sayReason({ reason, status, error }: Pick<Order, "reason" | "sta
   }
 }
 
+/** What the shop says of a card is for the customer as it is. */
+const SAID: ReadonlySet<ProblemName> = new Set(["payment_declined", "payment_conflict"]);
+
 const REFUSALS: Partial<Record<ProblemName, string>> = {
   shop_closed: "The shop has closed. Nothing was ordered.",
   shop_full: "All hands are busy right now. Nothing was ordered; try again in a moment.",
@@ -62,11 +65,14 @@ const REFUSALS: Partial<Record<ProblemName, string>> = {
   too_many_orders: "Too many orders came from your network. Try again in a moment.",
   order_unknown: "The shop no longer knows this order.",
   order_conflict: "This order has moved on.",
+  payment_unknown: "The shop no longer knows what is to be paid. Please ask at the counter.",
+  no_cards: "Cards can’t be taken right now. Try again in a moment, or ask at the counter.",
 };
 
 /** The meaning of a refusal for the customer. */
 export function sayProblem(problem: Problem): string {
   const name = problemName(problem);
+  if (SAID.has(name)) return problem.detail;
   if (name !== "invalid_input") return REFUSALS[name] ?? `Something went wrong: ${problem.detail}`;
   const field = problem.errors?.[0]?.field ?? "";
   if (field === "code") return "This code is no longer valid. Use the one that is on the board now.";
@@ -80,6 +86,8 @@ export function sayProblem(problem: Problem): string {
 export function titleOf(open: readonly Order[]): string {
   const ready = open.find(({ status }) => status === "ready");
   if (ready) return `✔ ${ready.number} is ready!`;
+  const unpaid = open.find(({ status }) => status === "unpaid");
+  if (unpaid) return `${unpaid.number}: to be paid`;
   const brewing = open.find(({ status }) => status === "brewing");
   if (brewing) return `${brewing.number}: being made`;
   const queued = open.find(({ status }) => status === "queued");

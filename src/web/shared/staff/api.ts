@@ -10,8 +10,10 @@ import type { CancelReason, Order, Status } from "../../../orders/order.ts";
 import type { FailureDraft, HandoverView, QueueView, SearchPage } from "../../../orders/views.ts";
 import type { CodeView } from "../../../shop/codes.ts";
 import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
+import type { Payment } from "../../../orders/payment.ts";
 import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
 import * as calls from "../call.ts";
+import { paymentPathOf } from "../payments.ts";
 import { openEvents } from "../sse.ts";
 
 export type Answer<Value> = calls.Answer<Value> | { readonly kind: "locked" };
@@ -24,12 +26,27 @@ interface SearchSpan {
   readonly maxPages?: number;
 }
 
+/** A page of a search: what was found, and how to go on. */
+interface FoundPage {
+  readonly orders?: readonly Order[];
+  readonly payments?: readonly Payment[];
+  readonly cursor: string | null;
+}
+
+interface Gathering<Item> {
+  readonly read: (page: FoundPage) => readonly Item[] | undefined;
+  /** Where there are more, the later ones are left out. */
+  readonly maxPages?: number | undefined;
+}
+
 export interface StaffApiOptions extends calls.SendOptions {
   /** The token now, if there is one. */
   readonly readToken: () => string | undefined;
   /** The server wants a token, does not take this one (`given`), or has had too many wrong ones to look at it. */
   readonly onLocked: (given: string | undefined, problem: Problem | undefined) => void;
 }
+
+const readOrders = ({ orders }: FoundPage): readonly Order[] | undefined => orders;
 
 export type StaffApi = ReturnType<typeof createStaffApi>;
 
@@ -56,8 +73,27 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
 
   const call = <Value>(path: string, options?: calls.Call): Promise<Answer<Value>> => calls.call(send, path, options);
 
+  /** What a search finds, page by page. */
+  async function gather<Item>(
+    path: string,
+    query: URLSearchParams,
+    { read, maxPages = Infinity }: Gathering<Item>,
+  ): Promise<Answer<readonly Item[]>> {
+    const found: Item[] = [];
+    for (let pages = 1; ; pages += 1) {
+      const page = await call<FoundPage>(`${path}?${query}`);
+      if (page.kind !== "done") return page;
+      found.push(...(read(page.value) ?? []));
+      if (page.value.cursor === null || pages >= maxPages) return { kind: "done", value: found };
+      query.set("cursor", page.value.cursor);
+    }
+  }
+
   const change = (verb: string, query: Readonly<Record<string, string>>) =>
     call<Order>(`/${verb}/?${new URLSearchParams(query)}`, { method: "POST" });
+
+  const changePayment = (barista: string, orderId: string, json: object) =>
+    call<Payment>(`${paymentPathOf(orderId)}?${new URLSearchParams({ barista })}`, { method: "PATCH", json });
 
   return {
     /** The same `claim` (UUID) again gets the same order: for asking again after no answer. */
@@ -88,21 +124,21 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
     code: () => call<CodeView>("/code"),
 
     /** The orders of a state that were placed in a span, oldest first, page by page. */
-    search: async (
-      status: Status,
-      { fromMs, beforeMs, maxPages = Infinity }: SearchSpan,
-    ): Promise<Answer<readonly Order[]>> => {
-      const orders: Order[] = [];
+    search: (status: Status, { fromMs, beforeMs, maxPages }: SearchSpan): Promise<Answer<readonly Order[]>> => {
       const query = new URLSearchParams({ status, from: new Date(fromMs).toISOString(), limit: "200" });
       if (beforeMs !== undefined) query.set("to", new Date(beforeMs).toISOString());
-      for (let pages = 1; ; pages += 1) {
-        const page = await call<SearchPage>(`/order/?${query}`);
-        if (page.kind !== "done") return page;
-        orders.push(...page.value.orders);
-        if (page.value.cursor === null || pages >= maxPages) return { kind: "done", value: orders };
-        query.set("cursor", page.value.cursor);
-      }
+      return gather("/order/", query, { read: readOrders, maxPages });
     },
+
+    /** The orders that were placed on a day (UTC), such as 2026-11-20. */
+    ordersOf: (date: string): Promise<Answer<readonly Order[]>> =>
+      gather("/order/", new URLSearchParams({ date, limit: "200" }), { read: readOrders }),
+    /** The payments that were created on a day (UTC). */
+    paymentsOf: (date: string): Promise<Answer<readonly Payment[]>> =>
+      gather("/payment", new URLSearchParams({ date, limit: "200" }), { read: ({ payments }) => payments }),
+    takeMoney: (barista: string, orderId: string) => changePayment(barista, orderId, { status: "PAYMENT_SUCCESSFUL" }),
+    giveBack: (barista: string, orderId: string, reason: string) =>
+      changePayment(barista, orderId, { status: "PAYMENT_REFUNDED", reason }),
 
     /** Orders that could not be made, newest first: a page. */
     dead: () => call<SearchPage>("/dead?limit=100"),

@@ -55,6 +55,7 @@ export class Station {
   /** Orders that could not be made, of all queues; nothing until it was asked for. */
   readonly dead: Latest<SearchPage>;
   readonly code: StaffApi["code"];
+  readonly payments: Pick<StaffApi, "paymentsOf" | "ordersOf" | "find" | "giveBack">;
   readonly #coffees: Latest<CoffeeList>;
 
   constructor(options: StationOptions) {
@@ -84,6 +85,7 @@ export class Station {
     this.dead = new Latest(api.dead);
     this.#coffees = new Latest(api.coffees);
     this.code = api.code;
+    this.payments = api;
   }
 
   get orders(): Floor["orders"] {

@@ -5,6 +5,7 @@
  * - The result of a verb is on the floor before its event comes, if the answer is quicker.
  */
 import type { CancelReason, Order } from "../../../orders/order.ts";
+import type { Payment } from "../../../orders/payment.ts";
 import type { FailureDraft, HandoverView } from "../../../orders/views.ts";
 import type { ShopClock } from "../clock.ts";
 import type { Answer, StaffApi } from "./api.ts";
@@ -38,6 +39,13 @@ export function createVerbs(api: StaffApi, floor: Floor, clock: ShopClock) {
     release: (barista: string, orderId: string) => act(api.release(barista, orderId)),
     extend: (barista: string, orderId: string) => act(api.extend(barista, orderId), true),
     cancel: (barista: string, orderId: string, reason: CancelReason) => act(api.cancel(barista, orderId, reason)),
+    /** The money is taken: the order comes into the line. */
+    takeMoney: async (barista: string, orderId: string): Promise<Answer<Payment>> => {
+      const answer = await api.takeMoney(barista, orderId);
+      // Also after a refusal: it shows what became of the order.
+      if (answer.kind === "done" || answer.kind === "refused") await act(api.find(orderId));
+      return answer;
+    },
     /** Moves nothing on the floor: the new order comes by its event, unless it is for machines. */
     retry: (barista: string, orderId: string) => api.retry(barista, orderId),
     /** Looks an order up: after a refusal, to see which barista has it. */
