@@ -1,6 +1,7 @@
 /** The desk: what a barista reads of what they did, and of what another did first. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Order } from "../../src/orders/order.ts";
+import type { Payment } from "../../src/orders/payment.ts";
 import { Desk, NEXT, sayWhoHas } from "../../src/web/barista/desk.svelte.ts";
 import type { Answer } from "../../src/web/shared/staff/api.ts";
 import { makeOrder } from "./barista-orders.ts";
@@ -19,6 +20,16 @@ const refused = (status: number, detail = "no"): Answer<Order> => ({
   kind: "refused",
   problem: { type: "urn:longpour:problem:any", title: "No", status, detail },
 });
+
+const PAYMENT: Payment = {
+  payment_id: "order-17",
+  order_id: "order-17",
+  status: "PAYMENT_SUCCESSFUL",
+  kind: "counter",
+  amount: 400,
+  currency: "eur",
+  created_at: "2026-11-20T09:00:00.000Z",
+};
 
 beforeEach(() => {
   calls = [];
@@ -43,6 +54,10 @@ beforeEach(() => {
       extend: (barista, orderId) => answer("extend", barista, orderId),
       cancel: (barista, orderId, reason) => answer("cancel", barista, orderId, reason),
       retry: (barista, orderId) => answer("retry", barista, orderId),
+      takeMoney: async (barista, orderId) => {
+        const taken = await answer("takeMoney", barista, orderId);
+        return taken.kind === "done" ? { ...taken, value: { ...PAYMENT, order_id: orderId } } : taken;
+      },
       look: (orderId) => answer("look", orderId),
     },
     { say: (kind, text) => said.push(`${kind}: ${text}`) },
@@ -151,4 +166,18 @@ test("done, next that got no answer is asked again under the same claim; answere
   expect(second).toBe(first);
   expect(third).not.toBe(first);
   expect(said.at(-1)).toBe("done: Number 17 is ready. Nothing waits just now.");
+});
+
+test("money that was taken is said, and a refusal in the shop's words", async () => {
+  await desk.takeMoney(makeOrder(17, "unpaid"));
+  answers = [refused(409, "The order, or the time to pay it, is over.")];
+  await desk.takeMoney(makeOrder(18, "unpaid"));
+  expect(calls).toEqual([
+    ["takeMoney", "Ada", "order-17"],
+    ["takeMoney", "Ada", "order-18"],
+  ]);
+  expect(said).toEqual([
+    "done: Number 17 is paid, and in the line.",
+    "fault: The order, or the time to pay it, is over.",
+  ]);
 });

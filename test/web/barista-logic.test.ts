@@ -92,6 +92,8 @@ describe("keys", () => {
     ["c", "cancel"],
     ["d", "finishAndNext"],
     ["x", "fail"],
+    ["s", "shop"],
+    ["p", "payments"],
     ["q", undefined],
     ["Enter", undefined],
   ])("%s means %s", (key, action) => {
@@ -129,6 +131,12 @@ describe("the settings' form", () => {
   test("sends what was changed, and an emptied limit as none", () => {
     const draft = { ...draftOf(settings), capacity: 20, max_open_per_customer: undefined, code_period_seconds: 60 };
     expect(changesOf(draft, settings)).toEqual({ capacity: 20, max_open_per_customer: null, code_period_seconds: 60 });
+  });
+
+  test("sends a currency as the shop spells it, and none that was emptied", () => {
+    expect(changesOf({ ...draftOf(settings), currency: " CHF " }, settings)).toEqual({ currency: "chf" });
+    expect(changesOf({ ...draftOf(settings), currency: "EUR" }, settings)).toEqual({});
+    expect(changesOf({ ...draftOf(settings), currency: "" }, settings)).toEqual({});
   });
 
   test("keeps back an emptied field that must have a value", () => {

@@ -18,13 +18,21 @@ import type { Notices } from "./notices.svelte.ts";
 
 export const NEXT = "next";
 
+interface CancelChoice {
+  readonly reason: CancelReason;
+  readonly label: string;
+}
+
 /** Why a barista cancels, in the words of the wire and of people. */
 export const CANCEL_REASONS = [
   { reason: "barista", label: "We can’t make it" },
   { reason: "customer", label: "The customer asked for it" },
   { reason: "customer_timeout", label: "Nobody came for it" },
   { reason: "machine_error", label: "The machine is out of order" },
-] as const satisfies readonly { readonly reason: CancelReason; readonly label: string }[];
+] as const satisfies readonly CancelChoice[];
+
+/** Of an order that is to be paid. */
+export const UNPAID_REASON: CancelChoice = { reason: "payment_failed", label: "It is not paid" };
 
 /** Does what moves cards, so that the press which asked for it moves no second one. */
 interface Mover {
@@ -106,6 +114,15 @@ export class Desk {
       const answer = await this.#verbs.retry(this.#readName(), order.order_id);
       if (answer.kind !== "done") return await this.#explain(order, answer);
       this.#say(`${nameOrder(order)} is made again: it is ${nameOrder(answer.value).toLowerCase()} now.`);
+    });
+  }
+
+  /** The customer has paid at the counter. */
+  takeMoney(order: Order): Promise<void> {
+    return this.#move(order.order_id, async () => {
+      const answer = await this.#verbs.takeMoney(this.#readName(), order.order_id);
+      if (answer.kind === "done") this.#say(`${nameOrder(order)} is paid, and in the line.`);
+      else this.#complain(answer);
     });
   }
 

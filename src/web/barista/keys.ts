@@ -14,6 +14,7 @@ const KEYS = {
   d: "finishAndNext",
   x: "fail",
   s: "shop",
+  p: "payments",
 } as const;
 export type Action = (typeof KEYS)[keyof typeof KEYS];
 

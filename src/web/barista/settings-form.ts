@@ -75,11 +75,17 @@ export const NUMBER_FIELDS: readonly (NumberField & { readonly name: NumberName 
   ...NUMBERS[name],
 }));
 
-/** The values of the number fields; one of Svelte's is null (or undefined) while it is empty. */
-export type Draft = Record<NumberName, number | null | undefined>;
+export const CURRENCY = {
+  label: "Currency",
+  help: "Three letters, such as eur: of the prices on the menu, for orders from now on.",
+} as const;
+
+/** The values of the fields; a number of Svelte's is null (or undefined) while its field is empty. */
+export type Draft = Record<NumberName, number | null | undefined> & { currency: string };
 
 export function draftOf(settings: ShopSettings): Draft {
-  return Object.fromEntries(NUMBER_NAMES.map((name) => [name, settings[name]])) as Draft;
+  const numbers = NUMBER_NAMES.map((name) => [name, settings[name]] as const);
+  return { ...(Object.fromEntries(numbers) as Record<NumberName, number | null>), currency: settings.currency };
 }
 
 /** The settings to send: the fields that differ. */
@@ -89,5 +95,6 @@ export function changesOf(draft: Draft, settings: ShopSettings): ShopPatch {
     if (value === settings[name] || (value === null && !canBeNone)) return [];
     return [[name, value] as const];
   });
-  return Object.fromEntries(changed);
+  const currency = draft.currency.trim().toLowerCase();
+  return { ...Object.fromEntries(changed), ...(currency && currency !== settings.currency ? { currency } : undefined) };
 }
