@@ -60,9 +60,11 @@ test("a card that is refused is said in the bank's words, and another one does",
   await page.reload();
   // The payment says why, also to a page that was loaded again.
   await ticket(page).getByRole("alert").getByText("insufficient funds").waitFor();
+  await settled(page);
   await card(page, "A card that is refused").check();
   await payButton(page).click();
   await ticket(page).getByRole("alert").getByText("Your card was declined.").waitFor();
+  await settled(page);
   await card(page, "A card that works").check();
   await payButton(page).click();
   await ticket(page).getByText("You are next").waitFor();
