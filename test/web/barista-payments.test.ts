@@ -1,8 +1,8 @@
 /** How staff take money and give it back, in a real browser: unpaid orders, the day's payments, the settings. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
-import { ask, applyVerb, place, start } from "../support/http.ts";
-import { lookAtPayment, readPayment, takeMoney } from "../support/payments.ts";
+import { ask, applyVerb, expectStatus, place, start } from "../support/http.ts";
+import { lookAtPayment, pay, readPayment, takeMoney } from "../support/payments.ts";
 import { useServer } from "../support/server.ts";
 import { changeShop, readShop } from "../support/shop.ts";
 import { until } from "../support/until.ts";
@@ -143,4 +143,19 @@ test("the board shows an order once it is paid, and nothing of its payment", asy
   await takeMoney(server, order_id);
   await until(async () => (await preparing.count()) === 2, "so is the other one");
   expect(await board.locator("body").innerText()).not.toMatch(/€|paid/i);
+});
+
+test("an order that is to be paid by card waits for the card: staff have no button for its money", async () => {
+  await server.start({ PAYMENT: "card", ACQUIRER: "on" });
+  const { order_id } = await place(server, { item: "latte" });
+  const { page } = await openBarista(browser, server, "Ada", "phone");
+  await unpaid(page, 1).getByText("waits for the card").waitFor();
+  expect(await unpaid(page, 1).getByRole("button", { name: /^Paid/ }).count()).toBe(0);
+  await openPayments(page);
+  await item(page, 1).getByText("to be paid").waitFor();
+  expectStatus(await pay(server, { order_id, method: "pm_card_visa" }), 200);
+  await item(page, 1).getByText("held on the card").waitFor();
+  await shoot(page, "barista-payments-card", ["phone"]);
+  await page.getByRole("button", { name: "Close" }).click();
+  await row(page, 1).waitFor();
 });
