@@ -18,6 +18,6 @@ USER bun
 EXPOSE 8000 8001
 # Without --start-interval, which older builders refuse, such as the buildah of Debian 12; compose.yaml has it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
-  CMD ["bun", "-e", "process.exit((await fetch('http://127.0.0.1:8000/livez')).ok ? 0 : 1)"]
+  CMD ["bun", "-e", "const s = process.env.TLS_CERT ? 's' : ''; process.exit((await fetch(`http${s}://127.0.0.1:8000/livez`, { tls: { rejectUnauthorized: false } })).ok ? 0 : 1)"]
 # No shell and no `bun run` in between, so that SIGTERM reaches the server, which then drains.
 CMD ["bun", "src/main.ts"]

@@ -47,6 +47,9 @@ const Environment = Type.Object({
     description: "origins such as https://coffee.example.org, without a path, separated by commas",
   }),
   STAFF_TOKEN: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
+  TLS_CERT: optional(Type.String({ minLength: 1, description: "a file" })),
+  TLS_KEY: optional(Type.String({ minLength: 1, description: "a file" })),
+  STAFF_TLS_CA: optional(Type.String({ minLength: 1, description: "a file" })),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
@@ -135,8 +138,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   );
   const values = readNumbers(Environment, { ...Value.Create(Environment), ...given });
   const faults = Value.Check(Environment, values) ? [] : faultsIn(values);
-  if (!given.STAFF_TOKEN && given.BARISTA_HOST && !isLoopback(given.BARISTA_HOST)) {
-    faults.push("BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only");
+  if (!given.STAFF_TOKEN && !given.STAFF_TLS_CA && given.BARISTA_HOST && !isLoopback(given.BARISTA_HOST)) {
+    faults.push("BARISTA_HOST: set STAFF_TOKEN or STAFF_TLS_CA too, or leave it out to listen on this machine only");
+  }
+  if (Boolean(given.TLS_CERT) !== Boolean(given.TLS_KEY)) {
+    faults.push(`${given.TLS_CERT ? "TLS_KEY" : "TLS_CERT"}: is missing: HTTPS needs TLS_CERT and TLS_KEY`);
+  }
+  if (given.STAFF_TLS_CA && !given.TLS_CERT && !given.TLS_KEY) {
+    faults.push("STAFF_TLS_CA: needs HTTPS: set TLS_CERT and TLS_KEY too");
   }
   if (Boolean(given.STRIPE_SECRET_KEY) !== Boolean(given.STRIPE_WEBHOOK_SECRET)) {
     const missing = given.STRIPE_SECRET_KEY ? "STRIPE_WEBHOOK_SECRET" : "STRIPE_SECRET_KEY";
@@ -164,7 +173,7 @@ export function secretsIn(environment: Readonly<Record<string, string | undefine
 }
 
 /** One fault is one line. */
-function encodeFaults(faults: readonly string[]): string {
+export function encodeFaults(faults: readonly string[]): string {
   if (faults.length === 1) return `wrong setting: ${faults[0]}`;
   return `wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`;
 }
@@ -181,10 +190,13 @@ function configFrom(env: Environment) {
     customerPort: env.CUSTOMER_PORT,
     baristaPort: env.BARISTA_PORT,
     customerHost: env.CUSTOMER_HOST,
-    baristaHost: env.BARISTA_HOST ?? (env.STAFF_TOKEN ? "0.0.0.0" : "127.0.0.1"),
+    baristaHost: env.BARISTA_HOST ?? (env.STAFF_TOKEN || env.STAFF_TLS_CA ? "0.0.0.0" : "127.0.0.1"),
     publicUrl: env.PUBLIC_URL,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     staffToken: env.STAFF_TOKEN,
+    tlsCert: env.TLS_CERT,
+    tlsKey: env.TLS_KEY,
+    staffTlsCa: env.STAFF_TLS_CA,
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,
     machines: env.MACHINES,

@@ -70,8 +70,9 @@ async function serve(
   if (other) lifecycle.opened("what runs beside the server", other.end);
 }
 
-function announce({ customers, baristas, swagger }: RunningServer, { staffToken }: Config, log: Log): void {
-  if (!staffToken) log.info("no STAFF_TOKEN: the baristas' port listens on this machine only");
+function announce({ customers, baristas, swagger }: RunningServer, config: Config, log: Log): void {
+  const isGuarded = config.staffToken !== undefined || config.staffTlsCa !== undefined;
+  if (!isGuarded) log.info("no STAFF_TOKEN: the baristas' port listens on this machine only");
   log.info(
     { customers, baristas, swagger },
     `open: customers ${customers}, baristas ${baristas}, Swagger UI ${swagger}`,

@@ -11,6 +11,7 @@ import { MAX_LISTENERS } from "./events/feed.ts";
 import { DescriptorReserve } from "./http/descriptor-reserve.ts";
 import { createReadiness } from "./http/health.ts";
 import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
+import type { PortTls } from "./http/app.ts";
 import { PortSocket } from "./http/port-socket.ts";
 import { createPublicUrl } from "./http/public-url.ts";
 import { createAddressReader } from "./limits/address.ts";
@@ -28,6 +29,8 @@ import { Retrying } from "./service/retrying.ts";
 import { Staffing } from "./service/staffing.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
+import type { Certificates, Https } from "./tls/certificates.ts";
+import { Renewal } from "./tls/renewal.ts";
 import { WORK_QUEUE } from "./work/input.ts";
 import { WorkService } from "./work/service.ts";
 
@@ -45,8 +48,15 @@ export interface Ports {
   readonly machines: Machines;
 }
 
-/** Opens both ports. `queues`: those of machines. */
-export function openPorts(ground: Ground, parts: Parts, queues: readonly QueueDeclaration[]): Ports {
+interface Opening {
+  /** Those of machines. */
+  readonly queues: readonly QueueDeclaration[];
+  /** Absent: the ports speak plain HTTP. */
+  readonly https: Https | undefined;
+}
+
+/** Opens both ports. */
+export function openPorts(ground: Ground, parts: Parts, { queues, https }: Opening): Ports {
   const { config, log, lifecycle } = ground;
   const { room, baristaRoom, feed } = parts;
   const closing = new AbortController();
@@ -65,6 +75,7 @@ export function openPorts(ground: Ground, parts: Parts, queues: readonly QueueDe
     port: config.customerPort,
     name: "customers",
     setting: "CUSTOMER_PORT",
+    tls: https && customersTls(https.certificates),
   });
   lifecycle.opened("customers' socket", () => customerSocket.cut());
   const baristaSocket = new PortSocket(createBaristas(ground, parts, { ...services, customerSocket }), {
@@ -72,6 +83,7 @@ export function openPorts(ground: Ground, parts: Parts, queues: readonly QueueDe
     port: config.baristaPort,
     name: "baristas",
     setting: "BARISTA_PORT",
+    tls: https && baristasTls(https.certificates),
   });
   lifecycle.opened("baristas' port", () => baristaSocket.stop(1));
   lifecycle.opened("customers' port", async () => {
@@ -82,6 +94,7 @@ export function openPorts(ground: Ground, parts: Parts, queues: readonly QueueDe
     await customerSocket.stop(config.drainSeconds, () => room.redirectAll());
   });
   keepFilesInReserve(ground, customerSocket, baristaSocket);
+  if (https) takeUpRenewals(ground, https, { customerSocket, baristaSocket });
   return { customerSocket, baristaSocket, machines };
 }
 
@@ -147,6 +160,7 @@ function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Part
     heartbeatSeconds: config.heartbeatSeconds,
     allowedOrigins: config.allowedOrigins,
     publicUrl: config.publicUrl,
+    isSecure: config.tlsCert !== undefined,
   });
 }
 
@@ -177,12 +191,40 @@ function createBaristas(
     readiness,
     log,
     readCode: createCodes(redis),
-    publicUrlFor: createPublicUrl({ publicUrl: config.publicUrl, customerPort: () => customerSocket.port }),
+    publicUrlFor: createPublicUrl({
+      publicUrl: config.publicUrl,
+      customerPort: () => customerSocket.port,
+      isSecure: config.tlsCert !== undefined,
+    }),
     leaseSeconds: config.leaseSeconds,
     leaseSecondsOf,
     heartbeatSeconds: config.heartbeatSeconds,
     staffToken: config.staffToken,
+    isSecure: config.tlsCert !== undefined,
+    asksCertificates: config.staffTlsCa !== undefined,
   });
+}
+
+function customersTls({ cert, key }: Certificates): PortTls {
+  return { cert, key };
+}
+
+function baristasTls({ cert, key, staffCa }: Certificates): PortTls {
+  return { cert, key, clientCa: staffCa };
+}
+
+/** Has both ports show renewed certificates from then on. */
+function takeUpRenewals(
+  { log, lifecycle }: Ground,
+  { files, ...inForce }: Https,
+  { customerSocket, baristaSocket }: Pick<Ports, "customerSocket" | "baristaSocket">,
+): void {
+  const ports = [
+    { renew: (all: Certificates) => customerSocket.renew(customersTls(all)), resume: () => customerSocket.resume() },
+    { renew: (all: Certificates) => baristaSocket.renew(baristasTls(all)), resume: () => baristaSocket.resume() },
+  ];
+  const renewal = new Renewal({ files, inForce, ports, log });
+  lifecycle.opened("renewal of certificates", () => renewal.close());
 }
 
 /** Says at start whether the customers to be held fit, and watches the descriptors from now on. */

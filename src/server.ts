@@ -5,14 +5,15 @@
  * - It either serves both ports, or has closed all that it had opened and throws.
  * - It touches nothing of the process: several can run in one.
  */
-import type { Config } from "./config.ts";
-import { Lifecycle, logFailures } from "./lifecycle.ts";
+import { encodeFaults, type Config } from "./config.ts";
+import { Lifecycle, logFailures, StartError } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import { declareMachineQueues } from "./machines/declare.ts";
 import { gatherMachines } from "./machines/load.ts";
 import type { Machine } from "./machines/machine.ts";
 import { openParts, type Ground, type Parts } from "./parts.ts";
 import { openPorts } from "./ports.ts";
+import { judge, readFiles, type Https } from "./tls/certificates.ts";
 import { Demands } from "./work/demands.ts";
 import { defineWorkMachine } from "./work/machine.ts";
 import { withWorkCodes } from "./work/service.ts";
@@ -51,9 +52,10 @@ export async function createServer(
   let stopped: Promise<readonly Error[]> | undefined;
   const stop = (): Promise<readonly Error[]> => (stopped ??= lifecycle.close());
   try {
+    const https = await openHttps(config);
     const { defined, queues } = await defineMachines(config, given);
     const parts = await openParts(ground, { rules: queues.map(({ rules }) => rules), superseded });
-    const { customerSocket, baristaSocket, machines } = openPorts(ground, parts, queues);
+    const { customerSocket, baristaSocket, machines } = openPorts(ground, parts, { queues, https });
     machines.start(defined);
     await parts.cards?.hearAt(`${customerSocket.url}/payment/webhook`);
     if (config.work) takeDemands(ground, parts);
@@ -63,6 +65,16 @@ export async function createServer(
     logFailures(log, await stop());
     throw error;
   }
+}
+
+/** The certificates of the settings; undefined where there are none. Throws a StartError for what can't be served. */
+async function openHttps({ tlsCert: cert, tlsKey: key, staffTlsCa: staffCa }: Config): Promise<Https | undefined> {
+  if (cert === undefined || key === undefined) return undefined;
+  const files = { cert, key, staffCa };
+  const reading = await readFiles(files);
+  const judged = judge(reading);
+  if (judged.kind === "faults") throw new StartError(encodeFaults(judged.faults), 2);
+  return { files, certificates: judged.certificates, digest: reading.digest };
 }
 
 /** All machines of the server, and all queues that are not the counter's. */

@@ -31,6 +31,9 @@ const DEFAULTS = {
   publicUrl: undefined,
   allowedOrigins: [],
   staffToken: undefined,
+  tlsCert: undefined,
+  tlsKey: undefined,
+  staffTlsCa: undefined,
   queues: [],
   redisUrl: undefined,
   dataDir: ".data",
@@ -118,7 +121,7 @@ test("secrets are not repeated", () => {
 
 test("the baristas' port is reached from elsewhere only with a token", () => {
   expect(faultsOf({ BARISTA_HOST: "0.0.0.0" })).toEqual([
-    "BARISTA_HOST: set STAFF_TOKEN too, or leave it out to listen on this machine only",
+    "BARISTA_HOST: set STAFF_TOKEN or STAFF_TLS_CA too, or leave it out to listen on this machine only",
   ]);
   expect(faultsOf({ BARISTA_HOST: "coffee.example" })).toHaveLength(1);
   for (const host of ["127.0.0.1", "::1", "localhost"])
@@ -128,6 +131,18 @@ test("the baristas' port is reached from elsewhere only with a token", () => {
     baristaHost: "10.0.0.1",
     staffToken: "t",
   });
+});
+
+test("HTTPS needs a certificate and its key, and client certificates need HTTPS", () => {
+  const pair = { TLS_CERT: "cert.pem", TLS_KEY: "key.pem" };
+  const config = readConfig({ ...pair, STAFF_TLS_CA: "staff.pem" });
+  expect(config).toMatchObject({ tlsCert: "cert.pem", tlsKey: "key.pem", staffTlsCa: "staff.pem" });
+  expect(config.baristaHost).toBe("0.0.0.0");
+  expect(readConfig({ ...pair, STAFF_TLS_CA: "staff.pem", BARISTA_HOST: "10.0.0.1" }).baristaHost).toBe("10.0.0.1");
+  expect(readConfig(pair).baristaHost).toBe("127.0.0.1");
+  expect(faultsOf({ TLS_CERT: "cert.pem" })).toEqual(["TLS_KEY: is missing: HTTPS needs TLS_CERT and TLS_KEY"]);
+  expect(faultsOf({ TLS_KEY: "key.pem" })).toEqual(["TLS_CERT: is missing: HTTPS needs TLS_CERT and TLS_KEY"]);
+  expect(faultsOf({ STAFF_TLS_CA: "ca.pem" })).toEqual(["STAFF_TLS_CA: needs HTTPS: set TLS_CERT and TLS_KEY too"]);
 });
 
 test("the shop's address is a site's, without a path", () => {

@@ -23,6 +23,9 @@ import type { Server } from "./listening.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
 
+/** A year: browsers that came by HTTPS once come back by nothing else. Other names of the domain are not ours to bind. */
+const STRICT_TRANSPORT = "max-age=31536000";
+
 /** The same damage is logged once in this time. */
 const NEWS_MS = 60_000;
 
@@ -35,11 +38,13 @@ interface AppOptions {
   readonly admit?: Check;
   /** Absent: no other origin's page may read what is answered here. */
   readonly sharing?: Sharing | undefined;
+  /** Whether the port speaks HTTPS. */
+  readonly isSecure?: boolean;
 }
 
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
-export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptions = {}) {
-  const checkTarget = createTargetCheck();
+export function createApp(log: Log, { slowDown, gate, admit, sharing, isSecure = false }: AppOptions = {}) {
+  const checkTarget = createTargetCheck(isSecure ? "https" : "http");
   const answerError = createErrorAnswer(log);
   const isDebug = log.isLevelEnabled("debug");
   const logAnswer = (request: Request, { status }: Response): void => {
@@ -49,6 +54,7 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
   const finish = (request: Request, answer: Response): Response => {
     endAnswering(request);
     sharing?.share(request, answer);
+    if (isSecure) bindToHttps(answer);
     logAnswer(request, answer);
     return answer;
   };
@@ -62,7 +68,8 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
     return undefined;
   };
 
-  const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
+  // Where a path is looked for: behind `http://` and any host; behind `https://` and a host of three characters.
+  const app = new Elysia({ normalize: false, handler: { standardHostname: isSecure } })
     // Elysia waits for a hook whose text has a call behind its return, or its arrow. So would it for `const x = …;
     // return x`, of which Bun makes one statement.
     .onRequest(({ request }) => {
@@ -91,6 +98,11 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
       if (responseValue instanceof Response) sharing.share(request, responseValue);
     });
   }
+  if (isSecure) {
+    app.onAfterHandle({ as: "global" }, ({ responseValue }) => {
+      if (responseValue instanceof Response) bindToHttps(responseValue);
+    });
+  }
   if (isDebug) {
     app.onAfterResponse({ as: "global" }, ({ request, responseValue }) => {
       // The answers of onError are not here.
@@ -98,6 +110,11 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing }: AppOptio
     });
   }
   return app;
+}
+
+/** HSTS: RFC 6797. */
+function bindToHttps({ headers }: Response): void {
+  headers.set("Strict-Transport-Security", STRICT_TRANSPORT);
 }
 
 /** Makes the answer to an unexpected error: 503 while Redis is unavailable, else 500, and a line in the log. */
@@ -136,8 +153,25 @@ export interface App {
     idleTimeout: number;
     reusePort: boolean;
     development: boolean;
+    tls?: BunTls;
   }): unknown;
   readonly server: Server | null;
+}
+
+interface BunTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+  readonly requestCert?: boolean;
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** What a port that speaks HTTPS is opened with, in PEM. */
+export interface PortTls {
+  readonly cert: string;
+  readonly key: string;
+  /** The authority of clients' certificates: with it a connection without one of these is refused in its handshake. */
+  readonly clientCa?: string | undefined;
 }
 
 export interface Endpoint {
@@ -147,13 +181,22 @@ export interface Endpoint {
   readonly name: string;
   /** The setting that chooses it. */
   readonly setting: string;
+  /** Absent: it speaks plain HTTP. */
+  readonly tls?: PortTls | undefined;
 }
 
 /** Starts to listen, alone on its port. Throws a StartError when that is taken. */
-export function listen(app: App, { host, port, name, setting }: Endpoint): Server {
+export function listen(app: App, { host, port, name, setting, tls }: Endpoint): Server {
   try {
     leaveProcess(() => {
-      app.listen({ hostname: host, port, idleTimeout: IDLE_SECONDS, reusePort: false, development: false });
+      app.listen({
+        hostname: host,
+        port,
+        idleTimeout: IDLE_SECONDS,
+        reusePort: false,
+        development: false,
+        ...(tls ? { tls: bunTls(tls) } : undefined),
+      });
     });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -163,6 +206,10 @@ export function listen(app: App, { host, port, name, setting }: Endpoint): Serve
   }
   if (!app.server) throw new StartError(`the ${name}' port did not open on ${host}:${port}`);
   return app.server;
+}
+
+function bunTls({ cert, key, clientCa }: PortTls): BunTls {
+  return { cert, key, ...(clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : undefined) };
 }
 
 function answerFault(
@@ -213,7 +260,7 @@ export async function stopListening(server: Server, seconds: number, endHeld = (
 }
 
 /** Where a person finds the server, from this machine. */
-export function urlOf({ hostname, port }: Server): string {
+export function urlOf({ protocol, hostname, port }: Server): string {
   const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
-  return `http://${host?.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${protocol ?? "http"}://${host?.includes(":") ? `[${host}]` : host}:${port}`;
 }

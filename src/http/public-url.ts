@@ -11,6 +11,8 @@ export interface PublicUrlOptions {
   /** PUBLIC_URL: the customers' port as customers reach it. */
   readonly publicUrl: string | undefined;
   readonly customerPort: () => number;
+  /** Whether the customers' port speaks HTTPS. */
+  readonly isSecure?: boolean;
 }
 
 /**
@@ -18,12 +20,13 @@ export interface PublicUrlOptions {
  * Without PUBLIC_URL it is the host that the board was opened by; a telephone can't reach `localhost`, so then this
  * machine's own address in its network.
  */
-export function createPublicUrl({ publicUrl, customerPort }: PublicUrlOptions): (request: Request) => string {
+export function createPublicUrl(options: PublicUrlOptions): (request: Request) => string {
+  const { publicUrl, customerPort, isSecure = false } = options;
   return (request) => {
     if (publicUrl) return publicUrl.replace(/\/+$/, "");
     const host = URL.parse(request.url, "http://localhost")?.hostname ?? "localhost";
     const name = isLoopback(host.replace(/^\[|\]$/g, "")) ? (findNetworkAddress() ?? host) : host;
-    return `http://${name}:${customerPort()}`;
+    return `${isSecure ? "https" : "http"}://${name}:${customerPort()}`;
   };
 }
 

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installProgram } from "../../src/redis/install.ts";
 import { ask, type Ports } from "./http.ts";
+import type { Pair } from "./certificates.ts";
 import { NGINX } from "./programs.ts";
 import { freePort } from "./redis.ts";
 import { silent } from "./redis.ts";
@@ -21,6 +22,8 @@ interface NginxOptions {
   readonly readTimeout?: string;
   /** Whether it buffers answers: where a server does not forbid it, or whatever a server says. */
   readonly buffers?: "unless forbidden" | "always";
+  /** Speaks HTTPS, as docs/operations.md says. */
+  readonly https?: Pair & { readonly staffCa: string };
 }
 
 /** An nginx without rights, in a folder of its own. */
@@ -81,15 +84,21 @@ export class Nginx implements AsyncDisposable {
 
 /** One before servers, as shipped. */
 export class TestNginx implements Ports, AsyncDisposable {
-  readonly customers = `http://127.0.0.1:${freePort()}`;
-  readonly baristas = `http://127.0.0.1:${freePort()}`;
+  readonly customers: string;
+  readonly baristas: string;
   #nginx: Nginx | undefined;
+
+  private constructor(protocol: string) {
+    this.customers = `${protocol}://127.0.0.1:${freePort()}`;
+    this.baristas = `${protocol}://127.0.0.1:${freePort()}`;
+  }
 
   /** Starts it on free ports, before these servers. */
   static async start(servers: readonly Ports[], options: NginxOptions = {}): Promise<TestNginx> {
-    const own = new TestNginx();
-    const configurationIn = (folder: string): string => configuration({ folder, own, servers, options });
-    own.#nginx = await Nginx.start(`${own.customers}/livez`, configurationIn);
+    const own = new TestNginx(options.https ? "https" : "http");
+    const probe = options.https ? `http://127.0.0.1:${freePort()}` : own.customers;
+    const configurationIn = (folder: string): string => configuration({ folder, own, servers, options, probe });
+    own.#nginx = await Nginx.start(`${probe}/livez`, configurationIn);
     return own;
   }
 
@@ -107,10 +116,13 @@ interface Setting {
   readonly own: Ports;
   readonly servers: readonly Ports[];
   readonly options: NginxOptions;
+  /** Where it is asked in plain HTTP whether it runs. */
+  readonly probe: string;
 }
 
 /** What compose.yaml ships, with this machine's addresses in place of the containers'. */
-function configuration({ folder, own, servers, options: { readTimeout, buffers } }: Setting): string {
+function configuration({ folder, own, servers, options, probe }: Setting): string {
+  const { readTimeout, buffers, https } = options;
   const upstream = (port: keyof Ports): string =>
     servers.map((server) => `server ${new URL(server[port]).host} max_fails=0;`).join(" ");
   let text = `daemon off;\n${shipped().replaceAll(" /tmp/", ` ${folder}/`)}`;
@@ -123,14 +135,33 @@ function configuration({ folder, own, servers, options: { readTimeout, buffers }
   // nginx follows names in an upstream only since 1.27.3.
   change(/server app:8000 .*;/, upstream("customers"));
   change(/server app:8001 .*;/, upstream("baristas"));
+  if (https) {
+    const [all, staff] = documented(folder, https);
+    change(/listen 8000 .*;/, all);
+    change(/listen 8001;/, `${all.replace("8000", "8001")}\n${staff}`);
+    change(/server \{/, `server { listen ${new URL(probe).host}; return 204; }\nserver {`);
+    change(/listen 8001 .*;/, `listen ${new URL(own.baristas).host} ssl;`);
+  }
   change(/listen 8000 /, `listen ${new URL(own.customers).host} `);
-  change(/listen 8001;/, `listen ${new URL(own.baristas).host};`);
+  if (!https) change(/listen 8001;/, `listen ${new URL(own.baristas).host};`);
   if (readTimeout) change(/proxy_read_timeout .*;/, `proxy_read_timeout ${readTimeout};`);
   if (buffers) change(/proxy_buffering off;/, "proxy_buffering on;");
   // Of an answer in HTTP/1.1 it passes each chunk on, all the same.
   if (buffers === "always")
     change(/proxy_http_version 1.1;/, "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;");
   return text;
+}
+
+/** The lines of docs/operations.md for both ports, and those for the baristas', with these files. */
+function documented(folder: string, { cert, key, staffCa }: Pair & { readonly staffCa: string }): [string, string] {
+  const files = { "fullchain.pem": cert, "privkey.pem": key, "staff-ca.pem": staffCa };
+  // Where it can read them.
+  for (const [name, path] of Object.entries(files)) writeFileSync(join(folder, name), readFileSync(path));
+  const text = readFileSync(join(import.meta.dir, "../../docs/operations.md"), "utf8");
+  const blocks = Array.from(text.matchAll(/^```nginx\n(.*?)^```$/gms), ([, lines = ""]) => lines);
+  const [all, staff] = blocks.map((lines) => lines.replaceAll("/etc/nginx/tls", folder));
+  if (!all?.startsWith("listen 8000 ssl ") || !staff) throw new Error("docs/operations.md has other lines for nginx");
+  return [all, staff];
 }
 
 function shipped(): string {

@@ -18,3 +18,15 @@ export const CHROMIUM: Program = {
   packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium", pacman: "chromium", zypper: "chromium" },
   byHand: "install Chromium",
 };
+
+export const OPENSSL: Program = {
+  names: ["openssl"],
+  packages: { "apt-get": "openssl", dnf: "openssl", apk: "openssl", pacman: "openssl", zypper: "openssl" },
+  byHand: "install OpenSSL 1.1.1 or newer",
+};
+
+export const CURL: Program = {
+  names: ["curl"],
+  packages: { "apt-get": "curl", dnf: "curl", apk: "curl", pacman: "curl", zypper: "curl", brew: "curl" },
+  byHand: "install curl",
+};

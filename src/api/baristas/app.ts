@@ -6,6 +6,7 @@
  * - Open are probes, the API's description and the pages' own files: they show nothing of the shop.
  */
 import { createApp } from "../../http/app.ts";
+import type { Check } from "../../http/edge.ts";
 import type { FindServer } from "../../http/listening.ts";
 import { healthRoutes, type Readiness } from "../../http/health.ts";
 import { pageRoutes } from "../../http/pages.ts";
@@ -21,7 +22,7 @@ import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
-import { createSiteRefusal, createTokenCheck } from "./token.ts";
+import { createPageRefusal, createSiteRefusal, createTokenCheck } from "./token.ts";
 
 export type BaristaDependencies = OrderDependencies &
   QueueDependencies &
@@ -37,17 +38,20 @@ export type BaristaDependencies = OrderDependencies &
     readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
     /** Absent: all who reach the port are staff. */
     readonly staffToken: string | undefined;
+    /** Whether it speaks HTTPS. */
+    readonly isSecure: boolean;
+    /** Whether connections without a certificate of staff are refused before. */
+    readonly asksCertificates: boolean;
     readonly readiness: Readiness;
     readonly log: Log;
   };
 
 export function createBaristaApp(dependencies: BaristaDependencies) {
-  const { staffToken, log } = dependencies;
+  const { staffToken, isSecure, log } = dependencies;
   const findServer: FindServer = () => app.server;
   const addressOf = (request: Request): string =>
     dependencies.addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
-  const gate = staffToken === undefined ? createSiteRefusal() : createTokenCheck(staffToken, addressOf);
-  const app = createApp(log, { gate });
+  const app = createApp(log, { gate: createStaffCheck(dependencies, addressOf), isSecure });
   return app
     .use(
       swaggerRoutes({
@@ -78,6 +82,14 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))
     .use(pageRoutes({ "/": "barista", "/board": "board" }, { log }))
     .use(healthRoutes(dependencies.readiness));
+}
+
+function createStaffCheck(
+  { staffToken, asksCertificates }: BaristaDependencies,
+  addressOf: (request: Request) => string,
+): Check {
+  if (staffToken !== undefined) return createTokenCheck(staffToken, addressOf);
+  return asksCertificates ? createPageRefusal() : createSiteRefusal();
 }
 
 async function loadGraphQL(dependencies: BaristaDependencies) {

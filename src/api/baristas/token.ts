@@ -57,6 +57,15 @@ const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 const MAX_HOSTS = 1000;
 
 /**
+ * Makes the check for a port that asks for clients' certificates, and no token. Browsers show a certificate for whatever
+ * page sends a request, so pages of other sites are refused. A name that was made to mean this machine is none of the
+ * server's certificate.
+ */
+export function createPageRefusal(): Check {
+  return (request) => (isFromOtherSite(request) ? problem("cross_site") : undefined);
+}
+
+/**
  * Makes the check for a port without a token, which is open to this machine: also to pages of other sites in its
  * browsers. A request of such a page is refused. So is a request under another name than this machine's: that name may
  * have been made to mean this machine, and then the pages under it count as ours (DNS rebinding); and browsers take

@@ -40,6 +40,8 @@ export type CustomerDependencies = OrderDependencies &
     readonly allowedOrigins: readonly string[];
     /** PUBLIC_URL: this port's own origin, as customers see it. */
     readonly publicUrl: string | undefined;
+    /** Whether it speaks HTTPS. */
+    readonly isSecure: boolean;
     readonly log: Log;
   };
 
@@ -54,6 +56,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
     slowDown,
     admit: createSiteCheck(new Set(own ? [own, ...allowedOrigins] : allowedOrigins)),
     sharing: allowedOrigins.length > 0 ? createSharing(new Set(allowedOrigins)) : undefined,
+    isSecure: dependencies.isSecure,
   });
   const surroundings = createOrderSurroundings(dependencies, () => app.server, clientOf);
   return app
