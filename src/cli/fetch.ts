@@ -1,5 +1,5 @@
 /**
- * Owns how simulators speak HTTP: a `fetch` on node:http, a socket a request.
+ * Owns how simulators speak HTTP: a `fetch` on node:http and node:https, a socket a request.
  *
  * **Invariants**
  * - There is no time limit but the caller's signal.
@@ -9,6 +9,7 @@
  * the local address. Sockets are bounded by this process's open files and, from one address, by its ephemeral ports.
  */
 import { Agent, request, type IncomingMessage } from "node:http";
+import { Agent as SecureAgent, request as requestSecurely } from "node:https";
 import { Readable } from "node:stream";
 import type { Fetch } from "../client/ask.ts";
 
@@ -16,6 +17,7 @@ import type { Fetch } from "../client/ask.ts";
 const MAX_HOPS = 20;
 
 const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
+const secureAgent = new SecureAgent({ maxSockets: Infinity, keepAlive: false });
 
 /**
  * Makes a fetch that calls from `localAddress`, an address of this machine. It takes bodies of text, and follows 303.
@@ -38,14 +40,15 @@ export function createFetch(localAddress?: string): Fetch {
 
 function send(url: string, init: RequestInit, localAddress: string | undefined): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const isSecure = url.startsWith("https:");
   const options = {
-    agent,
+    agent: isSecure ? secureAgent : agent,
     method: init.method ?? "GET",
     headers: Object.fromEntries(new Headers(init.headers)),
     ...(init.signal ? { signal: init.signal } : {}),
     ...(localAddress ? { localAddress } : {}),
   };
-  request(url, options, resolve).on("error", reject).end(init.body);
+  (isSecure ? requestSecurely : request)(url, options, resolve).on("error", reject).end(init.body);
   return promise;
 }
 

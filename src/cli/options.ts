@@ -56,14 +56,17 @@ export function onOff(help: string): Option<boolean> {
   return { help, fallback: "", expects: "given without a value", isSwitch: true, read: (text) => text === "true" };
 }
 
-/** Where a server is. Plain HTTP only: the simulators talk to a server directly. */
+/** Where a server is. */
 export function server(
   fallback: string,
   help: string,
   own: Pick<Option<URL>, "variable" | "formerly"> = {},
 ): Option<URL> {
-  const read = (text: string) => (URL.canParse(text) && new URL(text).protocol === "http:" ? new URL(text) : undefined);
-  return { help, fallback, expects: "an http:// address", read, ...own };
+  const read = (text: string) => {
+    const url = URL.parse(text);
+    return url && /^https?:$/.test(url.protocol) ? url : undefined;
+  };
+  return { help, fallback, expects: "an http:// or https:// address", read, ...own };
 }
 
 /** An IP address of this machine; whether it is one is for the command to find out. */

@@ -100,7 +100,7 @@ describe("options", () => {
     [["--group-min", "0"], "--group-min must be a whole number from 1 to 200"],
     [["--group-min", "1.5"], "--group-min must be a whole number from 1 to 200"],
     [["--group-min=-1"], "--group-min must be a whole number from 1 to 200"],
-    [["--url", "ftp://here"], "--url must be an http:// address"],
+    [["--url", "ftp://here"], "--url must be an http:// or https:// address"],
   ])("refuse %p", (argv, message) => {
     expect(readOptions(spec, argv)).toEqual({ kind: "fault", message });
   });
