@@ -6,6 +6,7 @@
  * - Nothing unexpected goes unlogged.
  * - A port's gate comes before everything that a route, or the lack of one, would say.
  */
+import { constants } from "node:crypto";
 import { Elysia } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
@@ -163,6 +164,7 @@ interface BunTls {
   readonly key: string;
   readonly ca?: string;
   readonly requestCert?: boolean;
+  readonly secureOptions?: number;
   readonly rejectUnauthorized?: boolean;
 }
 
@@ -209,7 +211,10 @@ export function listen(app: App, { host, port, name, setting, tls }: Endpoint): 
 }
 
 function bunTls({ cert, key, clientCa }: PortTls): BunTls {
-  return { cert, key, ...(clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : undefined) };
+  if (!clientCa) return { cert, key };
+  // Without tickets no connection resumes another's session: each shows a certificate that is valid then.
+  const secureOptions = constants.SSL_OP_NO_TICKET;
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true, secureOptions };
 }
 
 function answerFault(

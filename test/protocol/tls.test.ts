@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:tls";
 import { join } from "node:path";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { Authority, curl, InstalledPair, shownBy, type Fetched, type Pair } from "../support/certificates.ts";
 import { ask, type Ports } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
@@ -147,6 +148,33 @@ describe("client certificates", () => {
     expect((await curl(`${server.baristas}/queue`, { cacert, client: barista })).status).toBe(200);
   });
 
+  test.each(["1_2", "1_3"])("no connection resumes the session of another (TLS %s)", async (version) => {
+    const { customers, baristas } = await start(settings);
+    const session = join(mkdtempSync(join(tmpdir(), "longpour-session-")), "session");
+    const say = async (url: string, path: string, ...more: string[]) => {
+      const { host } = new URL(url);
+      const options = ["-connect", host, `-tls${version}`, "-ign_eof", ...more];
+      const child = Bun.spawn(["openssl", "s_client", ...options], {
+        stdin: new Blob([`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`]),
+        stdout: "pipe",
+        stderr: "ignore",
+        timeout: 10_000,
+      });
+      return await new Response(child.stdout).text();
+    };
+    const kept = ["-sess_out", session];
+    expect(await say(baristas, "/queue", "-cert", barista.cert, "-key", barista.key, ...kept)).toContain(
+      "HTTP/1.1 200",
+    );
+    if (existsSync(session)) expect(await say(baristas, "/queue", "-sess_in", session)).not.toContain("HTTP/1.1");
+    // Customers' sessions are resumed, but by no other port.
+    expect(await say(customers, "/livez", ...kept)).toContain("HTTP/1.1 200");
+    const again = await say(customers, "/livez", "-sess_in", session);
+    expect(again).toMatch(/^Reused/m);
+    expect(again).toContain("HTTP/1.1 200");
+    expect(await say(baristas, "/queue", "-sess_in", session)).not.toContain("HTTP/1.1");
+  });
+
   test("a page of another site does not borrow the certificate that a browser shows", async () => {
     const { baristas } = await start(settings);
     const from = (...headers: string[]) => ({
@@ -277,9 +305,10 @@ test("what speaks plain HTTP to it gets nothing, and harms nobody", async () => 
   expect((await curl(`${customers}/livez`, { cacert })).status).toBe(200);
 });
 
-test("the command line orders, works and measures by HTTPS", async () => {
-  const server = await start(new InstalledPair(first).settings);
-  const run = async (...words: string[]) => {
+test("the command line orders, works and measures by HTTPS, and shows its certificate", async () => {
+  const server = await start({ ...new InstalledPair(first).settings, STAFF_TLS_CA: staffAuthority.path });
+  const shown = { LONGPOUR_CERT: barista.cert, LONGPOUR_KEY: barista.key };
+  const runIn = async (environment: Readonly<Record<string, string>>, ...words: string[]) => {
     const program = join(import.meta.dir, "../../src/cli/longpour.ts");
     const child = Bun.spawn([process.execPath, program, ...words], {
       env: {
@@ -287,6 +316,7 @@ test("the command line orders, works and measures by HTTPS", async () => {
         NODE_EXTRA_CA_CERTS: cacert,
         LONGPOUR_URL: server.customers,
         LONGPOUR_STAFF_URL: server.baristas,
+        ...environment,
       },
       stdout: "pipe",
       stderr: "pipe",
@@ -294,15 +324,28 @@ test("the command line orders, works and measures by HTTPS", async () => {
     const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     return { exitCode: await child.exited, output: out + err };
   };
+  const run = (...words: string[]) => runIn(shown, ...words);
   const ordered = run("order", "espresso");
-  await makeOne(server);
+  await makeOne(server, barista);
   expect(await ordered).toMatchObject({ exitCode: 0 });
   const customers = run("customers", "--groups", "1", "--group-min", "1", "--group-max", "1");
-  await makeOne(server);
+  const works = ["baristas", "--baristas", "1", "--brew-min-seconds", "0", "--brew-max-seconds", "0", "--orders", "1"];
+  expect(await run(...works)).toMatchObject({ exitCode: 0 });
   expect(await customers).toMatchObject({ exitCode: 0 });
+  expect(await run("queue", "default")).toMatchObject({ exitCode: 0 });
+  for (const words of [["queue", "default"], works]) {
+    expect(await runIn({}, ...words)).toMatchObject({ exitCode: 1 });
+  }
+  const half = await runIn({ LONGPOUR_CERT: barista.cert }, "queue", "default");
+  expect(half).toMatchObject({ exitCode: 2 });
+  expect(half.output).toContain("LONGPOUR_CERT and LONGPOUR_KEY belong together");
+  const unread = await runIn({ ...shown, LONGPOUR_KEY: "/nowhere" }, "queue", "default");
+  expect(unread.output).toContain("LONGPOUR_KEY: /nowhere can't be read (ENOENT)");
   const measured = await run("doctor", "--url", server.customers, "--staff-url", server.baristas, "--max-seconds", "1");
   expect(measured.output).toContain("customers-port");
-  expect(measured.output).not.toContain("fault ");
+  expect(measured).toMatchObject({ exitCode: 0 });
+  const refused = await runIn({}, "doctor", "--staff-url", server.baristas);
+  expect(refused.output).toMatch(/^fault +baristas-port/m);
 });
 
 test("a connection whose answer was held through a renewal takes no further request", async () => {
