@@ -9,6 +9,7 @@ import { Barista, type BaristaRetry } from "../client/barista.ts";
 import { OrderRefused, type Order } from "../client/index.ts";
 import { between, pause } from "../pause.ts";
 import { takeTurns, type Ending } from "../client/turns.ts";
+import type { ClientCertificate } from "./certificate.ts";
 import { createFetch } from "./fetch.ts";
 import type { StaffTally } from "./staff-tally.ts";
 
@@ -36,6 +37,7 @@ export type Shift = {
   readonly url: URL;
   /** Empty: none. */
   readonly token: string;
+  readonly certificate?: ClientCertificate | undefined;
   readonly brewMinMs: number;
   readonly brewMaxMs: number;
   /** The shift ends when no order came for so long; Infinity: never. */
@@ -56,11 +58,11 @@ export async function workShifts(count: number, shift: Shift): Promise<void> {
 
 /** One of them. */
 export async function workShift(name: string, shift: Shift): Promise<void> {
-  const { url, token, idleMs, quota, tally, signal } = shift;
+  const { url, token, certificate, idleMs, quota, tally, signal } = shift;
   let cameEmpty = false;
   const barista = new Barista({
     url: url.origin,
-    fetch: createFetch(),
+    fetch: createFetch({ certificate }),
     token,
     name,
     onRetry: (retry) => note(retry, shift),

@@ -43,7 +43,7 @@ export async function visit(guest: Visit): Promise<void> {
     if (!patient) throw new WalkedOut(retry);
   };
   tally.arrived++;
-  const client = createClient({ url, fetch: createFetch(localAddress), onRetry });
+  const client = createClient({ url, fetch: createFetch({ localAddress }), onRetry });
   try {
     const ending = judgeCoffee(
       await client.order({ ...(item ? { item } : {}), customer_name: name }, { signal }),

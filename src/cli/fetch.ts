@@ -11,6 +11,7 @@
 import { Agent, request, type IncomingMessage } from "node:http";
 import { Agent as SecureAgent, request as requestSecurely } from "node:https";
 import { Readable } from "node:stream";
+import type { ClientCertificate } from "./certificate.ts";
 import type { Fetch } from "../client/ask.ts";
 
 /** As many as browsers follow. */
@@ -19,15 +20,20 @@ const MAX_HOPS = 20;
 const agent = new Agent({ maxSockets: Infinity, keepAlive: false });
 const secureAgent = new SecureAgent({ maxSockets: Infinity, keepAlive: false });
 
-/**
- * Makes a fetch that calls from `localAddress`, an address of this machine. It takes bodies of text, and follows 303.
- */
-export function createFetch(localAddress?: string): Fetch {
+interface FetchOptions {
+  /** The address of this machine to call from. */
+  readonly localAddress?: string | undefined;
+  /** Shown to a server that asks for one. */
+  readonly certificate?: ClientCertificate | undefined;
+}
+
+/** Makes a fetch that takes bodies of text, and follows 303. */
+export function createFetch(own: FetchOptions = {}): Fetch {
   return async (url, init) => {
     let target = url;
     let hopInit = init;
     for (let hop = 0; hop <= MAX_HOPS; hop++) {
-      const answer = await send(target, hopInit, localAddress);
+      const answer = await send(target, hopInit, own);
       const { location } = answer.headers;
       if (answer.statusCode !== 303 || location === undefined) return responseFrom(answer);
       answer.resume();
@@ -38,7 +44,7 @@ export function createFetch(localAddress?: string): Fetch {
   };
 }
 
-function send(url: string, init: RequestInit, localAddress: string | undefined): Promise<IncomingMessage> {
+function send(url: string, init: RequestInit, { localAddress, certificate }: FetchOptions): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const isSecure = url.startsWith("https:");
   const options = {
@@ -47,6 +53,7 @@ function send(url: string, init: RequestInit, localAddress: string | undefined):
     headers: Object.fromEntries(new Headers(init.headers)),
     ...(init.signal ? { signal: init.signal } : {}),
     ...(localAddress ? { localAddress } : {}),
+    ...(isSecure ? certificate : {}),
   };
   (isSecure ? requestSecurely : request)(url, options, resolve).on("error", reject).end(init.body);
   return promise;

@@ -7,6 +7,7 @@
  */
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { createAsking, type Asking, type ClientOptions, type Retry } from "../client/ask.ts";
+import { readClientCertificate } from "./certificate.ts";
 import { CommandFailed, WrongUsage } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -74,13 +75,14 @@ interface Patience {
 /** The client's options for a port: its tries are shown in the terminal. */
 export function clientOptions(port: Port, terminal: Terminal, { isPatient = false }: Patience = {}): ClientOptions {
   const beganMs = performance.now();
+  const tls = readClientCertificate(terminal.environment);
   let hasAnswered = false;
   return {
     url: port.url,
     ...(port.headers ? { headers: port.headers } : undefined),
     ...(isPatient ? undefined : { silenceSeconds: ANSWER_WITHIN_SECONDS }),
     fetch: async (url, init) => {
-      const response = await fetch(url, init);
+      const response = await fetch(url, tls ? { ...init, tls } : init);
       hasAnswered = true;
       return response;
     },

@@ -7,6 +7,7 @@
  */
 import { Option as Flag, type Command } from "@commander-js/extra-typings";
 import { createAsking } from "../client/ask.ts";
+import { readClientCertificate, type ClientCertificate } from "./certificate.ts";
 import { createStop } from "./command.ts";
 import { define } from "./define.ts";
 import { CommandFailed, WrongUsage } from "./failure.ts";
@@ -47,7 +48,7 @@ interface Simulator<S extends Spec> {
   /** What is wrong with the values taken together, in one line. */
   readonly check: (values: Values<S>) => string | undefined | Promise<string | undefined>;
   /** Has to end soon after `signal`. */
-  readonly run: (values: Values<S>, signal: AbortSignal) => Promise<Outcome>;
+  readonly run: (values: Values<S>, signal: AbortSignal, certificate?: ClientCertificate) => Promise<Outcome>;
 }
 
 /** A server that is still starting is waited for, for so long. */
@@ -96,6 +97,7 @@ async function runInTime<S extends Spec & { readonly seconds: Option<number> }>(
   terminal: Terminal,
 ): Promise<Outcome> {
   const seconds = Number(values["seconds"]);
+  const certificate = readClientCertificate(terminal.environment);
   const { signal, abort } = createStop();
   const interrupted = terminal.untilStopped();
   const interrupt = (): void => abort("interrupted");
@@ -103,10 +105,10 @@ async function runInTime<S extends Spec & { readonly seconds: Option<number> }>(
   const timer = seconds > 0 ? setTimeout(() => abort("time is up"), seconds * 1000) : undefined;
   try {
     const { url, named } = server(values);
-    if (!(await isAnswering(url, signal)) && !signal.aborted) {
+    if (!(await isAnswering(url, signal, certificate)) && !signal.aborted) {
       throw new CommandFailed(sayNoServer({ url: url.origin, named }));
     }
-    return await run(values, signal);
+    return await run(values, signal, certificate);
   } finally {
     clearTimeout(timer);
     interrupted.removeEventListener("abort", interrupt);
@@ -114,8 +116,8 @@ async function runInTime<S extends Spec & { readonly seconds: Option<number> }>(
 }
 
 /** Whether there is a server at all. Any answer counts, whatever its status: what it says is for the run to judge. */
-async function isAnswering(url: URL, signal: AbortSignal): Promise<boolean> {
+async function isAnswering(url: URL, signal: AbortSignal, certificate?: ClientCertificate): Promise<boolean> {
   const timeLimit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
-  const ask = createAsking({ url: url.origin, fetch: createFetch() });
+  const ask = createAsking({ url: url.origin, fetch: createFetch({ certificate }) });
   return await ask({ path: "/livez", signal: timeLimit }, () => ({ kind: "done", value: true })).catch(() => false);
 }

@@ -52,7 +52,11 @@ async function run(): Promise<void> {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
   const program = new Command("longpour").exitOverride();
-  addDoctor(program, { print: (text) => process.stdout.write(`${text}\n`), untilStopped: () => stop.signal });
+  addDoctor(program, {
+    environment: {},
+    print: (text) => process.stdout.write(`${text}\n`),
+    untilStopped: () => stop.signal,
+  });
   try {
     await program.parseAsync();
   } catch (error) {

@@ -6,6 +6,7 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { Quota, workShifts } from "../barista.ts";
+import type { ClientCertificate } from "../certificate.ts";
 import { amount, seconds, server, staffToken, whole, type Values } from "../options.ts";
 import { showProgress } from "../progress.ts";
 import { addSimulator, summaryOf } from "../simulator.ts";
@@ -39,7 +40,7 @@ export function addBaristas(program: Command, terminal: Terminal): void {
   });
 }
 
-async function openShift(options: Values<typeof spec>, signal: AbortSignal) {
+async function openShift(options: Values<typeof spec>, signal: AbortSignal, certificate?: ClientCertificate) {
   const tally = new StaffTally();
   const total = options.orders > 0 ? { total: () => options.orders } : {};
   const hide = showProgress([
@@ -48,6 +49,7 @@ async function openShift(options: Values<typeof spec>, signal: AbortSignal) {
   const shift = {
     url: options.staffUrl,
     token: options.token,
+    certificate,
     brewMinMs: options.brewMinSeconds * 1000,
     brewMaxMs: options.brewMaxSeconds * 1000,
     idleMs: options.idleSeconds > 0 ? options.idleSeconds * 1000 : Infinity,

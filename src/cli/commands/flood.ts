@@ -9,7 +9,8 @@
 import type { Command } from "@commander-js/extra-typings";
 import { between, pause } from "../../pause.ts";
 import { isOurs, loopbackAddresses } from "../addresses.ts";
-import { ENDLESS, workShifts } from "../barista.ts";
+import { ENDLESS, workShifts, type Shift } from "../barista.ts";
+import type { ClientCertificate } from "../certificate.ts";
 import { createStop } from "../command.ts";
 import { visit } from "../customer.ts";
 import { address, seconds, server, staffToken, whole, type Values } from "../options.ts";
@@ -51,7 +52,7 @@ export function addFlood(program: Command, terminal: Terminal): void {
   });
 }
 
-async function flood(options: Values<typeof spec>, signal: AbortSignal) {
+async function flood(options: Values<typeof spec>, signal: AbortSignal, certificate?: ClientCertificate) {
   const answeredTo = new Map<string, string>();
   const tallies = {
     regulars: new CustomerTally(answeredTo),
@@ -62,7 +63,7 @@ async function flood(options: Values<typeof spec>, signal: AbortSignal) {
   const closing = createStop();
   const others = [
     orderThousands(options, tallies.delusional, closing.signal),
-    staffShop(options, tallies.staff, closing.signal),
+    staffShop({ ...options, certificate }, tallies.staff, closing.signal),
   ];
   await serveRegulars(options, tallies.regulars, signal);
   closing.abort("done");
@@ -105,11 +106,12 @@ async function serveRegulars(options: Values<typeof spec>, tally: CustomerTally,
 }
 
 async function staffShop(
-  { staffUrl, token, baristas }: Values<typeof spec>,
+  { staffUrl: url, token, baristas, certificate }: Values<typeof spec> & Pick<Shift, "certificate">,
   tally: StaffTally,
   signal: AbortSignal,
 ): Promise<void> {
-  await workShifts(baristas, { ...ENDLESS, url: staffUrl, token, brewMinMs: 0, brewMaxMs: 0, tally, signal });
+  const brewing = { brewMinMs: 0, brewMaxMs: 0 };
+  await workShifts(baristas, { ...ENDLESS, ...brewing, url, token, certificate, tally, signal });
 }
 
 async function checkAddresses(options: Values<typeof spec>): Promise<string | undefined> {

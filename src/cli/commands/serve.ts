@@ -9,6 +9,7 @@ import { Option, type Command } from "@commander-js/extra-typings";
 import { SETTINGS, type Setting } from "../../config.ts";
 import type { Beside } from "../../main.ts";
 import { ENDLESS, workShifts } from "../barista.ts";
+import { readClientCertificate, type ClientCertificate } from "../certificate.ts";
 import { createStop } from "../command.ts";
 import { define, wholeReader } from "../define.ts";
 import { StaffTally } from "../staff-tally.ts";
@@ -40,9 +41,10 @@ export function addServe(program: Command, terminal: Terminal): void {
       return typeof value === "string" ? [[setting.name, value] as const] : [];
     });
     const environment = { ...terminal.environment, ...Object.fromEntries(flags) };
+    const beside = baristas > 0 ? staffWith(baristas, readClientCertificate(terminal.environment)) : undefined;
     // Here: no other command needs the server.
     const { runServer } = await import("../../main.ts");
-    await runServer(environment, { isJson: json === true, beside: baristas > 0 ? staffWith(baristas) : undefined });
+    await runServer(environment, { isJson: json === true, beside });
   });
 }
 
@@ -53,7 +55,7 @@ function flagOf({ name, wanted, fallback }: Setting): Option {
 }
 
 /** So many baristas, who release what they hold when the server stops. */
-function staffWith(count: number): Beside {
+function staffWith(count: number, certificate: ClientCertificate | undefined): Beside {
   return ({ baristas }, { staffToken = "" }) => {
     const stop = createStop();
     const shift = {
@@ -61,6 +63,7 @@ function staffWith(count: number): Beside {
       ...BREW_MS,
       url: new URL(baristas),
       token: staffToken,
+      certificate,
       tally: new StaffTally(),
       signal: stop.signal,
     };

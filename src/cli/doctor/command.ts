@@ -8,6 +8,7 @@
  */
 import { Command, InvalidArgumentError, Option, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { readRedisUrl } from "../../redis-url.ts";
+import { readClientCertificate } from "../certificate.ts";
 import { diagnose } from "./diagnosis.ts";
 import type { Finding } from "./finding.ts";
 import { documentOf, lineOf, summaryOf } from "./report.ts";
@@ -15,6 +16,7 @@ import type { Targets } from "./targets.ts";
 
 /** What the command needs of its process. */
 interface Terminal {
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Prints a line of what was asked for. */
   print(text: string): void;
   /** Aborted by the first Ctrl-C or SIGTERM from this call on. */
@@ -59,7 +61,8 @@ export function addDoctor(program: CommandUnknownOpts, terminal: Terminal): void
     if (url === undefined && staffUrl === undefined && !redis) refuse("give --url, --staff-url or --redis");
     const read = redis ? readRedisUrl(redis) : undefined;
     const server = read?.kind === "fault" ? refuse(`--redis ${read.fault}`) : read?.server;
-    const targets = { ...others, url, staffUrl, redis: server, signal: terminal.untilStopped() };
+    const certificate = readClientCertificate(terminal.environment);
+    const targets = { ...others, url, staffUrl, redis: server, certificate, signal: terminal.untilStopped() };
     const findings = await report(targets, { terminal, isJson: json });
     const faults = findings.filter(({ verdict }) => verdict === "fault").length;
     if (faults > 0) throw new FaultsFound(faults === 1 ? "there is a fault" : `there are ${faults} faults`);

@@ -5,6 +5,8 @@
  * - Each ends within a bound.
  * - No redirect is followed: where a request went is a finding.
  */
+import type { ClientCertificate } from "../certificate.ts";
+
 const ANSWER_TIMEOUT_MS = 10_000;
 
 export interface Asking {
@@ -12,6 +14,7 @@ export interface Asking {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: unknown;
+  readonly certificate?: ClientCertificate | undefined;
   /** Ends it sooner. */
   readonly signal?: AbortSignal;
 }
@@ -25,13 +28,15 @@ export interface Answer {
 }
 
 /** One request and its whole answer. Throws where there is none. */
-export async function ask(url: string, { method = "GET", headers = {}, json, signal }: Asking = {}): Promise<Answer> {
+export async function ask(url: string, asking: Asking = {}): Promise<Answer> {
+  const { method = "GET", headers = {}, json, signal, certificate } = asking;
   const bound = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
   const begunMs = performance.now();
   const answer = await fetch(url, {
     method,
     headers: json === undefined ? headers : { "Content-Type": "application/json", ...headers },
     ...(json === undefined ? undefined : { body: JSON.stringify(json) }),
+    ...(certificate ? { tls: certificate } : undefined),
     redirect: "manual",
     signal: signal ? AbortSignal.any([signal, bound]) : bound,
   });

@@ -10,9 +10,10 @@ import type { Targets } from "./targets.ts";
 
 const port = new Findings("baristas-port");
 
-export async function checkStaffPort({ staffUrl, token, signal }: Targets & { staffUrl: string }): Promise<Finding> {
+export async function checkStaffPort(targets: Targets & { staffUrl: string }): Promise<Finding> {
+  const { staffUrl, token, certificate, signal } = targets;
   const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
-  const answer = await ask(`${staffUrl}/queue`, { headers, signal });
+  const answer = await ask(`${staffUrl}/queue`, { headers, certificate, signal });
   const values = { status: answer.status, took_ms: rounded(answer.tookMs) };
   if (answer.status === 401) {
     const advice = "give the right token with --token, or in STAFF_TOKEN";

@@ -4,6 +4,7 @@
  * **Invariants**
  * - What is absent is not looked at, and its checks say so.
  */
+import type { ClientCertificate } from "../certificate.ts";
 import type { RedisServer } from "../../redis-url.ts";
 
 export interface Targets {
@@ -13,6 +14,8 @@ export interface Targets {
   readonly staffUrl: string | undefined;
   /** Empty: none. */
   readonly token: string;
+  /** Shown to a server that asks for one. */
+  readonly certificate?: ClientCertificate | undefined;
   readonly redis: RedisServer | undefined;
   readonly shop: string;
   /** LANES, MAX_HELD: what the servers are set to. */
