@@ -24,7 +24,7 @@ import type { Server } from "./listening.ts";
 import type { Sharing } from "./sites.ts";
 import { anonymousPath, hashedPath } from "./logged.ts";
 
-/** A year: browsers that came by HTTPS once come back by nothing else. Other names of the domain are not ours to bind. */
+/** A year: browsers that came by HTTPS once come back by nothing else. Other names of the domain are not bound. */
 const STRICT_TRANSPORT = "max-age=31536000";
 
 /** The same damage is logged once in this time. */
