@@ -14,8 +14,8 @@
 -- ARGV[…]  per kind of operation: its name, how many follow, how many fields each has, and these, as its file lists
 --          them
 -- Returns  a text, or a list of them to be put together: a line an operation, in the order given: outcome, and what its
---          file says, separated by tabs; failed, why; damaged: the order can't be read. For a recalled run that has not
---          run: 'none'. For an old run: 'stale'
+--          file says, separated by tabs; failed, why; damaged: the order can't be read. Last: told, the run's time, and
+--          how many events of each type it has. For a recalled run that has not run: 'none'. For an old run: 'stale'
 --
 -- Redis keeps this function, and all that it has defined, from run to run: defining it costs as much as four
 -- operations. So `each_run` alone sets the state of one run.

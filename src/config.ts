@@ -50,6 +50,7 @@ const Environment = Type.Object({
   TLS_CERT: optional(Type.String({ minLength: 1, description: "a file" })),
   TLS_KEY: optional(Type.String({ minLength: 1, description: "a file" })),
   STAFF_TLS_CA: optional(Type.String({ minLength: 1, description: "a file" })),
+  METRICS_TOKEN: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
@@ -164,7 +165,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared });
 }
 
-const SECRET_NAMES = ["STAFF_TOKEN", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
+const SECRET_NAMES = ["STAFF_TOKEN", "METRICS_TOKEN", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
 
 /** The texts of the environment that may stand in no output. */
 export function secretsIn(environment: Readonly<Record<string, string | undefined>>): string[] {
@@ -197,6 +198,7 @@ function configFrom(env: Environment) {
     tlsCert: env.TLS_CERT,
     tlsKey: env.TLS_KEY,
     staffTlsCa: env.STAFF_TLS_CA,
+    metricsToken: env.METRICS_TOKEN,
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,
     machines: env.MACHINES,

@@ -23,6 +23,7 @@ import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
 import { createShop } from "./shop/settings.ts";
+import { Tally } from "./tally.ts";
 
 /** What every part of a server is opened with. */
 export interface Ground {
@@ -49,7 +50,8 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   const shop = createShop(redis, DEFAULT_QUEUE);
   if (config.payment) await shop.change({ payment: config.payment });
   let isSuperseded = false;
-  const orders = createOrders(redis, config, (version) => {
+  const queueNames = rules.map(({ name }) => name);
+  const orders = createOrders(redis, { ...config, queueNames }, (version) => {
     if (isSuperseded) return;
     isSuperseded = true;
     log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
@@ -61,7 +63,8 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   lifecycle.opened("waiting room", () => room.close());
   const sweeper = startSweeper(orders, log);
   lifecycle.opened("sweeper", () => sweeper.stop());
-  const rejectionLog = new RejectionLog(log);
+  const refusals = new Tally();
+  const rejectionLog = new RejectionLog(log, refusals);
   lifecycle.opened("rejection log", () => rejectionLog.close());
   const lostOrders = new LostOrders(log);
   lifecycle.opened("lost orders", () => lostOrders.close());
@@ -72,7 +75,7 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   if (!cards && (await shop.read()).settings.payment === "card") {
     log.warn("orders are paid by card here, and this server can't take them: set STRIPE_SECRET_KEY, or PATCH /shop");
   }
-  return { redis, orders, shop, room, baristaRoom, rejectionLog, lostOrders, feed, cards };
+  return { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards };
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

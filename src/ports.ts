@@ -19,6 +19,7 @@ import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
 import { WaitLimit } from "./limits/wait-limit.ts";
 import { Machines } from "./machines/machines.ts";
+import { createScrape } from "./metrics/metrics.ts";
 import type { Ground, Parts } from "./parts.ts";
 import { createCallQueues, type QueueDeclaration } from "./service/call-queue.ts";
 import { Paying } from "./payments/paying.ts";
@@ -108,7 +109,7 @@ type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. */
 function createServices({ config, log }: Ground, parts: Parts, { queues, closing }: ServiceInputs) {
-  const { redis, orders, shop, room, baristaRoom, rejectionLog, lostOrders, feed, cards } = parts;
+  const { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     rejectionLog,
@@ -120,7 +121,7 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
   const callQueues = createCallQueues(queues, rejectionLog);
   const staffing = new Staffing({ orders, room: baristaRoom, closing });
   return {
-    ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, closing }),
+    ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, refusals, closing }),
     staffing,
     fulfilling: new Fulfilling({ orders, staffing }),
     listening: new Listening({ orders, payments: orders.payments, feed, listenerLimit }),
@@ -135,6 +136,7 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
     menu: createMenu(redis),
     addressOf: createAddressReader(config),
     readiness: createReadiness(redis, closing),
+    scrape: createScrape({ redis, flow: orders.flow, refusals, room, waitLimit, queues: [...callQueues.keys()], log }),
   };
 }
 
@@ -171,7 +173,7 @@ function createBaristas(
 ) {
   const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, payments, paying, menu } =
     services;
-  const { leaseSecondsOf, addressOf, readiness, customerSocket } = services;
+  const { leaseSecondsOf, addressOf, readiness, scrape, customerSocket } = services;
   return createBaristaApp({
     staffing,
     fulfilling,
@@ -187,6 +189,7 @@ function createBaristas(
     takesCards: paying.provider !== undefined,
     menu,
     feed,
+    scrape,
     addressOf,
     readiness,
     log,
@@ -202,6 +205,7 @@ function createBaristas(
     staffToken: config.staffToken,
     isSecure: config.tlsCert !== undefined,
     asksCertificates: config.staffTlsCa !== undefined,
+    metricsToken: config.metricsToken,
   });
 }
 

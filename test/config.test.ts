@@ -34,6 +34,7 @@ const DEFAULTS = {
   tlsCert: undefined,
   tlsKey: undefined,
   staffTlsCa: undefined,
+  metricsToken: undefined,
   queues: [],
   redisUrl: undefined,
   dataDir: ".data",

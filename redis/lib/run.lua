@@ -141,9 +141,31 @@ local function run_items()
   end
 end
 
+local complete_lines
+do
+
+-- Says how many events of each type this run has: the server counts by them. What is answered a second time has none.
+local function tell_events()
+  local counts = {}
+  for at = 1, 2 * event_count, 2 do
+    local name = events[at]
+    if name == 'order.cancelled' then
+      name = name .. ' ' .. (string.match(events[at + 1], '"reason":"([%l_]+)"') or '')
+    end
+    counts[name] = (counts[name] or 0) + 1
+  end
+  local words = {}
+  for name, count in pairs(counts) do
+    words[#words + 1] = count .. ' ' .. name
+  end
+  if #words > 0 then
+    answer('told\t' .. now .. '\t' .. table.concat(words, '\t'))
+  end
+end
+
 -- Adds the final orders that no line shows, for customers whom this replica holds; then describes what is to be
--- described.
-local function complete_lines()
+-- described, and tells what happened.
+function complete_lines()
   for i = 1, #ended do
     local id = ended[i]
     local order = orders[id]
@@ -156,6 +178,9 @@ local function complete_lines()
     local line = waiting[i + 2] .. '\t' .. describe_order(id, orders[id])
     pieces[waiting[i]], kept[waiting[i + 1]] = line, line
   end
+  tell_events()
+end
+
 end
 
 -- All lines: a text, or a list of few. (Of more than 8 KB Lua would make several, and put them together again.)

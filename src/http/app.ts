@@ -16,7 +16,7 @@ import { SupersededError } from "../redis/superseded.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
-import { createGate, Refusal, Unrouted } from "./gate.ts";
+import { createGate, Refusal, Unrouted, type Guard } from "./gate.ts";
 import { beginAnswering, endAnswering, IDLE_SECONDS } from "./idle.ts";
 import { ClientGone } from "./input.ts";
 import { leaveProcess } from "./leave-process.ts";
@@ -33,8 +33,8 @@ const NEWS_MS = 60_000;
 interface AppOptions {
   /** Asked before everything else, for each request: resolves to its refusal; undefined lets it go on. */
   readonly slowDown?: (request: Request) => Promise<Response> | undefined;
-  /** Asked before every route but the open ones (gate.ts), and where there is no route. Absent: all are open. */
-  readonly gate?: Check;
+  /** Absent: all routes are open. */
+  readonly guard?: Guard;
   /** Asked of every request, before a route is looked for. */
   readonly admit?: Check;
   /** Absent: no other origin's page may read what is answered here. */
@@ -44,7 +44,7 @@ interface AppOptions {
 }
 
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
-export function createApp(log: Log, { slowDown, gate, admit, sharing, isSecure = false }: AppOptions = {}) {
+export function createApp(log: Log, { slowDown, guard, admit, sharing, isSecure = false }: AppOptions = {}) {
   const checkTarget = createTargetCheck(isSecure ? "https" : "http");
   const answerError = createErrorAnswer(log);
   const isDebug = log.isLevelEnabled("debug");
@@ -79,13 +79,13 @@ export function createApp(log: Log, { slowDown, gate, admit, sharing, isSecure =
     })
     .onError(({ error, code, request, path }) => {
       const isUnrouted = code === "NOT_FOUND" || error instanceof Unrouted;
-      const refusal = isUnrouted ? gate?.(request) : undefined;
+      const refusal = isUnrouted ? guard?.check(request) : undefined;
       const unknown = (): Response => answerUnrouted(app.routes, request.method, path);
       const answer = refusal ?? (code === "NOT_FOUND" ? unknown() : answerFault(error, request, answerError));
       return finish(request, answer);
     });
-  if (gate) {
-    const pass = createGate(gate, () => app.routes);
+  if (guard) {
+    const pass = createGate(guard, () => app.routes);
     // The first hook that knows the route that was matched, before its handler reads anything.
     app.onTransform({ as: "global" }, ({ request, route }) => {
       pass(request, route);

@@ -13,6 +13,8 @@ interface Answer {
   readonly description: string;
   readonly schema?: TSchema;
   readonly example?: unknown;
+  /** Of its content, where it is no JSON. */
+  readonly type?: string;
   /** Headers worth knowing, with what they say. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -96,7 +98,7 @@ function requestBody({ schema, required }: { schema: TSchema; required: boolean 
   return { required, content: { "application/json": { schema, example: firstExample(schema) } } };
 }
 
-function toResponse({ description, schema, example, headers }: Answer) {
+function toResponse({ description, schema, example, type = "application/json", headers }: Answer) {
   const shown = example ?? (schema && firstExample(schema));
   return {
     description,
@@ -105,7 +107,7 @@ function toResponse({ description, schema, example, headers }: Answer) {
       : undefined),
     ...(shown === undefined
       ? undefined
-      : { content: { "application/json": { ...(schema ? { schema } : undefined), example: shown } } }),
+      : { content: { [type]: { ...(schema ? { schema } : undefined), example: shown } } }),
   };
 }
 

@@ -38,11 +38,21 @@ export class Unrouted extends Error {
   }
 }
 
+export interface Guard {
+  /** For every route but the open ones, and where there is no route. */
+  readonly check: Check;
+  /** By path: the routes that have a check of their own. */
+  readonly own?: ReadonlyMap<string, Check>;
+}
+
 /**
- * Makes the gate of a port: throws a Refusal unless the route is open or the check passes. Routes are read once, when
+ * Makes the gate of a port: throws a Refusal unless the route is open or its check passes. Routes are read once, when
  * all are there.
  */
-export function createGate(check: Check, routes: () => readonly Route[]): (request: Request, route: string) => void {
+export function createGate(
+  { check, own }: Guard,
+  routes: () => readonly Route[],
+): (request: Request, route: string) => void {
   let open: ReadonlySet<string> | undefined;
   return (request, route) => {
     open ??= new Set(
@@ -51,7 +61,7 @@ export function createGate(check: Check, routes: () => readonly Route[]): (reque
         .map(({ path }) => path),
     );
     if (open.has(route) && (request.method === "GET" || request.method === "HEAD")) return;
-    const refusal = check(request);
+    const refusal = (own?.get(route) ?? check)(request);
     if (refusal) throw new Refusal(refusal);
   };
 }

@@ -25,6 +25,10 @@ export class Lanes {
     this.#maxLanes = maxLanes;
   }
 
+  get sizes(): readonly number[] {
+    return this.#lanes.map(({ size }) => size);
+  }
+
   has(id: string): boolean {
     return this.#laneOf.has(id);
   }

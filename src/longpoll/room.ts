@@ -109,6 +109,11 @@ export class WaitingRoom<Value> {
     return this.#held;
   }
 
+  /** How many ids each lane listens for. */
+  get laneSizes(): readonly number[] {
+    return this.#lanes.sizes;
+  }
+
   /** How many wait for one id. */
   countFor(id: string): number {
     let count = 0;

@@ -4,7 +4,7 @@
  * **Invariants**
  * - A refusal changes nothing: nothing is queued, and no code is spent.
  */
-const WHY_REFUSED = [
+export const WHY_REFUSED = [
   "closed",
   "full",
   "too_many_open",

@@ -33,7 +33,7 @@ export function oneOf<const Values extends readonly string[]>(
 export const Status = oneOf(STATUSES, { $id: "OrderStatus" });
 export type Status = Static<typeof Status>;
 
-const CANCEL_REASONS = [
+export const CANCEL_REASONS = [
   "customer",
   "barista",
   "customer_timeout",

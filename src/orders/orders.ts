@@ -17,6 +17,7 @@ import {
   type Search,
   type SearchOutcome,
 } from "./queries.ts";
+import { Flow } from "./flow.ts";
 import type { MachineQueueMeasure } from "./queues.ts";
 import type { FindLabelledOutcome, LabelSearch, LabelPage, Numbered } from "./labels.ts";
 import { createMaintenance, type Due, type Forgotten, type Inspection, type Mending } from "./maintenance.ts";
@@ -53,12 +54,16 @@ export interface OrderSettings {
   readonly limitRefillPerSecond: number;
   /** How long a call waits for a Redis that is unavailable. */
   readonly outageSeconds: number;
+  /** The names of the queues of machines that this server declares: what becomes of their orders is counted apart. */
+  readonly queueNames?: readonly string[];
 }
 
 /** All calls reject with RedisUnavailableError when Redis does not answer in time. */
 export interface Orders {
   /** This server, as orders name it that are held here. */
   readonly replica: string;
+  /** What became of orders by this server. */
+  readonly flow: Flow;
   /**
    * Queues a new order. One that its customer got no answer for, and can't come back to by a key, is cancelled later.
    */
@@ -148,6 +153,7 @@ export function createOrders(
   };
   const listeners: FinalListener[] = [];
   const replica = crypto.randomUUID().slice(0, 13);
+  const flow = new Flow(settings.queueNames);
   const commit = new GroupCommit({
     run,
     runWhenReconnected,
@@ -157,6 +163,7 @@ export function createOrders(
     notifyFinal: (orderId, order) => {
       for (const listener of listeners) listener.notify(orderId, order);
     },
+    noteRun: (answered) => flow.note(answered),
   });
   const cancelOrder = commit.operation(cancel);
   const releaseOrder = commit.operation(release);
@@ -171,6 +178,7 @@ export function createOrders(
 
   return {
     replica,
+    flow,
     place: commit.operation({ ...place, undo: undoPlaced }),
     call: commit.operation({ ...call, undo: undoPlaced }),
     bury: commit.operation(bury),

@@ -29,6 +29,8 @@ export interface ShopRedis {
   readonly run: RunScript;
   /** Runs a task once Redis answers (again). It is dropped when the server stops, or when too many wait already. */
   readonly runWhenReconnected: (task: () => Promise<unknown>, isVital?: boolean) => void;
+  /** The outages of Redis, as this server knew them. */
+  readonly outage: Pick<Outage, "isOn" | "count" | "seconds">;
   /** A connection of its own for blocking reads of at most `maxBlockSeconds`. The caller closes it. */
   openBlocking(name: string, maxBlockSeconds: number): Redis;
   /** Ends blocked reads of another connection of ours; false when it was not blocked (yet). */
@@ -69,6 +71,7 @@ export async function openRedis({ address, shop, outageSeconds, log }: RedisSett
 
   return {
     keys,
+    outage,
     run: (script, args) => runner.run(script.name, () => runOnce(script, args)),
     runWhenReconnected: (task, isVital) => runner.runWhenReconnected(task, isVital),
     openBlocking: (name, maxBlockSeconds) =>

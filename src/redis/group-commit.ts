@@ -83,6 +83,15 @@ export interface GroupCommitOptions {
   readonly shared: readonly Argument[];
   /** Called with each order that a run of this server made final, and its JSON. */
   readonly notifyFinal: (orderId: string, json: string) => void;
+  /** Called with each run that Redis has answered. */
+  readonly noteRun: (run: AnsweredRun) => void;
+}
+
+/** What a run answered: a line an operation, and more. `sentAtMs`: by `performance.now()`. */
+export interface AnsweredRun {
+  readonly lines: readonly string[];
+  readonly operations: number;
+  readonly sentAtMs: number;
 }
 
 /** Asks for an operation. Rejects when Redis does not answer in time. */
@@ -175,15 +184,16 @@ export class GroupCommit {
     const { calls, args } = this.#take();
     runSlot.number += 1;
     this.#sentCount += calls.length;
+    const sentAtMs = performance.now();
     let mayHaveRun = false;
     try {
-      this.#settle(calls, await this.#run(runSlot, "commit", args));
+      this.#settle(calls, await this.#run(runSlot, "commit", args), sentAtMs);
     } catch (error) {
       for (const call of calls) call.reject(error);
       mayHaveRun = error instanceof RedisUnavailableError && error.mayHaveRun;
     }
     this.#sentCount -= calls.length;
-    if (mayHaveRun) this.#recallLater(runSlot, calls);
+    if (mayHaveRun) this.#recallLater(runSlot, calls, sentAtMs);
     else this.#free.push(runSlot);
     this.#arm();
   }
@@ -212,11 +222,12 @@ export class GroupCommit {
     return { calls, args };
   }
 
-  #settle(calls: readonly Call[], reply: string): void {
+  #settle(calls: readonly Call[], reply: string, sentAtMs: number): void {
     const lines = reply.split("\n");
     if (lines.length < calls.length) {
       throw new Error(`commit answered ${lines.length} lines for ${calls.length} operations`);
     }
+    this.#options.noteRun({ lines, operations: calls.length, sentAtMs });
     this.#notifyFinals(lines);
     for (let index = 0; index < calls.length; index++) calls[index]?.settle(lines[index] ?? "");
   }
@@ -231,14 +242,14 @@ export class GroupCommit {
   }
 
   /** The slot stays taken: its next run would make Redis forget the answer. Dropped, it would be lost. */
-  #recallLater(runSlot: RunSlot, calls: readonly Call[]): void {
+  #recallLater(runSlot: RunSlot, calls: readonly Call[], sentAtMs: number): void {
     this.#recalling += 1;
     this.#overdueCheck ??= setInterval(() => this.#rejectOverdue(), OVERDUE_CHECK_MS);
     this.#options.runWhenReconnected(async () => {
       let isOver = true;
       try {
         const reply = await this.#run(runSlot, "recall", []);
-        if (reply !== "none") this.#undo(calls, reply.split("\n"));
+        if (reply !== "none") this.#undo(calls, reply.split("\n"), sentAtMs);
       } catch (error) {
         isOver = !(error instanceof RedisUnavailableError);
         throw error;
@@ -248,7 +259,8 @@ export class GroupCommit {
     }, true);
   }
 
-  #undo(calls: readonly Call[], lines: readonly string[]): void {
+  #undo(calls: readonly Call[], lines: readonly string[], sentAtMs: number): void {
+    this.#options.noteRun({ lines, operations: calls.length, sentAtMs });
     this.#notifyFinals(lines);
     for (const [index, call] of calls.entries()) call.undo(lines[index] ?? "");
   }

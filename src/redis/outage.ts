@@ -16,6 +16,8 @@ export type OutageCause =
 export class Outage {
   readonly #log: Log;
   #sinceMs: number | undefined;
+  #count = 0;
+  #pastMs = 0;
   readonly #denied = new Set<string>();
 
   constructor(log: Log) {
@@ -24,6 +26,16 @@ export class Outage {
 
   get isOn(): boolean {
     return this.#sinceMs !== undefined;
+  }
+
+  /** How many there were, the one under way included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How long all of them took so far. */
+  get seconds(): number {
+    return (this.#pastMs + this.#currentMs()) / 1000;
   }
 
   /** Whether anything is denied. */
@@ -35,13 +47,16 @@ export class Outage {
   begin(cause: OutageCause, sinceMs = performance.now()): void {
     if (this.#sinceMs !== undefined) return;
     this.#sinceMs = sinceMs;
+    this.#count += 1;
     const said = cause.kind === "unavailable" ? { said: cause.said } : {};
     this.#log.warn(said, `Redis is away${explain(cause)}: customers keep waiting`);
   }
 
   end(): void {
     if (this.#sinceMs === undefined) return;
-    this.#log.info({ outage_seconds: Math.round(performance.now() - this.#sinceMs) / 1000 }, "Redis is back");
+    const lastedMs = this.#currentMs();
+    this.#log.info({ outage_seconds: Math.round(lastedMs) / 1000 }, "Redis is back");
+    this.#pastMs += lastedMs;
     this.#sinceMs = undefined;
   }
 
@@ -59,6 +74,10 @@ export class Outage {
   allowAll(): void {
     this.#denied.clear();
     this.#log.info("Redis allows again what the server needs");
+  }
+
+  #currentMs(): number {
+    return this.#sinceMs === undefined ? 0 : performance.now() - this.#sinceMs;
   }
 }
 

@@ -17,7 +17,7 @@ import type { LostOrders } from "./lost-orders.ts";
 
 export interface HoldingParts {
   readonly room: WaitingRoom<OrderJson>;
-  readonly orders: Pick<Orders, "find">;
+  readonly orders: Pick<Orders, "find" | "flow">;
   readonly lostOrders: LostOrders;
 }
 
@@ -34,6 +34,8 @@ export class HeldOrder implements Guest<OrderJson> {
   readonly #holding: Holding;
   readonly #seat: Seat;
   #isHeld = false;
+  /** Since when they wait for an order that was placed before, ms since 1970. */
+  readonly #sinceMs: number;
   /** How the wait ended before they were held. */
   #early: WaitOutcome<OrderJson> | undefined;
 
@@ -41,6 +43,7 @@ export class HeldOrder implements Guest<OrderJson> {
     this.#parts = parts;
     this.#holding = holding;
     const { orderId: id, isNew, caller } = holding;
+    this.#sinceMs = isNew ? 0 : Date.now();
     this.#seat = parts.room.sit({ id, isNew, seconds: caller.seconds, signal: caller.signal }, this);
   }
 
@@ -91,6 +94,7 @@ export class HeldOrder implements Guest<OrderJson> {
     if (isForgotten(outcome) && (isNew || caller.mustStay)) this.#parts.lostOrders.count();
     slot.release();
     caller.settle(outcome);
+    if (outcome.kind === "final") this.#parts.orders.flow.noteAnswer(outcome.value, this.#sinceMs);
   }
 
   async #endTimeOver(): Promise<void> {

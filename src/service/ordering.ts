@@ -19,6 +19,8 @@ import type { Placement, PlaceOutcome } from "../orders/operations/place.ts";
 import type { Completion, Draft, OrderJson, ReservationDraft } from "../orders/order.ts";
 import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
+import { isRedisUnavailable } from "../redis/unavailable.ts";
+import type { Tally } from "../tally.ts";
 import { within } from "../within.ts";
 import type { Caller, OrderRefusal } from "./caller.ts";
 import { HeldOrder, type HoldingParts } from "./held-order.ts";
@@ -73,12 +75,14 @@ export type ReservationOutcome =
   | OrderRefusal;
 
 export interface OrderingParts extends HoldingParts {
-  readonly orders: Pick<Orders, "replica" | "place" | "call" | "reserve" | "complete" | "cancel" | "find">;
+  readonly orders: Pick<Orders, "replica" | "place" | "call" | "reserve" | "complete" | "cancel" | "find" | "flow">;
   readonly limiter: Limiter;
   /** The wait limit of those who are held. */
   readonly waitLimit: WaitLimit;
   /** The same of those whose order is placed, and who are not held. */
   readonly passingLimit: WaitLimit;
+  /** Counts those that are turned away, by cause; limits count theirs themselves. */
+  readonly refusals: Tally;
   /** Aborted when the server stops: nothing new begins. */
   readonly closing: AbortSignal;
 }
@@ -98,7 +102,10 @@ export class Ordering {
   refuseEarly(address: string, hasKey: boolean, queue?: CallQueue): Promise<OrderRefusal> | undefined {
     const { closing } = this.#parts;
     const { limiter } = queue ?? this.#parts;
-    if (closing.aborted) return Promise.resolve({ kind: "closing" });
+    if (closing.aborted) {
+      this.#parts.refusals.add("closing");
+      return Promise.resolve({ kind: "closing" });
+    }
     const limit = limiter.recall(address, hasKey);
     return limit && this.#tarpit.wait().then(() => ({ kind: "denied", limit }));
   }
@@ -115,7 +122,7 @@ export class Ordering {
     const orderId = Bun.randomUUIDv7();
     const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: acquisition.slot, caller });
     const settle = (outcome: PlaceOutcome): void => {
-      const limit = this.#noteTokens(outcome, request);
+      const limit = this.#note(outcome, request);
       if (outcome.kind === "placed") order.hold(limit);
       else if (outcome.kind === "joined") this.#join(order, { orderId: outcome.orderId, address, limit });
       else order.refuse({ ...outcome, limit });
@@ -132,7 +139,7 @@ export class Ordering {
     const outcome = await new Promise<PlaceOutcome>((settle, reject) =>
       this.#place(request, Bun.randomUUIDv7(), undefined, { settle, reject }),
     );
-    const limit = this.#noteTokens(outcome, request);
+    const limit = this.#note(outcome, request);
     if (outcome.kind !== "placed" && outcome.kind !== "joined") return { ...outcome, limit };
     const { orderId } = outcome;
     return { kind: "accepted", orderId, limit, found: await orders.find(orderId) };
@@ -159,13 +166,15 @@ export class Ordering {
       idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
       bucket: limiter.bucketOf(address),
     });
-    const limit = this.#noteTokens(outcome, request);
+    const limit = this.#note(outcome, request);
     return { ...outcome, limit };
   }
 
   /** Queues a reserved order, its drink chosen. */
-  complete(orderId: string, completion: Completion): Promise<CompleteOutcome> {
-    return this.#parts.orders.complete({ orderId, queue: DEFAULT_QUEUE, completion });
+  async complete(orderId: string, completion: Completion): Promise<CompleteOutcome> {
+    const outcome = await this.#parts.orders.complete({ orderId, queue: DEFAULT_QUEUE, completion });
+    this.#countRefusal(outcome);
+    return outcome;
   }
 
   /** Looks at an order for a caller who has to leave; undefined where Redis does not answer soon. Never rejects. */
@@ -194,9 +203,13 @@ export class Ordering {
 
   /** Queues the order, of the counter or for machines. One of the two is called, once. */
   #place(request: OrderRequest, orderId: string, holder: string | undefined, { settle, reject }: Placing): void {
-    const { orders } = this.#parts;
-    if ("queue" in request) orders.call.callBack(callOf(request, orderId, holder), settle, reject);
-    else orders.place.callBack(this.#placementOf(request, orderId, holder), settle, reject);
+    const { orders, refusals } = this.#parts;
+    const fail = (error: unknown): void => {
+      if (isRedisUnavailable(error)) refusals.add("redis_away");
+      reject(error);
+    };
+    if ("queue" in request) orders.call.callBack(callOf(request, orderId, holder), settle, fail);
+    else orders.place.callBack(this.#placementOf(request, orderId, holder), settle, fail);
   }
 
   #placementOf({ address, key, draft }: DraftRequest, orderId: string, holder: string | undefined): Placement {
@@ -210,14 +223,21 @@ export class Ordering {
     };
   }
 
-  /** Notes what Redis said of the address's bucket; undefined where it was not looked at. */
-  #noteTokens(
-    outcome: { readonly kind: string; readonly tokens?: Tokens },
+  /** Counts a refusal, and notes what Redis said of the address's bucket; undefined where it was not looked at. */
+  #note(
+    outcome: { readonly kind: string; readonly why?: string; readonly tokens?: Tokens },
     request: { readonly address: string; readonly queue?: CallQueue },
   ): Verdict | undefined {
+    this.#countRefusal(outcome);
     if (!outcome.tokens) return undefined;
     const { limiter } = request.queue ?? this.#parts;
     return limiter.note(request.address, outcome.kind !== "denied", outcome.tokens);
+  }
+
+  /** (The limiter counts what it denies.) */
+  #countRefusal({ kind, why }: { readonly kind: string; readonly why?: string }): void {
+    if (kind === "refused") this.#parts.refusals.add(why ?? kind);
+    else if (kind === "mismatch") this.#parts.refusals.add(kind);
   }
 }
 

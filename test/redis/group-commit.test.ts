@@ -296,6 +296,7 @@ test("each operation's answer is the same when its run is sent again later", asy
     "completed",
     "started",
     "started",
+    "told",
   ]);
   const other = createOrders(line.redis, ORDER_SETTINGS);
   await Promise.all([

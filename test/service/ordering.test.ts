@@ -7,6 +7,7 @@ import { createCallQueues, type CallQueue } from "../../src/service/call-queue.t
 import type { Caller, HeldOutcome, OrderRefusal } from "../../src/service/caller.ts";
 import { LostOrders } from "../../src/service/lost-orders.ts";
 import { Ordering, type OrderRequest } from "../../src/service/ordering.ts";
+import { Tally } from "../../src/tally.ts";
 import { ReplicaFixture, type Replica } from "../longpoll/replicas.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { silent } from "../support/redis.ts";
@@ -80,6 +81,7 @@ class Shop implements AsyncDisposable {
       waitLimit: this.waitLimit,
       passingLimit: new WaitLimit({ maxHeld, maxHeldPerAddress: 1000 }, refusals),
       lostOrders: new LostOrders(silent),
+      refusals: new Tally(),
       closing: this.closing.signal,
     });
   }

@@ -30,3 +30,10 @@ export const CURL: Program = {
   packages: { "apt-get": "curl", dnf: "curl", apk: "curl", pacman: "curl", zypper: "curl", brew: "curl" },
   byHand: "install curl",
 };
+
+/** With promtool. Tests that need it are skipped where it can't be had. */
+export const PROMETHEUS: Program = {
+  names: ["prometheus"],
+  packages: { "apt-get": "prometheus", brew: "prometheus" },
+  byHand: "install Prometheus with its promtool",
+};

@@ -24,9 +24,9 @@ type Read<Outcome> = Outcome extends { readonly order: OrderJson }
 
 /** The verbs, each of which answers its orders read; those of payments as they are. */
 export type ParsedOrders = Pick<Orders, "payments"> & {
-  readonly [Verb in Exclude<keyof Orders, "payments" | "replica" | "onFinal" | "close">]: Orders[Verb] extends (
-    ...args: infer Args
-  ) => Promise<infer Outcome>
+  readonly [
+    Verb in Exclude<keyof Orders, "payments" | "replica" | "flow" | "onFinal" | "close">
+  ]: Orders[Verb] extends (...args: infer Args) => Promise<infer Outcome>
     ? (...args: Args) => Promise<Parsed<Outcome>>
     : never;
 };

@@ -6,7 +6,7 @@
  * - Open are probes, the API's description and the pages' own files: they show nothing of the shop.
  */
 import { createApp } from "../../http/app.ts";
-import type { Check } from "../../http/edge.ts";
+import type { Guard } from "../../http/gate.ts";
 import type { FindServer } from "../../http/listening.ts";
 import { healthRoutes, type Readiness } from "../../http/health.ts";
 import { pageRoutes } from "../../http/pages.ts";
@@ -18,11 +18,12 @@ import { deadRoutes, type DeadDependencies } from "./dead.ts";
 import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { fulfilmentRoutes, type FulfilmentDependencies } from "./fulfilments.ts";
+import { METRICS_PATH, metricsRoutes, type MetricsDependencies } from "./metrics.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
-import { createPageRefusal, createSiteRefusal, createTokenCheck } from "./token.ts";
+import { createPageRefusal, createSiteRefusal, createTokenChecks } from "./token.ts";
 
 export type BaristaDependencies = OrderDependencies &
   QueueDependencies &
@@ -32,6 +33,7 @@ export type BaristaDependencies = OrderDependencies &
   DeadDependencies &
   EventDependencies &
   ShopDependencies &
+  MetricsDependencies &
   BaristaSchemaDependencies & {
     readonly heartbeatSeconds: number;
     /** Finds a request's address, as wrong tokens are counted. */
@@ -42,16 +44,19 @@ export type BaristaDependencies = OrderDependencies &
     readonly isSecure: boolean;
     /** Whether connections without a certificate of staff are refused before. */
     readonly asksCertificates: boolean;
+    /** Opens the metrics alone, where there is a staff token. */
+    readonly metricsToken: string | undefined;
     readonly readiness: Readiness;
     readonly log: Log;
   };
 
 export function createBaristaApp(dependencies: BaristaDependencies) {
-  const { staffToken, isSecure, log } = dependencies;
+  const { staffToken, metricsToken, asksCertificates, isSecure, log } = dependencies;
   const findServer: FindServer = () => app.server;
   const addressOf = (request: Request): string =>
     dependencies.addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
-  const app = createApp(log, { gate: createStaffCheck(dependencies, addressOf), isSecure });
+  const guard = createGuard({ staffToken, metricsToken, asksCertificates }, addressOf);
+  const app = createApp(log, { guard, isSecure });
   return app
     .use(
       swaggerRoutes({
@@ -66,6 +71,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
           "Dead letters": "Orders that failed, and making them again.",
           Events: "What happens in the shop, as it happens.",
           Shop: "The shop's settings, its menu and its code.",
+          Metrics: "What happened, and how long it took: for Prometheus.",
           Health: "For whatever watches the server.",
         },
         authorized: staffToken !== undefined,
@@ -79,17 +85,26 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))
     .use(shopRoutes(dependencies))
+    .use(metricsRoutes(dependencies))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))
     .use(pageRoutes({ "/": "barista", "/board": "board" }, { log }))
     .use(healthRoutes(dependencies.readiness));
 }
 
-function createStaffCheck(
-  { staffToken, asksCertificates }: BaristaDependencies,
+/** Without a staff token whoever reaches the port may have the metrics too. */
+function createGuard(
+  {
+    staffToken,
+    metricsToken = staffToken,
+    asksCertificates,
+  }: Pick<BaristaDependencies, "staffToken" | "metricsToken" | "asksCertificates">,
   addressOf: (request: Request) => string,
-): Check {
-  if (staffToken !== undefined) return createTokenCheck(staffToken, addressOf);
-  return asksCertificates ? createPageRefusal() : createSiteRefusal();
+): Guard {
+  if (staffToken === undefined || metricsToken === undefined) {
+    return { check: asksCertificates ? createPageRefusal() : createSiteRefusal() };
+  }
+  const checkFor = createTokenChecks(addressOf);
+  return { check: checkFor([staffToken]), own: new Map([[METRICS_PATH, checkFor([staffToken, metricsToken])]]) };
 }
 
 async function loadGraphQL(dependencies: BaristaDependencies) {

@@ -13,12 +13,17 @@ import { problem } from "../../problem.ts";
 import { remember } from "../../remember.ts";
 
 /**
- * Makes the check of RFC 6750 bearer tokens: undefined lets the request pass, else 401. Wrong tokens from an address
- * that sent too many get 429 instead; staff behind the same address are none the worse for it.
+ * Makes checks of RFC 6750 bearer tokens, each for one of these: undefined lets the request pass, else 401. Wrong tokens
+ * from an address that sent too many, to whichever check, get 429 instead; staff behind the same address are none the
+ * worse for it.
  */
-export function createTokenCheck(staffToken: string, addressOf: (request: Request) => string): Check {
-  const wanted = digest(staffToken);
+export function createTokenChecks(addressOf: (request: Request) => string): (tokens: readonly string[]) => Check {
   const wrongGuesses = new WrongGuesses();
+  return (tokens) => createTokenCheck(tokens, (request) => rejectGuess(wrongGuesses, addressOf(request)));
+}
+
+function createTokenCheck(tokens: readonly string[], reject: (request: Request) => Response): Check {
+  const wanted = tokens.map(digest);
   return (request) => {
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (given === undefined) {
@@ -26,8 +31,8 @@ export function createTokenCheck(staffToken: string, addressOf: (request: Reques
         headers: { "WWW-Authenticate": 'Bearer realm="baristas"' },
       });
     }
-    if (timingSafeEqual(digest(given), wanted)) return undefined;
-    return rejectGuess(wrongGuesses, addressOf(request));
+    const offered = digest(given);
+    return wanted.some((each) => timingSafeEqual(offered, each)) ? undefined : reject(request);
   };
 }
 
