@@ -22,6 +22,10 @@ const NAMES_QUEUE = /^\w+\t\{"order_id":"[^"]*","number":\d+,"queue":"([\w-]+)"/
 const COMMIT_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /** A time as orders show it, 2026-11-20T09:30:00.120Z. */
 const TIME_LENGTH = 24;
+/** Stands behind the time placed of an order that is started for the first time. */
+const FIRST_START = '","status":"brewing","attempts":1,';
+const NOT_BEFORE = '"not_before":"';
+const FINISHED_AT = '"finished_at":"';
 
 export class Flow {
   /** By type, and for cancelled ones by reason: `order.cancelled customer`. */
@@ -57,31 +61,43 @@ export class Flow {
       const at = counted.indexOf(" ");
       this.events.add(counted.slice(at + 1), Number(counted.slice(0, at)));
     }
-    const nowMs = Date.parse(now);
+    const run = { nowMs: Date.parse(now), started: `"started_at":"${now}"`, finished: `","finished_at":"${now}"` };
     for (const line of lines) {
-      if (line.startsWith("started\t")) this.#noteStart(line, now, nowMs);
-      else if (line.startsWith("finished\t")) this.#noteFinish(line, now, nowMs);
+      if (line.startsWith("started\t")) this.#noteStart(line, run);
+      else if (line.startsWith("finished\t")) this.#noteFinish(line, run);
     }
   }
 
   /** Notes that a customer gets the end of their order. `heldAtMs`: since when they waited (ms since 1970). */
   noteAnswer(order: string, heldAtMs: number): void {
-    const finishedMs = timeBehind(order, '"finished_at":"');
+    const at = order.indexOf(FINISHED_AT);
+    if (at < 0) return;
+    const finishedMs = timeBehind(order, at + FINISHED_AT.length);
     // One who came too late was not waiting then; and Redis's clock may be ahead of ours.
     if (finishedMs >= heldAtMs) this.notifications.observe(Math.max(0, Date.now() - finishedMs) / 1000);
   }
 
-  #noteStart(line: string, now: string, nowMs: number): void {
-    if (!line.includes(`"attempts":1,`) || !line.includes(`"started_at":"${now}"`)) return;
-    const placedMs = timeBehind(line, '"placed_at":"');
-    const dueMs = timeBehind(line.slice(0, line.indexOf('"status":"brewing"')), '"not_before":"');
+  #noteStart(line: string, { nowMs, started }: RunTime): void {
+    const end = line.indexOf(FIRST_START);
+    if (end < 0 || !line.includes(started, end)) return;
+    // What never changes ends with the time placed; a time that it was scheduled for stands before.
+    const placedMs = Date.parse(line.slice(end - TIME_LENGTH, end));
+    const dueAt = line.lastIndexOf(NOT_BEFORE, end);
+    const dueMs = dueAt < 0 ? 0 : timeBehind(line, dueAt + NOT_BEFORE.length);
     observe(this.waits, line, nowMs - (dueMs > placedMs ? dueMs : placedMs));
   }
 
-  #noteFinish(line: string, now: string, nowMs: number): void {
-    const end = line.indexOf(`","finished_at":"${now}"`);
+  #noteFinish(line: string, { nowMs, finished }: RunTime): void {
+    const end = line.indexOf(finished);
     if (end >= 0) observe(this.brews, line, nowMs - Date.parse(line.slice(end - TIME_LENGTH, end)));
   }
+}
+
+/** When a run ran, and what an order shows that it started or finished. */
+interface RunTime {
+  readonly nowMs: number;
+  readonly started: string;
+  readonly finished: string;
 }
 
 function observe(histograms: ReadonlyMap<string, Histogram>, line: string, ms: number): void {
@@ -91,10 +107,7 @@ function observe(histograms: ReadonlyMap<string, Histogram>, line: string, ms: n
   (histograms.get(queue) ?? histograms.get(OTHER_QUEUES))?.observe(ms / 1000);
 }
 
-/** The time that stands behind these characters, ms since 1970; not a number where there is none. */
-function timeBehind(text: string, characters: string): number {
-  const at = text.indexOf(characters);
-  if (at < 0) return Number.NaN;
-  const start = at + characters.length;
+/** The time that begins there and ends with a quote, ms since 1970; not a number where there is none. */
+function timeBehind(text: string, start: number): number {
   return Date.parse(text.slice(start, text.indexOf('"', start)));
 }

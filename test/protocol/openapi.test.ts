@@ -128,8 +128,8 @@ describe.each(NAMES)("the document of the %s' port", (name) => {
       );
     const operations = operationsOf(resolveReferences(documents[name]) as Document);
     const isProbe = ({ tags }: Operation): boolean => tags?.includes("Health") ?? false;
-    // It says what the request's own headers say.
-    const asksRedis = ({ operationId }: Operation): boolean => operationId !== "readAddress";
+    // They say what the request's own headers say, and what the server knows by itself.
+    const asksRedis = ({ operationId }: Operation): boolean => !/^read(Address|Metrics)$/.test(operationId ?? "");
     for (const operation of operations.filter((each) => !isProbe(each) && asksRedis(each))) {
       const problems = problemsOf(operation);
       expect(problems).toContain("redis_away");

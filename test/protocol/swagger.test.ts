@@ -158,9 +158,12 @@ describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
         const [type, content] = Object.entries(response.content ?? {})[0] ?? [];
         // These have no body.
         if (["204", "303", "304"].includes(status)) continue;
-        const right = path.endsWith("/events") ? "text/event-stream" : "application/json";
+        const other = path === "/metrics" ? "text/plain" : "application/json";
+        const right = path.endsWith("/events") ? "text/event-stream" : other;
         expect(type).toBe(Number(status) >= 400 ? "application/problem+json" : right);
-        expect(content?.example ?? content?.examples).toBeObject();
+        const example = content?.example ?? content?.examples;
+        if (type === "text/plain") expect(example).toBeString();
+        else expect(example).toBeObject();
       }
       for (const content of Object.values(operation?.requestBody?.content ?? {})) {
         expect(content.schema).toBeObject();
