@@ -94,7 +94,10 @@ test("they are OpenMetrics for who asks for that, and Prometheus's text for all 
 test("queues, their oldest order, held customers and lanes are what they are", async () => {
   const server = await startServer({ QUEUES: "thumbs, mail" });
   await changeShop(server, { payment: "counter" });
-  await place(server);
+  const [paid] = [await place(server), await place(server)];
+  const taking = { method: "PATCH", json: { status: "PAYMENT_SUCCESSFUL" } };
+  expectStatus(await ask(`${server.baristas}/payment/${paid.order_id}`, taking), 200);
+  await brew(server);
   await changeShop(server, { payment: "off" });
   const held = [order(server), order(server)];
   await untilHeld(server, 2);
@@ -111,6 +114,8 @@ test("queues, their oldest order, held customers and lanes are what they are", a
   expect(metrics.get('longpour_queue_oldest_waiting_seconds{queue="default"}')).toBeGreaterThan(0);
   expect(metrics.get('longpour_queue_oldest_waiting_seconds{queue="mail"}')).toBe(0);
   expect(metrics.get("longpour_held_customers")).toBe(2);
+  expect(metrics.get('longpour_payments_total{event="taken"}')).toBe(1);
+  expect(metrics.get('longpour_orders_total{event="unpaid",reason=""}')).toBe(2);
   await until(async () => (await scrape(server)).get("longpour_lane_orders") === 2, "a lane listens for both");
   expect((await scrape(server)).get("longpour_lanes")).toBe(1);
   await brew(server);
