@@ -12,16 +12,21 @@
 
 local lease_ms, max_orders = tonumber(ARGV[1]), ARGV[2]
 
+local HOUR_MS, HOURS_INSPECTED = 3600000, 24 -- of stats: the newest
+
 local TYPES = {
   hash = { key.claims, key.code, key.menu, key.queue_rules, key.readers, key.settings },
   list = { key.event_marks },
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
-  string = { key.event_count, key.format, key.numbers(date) },
+  string = { key.event_count, key.format, key.numbers(date), key.stats_counted },
   zset = { key.buried, key.damaged, key.dead, key.orders, key.payments, key.payments_open, key.reserved },
 }
 for _, name in ipairs(try('HKEYS', key.readers) or {}) do
   table.insert(TYPES.string, key.reader(name))
+end
+for hours = 0, HOURS_INSPECTED - 1 do
+  table.insert(TYPES.hash, key.stats(string.sub(time_text(now_ms - hours * HOUR_MS), 1, #'2000-01-01T00')))
 end
 for _, queue in ipairs(known_queues()) do
   table.insert(TYPES.list, key.waits(queue))

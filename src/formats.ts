@@ -25,6 +25,9 @@ export const DATE = register("date", isDate);
 /** `2026-11-20T09:30:00.120Z` (RFC 3339) */
 export const DATE_TIME = register("date-time", isTime);
 
+/** A day or a time. */
+export const DATE_OR_TIME = register("date-or-time", (text) => isDate(text) || isTime(text));
+
 /** JSON Schema's maxLength counts code points, but TypeBox's UTF-16 units: an emoji would be two characters. */
 export const AT_MOST_200_CHARACTERS = register("at-most-200-characters", (text) => Array.from(text).length <= 200);
 

@@ -20,6 +20,7 @@ import { openCards } from "./payments/cards.ts";
 import type { RedisAddress } from "./redis/connect.ts";
 import { openRedis } from "./redis/connections.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
+import { StatsCounter } from "./stats/counter.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
 import { createShop } from "./shop/settings.ts";
@@ -75,7 +76,9 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   if (!cards && (await shop.read()).settings.payment === "card") {
     log.warn("orders are paid by card here, and this server can't take them: set STRIPE_SECRET_KEY, or PATCH /shop");
   }
-  return { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards };
+  const statsCounter = new StatsCounter(redis.run, log);
+  lifecycle.opened("counting of stats", () => statsCounter.stop());
+  return { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards, statsCounter };
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

@@ -30,6 +30,7 @@ import { Retrying } from "./service/retrying.ts";
 import { Staffing } from "./service/staffing.ts";
 import { createCodes } from "./shop/codes.ts";
 import { createMenu } from "./shop/menu.ts";
+import { createReadStats } from "./stats/stats.ts";
 import type { Certificates, Https } from "./tls/certificates.ts";
 import { Renewal } from "./tls/renewal.ts";
 import { WORK_QUEUE } from "./work/input.ts";
@@ -168,7 +169,7 @@ function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Part
 
 function createBaristas(
   { config, log }: Ground,
-  { redis, orders, feed }: Parts,
+  { redis, orders, feed, statsCounter }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
   const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, payments, paying, menu } =
@@ -194,6 +195,7 @@ function createBaristas(
     readiness,
     log,
     readCode: createCodes(redis),
+    readStats: createReadStats(redis.run, statsCounter.countAll),
     publicUrlFor: createPublicUrl({
       publicUrl: config.publicUrl,
       customerPort: () => customerSocket.port,

@@ -33,6 +33,7 @@ local key = {
   run = function(slot) return shop .. 'run:' .. slot end,
   scheduled = function(queue) return shop .. 'scheduled:' .. queue end,
   spent = function(period) return shop .. 'spent:' .. period end,
+  stats = function(hour) return shop .. 'stats:' .. hour end,
   unpaid = function(queue) return shop .. 'unpaid:' .. queue end,
   waiting = function(queue) return shop .. 'waiting:' .. queue end,
   waits = function(queue) return shop .. 'waits:' .. queue end,
@@ -59,6 +60,7 @@ local function name_keys()
   key.readers = shop .. 'readers'
   key.reserved = shop .. 'reserved'
   key.settings = shop .. 'settings'
+  key.stats_counted = shop .. 'stats:counted'
   key.upgrading = shop .. 'upgrading'
   key.wake = shop .. 'wake'
 end

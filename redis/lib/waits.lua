@@ -18,22 +18,6 @@ function placed_ms(id, queue)
   return tonumber(try('ZSCORE', key.orders, id) or queue ~= COUNTER and try('ZSCORE', key.calls(queue), id) or nil)
 end
 
--- A time as orders show it (2026-11-20T09:30:00.120Z), ms since 1970 (Howard Hinnant, "chrono-compatible low-level date
--- algorithms", days_from_civil).
-local function read_time(text)
-  local year, month, day, hour, minute, second, ms =
-    string.match(text, '^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$')
-  if not year then
-    return nil
-  end
-  local from_march = month > '02' and year - 0 or year - 1
-  local era = math.floor(from_march / 400)
-  local year_of_era = from_march - era * 400
-  local day_of_year = math.floor((153 * (month > '02' and month - 3 or month + 9) + 2) / 5) + day - 1
-  local day_of_era = year_of_era * 365 + math.floor(year_of_era / 4) - math.floor(year_of_era / 100) + day_of_year
-  return (era * 146097 + day_of_era - 719468) * DAY_MS + hour * 3600000 + minute * 60000 + second * 1000 + ms
-end
-
 -- Since when an order waits, ms since 1970: since it was placed, or since the time that it was scheduled for.
 function waits_since_ms(id, order)
   local not_before = string.match(order.fixed, '"not_before":"([^"]*)"')

@@ -15,6 +15,8 @@ interface Answer {
   readonly example?: unknown;
   /** Of its content, where it is no JSON. */
   readonly type?: string;
+  /** An example of the same in each other content type. */
+  readonly texts?: Readonly<Record<string, string>>;
   /** Headers worth knowing, with what they say. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -98,7 +100,8 @@ function requestBody({ schema, required }: { schema: TSchema; required: boolean 
   return { required, content: { "application/json": { schema, example: firstExample(schema) } } };
 }
 
-function toResponse({ description, schema, example, type = "application/json", headers }: Answer) {
+function toResponse({ description, schema, example, type = "application/json", texts = {}, headers }: Answer) {
+  const asText = mapValues(texts, (text) => ({ schema: { type: "string" as const }, example: text }));
   const shown = example ?? (schema && firstExample(schema));
   return {
     description,
@@ -107,7 +110,7 @@ function toResponse({ description, schema, example, type = "application/json", h
       : undefined),
     ...(shown === undefined
       ? undefined
-      : { content: { [type]: { ...(schema ? { schema } : undefined), example: shown } } }),
+      : { content: { [type]: { ...(schema ? { schema } : undefined), example: shown }, ...asText } }),
   };
 }
 

@@ -23,6 +23,7 @@ import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
+import { statsRoutes, type StatsDependencies } from "./stats.ts";
 import { createPageRefusal, createSiteRefusal, createTokenChecks } from "./token.ts";
 
 export type BaristaDependencies = OrderDependencies &
@@ -34,6 +35,7 @@ export type BaristaDependencies = OrderDependencies &
   EventDependencies &
   ShopDependencies &
   MetricsDependencies &
+  StatsDependencies &
   BaristaSchemaDependencies & {
     readonly heartbeatSeconds: number;
     /** Finds a request's address, as wrong tokens are counted. */
@@ -70,6 +72,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
           Payments: "Money taken and given back.",
           "Dead letters": "Orders that failed, and making them again.",
           Events: "What happens in the shop, as it happens.",
+          Stats: "What was placed, made, cancelled and paid, and how long it took.",
           Shop: "The shop's settings, its menu and its code.",
           Metrics: "What happened, and how long it took: for Prometheus.",
           Health: "For whatever watches the server.",
@@ -84,6 +87,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(damagedRoutes(dependencies))
     .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))
+    .use(statsRoutes(dependencies))
     .use(shopRoutes(dependencies))
     .use(metricsRoutes(dependencies))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))

@@ -1,0 +1,53 @@
+-- count-stats
+-- Counts what happened in the shop: entries of the events stream that were not counted yet, a bounded number a call.
+-- Calls of machines are not counted, nor reservations for which nothing was chosen.
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/stats.lua
+-- KEYS[1]  the shop's prefix
+-- ARGV[1]  how much greater each bucket of a time is than the one before
+-- ARGV[2]  how long an hour is kept, ms
+-- ARGV[3]  so many events are enough for a call; as many entries more as STEP may come
+-- Returns  {1 where there may be more, else 0; events that are no longer kept and were never counted}
+
+local growth, kept_ms, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local STEP = 10
+
+local function number_of(id)
+  return tonumber(string.match(id, '-(%d+)$'))
+end
+
+local function read_entries(after)
+  local entries, events, some = {}, 0, nil
+  repeat
+    some = redis.call('XRANGE', key.events, after and '(' .. after or '-', '+', 'COUNT', STEP)
+    for _, entry in ipairs(some) do
+      entries[#entries + 1], after = entry, entry[1]
+      events = events + #entry[2] / 2
+    end
+  until #some < STEP or events >= enough
+  return entries, #some == STEP
+end
+
+-- Whether that event is of a shop that was emptied since: its events are numbered anew.
+local function is_of_another_shop(id)
+  local newest = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
+  local count = math.max(newest and number_of(newest[1]) or 0, tonumber(try('GET', key.event_count) or nil) or 0)
+  return number_of(id) > count
+end
+
+local counted = redis.call('GET', key.stats_counted) or nil
+local entries, has_more = read_entries(counted)
+if #entries == 0 then
+  if not counted or not is_of_another_shop(counted) then
+    return { 0, 0 }
+  end
+  counted = nil
+  entries, has_more = read_entries(nil)
+end
+
+local first, last = entries[1], entries[#entries]
+local before = first and number_of(first[1]) - #first[2] / 2
+local lost = counted and before and before - number_of(counted) or 0
+count_entries(entries, growth)
+write_counts(kept_ms)
+redis.call('SET', key.stats_counted, last and last[1] or '0-0')
+return { has_more and 1 or 0, math.max(lost, 0) }
