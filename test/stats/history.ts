@@ -15,7 +15,7 @@ const BARISTAS = ["Ada", 'Grace "the great", "started_at":"', "Linus\t=1+1"];
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
 /** Draws from a seed (mulberry32). */
-export function drawing(seed: number): (below: number) => number {
+function drawing(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;
