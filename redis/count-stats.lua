@@ -9,22 +9,26 @@
 -- Returns  {1 where there may be more, else 0; events that are no longer kept and were never counted}
 
 local growth, kept_ms, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local STEP = 10
+local STEP = 10 -- entries
 
 local function number_of(id)
   return tonumber(string.match(id, '-(%d+)$'))
 end
 
-local function read_entries(after)
-  local entries, events, some = {}, 0, nil
+-- Counts what came after an event; nil: from the first that is kept. A few entries at a time: what is read of them does
+-- not pile up. Returns the first entry and the last one, and whether there may be more.
+local function count_after(after)
+  local first, last, events, some = nil, nil, 0, nil
   repeat
     some = redis.call('XRANGE', key.events, after and '(' .. after or '-', '+', 'COUNT', STEP)
+    first, last = first or some[1], some[#some] or last
+    after = last and last[1]
     for _, entry in ipairs(some) do
-      entries[#entries + 1], after = entry, entry[1]
       events = events + #entry[2] / 2
     end
+    count_entries(some, growth)
   until #some < STEP or events >= enough
-  return entries, #some == STEP
+  return first, last, #some == STEP
 end
 
 -- Whether that event is of a shop that was emptied since: its events are numbered anew.
@@ -35,19 +39,17 @@ local function is_of_another_shop(id)
 end
 
 local counted = redis.call('GET', key.stats_counted) or nil
-local entries, has_more = read_entries(counted)
-if #entries == 0 then
-  if not counted or not is_of_another_shop(counted) then
-    return { 0, 0 }
-  end
+local first, last, has_more = count_after(counted)
+if not first and (not counted or not is_of_another_shop(counted)) then
+  return { 0, 0 }
+end
+if not first then
   counted = nil
-  entries, has_more = read_entries(nil)
+  first, last, has_more = count_after(nil)
 end
 
-local first, last = entries[1], entries[#entries]
 local before = first and number_of(first[1]) - #first[2] / 2
 local lost = counted and before and before - number_of(counted) or 0
-count_entries(entries, growth)
 write_counts(kept_ms)
 redis.call('SET', key.stats_counted, last and last[1] or '0-0')
 return { has_more and 1 or 0, math.max(lost, 0) }

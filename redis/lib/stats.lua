@@ -21,15 +21,19 @@ local find, match, sub = string.find, string.match, string.sub
 -- By hour, since 1970: what is to be added of each drink and each barista.
 local hours = {}
 -- Of each order of this run: its item, '' where it is gone or damaged, false where it is none of the counter's or nothing
--- was chosen; its price; its record, and where that begins to say what is for good.
-local items, prices, records, starts = {}, {}, {}, {}
+-- was chosen; its price; since when it waits, as text; whether it is one that is paid for.
+local items, prices, sinces, paid = {}, {}, {}, {}
 
-local function add(names, name, what, count)
+local function counts_of(names, name)
   local counts = names[name]
   if not counts then
     counts = {}
     names[name] = counts
   end
+  return counts
+end
+
+local function add(counts, what, count)
   counts[what] = (counts[what] or 0) + count
 end
 
@@ -55,11 +59,11 @@ local function name_buckets(letter, growth)
 end
 local waits, brews
 
-local function add_time(hour, item, barista, buckets, from_ms, to_ms)
+local function add_time(drink, barista, buckets, from_ms, to_ms)
   if from_ms and to_ms then
     local what = buckets[to_ms - from_ms]
-    add(hour.drinks, item, what, 1)
-    add(hour.baristas, barista, what, 1)
+    drink[what] = (drink[what] or 0) + 1
+    barista[what] = (barista[what] or 0) + 1
   end
 end
 
@@ -74,64 +78,57 @@ local function find_start(text, from)
   end
 end
 
--- Since when an order waits: since it was placed, or since the time that it was scheduled for.
-local function waits_since(id)
-  local record, at = records[id], starts[id]
-  local later = find(record, '_before":"', at, true) and match(record, '"not_before":"([^"]*)"', at)
-  return times[later or sub(record, -1 - TIME_LENGTH, -2)]
+local function count_placed(_, drink)
+  add(drink, 'placed', 1)
 end
 
-local function count_placed(hour, item)
-  add(hour.drinks, item, 'placed', 1)
-end
-
-local function count_taken(hour, item, _, text, from)
-  add(hour.drinks, item, 'captured', tonumber(match(text, '"payment":.-"amount":(%d+)', from) or 0))
+local function count_taken(_, drink, _, text, from)
+  add(drink, 'captured', tonumber(match(text, '"payment":.-"amount":(%d+)', from) or 0))
 end
 
 local FIRST_START, FINISHED = '"status":"brewing","attempts":1,', '","finished_at":"'
 
--- What each type of event adds to an hour. The members of the event begin at `from` in `text`.
+-- What each type of event adds to an hour and to what is counted there of its drink. The members of the event begin at
+-- `from` in `text`.
 local COUNT = {
   ['order.placed'] = count_placed,
   ['order.unpaid'] = count_placed,
 
   -- (One that was paid has come before, unpaid.)
-  ['order.scheduled'] = function(hour, item, id)
-    if not (starts[id] and find(records[id], '"payment_kind":"', starts[id], true)) then
-      count_placed(hour, item)
+  ['order.scheduled'] = function(hour, drink, id)
+    if not paid[id] then
+      count_placed(hour, drink)
     end
   end,
 
-  ['order.started'] = function(hour, item, id, text, from)
-    if starts[id] and sub(text, from, from + #FIRST_START - 1) == FIRST_START then
+  ['order.started'] = function(hour, drink, id, text, from)
+    local since = sinces[id]
+    if since and sub(text, from, from + #FIRST_START - 1) == FIRST_START then
       local barista, started_at = find_start(text, from)
       if barista then
-        add_time(hour, item, barista, waits, waits_since(id), times[started_at])
+        add_time(drink, counts_of(hour.baristas, barista), waits, times[since], times[started_at])
       end
     end
   end,
 
-  ['order.finished'] = function(hour, item, id, text, from)
+  ['order.finished'] = function(hour, drink, id, text, from)
     local price = prices[id] or 0
-    add(hour.drinks, item, 'completed', 1)
-    add(hour.drinks, item, 'revenue', price)
-    local barista, started_at, at = find_start(text, from)
-    if barista then
-      local finished_at = at + #FINISHED
-      add(hour.baristas, barista, 'completed', 1)
-      add(hour.baristas, barista, 'revenue', price)
-      add_time(hour, item, barista, brews, times[started_at], times[sub(text, finished_at, finished_at + TIME_LENGTH - 1)])
+    drink.completed, drink.revenue = (drink.completed or 0) + 1, (drink.revenue or 0) + price
+    local name, started_at, at = find_start(text, from)
+    if name then
+      local barista, finished_at = counts_of(hour.baristas, name), at + #FINISHED
+      barista.completed, barista.revenue = (barista.completed or 0) + 1, (barista.revenue or 0) + price
+      add_time(drink, barista, brews, times[started_at], times[sub(text, finished_at, finished_at + TIME_LENGTH - 1)])
     end
   end,
 
-  ['order.cancelled'] = function(hour, item, _, text, from)
+  ['order.cancelled'] = function(hour, drink, _, text, from)
     local reason = match(text, '^"status":"cancelled","reason":"([%l_]+)"', from)
     if reason then
       local barista = find_start(text, from)
-      add(hour.drinks, item, 'cancelled.' .. reason, 1)
+      add(drink, 'cancelled.' .. reason, 1)
       if barista then
-        add(hour.baristas, barista, 'cancelled.' .. reason, 1)
+        add(counts_of(hour.baristas, barista), 'cancelled.' .. reason, 1)
       end
     end
   end,
@@ -140,13 +137,14 @@ local COUNT = {
   ['payment.taken'] = count_taken,
 
   -- (What was held alone, and is free again, is no money given back.)
-  ['payment.refunded'] = function(hour, item, _, text, from)
+  ['payment.refunded'] = function(_, drink, _, text, from)
     local payment = match(text, '"payment":(.*)$', from) or ''
     local amount = find(payment, '"captured_at":"', 1, true) and match(payment, '"refunded_amount":(%d+)')
-    add(hour.drinks, item, 'refunded', tonumber(amount or 0))
+    add(drink, 'refunded', tonumber(amount or 0))
   end,
 }
 
+-- (What is seldom there is looked for by an underscore, which is seldom, too.)
 local function note_order(id, record)
   local at = record and find(record, '\n"number":', 1, true)
   local item, price
@@ -154,7 +152,9 @@ local function note_order(id, record)
     item, price = match(record, '^\n"number":%d+,"item":"([^"\\]+)","price":(%d+),', at)
   end
   if item then
-    items[id], prices[id], records[id], starts[id] = item, tonumber(price), record, at
+    local later = find(record, '_before":"', at, true) and match(record, '"not_before":"([^"]*)"', at)
+    items[id], prices[id], sinces[id] = item, tonumber(price), later or sub(record, -1 - TIME_LENGTH, -2)
+    paid[id] = find(record, '_kind":"', at, true) and find(record, '"payment_kind":"', at, true) ~= nil
   else
     local is_other = record and (not at or find(record, '^\n"number":%d+,"queue":', at))
     items[id] = not is_other and ''
@@ -184,7 +184,7 @@ local function hour_at(ms)
 end
 
 -- What is counted of the entries: five values each: what counts it, its hour, the order's id, text, where members begin.
--- Second: the orders that it is of.
+-- Second: the orders that it is of, which were not met before.
 local function gather_events(entries)
   local gathered, ids, n = {}, {}, 0
   for _, entry in ipairs(entries) do
@@ -207,14 +207,14 @@ local function gather_events(entries)
 end
 
 function count_entries(entries, growth)
-  waits, brews = name_buckets('w', growth), name_buckets('b', growth)
+  waits, brews = waits or name_buckets('w', growth), brews or name_buckets('b', growth)
   local gathered, ids = gather_events(entries)
   note_orders(ids)
   for i = 1, #gathered, 5 do
-    local id = gathered[i + 2]
+    local hour, id = gathered[i + 1], gathered[i + 2]
     local item = items[id]
     if item then
-      gathered[i](gathered[i + 1], item, id, gathered[i + 3], gathered[i + 4])
+      gathered[i](hour, counts_of(hour.drinks, item), id, gathered[i + 3], gathered[i + 4])
     end
   end
 end
