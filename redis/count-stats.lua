@@ -6,7 +6,8 @@
 -- ARGV[1]  how much greater each bucket of a time is than the one before
 -- ARGV[2]  how long an hour is kept, ms
 -- ARGV[3]  so many events are enough for a call; as many entries more as STEP may come
--- Returns  {1 where there may be more, else 0; events that are no longer kept and were never counted}
+-- Returns  {1 where there may be more, else 0; events that are no longer kept and were never counted; events that are
+--          still to be counted}
 
 local growth, kept_ms, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local STEP = 10 -- entries
@@ -31,17 +32,17 @@ local function count_after(after)
   return first, last, #some == STEP
 end
 
--- Whether that event is of a shop that was emptied since: its events are numbered anew.
-local function is_of_another_shop(id)
+-- How many events came after that one. Less than none: the shop was emptied since, and its events are numbered anew.
+local function count_left(id)
   local newest = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
   local count = math.max(newest and number_of(newest[1]) or 0, tonumber(try('GET', key.event_count) or nil) or 0)
-  return number_of(id) > count
+  return count - number_of(id)
 end
 
 local counted = redis.call('GET', key.stats_counted) or nil
 local first, last, has_more = count_after(counted)
-if not first and (not counted or not is_of_another_shop(counted)) then
-  return { 0, 0 }
+if not first and (not counted or count_left(counted) >= 0) then
+  return { 0, 0, 0 }
 end
 if not first then
   counted = nil
@@ -52,4 +53,4 @@ local before = first and number_of(first[1]) - #first[2] / 2
 local lost = counted and before and before - number_of(counted) or 0
 write_counts(kept_ms)
 redis.call('SET', key.stats_counted, last and last[1] or '0-0')
-return { has_more and 1 or 0, math.max(lost, 0) }
+return { has_more and 1 or 0, math.max(lost, 0), has_more and count_left(last[1]) or 0 }
