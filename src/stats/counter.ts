@@ -28,10 +28,10 @@ const KEPT_MS = KEPT_DAYS * 86_400_000;
 /** Redis serves no other call while it counts them: about 2 ms. */
 const MAX_EVENTS = 1000;
 /** After a call the loop rests for so many times as long as it took. */
-const REST_FACTOR = 20;
-const MAX_REST_MS = 200;
+const REST_FACTOR = 50;
+const MAX_REST_MS = 500;
 /** Where more than so many wait it does not: the stream keeps 100,000. */
-const MAX_LEFT = 60_000;
+const MAX_LEFT = 80_000;
 /** As many as count a whole stream. */
 const MAX_CALLS = 150;
 
