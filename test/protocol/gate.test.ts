@@ -194,9 +194,9 @@ function requestOf(target: string, head: string, { method, body }: Pick<Wish, "m
   return `${method} ${target} ${head}${content}Connection: close\r\n\r\n${body}`;
 }
 
-/** Every key of the shop, as it is to the byte. */
+/** Every key of the shop, as it is to the byte; but those of stats, which count what was there before. */
 async function snapshot(): Promise<Record<string, string>> {
-  const keys = await redis.keys(`{${SHOP}}:*`);
+  const keys = (await redis.keys(`{${SHOP}}:*`)).filter((key) => !key.startsWith(`{${SHOP}}:stats:`));
   const dumps = keys.toSorted().map(async (key) => [key, (await redis.dumpBuffer(key))?.toString("base64") ?? ""]);
   return Object.fromEntries(await Promise.all(dumps)) as Record<string, string>;
 }
