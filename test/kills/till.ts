@@ -3,7 +3,7 @@
  * doubles, delays and drops webhooks, while one of two replicas after the other is killed with SIGKILL.
  *
  * **Invariants**
- * - What is judged at the end is the acquirer's own ledger, against the orders that the shop keeps.
+ * - What is judged at the end is the acquirer's own ledger, against the orders that the shop keeps, and its stats.
  * - All processes are this run's own, and are gone when it ends.
  */
 import type { Order } from "../../src/orders/order.ts";
@@ -162,7 +162,11 @@ class Till {
       cancelled: count("cancelled"),
       declined: this.#declined,
       refunded,
-      violations: [...violations, ...this.#sumsThatDiffer(orders, payments, rows)],
+      violations: [
+        ...violations,
+        ...this.#sumsThatDiffer(orders, payments, rows),
+        ...(await this.#statsThatDiffer([...rows.values()].flat())),
+      ],
     };
   }
 
@@ -188,6 +192,19 @@ class Till {
       ...(captured === ofReady ? [] : [`captured ${captured}, of ready orders ${ofReady}`]),
       ...(given === asked ? [] : [`refunded ${given}, asked for ${asked}`]),
     ];
+  }
+
+  /** What the shop's stats say was paid, beside the acquirer's ledger. */
+  async #statsThatDiffer(rows: readonly LedgerRow[]): Promise<string[]> {
+    const from = new Date(Date.now() - 3_600_000).toISOString();
+    const { body } = await this.#insist("baristas", `/stats?from=${from}`);
+    const { captured, refunded } = (body as { total: { payments: { captured: number; refunded: number } } }).total
+      .payments;
+    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+    const wanted = { captured: sum(rows.map((row) => row.captured)), refunded: sum(rows.map((row) => row.refunded)) };
+    return captured === wanted.captured && refunded === wanted.refunded
+      ? []
+      : [`stats: captured ${captured} of ${wanted.captured}, refunded ${refunded} of ${wanted.refunded}`];
   }
 
   async #buy(): Promise<void> {
