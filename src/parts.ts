@@ -76,7 +76,7 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   if (!cards && (await shop.read()).settings.payment === "card") {
     log.warn("orders are paid by card here, and this server can't take them: set STRIPE_SECRET_KEY, or PATCH /shop");
   }
-  const statsCounter = new StatsCounter(redis.run, log);
+  const statsCounter = new StatsCounter(redis.run, log, config.stats);
   lifecycle.opened("counting of stats", () => statsCounter.stop());
   return { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards, statsCounter };
 }

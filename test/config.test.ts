@@ -45,6 +45,7 @@ const DEFAULTS = {
   stripePublishableKey: undefined,
   stripeApi: "https://api.stripe.com",
   acquirer: false,
+  stats: "lazy" as const,
   work: false,
   lanes: 64,
   maxHeld: 20_000,

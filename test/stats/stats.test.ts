@@ -26,7 +26,7 @@ const logInto = (said: string[]) =>
   pino({}, { write: (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg) });
 
 async function read(shop: TestOrders, by?: Grouping, days = 30): Promise<Stats> {
-  const counter = new StatsCounter(shop.redis.run, silent);
+  const counter = new StatsCounter(shop.redis.run, silent, "on");
   try {
     const toMs = Math.ceil((Date.now() + 1) / HOUR_MS) * HOUR_MS;
     return await createReadStats(shop.redis.run, counter.countAll)({ fromMs: toMs - days * DAY_MS, toMs, by });
@@ -95,7 +95,7 @@ describe("stats equal a recount", () => {
 
   test("when two replicas count at once, while it happens, in small calls too", async () => {
     await using shop = await TestOrders.open();
-    const counters = [0, 1].map(() => new StatsCounter(shop.redis.run, silent));
+    const counters = [0, 1].map(() => new StatsCounter(shop.redis.run, silent, "on"));
     const history = new History(shop, 5);
     for (let round = 0; round < 40; round += 1) {
       await history.run(5);
@@ -132,7 +132,7 @@ describe("counting", () => {
     const hour = shop.key(`stats:${new Date().toISOString().slice(0, 13)}`);
     const putRight = await spoil(shop.client, hour);
     const said: string[] = [];
-    const counter = new StatsCounter(shop.redis.run, logInto(said));
+    const counter = new StatsCounter(shop.redis.run, logInto(said), "on");
     await until(() => said.length > 0, "it is logged");
     expect((await shop.orders.inspect(10)).keys).toMatchObject([{ key: hour, expectedType: "hash" }]);
     expect(await countedKeys(shop)).toEqual([hour]);
@@ -150,7 +150,7 @@ describe("counting", () => {
     for (let n = 0; n < 3; n += 1) await make(shop, "Ada");
     await shop.client.xtrim(shop.key("events"), "MAXLEN", 2);
     const said: string[] = [];
-    const counter = new StatsCounter(shop.redis.run, logInto(said));
+    const counter = new StatsCounter(shop.redis.run, logInto(said), "on");
     await counter.countAll();
     await counter.stop();
     expect(said).toEqual([LOST]);
