@@ -126,7 +126,7 @@ const DAMAGEABLE = [
 ];
 
 /** Records that are put in the place of an order's: damaged, or of another queue. */
-export const PLANTED: readonly (readonly [string, string])[] = [
+const PLANTED: readonly (readonly [string, string])[] = [
   ["order-3", "garbage"],
   [
     "order-4",
@@ -137,7 +137,7 @@ export const PLANTED: readonly (readonly [string, string])[] = [
     '1\nqueued\n\n0\n0\ndefault\n77\n\n\n\n\n\n\n\n\n\n\n\n\n"number":1,"item":"latte","price":1,"placed_at":"2026-11-18T00:00:00.000Z"',
   ],
 ];
-export const DELETED = "order-5";
+const DELETED = "order-5";
 
 /** How orders are paid from then on. */
 const paying = fc.constantFrom(
