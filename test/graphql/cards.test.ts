@@ -2,14 +2,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { TestAcquirer } from "../support/acquirer.ts";
 import { brew, cancelByCustomer, place, untilHeld } from "../support/http.ts";
-import { pay } from "../support/payments.ts";
+import { GOOD_CARD, pay, REFUSED_CARD } from "../support/payments.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { Operations } from "./client.ts";
 import { framesOf, listenByGet, openByGet, viewsOf } from "./streams.ts";
-
-const GOOD = "pm_card_visa";
-const REFUSED = "pm_card_chargeDeclined";
 
 setDefaultTimeout(60_000);
 
@@ -55,7 +52,7 @@ test("createOrder(wait: true) is held while it is paid by makePayment, and made"
     "{ getPaymentList(status: PAYMENT_PENDING) { payments { orderId } } }",
   );
   const orderId = payments.at(-1)?.orderId ?? "";
-  expect(await customers.get<PaymentView>(MAKE, { orderId, method: GOOD })).toMatchObject({
+  expect(await customers.get<PaymentView>(MAKE, { orderId, method: GOOD_CARD })).toMatchObject({
     orderId,
     status: "PAYMENT_CREATED",
     kind: "card",
@@ -71,15 +68,18 @@ test("makePayment is refused with the words over HTTP: a refused card, a second 
   const { order_id: orderId } = await place(server);
   const overHttp = async (method?: string): Promise<unknown> =>
     ((await pay(server, { order_id: orderId, method })).body as { detail: string }).detail;
-  const declined = await customers.getError(MAKE, { orderId, method: REFUSED });
-  expect(declined).toMatchObject({ message: await overHttp(REFUSED), path: ["makePayment"] });
+  const declined = await customers.getError(MAKE, { orderId, method: REFUSED_CARD });
+  expect(declined).toMatchObject({ message: await overHttp(REFUSED_CARD), path: ["makePayment"] });
   expect(declined.extensions).toMatchObject({ code: "payment_declined", status: 402 });
   expect((await customers.get<PaymentView>(GET, { id: orderId })).error).toBe(declined.message);
   const missing = await customers.getError(MAKE, { orderId });
   expect(missing).toMatchObject({ message: await overHttp(), extensions: { errors: [{ field: "method" }] } });
-  await customers.get(MAKE, { orderId, method: GOOD });
-  const twice = await customers.getError(MAKE, { orderId, method: GOOD });
-  expect(twice).toMatchObject({ message: await overHttp(GOOD), extensions: { code: "payment_conflict", status: 409 } });
+  await customers.get(MAKE, { orderId, method: GOOD_CARD });
+  const twice = await customers.getError(MAKE, { orderId, method: GOOD_CARD });
+  expect(twice).toMatchObject({
+    message: await overHttp(GOOD_CARD),
+    extensions: { code: "payment_conflict", status: 409 },
+  });
   await cancelByCustomer(server, orderId);
 });
 
@@ -87,7 +87,7 @@ test("where the provider does not answer, makePayment says that it is under way,
   const { order_id: orderId } = await place(server);
   await acquirer.fail({ fail: 1, fail_as: "lost" });
   const stream = await openByGet(server.customers, UPDATED, { orderId });
-  const tried = await customers.get<PaymentView>(MAKE, { orderId, method: GOOD });
+  const tried = await customers.get<PaymentView>(MAKE, { orderId, method: GOOD_CARD });
   expect(tried).toMatchObject({ status: "PAYMENT_PENDING", isUnderWay: true });
   await acquirer.fail({ fail: 0 });
   await untilStatus(orderId, "CREATED");
@@ -99,8 +99,8 @@ describe("paymentUpdated", () => {
   test("goes on after its order, up to the capture, and is resumed by Last-Event-ID", async () => {
     const { order_id: orderId } = await place(server);
     const stream = await openByGet(server.customers, UPDATED, { orderId });
-    await customers.getError(MAKE, { orderId, method: REFUSED });
-    await customers.get(MAKE, { orderId, method: GOOD });
+    await customers.getError(MAKE, { orderId, method: REFUSED_CARD });
+    await customers.get(MAKE, { orderId, method: GOOD_CARD });
     await brew(server, `order_id=${orderId}`);
     const text = await stream.text();
     expect(statusesOf(text)).toEqual(["PENDING", "PENDING", "PENDING", "CREATED", "SUCCESSFUL"]);
@@ -112,7 +112,7 @@ describe("paymentUpdated", () => {
 
   test("of an order that is cancelled: up to what was held is given back", async () => {
     const { order_id: orderId } = await place(server);
-    await customers.get(MAKE, { orderId, method: GOOD });
+    await customers.get(MAKE, { orderId, method: GOOD_CARD });
     const stream = await openByGet(server.customers, UPDATED, { orderId });
     await cancelByCustomer(server, orderId);
     expect(statusesOf(await stream.text())).toEqual(["REFUNDED"]);
@@ -120,7 +120,7 @@ describe("paymentUpdated", () => {
 
   test("of a refund: asked for, then done", async () => {
     const { order_id: orderId } = await place(server);
-    await customers.get(MAKE, { orderId, method: GOOD });
+    await customers.get(MAKE, { orderId, method: GOOD_CARD });
     await brew(server, `order_id=${orderId}`);
     await untilStatus(orderId, "SUCCESSFUL");
     const captured = framesOf(await listenByGet(server.customers, UPDATED, { orderId }, "0-0")).at(-2)?.id;

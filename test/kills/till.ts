@@ -10,6 +10,7 @@ import type { Order } from "../../src/orders/order.ts";
 import type { Payment } from "../../src/orders/payment.ts";
 import { TestAcquirer, type LedgerRow } from "../support/acquirer.ts";
 import { ask, type Answer } from "../support/http.ts";
+import { GOOD_CARD, REFUSED_CARD } from "../support/payments.ts";
 import { freePort, type TestRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -212,12 +213,12 @@ class Till {
     const placed = await this.#insist("customers", "/order/", { method: "POST", json: { item: "latte" }, headers });
     const { order_id: id } = placed.body as Order;
     this.#orderIds.push(id);
-    const first = Math.random() < DECLINED ? "pm_card_chargeDeclined" : "pm_card_visa";
+    const first = Math.random() < DECLINED ? REFUSED_CARD : GOOD_CARD;
     let paid = await this.#pay(id, first);
     if (paid.status === 402) {
       this.#declined += 1;
       if (Math.random() > SECOND_TRY) return;
-      paid = await this.#pay(id, "pm_card_visa");
+      paid = await this.#pay(id, GOOD_CARD);
     }
     if (![200, 202, 402, 409].includes(paid.status)) this.#faults.push(`${id}: paying was answered ${paid.status}`);
     if (Math.random() > CANCELLED) return;

@@ -12,18 +12,24 @@ import {
   expectProblem,
   expectStatus,
   order,
-  place,
   start,
   untilHeld,
   type Answer,
 } from "../support/http.ts";
-import { expectPayment, giveBack, lookAtPayment, pay, readPayment, takeMoney } from "../support/payments.ts";
+import {
+  expectPayment,
+  findLastUnpaid,
+  giveBack,
+  lookAtPayment,
+  payByCard,
+  placeUnpaid,
+  REFUSED_CARD,
+  takeMoney,
+  untilPayment,
+} from "../support/payments.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { changeShop } from "../support/shop.ts";
 import { until } from "../support/until.ts";
-
-const GOOD = "pm_card_visa";
-const REFUSED = "pm_card_chargeDeclined";
 
 setDefaultTimeout(60_000);
 
@@ -42,19 +48,6 @@ afterAll(async () => {
   rmSync(file, { force: true });
 });
 
-async function placeUnpaid(): Promise<string> {
-  const { order_id, status } = await place(server);
-  expect(status).toBe("unpaid");
-  return order_id;
-}
-
-const payFor = (order_id: string, method = GOOD): Promise<Answer> => pay(server, { order_id, method });
-const untilStatus = (id: string, status: string): Promise<void> =>
-  until(
-    async () => readPayment((await lookAtPayment(server, id)).body).status === `PAYMENT_${status}`,
-    `${id}: ${status}`,
-  );
-
 async function rowOf(id: string): Promise<LedgerRow | undefined> {
   const rows = (await acquirer.ledger()).filter(({ order_id }) => order_id === id);
   expect(rows.length).toBeLessThanOrEqual(1);
@@ -62,8 +55,8 @@ async function rowOf(id: string): Promise<LedgerRow | undefined> {
 }
 
 async function placePaid(): Promise<string> {
-  const id = await placeUnpaid();
-  expectPayment(await payFor(id), "CREATED");
+  const id = await placeUnpaid(server);
+  expectPayment(await payByCard(server, id), "CREATED");
   return id;
 }
 
@@ -75,55 +68,54 @@ async function makeReady(id: string): Promise<void> {
 test("a customer is held while they pay and wait; what was held is taken when the order is ready", async () => {
   const answer = order(server, { item: "latte" });
   await untilHeld(server, 1);
-  const { orders } = (await ask(`${server.baristas}/order?status=unpaid`)).body as { orders: { order_id: string }[] };
-  const id = String(orders.at(-1)?.order_id);
-  const held = expectPayment(await payFor(id), "CREATED");
+  const id = await findLastUnpaid(server);
+  const held = expectPayment(await payByCard(server, id), "CREATED");
   expect(held).toMatchObject({ amount: 400, currency: "eur", kind: "card" });
   expect(Date.parse(held.capture_before ?? "")).toBeGreaterThan(Date.now() + 6 * 86_400_000);
   expect(await rowOf(id)).toMatchObject({ held: 400, captured: 0 });
   await makeReady(id);
   expect(expectOrder(await answer)).toMatchObject({ order_id: id, status: "ready", payment_kind: "card" });
-  await untilStatus(id, "SUCCESSFUL");
+  await untilPayment(server, id, "SUCCESSFUL");
   expect(await rowOf(id)).toMatchObject({ held: 0, captured: 400, captures: 1, authorisations: 1 });
 });
 
 test("a refused card is said so, and another one may do", async () => {
-  const id = await placeUnpaid();
-  const problem = expectProblem(await payFor(id, REFUSED), 402);
+  const id = await placeUnpaid(server);
+  const problem = expectProblem(await payByCard(server, id, REFUSED_CARD), 402);
   expect(problem.type).toBe("urn:longpour:problem:payment_declined");
   expect(problem.detail).toContain("declined");
   expect(expectPayment(await lookAtPayment(server, id), "PENDING").error).toBe(problem.detail);
-  expectProblem(await payFor(id, "pm_unknown"), 402);
-  expectPayment(await payFor(id), "CREATED");
+  expectProblem(await payByCard(server, id, "pm_unknown"), 402);
+  expectPayment(await payByCard(server, id), "CREATED");
   expect(await rowOf(id)).toMatchObject({ held: 300, authorisations: 1 });
 });
 
 test("ten cards are refused for one order, and no more are tried", async () => {
-  const id = await placeUnpaid();
-  for (let attempt = 0; attempt < 10; attempt++) expectProblem(await payFor(id, REFUSED), 402);
-  expect(expectProblem(await payFor(id), 409).detail).toContain("Too many cards");
+  const id = await placeUnpaid(server);
+  for (let attempt = 0; attempt < 10; attempt++) expectProblem(await payByCard(server, id, REFUSED_CARD), 402);
+  expect(expectProblem(await payByCard(server, id), 409).detail).toContain("Too many cards");
   await cancelByCustomer(server, id);
-  await untilStatus(id, "FAILED");
+  await untilPayment(server, id, "FAILED");
 });
 
 test("paying twice, paying a final order, and taking money for a card are refused; nothing more is held", async () => {
   const id = await placePaid();
-  expect(expectProblem(await payFor(id), 409).detail).toContain("paid already");
+  expect(expectProblem(await payByCard(server, id), 409).detail).toContain("paid already");
   expectProblem(await takeMoney(server, id), 409);
   await cancelByCustomer(server, id);
-  expect(expectProblem(await payFor(id), 409).detail).toContain("over");
-  await untilStatus(id, "REFUNDED");
+  expect(expectProblem(await payByCard(server, id), 409).detail).toContain("over");
+  await untilPayment(server, id, "REFUNDED");
   expect(await rowOf(id)).toMatchObject({ held: 0, captured: 0, authorisations: 1 });
 });
 
 test("of a cancelled order nothing is kept, whether it was paid or only tried", async () => {
-  const [paid, tried, untouched] = [await placePaid(), await placeUnpaid(), await placeUnpaid()];
-  expectProblem(await payFor(tried, REFUSED), 402);
+  const [paid, tried, untouched] = [await placePaid(), await placeUnpaid(server), await placeUnpaid(server)];
+  expectProblem(await payByCard(server, tried, REFUSED_CARD), 402);
   for (const id of [paid, tried, untouched]) await cancelByCustomer(server, id);
-  await untilStatus(paid, "REFUNDED");
+  await untilPayment(server, paid, "REFUNDED");
   expect(expectPayment(await lookAtPayment(server, paid), "REFUNDED").refunded_amount).toBe(300);
-  await untilStatus(tried, "FAILED");
-  await untilStatus(untouched, "FAILED");
+  await untilPayment(server, tried, "FAILED");
+  await untilPayment(server, untouched, "FAILED");
   for (const id of [paid, tried]) expect(await rowOf(id)).toMatchObject({ status: "canceled", held: 0, captured: 0 });
   expect(await rowOf(untouched)).toBeUndefined();
 });
@@ -131,10 +123,10 @@ test("of a cancelled order nothing is kept, whether it was paid or only tried", 
 test("what was taken is given back once, by staff, with a reason", async () => {
   const id = await placePaid();
   await makeReady(id);
-  await untilStatus(id, "SUCCESSFUL");
+  await untilPayment(server, id, "SUCCESSFUL");
   expectStatus(await giveBack(server, id, "cold"), 200);
   expectStatus(await giveBack(server, id, "again"), 200);
-  await untilStatus(id, "REFUNDED");
+  await untilPayment(server, id, "REFUNDED");
   expect(expectPayment(await lookAtPayment(server, id), "REFUNDED")).toMatchObject({ refund_reason: "cold" });
   expect(await rowOf(id)).toMatchObject({ refunded: 300, refunds: 1 });
 });
@@ -162,7 +154,7 @@ describe("webhooks", () => {
   });
 
   test("with a wrong, an old or no signature are refused, and are a line in the log", async () => {
-    const body = bodyOf(await placeUnpaid());
+    const body = bodyOf(await placeUnpaid(server));
     const lines = (): number =>
       server.log().filter(({ msg }) => String(msg).startsWith("a webhook was refused")).length;
     const before = lines();
@@ -178,12 +170,12 @@ describe("webhooks", () => {
 describe("a provider that", () => {
   test("does what it is asked and loses its answers holds the amount once", async () => {
     await acquirer.fail({ fail: 1 });
-    const id = await placeUnpaid();
-    expect(expectPayment(await payFor(id), "PENDING", 202).is_under_way).toBe(true);
-    expectStatus(await payFor(id), 202);
-    expect(expectProblem(await payFor(id, "pm_card_mastercard"), 409).detail).toContain("being tried");
+    const id = await placeUnpaid(server);
+    expect(expectPayment(await payByCard(server, id), "PENDING", 202).is_under_way).toBe(true);
+    expectStatus(await payByCard(server, id), 202);
+    expect(expectProblem(await payByCard(server, id, "pm_card_mastercard"), 409).detail).toContain("being tried");
     await acquirer.fail({ fail: 0 });
-    await untilStatus(id, "CREATED");
+    await untilPayment(server, id, "CREATED");
     expect(await rowOf(id)).toMatchObject({ held: 300, authorisations: 1 });
   });
 
@@ -192,30 +184,25 @@ describe("a provider that", () => {
     const restart = await acquirer.kill();
     const answer = order(server);
     await untilHeld(server, 1);
-    const { orders } = (await ask(`${server.baristas}/order?status=unpaid`)).body as { orders: { order_id: string }[] };
-    const id = String(orders.at(-1)?.order_id);
-    expectPayment(await payFor(id), "PENDING", 202);
+    const id = await findLastUnpaid(server);
+    expectPayment(await payByCard(server, id), "PENDING", 202);
     expect(expectOrder(await answer, { status: "cancelled" }).reason).toBe("payment_failed");
     expectPayment(await lookAtPayment(server, id), "PENDING");
     acquirer = await restart();
-    await until(
-      async () => readPayment((await lookAtPayment(server, id)).body).status === "PAYMENT_FAILED",
-      id,
-      40_000,
-    );
+    await untilPayment(server, id, "FAILED", 40_000);
     expect((await rowOf(id))?.held ?? 0).toBe(0);
     const said = server.log().filter(({ msg }) => String(msg).startsWith("the provider of payments does not answer"));
     expect(said.length).toBeGreaterThan(0);
     await changeShop(server, { payment_timeout_seconds: 600 });
   });
 
-  test("lets an authorisation lapse is told of before, and the order is not paid", async () => {
+  test("lets an authorisation lapse: the log warns before, and the order is not paid", async () => {
     await acquirer.fail({ hold_seconds: 2 });
     const id = await placePaid();
     await acquirer.fail({ hold_seconds: 604_800 });
     await until(async () => (await rowOf(id))?.status === "canceled", "it lapses");
     await makeReady(id);
-    await untilStatus(id, "FAILED");
+    await untilPayment(server, id, "FAILED");
     expect(expectPayment(await lookAtPayment(server, id), "FAILED").error).toContain("lapsed");
     const lines = server.log().map(({ msg }) => String(msg));
     expect(lines).toContain("an order is ready that is not paid: its authorisation lapsed");

@@ -16,9 +16,12 @@ import {
 import {
   changePayment,
   expectPayment,
+  findLastUnpaid,
   giveBack,
   lookAtPayment,
   pay,
+  payByCard,
+  placeUnpaid,
   readPayment,
   takeMoney,
 } from "../support/payments.ts";
@@ -36,18 +39,11 @@ beforeAll(async () => {
   server = await startServer({ PAYMENT: "counter" });
 });
 
-const placeUnpaid = async (draft?: object): Promise<string> => {
-  const { order_id, status } = await place(server, draft);
-  expect(status).toBe("unpaid");
-  return order_id;
-};
-
 describe("at the counter", () => {
   test("a customer is held while unpaid, paid, queued and brewing, and gets one 200", async () => {
     const answer = order(server, { item: "latte" });
     await untilHeld(server, 1);
-    const page = (await ask(`${server.baristas}/order?status=unpaid`)).body as { orders: { order_id: string }[] };
-    const [id = ""] = page.orders.map(({ order_id }) => order_id);
+    const id = await findLastUnpaid(server);
     expect(expectPayment(await lookAtPayment(server, id), "PENDING")).toMatchObject({ kind: "counter", amount: 400 });
     expectProblem(await ask(`${server.baristas}/start`), 404);
     expect(expectPayment(await takeMoney(server, id), "SUCCESSFUL").taken_by).toBe("Ada");
@@ -62,9 +58,9 @@ describe("at the counter", () => {
     });
   });
 
-  test("it is told of: unpaid, taken, queued; and each holds the order and its payment", async () => {
+  test("listeners hear of it: unpaid, queued, taken; and each event holds the order and its payment", async () => {
     const listener = await EventClient.open(`${server.baristas}/events`);
-    const id = await placeUnpaid();
+    const id = await placeUnpaid(server);
     await takeMoney(server, id);
     await cancelByCustomer(server, id);
     await giveBack(server, id, "no milk");
@@ -83,7 +79,7 @@ describe("at the counter", () => {
     expect(readPayment(refunded?.payment)).toMatchObject({ refund_reason: "no milk", refunded_amount: 300 });
   });
 
-  test("an order that is not paid in time is cancelled, and its customer told", async () => {
+  test("an order that is not paid in time is cancelled, and its customer is answered", async () => {
     await changeShop(server, { payment_timeout_seconds: 1 });
     const answer = await order(server);
     expect(expectOrder(answer, { status: "cancelled" }).reason).toBe("payment_failed");
@@ -100,7 +96,7 @@ describe("at the counter", () => {
   });
 
   test("money is given back once, of an order that is over, with a reason", async () => {
-    const id = await placeUnpaid();
+    const id = await placeUnpaid(server);
     expectProblem(await giveBack(server, id), 409);
     await takeMoney(server, id);
     expect(expectProblem(await giveBack(server, id), 409).detail).toContain("cancel it first");
@@ -111,7 +107,7 @@ describe("at the counter", () => {
   });
 
   test("fulfilments are pending while unpaid", async () => {
-    const id = await placeUnpaid();
+    const id = await placeUnpaid(server);
     const statusOf = async () => ((await ask(`${server.baristas}/fulfilment/${id}`)).body as { status: string }).status;
     expect(await statusOf()).toBe("FULFILMENT_PENDING");
     await takeMoney(server, id);
@@ -132,7 +128,7 @@ describe("staff's list", () => {
   };
 
   test("has the payments of a day, by status, of an order, a page at a time", async () => {
-    const ids = [await placeUnpaid(), await placeUnpaid()];
+    const ids = [await placeUnpaid(server), await placeUnpaid(server)];
     await takeMoney(server, ids[0] ?? "");
     const today = new Date().toISOString().slice(0, 10);
     const all: string[] = [];
@@ -169,14 +165,14 @@ describe("what is refused", () => {
   test("a price or an amount of the client", async () => {
     expectProblem(await order(server, { price: 1 }, ASYNC), 422, "price");
     expectProblem(await order(server, { payment: "off" }, ASYNC), 422, "payment");
-    const id = await placeUnpaid();
+    const id = await placeUnpaid(server);
     expectProblem(await pay(server, { order_id: id, amount: 1 }), 422, "amount");
     expectProblem(await changePayment(server, id, { status: "PAYMENT_SUCCESSFUL", amount: 1 }), 422, "amount");
     expectPayment(await lookAtPayment(server, id), "PENDING");
   });
 
   test("a payment that makes no sense, naming the field", async () => {
-    const id = await placeUnpaid();
+    const id = await placeUnpaid(server);
     expectProblem(await pay(server, {}), 422, "order_id");
     expectProblem(await ask(`${server.customers}/payment`, { method: "POST" }), 422, "body");
     expectProblem(await pay(server, { order_id: id, method: "a card" }), 422, "method");
@@ -188,7 +184,7 @@ describe("what is refused", () => {
   });
 
   test("paying by card what is paid at the counter; an order that there is not, or that costs nothing", async () => {
-    const id = await placeUnpaid();
+    const id = await placeUnpaid(server);
     expect(expectProblem(await pay(server, { order_id: id }), 409).detail).toContain("at the counter");
     expectProblem(await pay(server, { order_id: NO_ORDER }), 404);
     expectProblem(await lookAtPayment(server, NO_ORDER), 404);
@@ -201,8 +197,8 @@ describe("what is refused", () => {
     expect(expectProblem(await patchShop(server, { payment: "card" }), 422, "payment").detail).toContain(
       "STRIPE_SECRET_KEY",
     );
-    const id = await placeUnpaid();
-    expectProblem(await pay(server, { order_id: id, method: "pm_card_visa" }), 409);
+    const id = await placeUnpaid(server);
+    expectProblem(await payByCard(server, id), 409);
     const webhook = { method: "POST", body: "{}", headers: { "Stripe-Signature": "t=1,v1=0" } };
     expectProblem(await ask(`${server.customers}/payment/webhook`, webhook), 409);
   });

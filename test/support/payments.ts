@@ -7,7 +7,12 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { Payment } from "../../src/orders/payment.ts";
-import { ask, expectStatus, type Answer, type Ports } from "./http.ts";
+import { ask, expectStatus, place, type Answer, type Ports, type WireOrder } from "./http.ts";
+import { until } from "./until.ts";
+
+/** Cards of a test acquirer. */
+export const GOOD_CARD = "pm_card_visa";
+export const REFUSED_CARD = "pm_card_chargeDeclined";
 
 const Id = Type.String({ pattern: "^[\\da-f]{8}-[\\da-f]{4}-7[\\da-f]{3}-[89ab][\\da-f]{3}-[\\da-f]{12}$" });
 const WholePayment = Type.Object(
@@ -28,12 +33,42 @@ export function expectPayment(answer: Answer, status: string, httpStatus = 200):
   return payment;
 }
 
+/** Places an order that is to be paid first. */
+export async function placeUnpaid(ports: Pick<Ports, "customers">, draft?: object): Promise<string> {
+  const { order_id, status } = await place(ports, draft);
+  if (status !== "unpaid") throw new Error(`${status} is not unpaid`);
+  return order_id;
+}
+
+/** The unpaid order that was placed last. */
+export async function findLastUnpaid({ baristas }: Pick<Ports, "baristas">): Promise<string> {
+  const { orders } = (await ask(`${baristas}/order?status=unpaid`)).body as { orders: readonly WireOrder[] };
+  const last = orders.at(-1);
+  if (!last) throw new Error("no order is unpaid");
+  return last.order_id;
+}
+
 export function pay({ customers }: Pick<Ports, "customers">, json: unknown): Promise<Answer> {
   return ask(`${customers}/payment`, { method: "POST", json });
 }
 
+/** Pays for an order with a card. */
+export const payByCard = (ports: Pick<Ports, "customers">, order_id: string, method = GOOD_CARD): Promise<Answer> =>
+  pay(ports, { order_id, method });
+
 export function lookAtPayment({ customers }: Pick<Ports, "customers">, orderId: string): Promise<Answer> {
   return ask(`${customers}/payment/${orderId}`);
+}
+
+/** Resolves once an order's payment has that status. */
+export async function untilPayment(
+  ports: Pick<Ports, "customers">,
+  orderId: string,
+  status: string,
+  timeoutMs?: number,
+): Promise<void> {
+  const hasIt = async () => readPayment((await lookAtPayment(ports, orderId)).body).status === `PAYMENT_${status}`;
+  await until(hasIt, `the payment of ${orderId} is ${status}`, timeoutMs);
 }
 
 export function changePayment({ baristas }: Pick<Ports, "baristas">, orderId: string, json: unknown): Promise<Answer> {

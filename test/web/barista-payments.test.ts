@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { ask, applyVerb, expectStatus, place, start } from "../support/http.ts";
-import { lookAtPayment, pay, readPayment, takeMoney } from "../support/payments.ts";
+import { lookAtPayment, payByCard, readPayment, takeMoney } from "../support/payments.ts";
 import { useServer } from "../support/server.ts";
 import { changeShop, readShop } from "../support/shop.ts";
 import { until } from "../support/until.ts";
@@ -153,7 +153,7 @@ test("an order that is to be paid by card waits for the card: staff have no butt
   expect(await unpaid(page, 1).getByRole("button", { name: /^Paid/ }).count()).toBe(0);
   await openPayments(page);
   await item(page, 1).getByText("to be paid").waitFor();
-  expectStatus(await pay(server, { order_id, method: "pm_card_visa" }), 200);
+  expectStatus(await payByCard(server, order_id), 200);
   await item(page, 1).getByText("held on the card").waitFor();
   await shoot(page, "barista-payments-card", ["phone"]);
   await page.getByRole("button", { name: "Close" }).click();

@@ -2,10 +2,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { applyVerb, expectStatus, start } from "../support/http.ts";
-import { giveBack, lookAtPayment, readPayment } from "../support/payments.ts";
+import { giveBack, lookAtPayment, readPayment, untilPayment } from "../support/payments.ts";
 import { useServer } from "../support/server.ts";
 import { changeShop } from "../support/shop.ts";
-import { until } from "../support/until.ts";
 import { shoot, useBrowser, type Device } from "../support/browser.ts";
 import { settled } from "./barista-page.ts";
 import { findOnly, orderDrink, ticket } from "./customer-page.ts";
@@ -42,8 +41,7 @@ test("a customer orders, pays by card, waits, and has it; the money is taken whe
   await applyVerb(server, "finish", order_id, "barista=Grace");
   await ticket(page).getByText("Come and get it!").waitFor();
   await ticket(page).getByText("Paid by card: €4.00").waitFor();
-  const look = async () => readPayment((await lookAtPayment(server, order_id)).body);
-  await until(async () => (await look()).status === "PAYMENT_SUCCESSFUL", "the money is taken");
+  await untilPayment(server, order_id, "SUCCESSFUL");
   expectStatus(await giveBack(server, order_id, "it was cold"), 200);
   await ticket(page).getByText("Your money is given back: €4.00 goes to your card.").waitFor();
   await shoot(page, "customer-card-refunded");
