@@ -144,16 +144,32 @@ test("a port that can't be opened again is one line, and is tried at each look",
   ]);
 });
 
-test("the end of a certificate is told of 14 days before, once for each certificate", async () => {
-  const toldOf = async (toDays: number) => {
+test("the log warns of the end of a certificate 14 days before, once for each certificate", async () => {
+  const warningsOf = async (toDays: number) => {
     const files = new InstalledPair(authority.issue(`for-${toDays}`, { toDays }));
-    return watch(await readHttps(files), []).map(
-      ({ level, text, fields }) => `${level} ${text} ${String(fields["days"])}`,
-    );
+    const lines = watch(await readHttps(files), []);
+    // A renewal takes two looks, at least: meanwhile no warning comes again.
+    files.replace(second);
+    await until(() => lines.some(({ level }) => level === "info"), "the renewal is logged");
+    return lines
+      .filter(({ level }) => level !== "info")
+      .map(({ level, text, fields }) => `${level} ${text} ${String(fields["days"])}`);
   };
-  expect(await toldOf(15)).toEqual([]);
-  expect(await toldOf(13.5)).toEqual(["warn the certificate of TLS_CERT expires soon: renew it 13"]);
-  expect(await toldOf(0.5)).toEqual(["warn the certificate of TLS_CERT expires soon: renew it 0"]);
+  expect(await warningsOf(15)).toEqual([]);
+  expect(await warningsOf(13.5)).toEqual(["warn the certificate of TLS_CERT expires soon: renew it 13"]);
+  expect(await warningsOf(0.5)).toEqual(["warn the certificate of TLS_CERT expires soon: renew it 0"]);
+});
+
+test("the log warns of a renewed certificate too, where that ends soon", async () => {
+  const files = new InstalledPair(authority.issue("ends-first", { toDays: 9.5 }));
+  const lines = watch(await readHttps(files), []);
+  files.replace(authority.issue("ends-second", { toDays: 4.5 }));
+  await until(() => lines.length > 2, "the second warning is logged");
+  expect(lines.map(({ level, fields }) => [level, fields["days"]])).toEqual([
+    ["warn", 9],
+    ["info", undefined],
+    ["warn", 4],
+  ]);
 });
 
 test("a certificate that expires in force is an error", async () => {
