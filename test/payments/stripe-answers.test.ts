@@ -146,11 +146,16 @@ describe("an error that is kept under the step's key", () => {
   });
 });
 
-describe("a confirmation by the card's owner", () => {
-  test("counts as declined, however it is said", async () => {
-    answers = [() => json({ id: "pi_1", status: "requires_action" })];
-    expect(await provider.authorise(STEP)).toMatchObject({ kind: "declined" });
-  });
+test.each([
+  ["as a state of the intent", () => json({ id: "pi_1", status: "requires_action" })],
+  [
+    "as an error of the card",
+    () => json({ error: { type: "card_error", code: "authentication_required", message: "Ask" } }, { status: 402 }),
+  ],
+])("a confirmation by the card's owner counts as declined, where it is said %s", async (_how, answer) => {
+  answers = [answer];
+  const detail = expect.stringContaining("confirmation that is not offered here") as string;
+  expect(await provider.authorise(STEP)).toEqual({ kind: "declined", detail });
 });
 
 describe("a webhook", () => {
