@@ -271,7 +271,7 @@ describe("webhooks", () => {
   const settled = () => until(async () => (await acquirer.report()).webhooks.waiting === 0, "none waits to be sent");
   const typesTold = () => told.map(({ type }) => type).toSorted();
 
-  test("each change is told, signed so that Stripe's library takes it", async () => {
+  test("each change sends one, signed so that Stripe's library takes it", async () => {
     const path = await authorised(acquirer);
     await step(acquirer, `${path}/capture`);
     await step(acquirer, "/v1/refunds", { payment_intent: path.split("/").at(-1) ?? "" });
@@ -318,7 +318,7 @@ describe("webhooks", () => {
     expect((await acquirer.report()).webhooks).toEqual({ delivered: 1, dropped: 0, failed: 1, waiting: 0 });
   });
 
-  test("they go where it is told while it runs", async () => {
+  test("they go to an address that is set while it runs", async () => {
     const other: string[] = [];
     const elsewhere = Bun.serve({
       port: 0,

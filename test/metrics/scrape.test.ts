@@ -44,7 +44,7 @@ test("both tokens open the metrics, the one for metrics opens nothing else, and 
   expectStatus(await askWith(`${baristas}/metrics`, METRICS_TOKEN), 200);
 });
 
-test("without a metrics token the staff token opens them; without that too, whoever reaches the port", async () => {
+test("without a metrics token the staff token opens them; without that too, no token is asked for", async () => {
   const guarded = await startServer({ STAFF_TOKEN, BARISTA_HOST: "127.0.0.1" });
   expectStatus(await askWith(`${guarded.baristas}/metrics`, STAFF_TOKEN), 200);
   expectRefusal(await askWith(`${guarded.baristas}/metrics`), 401, "unauthorized");

@@ -1,4 +1,4 @@
-/** What a server counts of its runs: what happened, once, whoever was answered and however often. */
+/** What a server counts of its runs: what happened, once, however often it was answered. */
 import { expect, test } from "bun:test";
 import { Flow } from "../../src/orders/flow.ts";
 import { createOrders, type Orders } from "../../src/orders/orders.ts";

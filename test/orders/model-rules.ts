@@ -50,7 +50,7 @@ function findBroken({ status }: SeenOrder, payment: SeenPayment): string[] {
   ].filter((one) => one !== false);
 }
 
-/** Whether money may be held that nobody looks at any more. */
+/** Whether money may be held that no server looks at any more. */
 function findForgotten({ status }: SeenOrder, payment: SeenPayment, isLookedAt: boolean): string[] {
   const isMoving =
     payment.isUnderWay ||

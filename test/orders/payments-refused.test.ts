@@ -1,4 +1,4 @@
-/** Owns the tests of what the operations of payments refuse: what a state does not allow, whoever asks for it. */
+/** Owns the tests of what the operations of payments refuse: what a state does not allow. */
 import { describe, expect, test } from "bun:test";
 import { createOrders } from "../../src/orders/orders.ts";
 import { ORDER_SETTINGS, type TestOrders } from "../support/orders.ts";

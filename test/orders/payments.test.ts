@@ -6,7 +6,7 @@ import { DEFAULT_QUEUE } from "../../src/orders/orders.ts";
 import { attempt, authorise, LOOK_MS, openShop, paymentOf, statusOf, typesOf } from "../support/paid-orders.ts";
 
 describe("what is paid for", () => {
-  test("an order is unpaid: nobody can start it, and it holds its place at the door", async () => {
+  test("an order is unpaid: no barista can start it, and it holds its place at the door", async () => {
     await using shop = await openShop({ payment: "card", capacity: 1 });
     await shop.place(["a"]);
     expect(await statusOf(shop, "a")).toBe("unpaid");
@@ -96,7 +96,7 @@ describe("a card", () => {
     ]);
   });
 
-  test("the queue goes by the time of placing, whoever pays first", async () => {
+  test("the queue goes by the time of placing, not of paying", async () => {
     await using shop = await openShop({ payment: "card" });
     await shop.place(["a", "b"]);
     await authorise(shop, "b");
@@ -104,7 +104,7 @@ describe("a card", () => {
     expect([await shop.start("Ada"), await shop.start("Ada")]).toEqual(["a", "b"]);
   });
 
-  test("the time to pay is over: cancelled; a try that was never made has failed, of another the provider is told", async () => {
+  test("the time to pay is over: cancelled; what was never tried has failed, what was tried is due to be freed", async () => {
     await using shop = await openShop({ payment: "card", payment_timeout_seconds: 1 });
     await shop.place(["a", "b"]);
     await attempt(shop, "b");

@@ -16,7 +16,7 @@ afterEach(async () => {
   redis = undefined;
 });
 
-test("whoever is killed, what the acquirer took is what the ready orders cost, and nothing stays held", async () => {
+test("whatever is killed, what the acquirer took is what the ready orders cost, and nothing stays held", async () => {
   redis = await TestRedis.start();
   const report = await killAtTheTill({ redis, orders: 100, killEveryMs: 1000, secondsToPay: 5 });
   expect(report.violations).toEqual([]);
@@ -72,7 +72,7 @@ describe("the judge finds", () => {
     ["one that was not captured", () => violationsOf(ORDER, PAYMENT, [{ ...ROW, captured: 0, captures: 0 }])],
     ["another amount", () => violationsOf(ORDER, { ...PAYMENT, amount: 1 }, [ROW])],
     ["two intents", () => violationsOf(ORDER, PAYMENT, [ROW, ROW])],
-    ["a refund that nobody asked for", () => violationsOf(ORDER, PAYMENT, [{ ...ROW, refunds: 1 }])],
+    ["a refund that staff did not ask for", () => violationsOf(ORDER, PAYMENT, [{ ...ROW, refunds: 1 }])],
     [
       "a refund that was made twice",
       () => violationsOf(ORDER, { ...FREED, refund_reason: "cold" }, [{ ...ROW, refunds: 2 }]),

@@ -89,37 +89,34 @@ test("its keys are in no list of processes", async () => {
 test.each([
   ["before", true],
   ["after", false],
-])(
-  "killed %s it was told where webhooks go, it is started again on the same port and sends them",
-  async (_, isFirst) => {
-    const told: string[] = [];
-    const receiver = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      fetch: async (request) => {
-        told.push(await request.text());
-        return new Response();
-      },
-    });
-    const acquirer = await start();
-    const opened = await open(acquirer);
-    const intentId = opened.kind === "opened" ? opened.intentId : "";
-    const before = pidOf();
-    if (!isFirst) await acquirer.sendWebhooksTo(receiver.url.href);
-    process.kill(before ?? NaN, "SIGKILL");
-    if (isFirst) await acquirer.sendWebhooksTo(receiver.url.href);
-    const isBack = async () => pidOf() !== undefined && pidOf() !== before && (await isUp(acquirer.apiUrl));
-    await until(isBack, "it is back");
-    const provider = providerOf(acquirer);
-    expect(await provider.authorise({ intentId, method: "pm_card_visa", step: "a" })).toMatchObject({
-      kind: "authorised",
-    });
-    await until(() => told.length > 0, "the webhook comes");
-    expect(told[0]).toContain("order-1");
-    expect(lines).toEqual(["the test acquirer died and is started again"]);
-    await receiver.stop(true);
-  },
-);
+])("killed %s it learns where webhooks go, it is started again on the same port and sends them", async (_, isFirst) => {
+  const told: string[] = [];
+  const receiver = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) => {
+      told.push(await request.text());
+      return new Response();
+    },
+  });
+  const acquirer = await start();
+  const opened = await open(acquirer);
+  const intentId = opened.kind === "opened" ? opened.intentId : "";
+  const before = pidOf();
+  if (!isFirst) await acquirer.sendWebhooksTo(receiver.url.href);
+  process.kill(before ?? NaN, "SIGKILL");
+  if (isFirst) await acquirer.sendWebhooksTo(receiver.url.href);
+  const isBack = async () => pidOf() !== undefined && pidOf() !== before && (await isUp(acquirer.apiUrl));
+  await until(isBack, "it is back");
+  const provider = providerOf(acquirer);
+  expect(await provider.authorise({ intentId, method: "pm_card_visa", step: "a" })).toMatchObject({
+    kind: "authorised",
+  });
+  await until(() => told.length > 0, "the webhook comes");
+  expect(told[0]).toContain("order-1");
+  expect(lines).toEqual(["the test acquirer died and is started again"]);
+  await receiver.stop(true);
+});
 
 test("it ends with a server that is killed", async () => {
   const script = `

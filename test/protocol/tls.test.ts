@@ -233,7 +233,7 @@ test("several faults are named at once", async () => {
   expect(exitCode).toBe(2);
 });
 
-test("a certificate that expires within 14 days is told of at start", async () => {
+test("the log warns at start of a certificate that expires within 14 days", async () => {
   const files = new InstalledPair(authority.issue("ending", { toDays: 10.5 }));
   const server = await start(files.settings);
   const line = server.log().find(({ msg }) => msg === "the certificate of TLS_CERT expires soon: renew it");
@@ -309,7 +309,7 @@ test("nginx, as documented: a held order is answered through it, and baristas sh
   expect(body.match(/^strict-transport-security: max-age=31536000\r$/gim)).toHaveLength(1);
 });
 
-test("what speaks plain HTTP to it gets nothing, and harms nobody", async () => {
+test("a client that speaks plain HTTP gets nothing, and harms no other client", async () => {
   const { customers } = await start(new InstalledPair(first).settings);
   const plain = await curl(customers.replace("https:", "http:"), { cacert });
   expect(plain.status).toBe(0);

@@ -101,7 +101,7 @@ describe("the payment of an order", () => {
     await till.finish();
     await payments.capture("a");
     await payments.refund({ orderId: "a", reason: "cold" });
-    // Whoever has missed the capture gets it, and then the refund.
+    // A listener that has missed the capture gets it, and then the refund.
     const early = await till.follow("0-0");
     await payments.repay({ orderId: "a" });
     await untilEnded(early);
@@ -109,7 +109,7 @@ describe("the payment of an order", () => {
     expect(await till.replay(early.ids.at(2) ?? "")).toEqual(["payment.refunding", "payment.refunded"]);
   });
 
-  test("is over where the provider did not give it back, and says so to whoever comes back", async () => {
+  test("is over where the provider did not give it back, and says so to a listener that comes back", async () => {
     await using till = await Till.open();
     const { payments } = till.shop.orders;
     await till.finish();

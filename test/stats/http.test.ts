@@ -52,7 +52,7 @@ async function readStats(query = ""): Promise<WireStats> {
 
 const REASONS = { customer_timeout: 0, barista_timeout: 0, payment_failed: 0, machine_error: 0 };
 
-test("today's are told without more, with all that has happened", async () => {
+test("without a range they are today's, with all that has happened", async () => {
   const { from, to, by, counted_until, total, rows } = await readStats();
   expect(total).toMatchObject({
     placed: 4,

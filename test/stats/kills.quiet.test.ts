@@ -1,4 +1,4 @@
-/** Servers that are killed while they count: what they counted equals a recount, whoever counted it. */
+/** Servers that are killed while they count: what they counted equals a recount. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Figures } from "../../src/stats/tally.ts";
 import { pause } from "../../src/pause.ts";

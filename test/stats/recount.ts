@@ -112,7 +112,7 @@ function expectTimes({ count, median_seconds, p95_seconds }: Figures["wait"], ti
   ] as const) {
     const exactMs = sorted[Math.ceil(share * sorted.length) - 1];
     if (exactMs === undefined) expect(seconds).toBeNull();
-    // (They are told in whole milliseconds.)
+    // (Stats have whole milliseconds.)
     else expect(Math.abs(Number(seconds) * 1000 - exactMs)).toBeLessThanOrEqual(exactMs * MAX_ERROR + 0.5);
   }
 }

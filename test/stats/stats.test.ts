@@ -176,7 +176,7 @@ describe("counting", () => {
     expect(rows[0]?.figures).toMatchObject({ wait: { count: 0 }, brew: { count: 1 } });
   });
 
-  test("tells 50 baristas of an hour apart: all others are one, and all add up", async () => {
+  test("names 50 baristas of an hour: all others are one, and all add up", async () => {
     await using shop = await TestOrders.open();
     const names = Array.from({ length: 60 }, (_, n) => `barista ${n}`);
     for (const name of names) await make(shop, name);

@@ -1,5 +1,5 @@
 /**
- * Owns the certificates of the tests: made by openssl, by authorities that nobody else trusts.
+ * Owns the certificates of the tests: made by openssl, by authorities that only the tests trust.
  *
  * **Invariants**
  * - All files are in one folder, which is gone when the process ends.

@@ -55,7 +55,7 @@ async function visit(environment: Readonly<Record<string, string>> = STRIPE): Pr
   return { page: await device.open(server.customers), device };
 }
 
-test("Stripe's form is loaded once a card is to be paid, and the shop is told the card's name alone", async () => {
+test("Stripe's form is loaded once a card is to be paid, and the shop gets the card's name alone", async () => {
   const { page } = await visit();
   const asked: string[] = [];
   page.on("request", (request) => void asked.push(request.url()));

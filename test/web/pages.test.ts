@@ -102,7 +102,7 @@ describe("the policy of the customers' page", () => {
     expect(staff.flatMap(elsewhere)).toEqual([]);
   });
 
-  test("lets nobody in without that key, nor where another server speaks Stripe's API", async () => {
+  test("lets nothing in without that key, nor where another server speaks Stripe's API", async () => {
     const other = { STRIPE_PUBLISHABLE_KEY: "pk_test_1", STRIPE_API: "http://127.0.0.1:9" };
     const policies = [...(await policiesOf({})), ...(await policiesOf(other))];
     expect(policies.flatMap(elsewhere)).toEqual([]);
