@@ -1,5 +1,5 @@
 /**
- * Owns the customers' routes of a payment: pay by card, look; and what the provider tells.
+ * Owns the customers' routes of a payment: pay by card, look; and the provider's webhooks.
  *
  * **Invariants**
  * - No client says an amount: it is the order's price.
@@ -78,7 +78,7 @@ const PAY_ORDER = documented({
   summary: "Pay an order by card",
   description:
     "The amount is the order's price. It is held until the order is ready, and taken then; if the order is cancelled, nothing is taken. " +
-    "Whoever waits for the order is held through it all.",
+    "A customer who waits for the order is held through it all.",
   body: { schema: PaymentDraft, required: true },
   answers: {
     200: { description: "The amount is held: the order is queued.", schema: Payment },
@@ -123,7 +123,7 @@ const FIND_PAYMENT = documented({
 const HEAR_WEBHOOK = documented({
   tag: "Payments",
   operationId: "hearWebhook",
-  summary: "What the provider tells of payments",
+  summary: "Webhooks of the provider of payments",
   description: "For the provider alone, by its signature (Stripe-Signature). The payment that it names is looked at.",
   answers: {
     200: {
