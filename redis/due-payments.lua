@@ -28,7 +28,7 @@ for _, id in ipairs(ids) do
     end
     local order = found[id]
     local status = order and order.status or ''
-    -- (A damaged order may be put right: nobody's money is moved until then.)
+    -- (A damaged order may be put right: no money moves until then.)
     local is_readable = order ~= nil and payment
     local is_waiting = not is_readable or payment.status == 'PAYMENT_CREATED' and WAITING[status]
     redis.call('ZADD', key.payments_open, string.format('%.0f', now_ms + (is_waiting and again_ms or lease_ms)), id)

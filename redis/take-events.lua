@@ -1,6 +1,6 @@
 -- take-events
--- Takes events for a durable reader, for the one replica that has its lease or gets it now: those in hand, whoever took
--- them, or else new ones. Taken again after a reply that was lost they are the same.
+-- Takes events for a durable reader, for the one replica that has its lease or gets it now: those in hand, of any
+-- replica, or else new ones. Taken again after a reply that was lost they are the same.
 -- Needs lib/keys.lua lib/try.lua lib/format.lua lib/groups.lua lib/readers.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the reader's name

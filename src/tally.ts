@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - A count never falls.
- * - Whoever counts gives names of a list: there are as many counts as that is long.
+ * - Callers give names of a list: there are as many counts as that is long.
  */
 export class Tally {
   readonly #counts = new Map<string, number>();

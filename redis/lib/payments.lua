@@ -93,8 +93,8 @@ function payments.tell(outcome, verb, id, payment, order)
   return outcome .. '\t' .. json
 end
 
--- What the end of an unpaid order makes of its payment: one that was never tried has failed; of another the provider has
--- to be told; one that can't be read is looked at.
+-- What the end of an unpaid order makes of its payment: one that was never tried has failed; another is to be freed at the
+-- provider; one that can't be read is looked at.
 function payments.close_unpaid(id, payment, order)
   if payment == DAMAGED or payment.attempt > 0 then
     payments.changed(id, payment, now_ms)

@@ -164,7 +164,7 @@ local function tell_events()
 end
 
 -- Adds the final orders that no line shows, for customers whom this replica holds; then describes what is to be
--- described, and tells what happened.
+-- described, and says what happened.
 function complete_lines()
   for i = 1, #ended do
     local id = ended[i]

@@ -38,7 +38,7 @@ export interface DurableReaderOptions {
   readonly name: string;
   /** Takes the events of one entry. Where it rejects it gets them again, for ever: it bounds its tries itself. */
   readonly handle: (events: readonly Change[]) => Promise<void>;
-  /** Told that so many events before the next ones are no longer kept; where it rejects, again. */
+  /** Called where so many events before the next ones are no longer kept; where it rejects, again. */
   readonly lost?: (count: number) => void | Promise<void>;
   readonly log: Log;
   /** Where a new group begins: at the next event, or at the first that is kept. */

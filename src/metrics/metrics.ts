@@ -2,7 +2,7 @@
  * Owns the metrics of a server, gathered for a scrape.
  *
  * **Invariants**
- * - A server that nobody scrapes counts in plain numbers, and has loaded nothing more.
+ * - Before its first scrape a server counts in plain numbers, and has loaded nothing more.
  * - While Redis is away a scrape says what this server knows by itself.
  */
 import type { Log } from "../log.ts";

@@ -2,7 +2,7 @@
  * Owns the figures of the process, under the names that Prometheus's own clients give them.
  *
  * **Invariants**
- * - Each costs microseconds: none looks through /proc, and none measures when nobody asks.
+ * - Each costs microseconds: none looks through /proc, and none measures between scrapes.
  */
 import { version } from "../version.ts";
 import type { Family } from "./family.ts";

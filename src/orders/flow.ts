@@ -2,7 +2,7 @@
  * Owns what became of orders by this server: its events, and how long orders waited, took, and were on their way to
  * their customers.
  *
- * A run tells how many events it has, and when it ran. So what is answered a second time is not counted twice: an order
+ * A run says how many events it has, and when it ran. So what is answered a second time is not counted twice: an order
  * that was started or finished by an earlier run shows another time.
  *
  * **Invariants**
@@ -49,7 +49,7 @@ export class Flow {
     this.brews = byQueue();
   }
 
-  /** Notes the answer of a run: a line an operation, and what the run tells of itself. */
+  /** Notes the answer of a run: a line an operation, and what the run says of itself. */
   note({ lines, operations, sentAtMs }: AnsweredRun): void {
     this.commitSeconds.observe((performance.now() - sentAtMs) / 1000);
     this.commitSizes.observe(operations);

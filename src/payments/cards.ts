@@ -58,7 +58,7 @@ async function findProvider({ config, log, lifecycle }: Pick<CardsParts, "config
   const { stripeSecretKey: secretKey, stripeWebhookSecret: webhookSecret, payment, acquirer, dataDir } = config;
   if (secretKey !== undefined && webhookSecret !== undefined) {
     const { stripeApi: apiUrl, stripePublishableKey: publishableKey = null } = config;
-    // Whoever else speaks its API moves no money.
+    // Any other server that speaks its API is taken for a test acquirer.
     const name = URL.parse(apiUrl)?.hostname === STRIPE_HOST ? "stripe" : "test";
     const provider = new StripeProvider({ name, secretKey, webhookSecret, publishableKey, apiUrl });
     return { provider, hearAt: async (): Promise<void> => {} };

@@ -18,7 +18,7 @@ const LEASE_MS = 25_000;
 const MOST_AT_ONCE = 32;
 const MAX_SLEEP_MS = 1000;
 const BACK_OFF = { firstMs: 500, maxMs: 30_000 };
-/** An authorisation that lapses so soon is told of. */
+/** The log warns of an authorisation that lapses so soon. */
 const LAPSING_MS = 24 * 3_600_000;
 /** Of how many payments failures are remembered. */
 const MAX_REMEMBERED = 10_000;

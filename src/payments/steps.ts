@@ -2,7 +2,7 @@
  * Owns the steps by which a payment follows its order at the provider: one call or two, then one operation.
  *
  * **Invariants**
- * - What a step does follows from the payment and its order as they are stored, never from what somebody told.
+ * - What a step does follows from the payment and its order as they are stored, never from a webhook.
  * - Each call has an idempotency key of its own: taken up again after a crash, a step is done once at the provider.
  * - A step is noted only once the provider has said clearly that it is done.
  */

@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
 const HOURS_A_CALL = 96;
 /** Of drinks or baristas. */
 const MAX_ROWS = 200;
-/** Of those, how many are told apart while they are added up. */
+/** Of those, how many keep their name while they are added up. */
 const MAX_NAMES = 10_000;
 /** The name of all others. */
 const OTHER = "other";

@@ -1,5 +1,5 @@
 /**
- * Owns what was counted of some orders, and the figures that are told of it.
+ * Owns what was counted of some orders, and the figures that answers show of it.
  *
  * **Invariants**
  * - Tallies add up: that of a day is the sum of its hours'.

@@ -4,7 +4,7 @@
  *
  * **Invariants**
  * - What is ready can be served: key and certificate belong together, and are valid now.
- * - All faults are told at once, each with its setting and its file; never with what the file holds.
+ * - All faults are named at once, each with its setting and its file; never with what the file holds.
  */
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";

@@ -95,7 +95,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(healthRoutes(dependencies.readiness));
 }
 
-/** Without a staff token whoever reaches the port may have the metrics too. */
+/** Without a staff token the port asks for none, for the metrics neither. */
 function createGuard(
   {
     staffToken,

@@ -18,7 +18,7 @@ interface Surroundings {
   readonly longestMs?: number;
 }
 
-/** Of one thing, by whoever knows its id. */
+/** Of one thing, for clients that know its id. */
 export function sourceOf<Data>(outcome: ListenOutcome, { answerMissing, longestMs }: Surroundings): FeedSource<Data> {
   switch (outcome.kind) {
     case "listening": {

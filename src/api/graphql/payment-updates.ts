@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - Who listens to one payment gets its last event, also after its order's; then the stream is complete.
- * - Their stream is bounded: one that has lasted LONGEST_MS is cut, and whoever comes back goes on.
+ * - Their stream is bounded: one that has lasted LONGEST_MS is cut, and a client that comes back goes on.
  */
 import { PAYMENT_TYPES } from "../../events/event.ts";
 import type { EventFeed } from "../../events/feed.ts";

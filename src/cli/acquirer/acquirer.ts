@@ -1,5 +1,5 @@
 /**
- * Owns one test acquirer: which operation a call is, its idempotency key, its faults, and what is told of it.
+ * Owns one test acquirer: which operation a call is, its idempotency key, its faults, and which webhook it sends.
  *
  * **Invariants**
  * - A key that was asked before is answered as before; with other values, or while it is under way, it is refused.

@@ -10,7 +10,7 @@ import { intentJson, type EventType, type Json } from "./wire.ts";
 export interface Answer {
   readonly status: number;
   readonly body: Json;
-  /** The intent as it is now, where it was changed, and what is told of that. */
+  /** The intent as it is now, where it was changed, and the event that webhooks carry. */
   readonly changed?: { readonly intent: Intent; readonly event?: EventType };
   /** It was not begun: the same key may be asked again with other values. */
   readonly isUnread?: boolean;

@@ -93,7 +93,7 @@ export function refunded(intent: Intent, amount: number, now: number): Intent {
   return { ...intent, refunds: [...intent.refunds, { id: newId("re"), amount, created: now }] };
 }
 
-/** Whether what it holds is to be given back, because nobody took it in time. */
+/** Whether what it holds is to be given back, because it was not captured in time. */
 export function isLapsed({ status, captureBefore }: Intent, now: number): boolean {
   return status === "requires_capture" && captureBefore !== null && now >= captureBefore;
 }

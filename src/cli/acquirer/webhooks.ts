@@ -45,7 +45,7 @@ export class Webhooks {
     this.#url = url;
   }
 
-  /** Tells the receiver what happened, in its own time; nobody, where there is none. */
+  /** Sends the receiver what happened, in its own time; nothing, where there is none. */
   notify(type: EventType, intent: Intent, faults: Faults): void {
     const url = this.#url;
     if (url === undefined) return;

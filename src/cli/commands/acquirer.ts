@@ -28,7 +28,7 @@ export function addAcquirer(program: Command, terminal: Terminal): void {
   })
     .option("--port <n>", "the port to listen on, on this machine only; 0 takes a free one", wholeReader(PORTS), 12_111)
     .addOption(new Option("--key <key>", "the secret key to ask for; made up without it").env("STRIPE_SECRET_KEY"))
-    .option("--webhook <url>", "where to tell what happened, signed as Stripe signs it", readUrl)
+    .option("--webhook <url>", "where to send what happened, signed as Stripe signs it", readUrl)
     .addOption(
       new Option("--webhook-secret <secret>", "what to sign with; made up without it").env("STRIPE_WEBHOOK_SECRET"),
     )

@@ -3,7 +3,7 @@
  * since.
  *
  * **Invariants**
- * - It asks for nothing, and keeps nothing, while nobody looks.
+ * - It asks for nothing, and keeps nothing, while it is closed.
  * - An event that comes while an answer is on its way is newer than that answer.
  */
 import type { Order } from "../../orders/order.ts";
@@ -26,7 +26,7 @@ type Calls = Pick<StaffApi, "paymentsOf" | "ordersOf" | "find" | "giveBack">;
 export class PaymentBook {
   readonly #calls: Calls;
   readonly #asked = new Newest();
-  /** Undefined: nobody looks. */
+  /** Undefined: it is closed. */
   #day: string | undefined;
   #byId = new Map<string, PaymentRow>();
   #rows = $state.raw<readonly PaymentRow[]>();

@@ -6,7 +6,7 @@
  */
 import type { Payment, PaymentStatus } from "../../orders/payment.ts";
 
-/** An authorisation that lapses so soon is told of. */
+/** Staff read of an authorisation that lapses so soon. */
 const LAPSING_MS = 24 * 3_600_000;
 
 export const PAYMENT_FILTERS = [

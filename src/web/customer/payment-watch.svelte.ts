@@ -1,5 +1,5 @@
 /**
- * Owns what the page knows of the payments of its orders: by events, and by looks at those that no event may tell of.
+ * Owns what the page knows of the payments of its orders: by events, and by looks at those that no event may show.
  *
  * **Invariants**
  * - An answer is dropped if something newer was heard while it was on its way.
