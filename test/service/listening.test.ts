@@ -2,11 +2,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EventFeed } from "../../src/events/feed.ts";
 import { WaitLimit } from "../../src/limits/wait-limit.ts";
-import { createOrders, DEFAULT_QUEUE } from "../../src/orders/orders.ts";
+import { createOrders } from "../../src/orders/orders.ts";
 import { Listening, type ListenToPaymentOutcome } from "../../src/service/listening.ts";
-import { createShop } from "../../src/shop/settings.ts";
 import { createReader, TestListener } from "../events/feeds.ts";
-import { ORDER_SETTINGS, TestOrders } from "../support/orders.ts";
+import { ORDER_SETTINGS, type TestOrders } from "../support/orders.ts";
+import { attempt, authorise, openShop } from "../support/paid-orders.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
@@ -26,12 +26,10 @@ class Till implements AsyncDisposable {
   }
 
   static async open(): Promise<Till> {
-    const shop = await TestOrders.open();
-    await createShop(shop.redis, DEFAULT_QUEUE).change({ payment: "card" });
+    const shop = await openShop({ payment: "card" });
     await shop.place(["a"]);
-    await shop.orders.payments.attempt({ orderId: "a", method: "pm_1", lookMs: 60_000 });
-    const held = { orderId: "a", intentId: "pi_1", amount: 300, captureBeforeMs: null, lookMs: 60_000 };
-    await shop.orders.payments.authorise(held);
+    await attempt(shop, "a");
+    await authorise(shop, "a");
     return new Till(shop);
   }
 
