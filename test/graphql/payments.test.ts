@@ -1,6 +1,7 @@
 /** Payments of both ports by a client of a public library, where money is taken at the counter. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, applyVerb, brew, cancelByCustomer, lookAtQueue, place, untilHeld } from "../support/http.ts";
+import { GOOD_CARD, pay } from "../support/payments.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { Operations, openStreams } from "./client.ts";
@@ -78,14 +79,12 @@ describe.each(["customers", "baristas"] as const)("the %s' port", (port) => {
 
   test("makePayment of what is paid at the counter is refused, with the words over HTTP", async () => {
     const { order_id: orderId } = await place(server);
-    const pay = async (json: object) => (await ask(`${server.customers}/payment`, { method: "POST", json })).body;
+    const detailOf = async (json: object) => ((await pay(server, json)).body as { detail: string }).detail;
     const conflict = await here().getError(MAKE, { orderId });
-    expect(conflict).toMatchObject({ message: ((await pay({ order_id: orderId })) as { detail: string }).detail });
+    expect(conflict).toMatchObject({ message: await detailOf({ order_id: orderId }) });
     expect(conflict.extensions).toMatchObject({ code: "payment_conflict", status: 409 });
-    const none = await here().getError(MAKE, { orderId, method: "pm_card_visa" });
-    expect(none).toMatchObject({
-      message: ((await pay({ order_id: orderId, method: "pm_card_visa" })) as { detail: string }).detail,
-    });
+    const none = await here().getError(MAKE, { orderId, method: GOOD_CARD });
+    expect(none).toMatchObject({ message: await detailOf({ order_id: orderId, method: GOOD_CARD }) });
     expect(none.extensions).toMatchObject({ code: "no_cards", status: 409 });
     await cancelByCustomer(server, orderId);
   });

@@ -182,7 +182,6 @@ class Till {
     rows: ReadonlyMap<string, LedgerRow[]>,
   ): string[] {
     const all = [...rows.values()].flat();
-    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
     const ofReady = sum(orders.filter(({ status }) => status === "ready").map(({ price = 0 }) => price));
     const captured = sum(all.map((row) => row.captured));
     const given = sum(all.map((row) => row.refunded));
@@ -201,7 +200,6 @@ class Till {
     const { body } = await this.#insist("baristas", `/stats?from=${from}`);
     const { captured, refunded } = (body as { total: { payments: { captured: number; refunded: number } } }).total
       .payments;
-    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
     const wanted = { captured: sum(rows.map((row) => row.captured)), refunded: sum(rows.map((row) => row.refunded)) };
     return captured === wanted.captured && refunded === wanted.refunded
       ? []
@@ -306,6 +304,10 @@ class Till {
     }
     return rows;
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** What is wrong with an order, its payment, and what the acquirer did for it. */

@@ -3,6 +3,7 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { OPERATIONS } from "../docs/documents.ts";
 import { ahead, call, placeCall } from "../support/calls.ts";
 import { ask, brew, expectStatus, order, place, untilHeld, type Answer, type Ports } from "../support/http.ts";
+import { takeMoney } from "../support/payments.ts";
 import { lint, prometheusFolder, readMetrics, scrape, TestPrometheus } from "../support/prometheus.ts";
 import { sharedRedis, TestRedis } from "../support/redis.ts";
 import { startServer, stopServers } from "../support/server.ts";
@@ -95,8 +96,7 @@ test("queues, their oldest order, held customers and lanes are what they are", a
   const server = await startServer({ QUEUES: "thumbs, mail" });
   await changeShop(server, { payment: "counter" });
   const [paid] = [await place(server), await place(server)];
-  const taking = { method: "PATCH", json: { status: "PAYMENT_SUCCESSFUL" } };
-  expectStatus(await ask(`${server.baristas}/payment/${paid.order_id}`, taking), 200);
+  expectStatus(await takeMoney(server, paid.order_id), 200);
   await brew(server);
   await changeShop(server, { payment: "off" });
   const held = [order(server), order(server)];
