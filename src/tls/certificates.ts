@@ -145,7 +145,7 @@ function faultsOfAuthority(read: { path: string; text: string }, nowMs: number):
   return found.some(isUsable) ? [] : [`STAFF_TLS_CA: ${read.path} holds no authority's certificate that is valid now`];
 }
 
-/** What only the TLS library knows, such as a key that is too short for it. */
+/** What only the TLS library knows, such as a kind of key that it does not take. */
 function faultsOfUse(path: string, { cert, key, staffCa }: Certificates): string[] {
   try {
     createSecureContext({ cert, key, ...(staffCa === undefined ? undefined : { ca: staffCa }) });
