@@ -85,6 +85,7 @@ export class Settler {
   async #follow(due: DuePayment): Promise<void> {
     this.#tellIfLapsing(due);
     const outcome = await this.#steps.next(due);
+    if (outcome.kind === "waiting") return;
     if (outcome.kind === "done") {
       this.#failures.delete(due.orderId);
       this.#isAway = false;

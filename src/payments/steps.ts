@@ -19,10 +19,11 @@ export type CardTry = Pick<DuePayment, "orderId" | "amount" | "currency" | "atte
   readonly method: string;
 };
 
-/** `done`: nothing more is to be done now. */
-export type StepOutcome = { readonly kind: "done" } | Unavailable;
+/** `done`: the provider has answered. `waiting`: it was not asked, as nothing is to be done now. */
+export type StepOutcome = { readonly kind: "done" } | { readonly kind: "waiting" } | Unavailable;
 
 const DONE: StepOutcome = { kind: "done" };
+const WAITING: StepOutcome = { kind: "waiting" };
 
 export class Steps {
   readonly #payments: Payments;
@@ -41,7 +42,7 @@ export class Steps {
     if (due.status === "PAYMENT_CREATED") return await this.#settle(due);
     if (due.orderStatus !== "unpaid") return await this.#reverse(due);
     const { method } = due;
-    if (method === undefined) return DONE;
+    if (method === undefined) return WAITING;
     const outcome = await this.tryCard({ ...due, method });
     return outcome.kind === "unavailable" ? outcome : DONE;
   }
@@ -103,7 +104,7 @@ export class Steps {
       );
     }
     if (orderStatus === "cancelled" || orderStatus === undefined) return await this.#reverse(due);
-    if (orderStatus !== "ready") return DONE;
+    if (orderStatus !== "ready") return WAITING;
     const captured = await this.#provider.capture({ intentId, amount, step: `${orderId}:capture` });
     if (captured.kind === "unavailable") return captured;
     if (captured.kind === "lapsed") {
