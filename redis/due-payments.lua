@@ -16,11 +16,8 @@ local ids = redis.call('ZRANGEBYSCORE', key.payments_open, '-inf', now_text, 'LI
 local found = read_orders(ids)
 local reply = { -1 }
 for _, id in ipairs(ids) do
-  local text = try('GET', key.payment(id))
-  local payment = text and decode_payment(text)
-  local is_settled = text == false or payment and (payment.status == 'PAYMENT_FAILED' or payment.status == 'PAYMENT_REFUNDED'
-    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refund_requested_at)
-  if is_settled then
+  local payment, text = read_payment(id)
+  if payment == false or payment and is_settled(payment) then
     redis.call('ZREM', key.payments_open, id)
   else
     if not payment then

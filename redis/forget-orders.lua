@@ -33,16 +33,10 @@ for _, queue in ipairs(queues) do
   end
 end
 
-local OPEN_PAYMENTS = { PAYMENT_PENDING = true, PAYMENT_CREATED = true }
-
 -- Whether money may still move, or whether that can't be read: then the payment outlives its order.
 local function is_open_payment(id)
-  local text = try('GET', key.payment(id))
-  local payment = text and decode_payment(text)
-  if not payment then
-    return text ~= false
-  end
-  return (OPEN_PAYMENTS[payment.status] or payment.status == 'PAYMENT_SUCCESSFUL' and payment.refund_requested_at)
+  local payment = read_payment(id)
+  return payment == nil or payment and not is_settled(payment)
 end
 
 local function drop(index, id, entry)

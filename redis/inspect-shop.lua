@@ -80,12 +80,6 @@ local function put_back(id, order)
   redis.call('ZREM', key.damaged, id)
 end
 
--- Whether it has a payment that can't be read.
-local function has_damaged_payment(id)
-  local text = try('GET', key.payment(id))
-  return text == nil or text and not decode_payment(text)
-end
-
 local function find_damaged()
   local listed = try('ZRANDMEMBER', key.damaged, max_orders, 'WITHSCORES') or {}
   local ids, noticed_ms = {}, {}
@@ -96,7 +90,7 @@ local function find_damaged()
   local found, faults = read_orders(ids, true)
   local damaged = {}
   for _, id in ipairs(ids) do
-    local fault = faults[id] or has_damaged_payment(id) and 'its payment is garbled'
+    local fault = faults[id] or read_payment(id) == nil and 'its payment is garbled'
     if fault then
       damaged[#damaged + 1] = { id, fault, noticed_ms[id] }
     elseif found[id] then

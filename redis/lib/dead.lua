@@ -6,16 +6,18 @@
 -- - The list keeps the newest DEAD_KEPT. Their records are kept as those of other final orders.
 -- - Orders that were dead from the start had no customer. Beyond the newest BURIED_KEPT, nothing of them is kept.
 
+-- Ids of this run: those that died, that were dead from the start, and that were made again.
+local died, buried, revived = {}, {}, {}
+local is_dead, write_dead
+do
+
 local DEAD_KEPT, BURIED_KEPT = 10000, 1000
 local KILLING = { machine_error = true, barista_timeout = true }
 
 -- Whether an order is a dead letter. A reservation is none: it was never for anything.
-local function is_dead(order)
+function is_dead(order)
   return order.status == 'cancelled' and order.queue ~= '' and KILLING[order.reason] or false
 end
-
--- Ids of this run: those that died, that were dead from the start, and that were made again.
-local died, buried, revived = {}, {}, {}
 
 -- (Most runs have none: their tables serve the next one.)
 each_run(function()
@@ -48,7 +50,7 @@ local function trim_buried()
   end
 end
 
-local function write_dead()
+function write_dead()
   if #died > 0 then
     add_ids(key.dead, died)
     try('ZREMRANGEBYRANK', key.dead, 0, -1 - DEAD_KEPT)
@@ -60,4 +62,6 @@ local function write_dead()
   if #revived > 0 then
     try('ZREM', key.dead, unpack(revived))
   end
+end
+
 end

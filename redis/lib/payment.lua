@@ -1,11 +1,12 @@
 -- payment
 -- Owns how a payment is kept, and how it goes over the wire: as JSON.
+-- Needs lib/keys.lua lib/try.lua
 --
 -- Invariants
 -- - Money is in cents, times are RFC 3339.
 -- - What only the provider and this server need (intent, method, attempt) is kept, and not shown.
 
-local decode_payment, encode_payment
+local decode_payment, read_payment, is_settled, encode_payment
 do
 
 local SHOWN = {
@@ -24,6 +25,21 @@ function decode_payment(text)
   local is_payment = ok and type(payment) == 'table' and has(payment, 'status', 'string') and has(payment, 'kind', 'string')
     and has(payment, 'amount', 'number') and has(payment, 'attempt', 'number') and string.find(payment.status, '^PAYMENT_%u+$')
   return is_payment and payment or nil
+end
+
+-- The payment of an order, and its stored text; false where there is none, nil where it can't be read.
+function read_payment(id)
+  local text = try('GET', key.payment(id))
+  if text == false then
+    return false
+  end
+  return text and decode_payment(text) or nil, text
+end
+
+-- Whether no money of it moves any more.
+function is_settled(payment)
+  return payment.status == 'PAYMENT_FAILED' or payment.status == 'PAYMENT_REFUNDED'
+    or payment.status == 'PAYMENT_SUCCESSFUL' and not payment.refund_requested_at
 end
 
 -- A payment as JSON, as it goes over the wire.

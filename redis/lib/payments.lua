@@ -48,9 +48,9 @@ function payments.look_at(id)
   loaded = loaded or {}
   local payment = loaded[id]
   if payment == nil then
-    local text = try('GET', key.payment(id))
-    payment = text ~= false and (text and decode_payment(text) or DAMAGED)
-    if payment == DAMAGED then
+    payment = read_payment(id)
+    if payment == nil then
+      payment = DAMAGED
       list_damaged(id)
     end
     if payment then
