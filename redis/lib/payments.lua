@@ -86,11 +86,11 @@ function payments.add(id, kind, price, deadline_ms)
   payments.changed(id, payment)
 end
 
--- Appends its event, and answers it.
-function payments.tell(outcome, verb, id, payment, order)
+-- Notes an event of a payment. Returns the payment as JSON.
+function payments.note_event(verb, id, payment, order)
   local json = encode_payment(id, payment)
   add_event(verb, id, (order and encode_changes(order) .. ',' or '') .. '"payment":' .. json)
-  return outcome .. '\t' .. json
+  return json
 end
 
 -- What the end of an unpaid order makes of its payment: one that was never tried has failed; another is to be freed at the
@@ -103,11 +103,12 @@ function payments.close_unpaid(id, payment, order)
   payments.fail(id, payment, order)
 end
 
+-- `why`: nil where its order's end says it. Returns the payment as JSON.
 function payments.fail(id, payment, order, why)
   payment.status, payment.failed_at, payment.error = 'PAYMENT_FAILED', now, why or payment.error
   payment.expires_at, payment.is_under_way, payment.method = nil, nil, nil
   payments.changed(id, payment)
-  return payments.tell('failed_payment', 'payment.failed', id, payment, order)
+  return payments.note_event('payment.failed', id, payment, order)
 end
 
 -- Puts the order of a payment into its queue, or among the scheduled ones.

@@ -31,6 +31,6 @@ operation('attempt', function(id, method, look_ms)
   end
   payment.attempt, payment.method, payment.is_under_way, payment.error = payment.attempt + 1, method, true, nil
   payments.changed(id, payment, now_ms + look_ms)
-  return payments.tell('attempted', 'payment.attempted', id, payment, order) .. '\t' .. string.format('%d', payment.attempt)
+  return 'attempted\t' .. payments.note_event('payment.attempted', id, payment, order) .. '\t' .. string.format('%d', payment.attempt)
     .. '\t' .. (payment.intent or '')
 end)

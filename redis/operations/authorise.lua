@@ -32,5 +32,5 @@ operation('authorise', function(id, intent, amount, capture_before, look_ms)
   if is_awaited then
     payments.queue_paid(id, order)
   end
-  return payments.tell('authorised', 'payment.authorised', id, payment, order)
+  return 'authorised\t' .. payments.note_event('payment.authorised', id, payment, order)
 end)

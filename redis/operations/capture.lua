@@ -19,5 +19,5 @@ operation('capture', function(id)
   end
   payment.status, payment.captured_at, payment.capture_before = 'PAYMENT_SUCCESSFUL', now, nil
   payments.changed(id, payment)
-  return payments.tell('captured', 'payment.captured', id, payment, order)
+  return 'captured\t' .. payments.note_event('payment.captured', id, payment, order)
 end)

@@ -18,5 +18,5 @@ operation('decline', function(id, attempt, intent, failure)
   payment.method, payment.is_under_way, payment.error = nil, nil, cjson.decode(failure)
   payment.intent = intent ~= '' and intent or payment.intent
   payments.changed(id, payment, not (order and order.status == 'unpaid') and now_ms or nil)
-  return payments.tell('declined', 'payment.declined', id, payment, order)
+  return 'declined\t' .. payments.note_event('payment.declined', id, payment, order)
 end)

@@ -23,9 +23,9 @@ operation('refund', function(id, reason, barista)
   if payment.kind == 'counter' then
     payment.status, payment.refunded_at, payment.refunded_amount = 'PAYMENT_REFUNDED', now, payment.amount
     payments.changed(id, payment)
-    return payments.tell('refunding', 'payment.refunded', id, payment, order)
+    return 'refunding\t' .. payments.note_event('payment.refunded', id, payment, order)
   end
   payment.refund_requested_at = now
   payments.changed(id, payment, now_ms)
-  return payments.tell('refunding', 'payment.refunding', id, payment, order)
+  return 'refunding\t' .. payments.note_event('payment.refunding', id, payment, order)
 end)

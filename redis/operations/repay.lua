@@ -19,9 +19,9 @@ operation('repay', function(id, failure)
     payment.error = cjson.decode(failure)
     payment.refund_reason, payment.refund_requested_at, payment.refunded_by = nil, nil, nil
     payments.changed(id, payment)
-    return payments.tell('repaid', 'payment.refused', id, payment, order)
+    return 'repaid\t' .. payments.note_event('payment.refused', id, payment, order)
   end
   payment.status, payment.refunded_at, payment.refunded_amount, payment.error = 'PAYMENT_REFUNDED', now, payment.amount, nil
   payments.changed(id, payment)
-  return payments.tell('repaid', 'payment.refunded', id, payment, order)
+  return 'repaid\t' .. payments.note_event('payment.refunded', id, payment, order)
 end)

@@ -21,9 +21,9 @@ operation('reverse', function(id, failure)
   end
   payment.capture_before = nil
   if failure ~= '' or payment.status == 'PAYMENT_PENDING' then
-    return 'reversed\t' .. string.match(payments.fail(id, payment, order, failure ~= '' and cjson.decode(failure) or nil), '\t(.*)')
+    return 'reversed\t' .. payments.fail(id, payment, order, failure ~= '' and cjson.decode(failure) or nil)
   end
   payment.status, payment.refunded_at, payment.refunded_amount = 'PAYMENT_REFUNDED', now, payment.amount
   payments.changed(id, payment)
-  return payments.tell('reversed', 'payment.refunded', id, payment, order)
+  return 'reversed\t' .. payments.note_event('payment.refunded', id, payment, order)
 end)

@@ -23,5 +23,5 @@ operation('take', function(id, barista)
   payment.taken_by = barista ~= '' and cjson.decode(barista) or nil
   payments.changed(id, payment)
   payments.queue_paid(id, order)
-  return payments.tell('taken', 'payment.taken', id, payment, order)
+  return 'taken\t' .. payments.note_event('payment.taken', id, payment, order)
 end)
