@@ -1,7 +1,7 @@
 -- count-stats
 -- Counts what happened in the shop: entries of the events stream that were not counted yet, a bounded number a call.
 -- Calls of machines are not counted, nor reservations for which nothing was chosen.
--- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/stats.lua
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/event-numbers.lua lib/stats.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how much greater each bucket of a time is than the one before
 -- ARGV[2]  how long an hour is kept, ms
@@ -11,10 +11,6 @@
 
 local growth, kept_ms, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local STEP = 10 -- entries
-
-local function number_of(id)
-  return tonumber(string.match(id, '-(%d+)$'))
-end
 
 -- Counts what came after an event; nil: from the first that is kept. A few entries at a time: what is read of them does
 -- not pile up. Returns the first entry and the last one, and whether there may be more.
@@ -34,9 +30,7 @@ end
 
 -- How many events came after that one. Less than none: the shop was emptied since, and its events are numbered anew.
 local function count_left(id)
-  local newest = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
-  local count = math.max(newest and number_of(newest[1]) or 0, tonumber(try('GET', key.event_count) or nil) or 0)
-  return count - number_of(id)
+  return newest_number() - number_of(id)
 end
 
 local counted = redis.call('GET', key.stats_counted) or nil
@@ -49,8 +43,7 @@ if not first then
   first, last, has_more = count_after(nil)
 end
 
-local before = first and number_of(first[1]) - #first[2] / 2
-local lost = counted and before and before - number_of(counted) or 0
+local lost = counted and first and number_before(first) - number_of(counted) or 0
 write_counts(kept_ms)
 redis.call('SET', key.stats_counted, last and last[1] or '0-0')
 return { has_more and 1 or 0, math.max(lost, 0), has_more and count_left(last[1]) or 0 }

@@ -1,7 +1,7 @@
 -- take-events
 -- Takes events for a durable reader, for the one replica that has its lease or gets it now: those in hand, of any
 -- replica, or else new ones. Taken again after a reply that was lost they are the same.
--- Needs lib/keys.lua lib/try.lua lib/format.lua lib/groups.lua lib/readers.lua
+-- Needs lib/keys.lua lib/try.lua lib/format.lua lib/groups.lua lib/event-numbers.lua lib/readers.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the reader's name
 -- ARGV[2]  the replica
@@ -16,17 +16,13 @@
 
 local known, from, most = ARGV[5], ARGV[6], ARGV[7]
 
-local function number_of(id)
-  return tonumber(string.match(id, '-(%d+)$'))
-end
-
 local settled = redis.call('HGET', key.readers, name) or known ~= '' and known or nil
 
 -- Where a group begins that has to be made, and which event counts as settled: events are numbered without gaps.
 local function find_start()
   local first = redis.call('XRANGE', key.events, '-', '+', 'COUNT', 1)[1]
   local last = redis.call('XREVRANGE', key.events, '+', '-', 'COUNT', 1)[1]
-  local count = math.max(last and number_of(last[1]) or 0, tonumber(try('GET', key.event_count) or nil) or 0)
+  local count = newest_number()
   if settled and number_of(settled) <= count then
     return settled, settled
   end
@@ -37,8 +33,7 @@ local function find_start()
   if last and from == 'end' then
     return last[1], last[1]
   end
-  local before = first and number_of(first[1]) - #first[2] / 2 or count
-  return '0-0', string.format('0-%.0f', before)
+  return '0-0', string.format('0-%.0f', first and number_before(first) or count)
 end
 
 local function make_group()
