@@ -25,7 +25,11 @@ const integer = (minimum: number, maximum: number, fallback: number) =>
 const port = (fallback: number) => integer(0, 65_535, fallback);
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schema);
 
-const SECRET = "^[\\x21-\\x7e]{1,512}$";
+const secret = () =>
+  optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }));
+const file = () => optional(Type.String({ minLength: 1, description: "a file" }));
+const onOrOff = () =>
+  Type.Union([Type.Literal("on"), Type.Literal("off")], { default: "off", description: "on or off" });
 
 /** The settings as the environment spells them; `.env.example` says what each one does. */
 const Environment = Type.Object({
@@ -46,30 +50,30 @@ const Environment = Type.Object({
     default: "",
     description: "origins such as https://coffee.example.org, without a path, separated by commas",
   }),
-  STAFF_TOKEN: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
-  TLS_CERT: optional(Type.String({ minLength: 1, description: "a file" })),
-  TLS_KEY: optional(Type.String({ minLength: 1, description: "a file" })),
-  STAFF_TLS_CA: optional(Type.String({ minLength: 1, description: "a file" })),
-  METRICS_TOKEN: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
+  STAFF_TOKEN: secret(),
+  TLS_CERT: file(),
+  TLS_KEY: file(),
+  STAFF_TLS_CA: file(),
+  METRICS_TOKEN: secret(),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
-  MACHINES: optional(Type.String({ minLength: 1, description: "a file" })),
-  WORK: Type.Union([Type.Literal("on"), Type.Literal("off")], { default: "off", description: "on or off" }),
+  MACHINES: file(),
+  WORK: onOrOff(),
   PAYMENT: optional(
     Type.Union([Type.Literal("off"), Type.Literal("counter"), Type.Literal("card")], {
       description: "off, counter or card",
     }),
   ),
-  STRIPE_SECRET_KEY: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
-  STRIPE_WEBHOOK_SECRET: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
-  STRIPE_PUBLISHABLE_KEY: optional(Type.String({ pattern: SECRET, description: "1 to 512 visible ASCII characters" })),
+  STRIPE_SECRET_KEY: secret(),
+  STRIPE_WEBHOOK_SECRET: secret(),
+  STRIPE_PUBLISHABLE_KEY: secret(),
   STRIPE_API: Type.String({
     pattern: "^https?://[^/?#\\s]+/?$",
     default: "https://api.stripe.com",
     description: "https://… or http://…, without a path",
   }),
-  ACQUIRER: Type.Union([Type.Literal("on"), Type.Literal("off")], { default: "off", description: "on or off" }),
+  ACQUIRER: onOrOff(),
   STATS: Type.Union([Type.Literal("lazy"), Type.Literal("on")], { default: "lazy", description: "lazy or on" }),
   LANES: integer(1, 1024, 64),
   MAX_HELD: integer(1, 1_000_000, 20_000),
