@@ -5,7 +5,7 @@
  * - They need no Redis.
  * - A counter begins at 0: its first increase is seen too.
  */
-import { EVENT_TYPES } from "../events/event.ts";
+import { EVENT_TYPES, PAYMENT_TYPES } from "../events/event.ts";
 import { OWN_EVENT_TYPE } from "../formats.ts";
 import { REJECTION_REASONS } from "../limits/rejection-log.ts";
 import type { WaitLimit } from "../limits/wait-limit.ts";
@@ -30,7 +30,6 @@ const REFUSAL_CAUSES = [...WHY_REFUSED, ...REJECTION_REASONS, "mismatch", "closi
 
 const OWN_TYPE = new RegExp(`^${OWN_EVENT_TYPE}$`);
 const ORDER_EVENTS = EVENT_TYPES.filter((type) => type.startsWith("order."));
-const PAYMENT_EVENTS = EVENT_TYPES.filter((type) => type.startsWith("payment."));
 
 export function describeServer({ flow, refusals, outage, room, waitLimit }: ServerParts): Family[] {
   return [
@@ -70,7 +69,7 @@ function describeEvents({ events }: Flow): Family[] {
       kind: "counter",
       name: "longpour_payments_total",
       help: "Events of payments that this server made happen.",
-      samples: PAYMENT_EVENTS.map((type) => ({ labels: { event: withoutKind(type) }, value: countOf(type) })),
+      samples: PAYMENT_TYPES.map((type) => ({ labels: { event: withoutKind(type) }, value: countOf(type) })),
     },
   ];
 }
