@@ -13,7 +13,6 @@
  * - Events that were no longer kept when their turn came are counted.
  */
 import type { Log } from "../log.ts";
-import { maxPauseMs, type BackOff } from "../back-off.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { loadScript, type Script } from "../redis/script.ts";
@@ -29,7 +28,6 @@ const STANDBY_MS = 1000;
 const MAX_TAKEN = 50;
 /** What was handled for so long is settled though the batch is not over: a killed replica has little handled twice. */
 const SETTLE_MS = 50;
-const FAILED: BackOff = { firstMs: 100, maxMs: 5000 };
 const STOP_MS = 2000;
 
 export interface DurableReaderOptions {
@@ -143,7 +141,7 @@ export class DurableReader {
         if (performance.now() - this.#settledMs > SETTLE_MS) await this.#settle();
         return true;
       }
-      await this.#rounds.pause(maxPauseMs(failures, FAILED));
+      await this.#rounds.pauseAfter(failures);
     }
     return false;
   }

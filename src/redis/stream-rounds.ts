@@ -58,9 +58,9 @@ export class StreamRounds {
     await this.#connection.xread("COUNT", 1, "BLOCK", blockMs, "STREAMS", stream, id);
   }
 
-  /** A random pause, which the stop ends. */
-  async pause(maxMs: number): Promise<void> {
-    await pause(between(0, maxMs), this.#stopping.signal);
+  /** The pause after so many failures in a row. */
+  async pauseAfter(failures: number): Promise<void> {
+    await this.#pause(maxPauseMs(failures, FAILED));
   }
 
   /** Resolves within a bound: to whether the round under way has ended. */
@@ -78,13 +78,18 @@ export class StreamRounds {
         const pauseMs = await this.#options.round();
         failures = 0;
         this.#isFailing = false;
-        if (pauseMs > 0) await this.pause(pauseMs);
+        if (pauseMs > 0) await this.#pause(pauseMs);
       } catch (error) {
         failures += 1;
         this.#noteError(error);
-        await this.pause(maxPauseMs(failures, FAILED));
+        await this.pauseAfter(failures);
       }
     }
+  }
+
+  /** A random pause, which the stop ends. */
+  async #pause(maxMs: number): Promise<void> {
+    await pause(between(0, maxMs), this.#stopping.signal);
   }
 
   #noteError(error: unknown): void {
