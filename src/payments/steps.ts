@@ -9,7 +9,7 @@
 import type { Log } from "../log.ts";
 import type { DuePayment, Payments } from "../orders/payments.ts";
 import type { PaymentOutcome } from "../orders/payment.ts";
-import type { PaymentProvider, Unavailable } from "./provider.ts";
+import type { PaymentProvider, Refused, Unavailable, VoidOutcome } from "./provider.ts";
 
 /** How soon a payment is looked at again that waits for its order: a lost event costs as much. */
 export const LOOK_AGAIN_MS = 60_000;
@@ -97,12 +97,6 @@ export class Steps {
   /** Of a payment that is authorised: its order's end decides. */
   async #settle(due: DuePayment): Promise<StepOutcome> {
     const { orderId, orderStatus, amount, intent: intentId = "" } = due;
-    if (orderStatus === undefined) {
-      this.#log.error(
-        { order_id: orderId, amount },
-        "the order of a payment is no longer kept: what was held is freed",
-      );
-    }
     if (orderStatus === "cancelled" || orderStatus === undefined) return await this.#reverse(due);
     if (orderStatus !== "ready") return WAITING;
     const captured = await this.#provider.capture({ intentId, amount, step: `${orderId}:capture` });
@@ -118,20 +112,29 @@ export class Steps {
 
   /** Of a payment whose order has ended otherwise: nothing is held for it any more. */
   async #reverse(due: DuePayment): Promise<StepOutcome> {
-    const { orderId, amount } = due;
-    if (due.attempt > 0) {
-      const opened = await this.#open(due);
-      if (opened.kind === "unavailable") return opened;
-      const step = `${orderId}:void`;
-      const voided =
-        opened.kind === "refused" ? opened : await this.#provider.void({ intentId: opened.intentId, step });
-      if (voided.kind === "unavailable") return voided;
-      if (voided.kind === "captured") {
-        this.#log.error({ order_id: orderId, amount }, "a cancelled order was captured at the provider: look there");
-      }
+    const { orderId, orderStatus, status, amount } = due;
+    const isOfGoneOrder = orderStatus === undefined && status === "PAYMENT_CREATED";
+    const voided = await this.#void(due);
+    if (voided.kind === "unavailable") return voided;
+    if (voided.kind === "captured" && isOfGoneOrder) {
+      // Its order was ready, and was gone before the provider had said that the money is taken.
+      await this.#payments.capture(orderId);
+      return DONE;
     }
+    const about = { order_id: orderId, amount };
+    if (voided.kind === "captured")
+      this.#log.error(about, "a cancelled order was captured at the provider: look there");
+    if (isOfGoneOrder) this.#log.error(about, "the order of a payment is no longer kept: what was held is freed");
     await this.#payments.reverse({ orderId });
     return DONE;
+  }
+
+  /** Has the provider free what it holds. Of a payment that was never tried it holds nothing. */
+  async #void(due: DuePayment): Promise<VoidOutcome | Refused> {
+    if (due.attempt === 0) return { kind: "voided" };
+    const opened = await this.#open(due);
+    if (opened.kind !== "opened") return opened;
+    return await this.#provider.void({ intentId: opened.intentId, step: `${due.orderId}:void` });
   }
 
   async #repay(due: DuePayment): Promise<StepOutcome> {
