@@ -11,6 +11,7 @@ import type { Payment, PaymentOutcome, PaymentRefusal } from "../orders/payment.
 import type { FindPaymentOutcome, Payments } from "../orders/payments.ts";
 import type { Paying, PayOutcome } from "../payments/paying.ts";
 import { InvalidInputError, problem } from "../problem.ts";
+import { readOrderId, type PathContext } from "./parameters.ts";
 
 /** A card, as the provider names it. */
 export const PaymentMethod = Type.String({
@@ -70,6 +71,11 @@ export function answerPaid(outcome: PayOutcome): Response {
     case "refused":
       return answerPaymentRefusal(outcome);
   }
+}
+
+/** Makes the route that looks at a payment. */
+export function createFindPayment(payments: Pick<Payments, "find">) {
+  return async ({ params }: PathContext): Promise<Response> => answerPayment(await payments.find(readOrderId(params)));
 }
 
 export function answerPayment(outcome: FindPaymentOutcome): Response {

@@ -49,6 +49,11 @@ function bodyReader<Body>(limitBytes: number, parse: (text: string, request: Req
   return Object.assign(read, { into });
 }
 
+/** The fault of a body that is not there; `wanted`: what it must be. */
+export function missingBody(wanted = "JSON"): InvalidInputError {
+  return new InvalidInputError([{ field: "body", detail: `is missing: it must be ${wanted}` }]);
+}
+
 /** Makes the reader of a JSON body of that schema. */
 export function createBodyReader<Schema extends TSchema>(
   schema: Schema,

@@ -8,7 +8,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { DATE } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
-import { createBodyReader, createQueryReader } from "../../http/input.ts";
+import { createBodyReader, createQueryReader, missingBody } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
 import { Fulfilment, FulfilmentPage, FulfilmentPatch, FulfilmentStatus } from "../../orders/fulfilment.ts";
 import { statusesOf, toFulfilmentJson } from "../../orders/fulfilment.ts";
@@ -69,9 +69,7 @@ function createChange({ fulfilling }: FulfilmentDependencies) {
     const orderId = readOrderId(params);
     const { barista } = readQuery(request);
     const patch = await readPatch(request);
-    if (!patch) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${FulfilmentPatch.description}` }]);
-    }
+    if (!patch) throw missingBody(FulfilmentPatch.description);
     const isComplete = patch.status === "FULFILMENT_COMPLETED";
     const outcome = await (isComplete ? fulfilling.complete : fulfilling.reject).call(fulfilling, { orderId, barista });
     if (outcome.kind === "changed") return answerJson(toFulfilmentJson(outcome.order));

@@ -8,11 +8,11 @@ import type { Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
-import { createBodyReader, createQueryReader, readResult } from "../../http/input.ts";
+import { createBodyReader, createQueryReader, missingBody, readResult } from "../../http/input.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
 import type { Orders } from "../../orders/orders.ts";
 import { FailureDraft, ProgressDraft } from "../../orders/views.ts";
-import { InvalidInputError, problem, ProblemError } from "../../problem.ts";
+import { problem, ProblemError } from "../../problem.ts";
 import type { Handover, Staffing, StaffingOutcome } from "../../service/staffing.ts";
 import { answerChanged, answerClosing } from "../answers.ts";
 import {
@@ -116,9 +116,7 @@ function createFailOrder({ orders }: OrderDependencies) {
   return async ({ request }: Context): Promise<Response> => {
     const { order_id, barista } = readChange(request);
     const failure = await readFailure(request);
-    if (!failure) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${FailureDraft.description}` }]);
-    }
+    if (!failure) throw missingBody(FailureDraft.description);
     const { error, retry = true, retry_after_seconds = 0 } = failure;
     const retryAfterMs = retry_after_seconds * 1000;
     const outcome = await orders.fail({ orderId: order_id.toLowerCase(), barista, error, retry, retryAfterMs });
@@ -143,9 +141,7 @@ function createProgressOrder({ orders }: OrderDependencies) {
   return async ({ request }: Context): Promise<Response> => {
     const { order_id, barista } = readChange(request);
     const progress = await readProgress(request);
-    if (!progress) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${ProgressDraft.description}` }]);
-    }
+    if (!progress) throw missingBody(ProgressDraft.description);
     const noted = { orderId: order_id.toLowerCase(), barista, progress: JSON.stringify(progress) };
     return answerChanged(await orders.progress(noted), "said to be under way");
   };

@@ -8,7 +8,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { DATE } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
-import { BODY_PROBLEMS, createBodyReader, createQueryReader } from "../../http/input.ts";
+import { BODY_PROBLEMS, createBodyReader, createQueryReader, missingBody } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
 import { Payment, PAYMENT_EXAMPLE, PaymentStatus, type PaymentJson } from "../../orders/payment.ts";
 import type { Payments } from "../../orders/payments.ts";
@@ -16,7 +16,7 @@ import { InvalidInputError } from "../../problem.ts";
 import { CURSOR_GONE } from "../answers.ts";
 import { readRange } from "../day.ts";
 import { Cursor, OrderId, OrderParams, PAGE_LIMIT, PageLimit, readOrderId, type PathContext } from "../parameters.ts";
-import { answerPayment, answerPaymentChange, RefundReason } from "../payments.ts";
+import { answerPaymentChange, createFindPayment, RefundReason } from "../payments.ts";
 import { BaristaName } from "./order-descriptions.ts";
 
 const SearchQuery = Type.Object({
@@ -59,7 +59,7 @@ export interface PaymentDependencies {
 export function paymentRoutes(dependencies: PaymentDependencies) {
   return new Elysia()
     .get("/payment", createSearch(dependencies), SEARCH_PAYMENTS)
-    .get("/payment/:id", createFind(dependencies), FIND_PAYMENT)
+    .get("/payment/:id", createFindPayment(dependencies.payments), FIND_PAYMENT)
     .patch("/payment/:id", createChange(dependencies), CHANGE_PAYMENT);
 }
 
@@ -92,10 +92,6 @@ function answerPage(payments: readonly PaymentJson[], cursor?: string): Response
   return answerJson(`{"payments":[${payments.join()}],"cursor":${JSON.stringify(cursor ?? null)}}`);
 }
 
-function createFind({ payments }: PaymentDependencies) {
-  return async ({ params }: PathContext): Promise<Response> => answerPayment(await payments.find(readOrderId(params)));
-}
-
 function createChange({ payments }: PaymentDependencies) {
   const readQuery = createQueryReader(PatchQuery);
   const readPatch = createBodyReader(PaymentPatch);
@@ -104,9 +100,7 @@ function createChange({ payments }: PaymentDependencies) {
     const orderId = readOrderId(params);
     const { barista } = readQuery(request);
     const patch = await readPatch(request);
-    if (!patch) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${PaymentPatch.description}` }]);
-    }
+    if (!patch) throw missingBody(PaymentPatch.description);
     const { status, reason } = patch;
     if (status === "PAYMENT_SUCCESSFUL") return answerPaymentChange(await payments.take({ orderId, barista }));
     if (reason === undefined) {

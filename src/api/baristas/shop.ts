@@ -6,7 +6,7 @@
  */
 import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
-import { createBodyReader, createParamsReader } from "../../http/input.ts";
+import { createBodyReader, createParamsReader, missingBody } from "../../http/input.ts";
 import { InvalidInputError, problem } from "../../problem.ts";
 import { drawQr, type CurrentCode } from "../../shop/codes.ts";
 import { CoffeeDraft, type Menu } from "../../shop/menu.ts";
@@ -107,8 +107,4 @@ function createReadCode({ readCode, publicUrlFor }: ShopDependencies) {
     const changesAt = new Date(changesAtMs).toISOString();
     return answerJson(JSON.stringify({ code, url, qr_svg: drawQr(url), remaining, changes_at: changesAt }));
   };
-}
-
-function missingBody(wanted: string): InvalidInputError {
-  return new InvalidInputError([{ field: "body", detail: `is missing: it must be ${wanted}` }]);
 }

@@ -8,12 +8,11 @@
 import { Elysia } from "elysia";
 import type { HttpConnection } from "../../http/hold.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
-import { createBodyReader, createQueryReader } from "../../http/input.ts";
+import { createBodyReader, createQueryReader, missingBody } from "../../http/input.ts";
 import { readPreferences, withPreference } from "../../http/prefer.ts";
 import type { FindOutcome } from "../../orders/queries.ts";
 import { Draft } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
-import { InvalidInputError } from "../../problem.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { answerChanged, answerFound } from "../answers.ts";
 import { readOrderId, type PathContext } from "../parameters.ts";
@@ -88,9 +87,7 @@ function createCancelOrder({ ordering }: Shared) {
 
   return async ({ params, request }: PathContext): Promise<Response> => {
     const orderId = readOrderId(params);
-    if (!(await readCancellation(request))) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${Cancellation.description}` }]);
-    }
+    if (!(await readCancellation(request))) throw missingBody(Cancellation.description);
     return answerChanged(await ordering.cancel(orderId), "cancelled by its customer");
   };
 }

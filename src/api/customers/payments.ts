@@ -8,14 +8,14 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { documented } from "../../http/documented.ts";
-import { BODY_PROBLEMS, createBodyReader, createTextReader } from "../../http/input.ts";
+import { BODY_PROBLEMS, createBodyReader, createTextReader, missingBody } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
 import { Payment, PAYMENT_EXAMPLE } from "../../orders/payment.ts";
 import type { Payments } from "../../orders/payments.ts";
 import type { Paying } from "../../payments/paying.ts";
-import { InvalidInputError, problem } from "../../problem.ts";
-import { OrderId, OrderParams, readOrderId, type PathContext } from "../parameters.ts";
-import { answerPaid, answerPayment, createPay, PaymentMethod } from "../payments.ts";
+import { problem } from "../../problem.ts";
+import { OrderId, OrderParams } from "../parameters.ts";
+import { answerPaid, createFindPayment, createPay, PaymentMethod } from "../payments.ts";
 
 const WEBHOOK_BYTES = 256 * 1024;
 
@@ -40,7 +40,7 @@ export interface PaymentDependencies {
 export function paymentRoutes(dependencies: PaymentDependencies) {
   return new Elysia()
     .post("/payment", createPost(dependencies), PAY_ORDER)
-    .get("/payment/:id", createFind(dependencies), FIND_PAYMENT)
+    .get("/payment/:id", createFindPayment(dependencies.payments), FIND_PAYMENT)
     .post("/payment/webhook", createHear(dependencies), HEAR_WEBHOOK);
 }
 
@@ -50,15 +50,9 @@ function createPost({ payments, paying }: PaymentDependencies) {
 
   return async ({ request }: { request: Request }): Promise<Response> => {
     const draft = await readDraft(request);
-    if (!draft) {
-      throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${PaymentDraft.description}` }]);
-    }
+    if (!draft) throw missingBody(PaymentDraft.description);
     return answerPaid(await pay(draft.order_id.toLowerCase(), draft.method));
   };
-}
-
-function createFind({ payments }: PaymentDependencies) {
-  return async ({ params }: PathContext): Promise<Response> => answerPayment(await payments.find(readOrderId(params)));
 }
 
 function createHear({ paying }: PaymentDependencies) {

@@ -7,7 +7,7 @@
 import type { Static } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
-import { createParamsReader, createQueryReader, readResult } from "../../http/input.ts";
+import { createParamsReader, createQueryReader, missingBody, readResult } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
 import { readPreferences } from "../../http/prefer.ts";
 import type { Orders } from "../../orders/orders.ts";
@@ -77,7 +77,7 @@ function findQueue(queues: CallQueues, name: string): CallQueue {
 
 /** The input as it goes on, and what its order is found by. */
 function checkInput({ contract, labelOf }: CallQueue, input: string | undefined) {
-  if (input === undefined) throw new InvalidInputError([{ field: "body", detail: "is missing: it must be JSON" }]);
+  if (input === undefined) throw missingBody();
   if (!contract && !labelOf) return { input };
   const value: unknown = JSON.parse(input);
   const faults = contract?.checkInput(value) ?? [];

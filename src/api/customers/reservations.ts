@@ -8,10 +8,9 @@ import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../../http/idempotency.ts";
-import { BODY_PROBLEMS, createBodyReader } from "../../http/input.ts";
+import { BODY_PROBLEMS, createBodyReader, missingBody } from "../../http/input.ts";
 import type { Limiter } from "../../limits/limiter.ts";
 import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../../orders/order.ts";
-import { InvalidInputError } from "../../problem.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { answerChanged } from "../answers.ts";
 import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
@@ -38,8 +37,7 @@ function createReserveOrder({ ordering, limiter }: ReservationDependencies, clie
     const refusal = await ordering.refuseEarly(address, request.headers.has("idempotency-key"));
     if (refusal) return answerRefusal(refusal, limiter);
     const draft = await readDraft(request);
-    if (!draft)
-      throw new InvalidInputError([{ field: "body", detail: "is missing: it must be an object with a code" }]);
+    if (!draft) throw missingBody("an object with a code");
     const outcome = await ordering.reserve({ address, key: readIdempotencyKey(request.headers), draft });
     if (outcome.kind !== "reserved") return answerRefusal(outcome, limiter);
     const headers = { ...(outcome.limit && limiter.headers(outcome.limit)), Location: `/order/${outcome.orderId}` };

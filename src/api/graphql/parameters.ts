@@ -5,7 +5,7 @@
  * - A body is bounded.
  */
 import { Type, type Static } from "@sinclair/typebox";
-import { createBodyReader } from "../../http/input.ts";
+import { createBodyReader, missingBody } from "../../http/input.ts";
 import { InvalidInputError } from "../../problem.ts";
 
 /** A query with a thousand aliases is read, and refused by its limit. */
@@ -29,7 +29,7 @@ const readBody = createBodyReader(Parameters, { limitBytes: BODY_LIMIT_BYTES });
 export async function readPosted(request: Request): Promise<Parameters> {
   const parameters = await readBody(request);
   if (parameters) return parameters;
-  throw new InvalidInputError([{ field: "body", detail: `is missing: it must be ${Parameters.description}` }]);
+  throw missingBody(Parameters.description);
 }
 
 /** Throws a ProblemError. */
