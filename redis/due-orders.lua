@@ -1,7 +1,7 @@
 -- due-orders
 -- Finds the orders whose time is over: reservations that were not completed, orders that were not paid, brewing orders
--- whose last lease ran out; and orders that failed or are scheduled and may be started. For leases of orders that have attempts left it wakes
--- waiting baristas.
+-- whose last lease ran out; and orders that failed or are scheduled and may be started. For leases of orders that have
+-- attempts left it wakes waiting baristas.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/queue-rules.lua lib/wake.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how many leases of one order may run out before it is cancelled, where its queue has no rules of its own

@@ -1,6 +1,6 @@
 -- due-payments
 -- Takes the payments that are to be looked at now, for one server: for the others they are due again once its time for
--- them is over. What is settled, or not there, leaves the index; what can't be read is passed over until it is put right.
+-- them is over. What is settled, or gone, leaves the index; what can't be read is passed over until it is put right.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/queries.lua lib/damage.lua lib/payment.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  how long a server may take for one, ms

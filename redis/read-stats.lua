@@ -3,8 +3,8 @@
 -- Needs lib/keys.lua lib/format.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[…]  the hours, as 2026-11-20T09
--- Returns  lines: the id of the last event that was counted ('' where none was); then for each field of an hour its index
---          among ARGV, the field and what was counted of it, with tabs between
+-- Returns  lines: the id of the last event that was counted ('' where none was); then for each field of an hour its
+--          index among ARGV, the field and what was counted of it, with tabs between
 
 local lines = { redis.call('GET', key.stats_counted) or '' }
 for i, hour in ipairs(ARGV) do

@@ -64,8 +64,8 @@ local function is_queue_full(queue, rules)
   return open_in_before[queue] + (opened_in[queue] or 0) >= rules.capacity
 end
 
--- The answer to a new order that admission need not look at: it was placed before, by its key or its id, or its address is
--- out of tokens. Nil for others.
+-- The answer to a new order that admission need not look at: it was placed before, by its key or its id, or its address
+-- is out of tokens. Nil for others.
 local function answer_early(id, bucket, idempotency_key, body_hash)
   local first_id = find_by_idempotency_key(idempotency_key, body_hash)
   if first_id == 'mismatch' then

@@ -42,8 +42,8 @@ function payments.new_deadline()
   return string.format('%.0f', now_ms + 1000 * setting('payment_timeout_seconds'))
 end
 
--- The payment of an order; false where it has none, DAMAGED where it can't be read. Throws where what is to be looked at
--- can't be kept.
+-- The payment of an order; false where it has none, DAMAGED where it can't be read. Throws where what is to be looked
+-- at can't be kept.
 function payments.look_at(id)
   loaded = loaded or {}
   local payment = loaded[id]
@@ -70,7 +70,7 @@ function payments.find(id)
   return payment
 end
 
--- To be called after each change: `look_ms` is when it is to be looked at next, ms since 1970; nil: when it is asked for.
+-- To be called after each change. `look_ms`: when it is to be looked at next, ms since 1970; nil: when it is asked for.
 -- (One that can't be read is DAMAGED, and stays as it is.)
 function payments.changed(id, payment, look_ms)
   loaded, looks = loaded or {}, looks or {}
@@ -93,8 +93,8 @@ function payments.note_event(verb, id, payment, order)
   return json
 end
 
--- What the end of an unpaid order makes of its payment: one that was never tried has failed; another is to be freed at the
--- provider; one that can't be read is looked at.
+-- What the end of an unpaid order makes of its payment: one that was never tried has failed; another is to be freed at
+-- the provider; one that can't be read is looked at.
 function payments.close_unpaid(id, payment, order)
   if payment == DAMAGED or payment.attempt > 0 then
     payments.changed(id, payment, now_ms)

@@ -1,9 +1,9 @@
 -- stats
--- Owns what is counted of events, and how it is kept: a hash an hour of UTC, with a field a drink and a field a barista.
+-- Owns what is counted of events, and how it is kept: a hash an hour (UTC), with a field a drink and a field a barista.
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua
 --
 -- Invariants
--- - A field is `drink:<item>` or `barista:<JSON string>`. Without a name it is all others: of orders that are gone, too.
+-- - A field is `drink:<item>` or `barista:<JSON string>`. Without a name it is all others, and orders that are gone.
 -- - Its value is what was counted, as `placed=3 revenue=700 w57=2`: w and b with a bucket are waits and brews.
 -- - Everything is counted of a drink: they add up to the whole. What a barista did is counted of them, too.
 -- - An hour has at most MAX_NAMES drinks, and as many baristas; `drinks` and `baristas` say how many.
@@ -20,8 +20,8 @@ local find, match, sub = string.find, string.match, string.sub
 
 -- By hour, since 1970: what is to be added of each drink and each barista.
 local hours = {}
--- Of each order of this run: its item, '' where it is gone or damaged, false where it is none of the counter's or nothing
--- was chosen; its price; since when it waits, as text; whether it is one that is paid for.
+-- Of each order of this run: its item, '' where it is gone or damaged, false where it is none of the counter's or
+-- nothing was chosen; its price; since when it waits, as text; whether it is one that is paid for.
 local items, prices, sinces, paid = {}, {}, {}, {}
 
 local function counts_of(names, name)
@@ -183,7 +183,7 @@ local function hour_at(ms)
   return hour
 end
 
--- What is counted of the entries: five values each: what counts it, its hour, the order's id, text, where members begin.
+-- What is counted of entries: five values each: what counts it, its hour, the order's id, text, where members begin.
 -- Second: the orders that it is of, which were not met before.
 local function gather_events(entries)
   local gathered, ids, n = {}, {}, 0

@@ -1,6 +1,6 @@
 -- attempt
--- Notes that a card is being tried for an unpaid order: the provider is asked next. The same method again, while that is
--- under way, answers the same.
+-- Notes that a card is being tried for an unpaid order: the provider is asked next. The same method again, while that
+-- is under way, answers the same.
 -- Fields   order_id, method, look_ms (if nothing has come of it after so long, another server goes on)
 -- Answers  attempted, the payment (JSON), which try it is, the provider's intent or '' | joined, the payment | unknown
 --          | refused, why: counter, paid, over, under_way, tries (too many were refused)

@@ -1,7 +1,7 @@
 -- authorise
 -- Notes that the provider holds the amount for an order, and queues that. Where the order has ended meanwhile, its
 -- payment is to be voided. Authorised again it answers the same.
--- Fields   order_id, intent, amount (as the provider holds it), capture_before (ms since 1970, '' where it is not said),
+-- Fields   order_id, intent, amount (as the provider holds it), capture_before (ms since 1970, '' where not said),
 --          look_ms (when it is looked at next, from now)
 -- Answers  authorised, the payment (JSON) | unknown | refused, why: amount, over
 

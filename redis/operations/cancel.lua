@@ -1,6 +1,6 @@
 -- cancel
--- Cancels an order: a customer's while it is reserved, unpaid, scheduled or queued, a barista's also while it is brewing.
--- Cancelling again for the same reason answers the same.
+-- Cancels an order: a customer's while it is reserved, unpaid, scheduled or queued, a barista's also while it is
+-- brewing. Cancelling again for the same reason answers the same.
 -- Fields   order_id, canceller (customer or barista), reason, barista (JSON; '' is any)
 -- Answers  cancelled, the order | unknown | conflict, status, barista (JSON)
 

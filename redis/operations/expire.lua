@@ -1,6 +1,6 @@
 -- expire
--- Cancels an order whose time is over: a reservation that was not completed, an order that was not paid, a brewing order
--- whose last lease ran out.
+-- Cancels an order whose time is over: a reservation that was not completed, an order that was not paid, a brewing
+-- order whose last lease ran out.
 -- Fields   order_id
 -- Answers  expired, the order | kept (its time is not over, or it has attempts left)
 

@@ -1,5 +1,6 @@
 -- usual-place
--- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that is open to all, where nothing is paid.
+-- Owns the usual order: no code, modifiers, Idempotency-Key or customer's id, in a shop that is open to all,
+-- where nothing is paid.
 
 -- By name: the queues that new orders can be put into; false where the usual way does not do.
 local open_queues

@@ -49,8 +49,8 @@ local function read_line(queue)
   for i = 1, #news, 3 do
     local id = news[i]
     if news[i + 2] == queue then
-      -- (A count of the day that was lost begins anew: then new orders may come before others. Among themselves they come
-      -- in their order.)
+      -- (A count of the day that was lost begins anew: then new orders may come before others. Among themselves they
+      -- come in their order.)
       local is_early = last and tonumber(news[i + 1]) <= tonumber(last)
       last = nil
       if is_early or not (#line == max_starts * SIZE or add_to_line(line, queue.name, id, true)) then

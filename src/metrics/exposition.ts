@@ -53,7 +53,7 @@ class CountedHistogram extends PromHistogram {
     this.#family = family;
   }
 
-  /** What a registry asks of a histogram, though its type does not say so: the version is pinned, and a test reads it. */
+  /** What registries ask of a histogram, which its type does not say: the version is pinned, and a test reads it. */
   getForPromString() {
     const { name, help, series } = this.#family;
     const values = series.flatMap(({ labels = {}, histogram }) => samplesOf(name, labels, histogram));

@@ -1,6 +1,7 @@
 /**
- * Owns the buckets that times are counted in, and what is read from them: each bucket is wider than the one before by the
- * same factor, so that the error is bounded, relative to the time (as in DDSketch, https://arxiv.org/abs/1908.10693).
+ * Owns the buckets that times are counted in, and what is read from them: each bucket is wider than the one before by
+ * the same factor, so that the error is bounded, relative to the time (as in DDSketch,
+ * https://arxiv.org/abs/1908.10693).
  *
  * **Invariants**
  * - A quantile is at most MAX_ERROR away from the time of that rank, relative to it.

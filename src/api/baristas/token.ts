@@ -13,9 +13,9 @@ import { problem } from "../../problem.ts";
 import { remember } from "../../remember.ts";
 
 /**
- * Makes checks of RFC 6750 bearer tokens, each for one of these: undefined lets the request pass, else 401. Wrong tokens
- * from an address that sent too many, to whichever check, get 429 instead; staff behind the same address are none the
- * worse for it.
+ * Makes checks of RFC 6750 bearer tokens, each for one of these: undefined lets the request pass, else 401. Wrong
+ * tokens from an address that sent too many, to whichever check, get 429 instead; staff behind the same address are
+ * none the worse for it.
  */
 export function createTokenChecks(addressOf: (request: Request) => string): (tokens: readonly string[]) => Check {
   const wrongGuesses = new WrongGuesses();
@@ -62,9 +62,9 @@ const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 const MAX_HOSTS = 1000;
 
 /**
- * Makes the check for a port that asks for clients' certificates, and no token. Browsers show a certificate for whatever
- * page sends a request, so pages of other sites are refused. A name that was made to mean this machine is none of the
- * server's certificate.
+ * Makes the check for a port that asks for clients' certificates, and no token. Browsers show a certificate for
+ * whatever page sends a request, so pages of other sites are refused. A name that was made to mean this machine is
+ * none of the server's certificate.
  */
 export function createPageRefusal(): Check {
   return (request) => (isFromOtherSite(request) ? problem("cross_site") : undefined);

@@ -11,7 +11,7 @@ import type { Wanted } from "../../events/event.ts";
 import type { Subscription } from "../../events/feed.ts";
 import type { Order } from "../../orders/order.ts";
 
-/** `live`: to be followed. `over`: these frames of events, and nothing after them. `settled`: that data, and no more. */
+/** `live`: to be followed. `over`: these frames of events, and nothing after. `settled`: that data, and no more. */
 export type Heard<Data> =
   | {
       readonly kind: "live";
