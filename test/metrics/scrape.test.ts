@@ -2,7 +2,17 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { OPERATIONS } from "../docs/documents.ts";
 import { ahead, call, placeCall } from "../support/calls.ts";
-import { ask, brew, expectStatus, order, place, untilHeld, type Answer, type Ports } from "../support/http.ts";
+import {
+  ask,
+  brew,
+  expectProblem,
+  expectStatus,
+  order,
+  place,
+  untilHeld,
+  type Answer,
+  type Ports,
+} from "../support/http.ts";
 import { takeMoney } from "../support/payments.ts";
 import { lint, prometheusFolder, readMetrics, scrape, TestPrometheus } from "../support/prometheus.ts";
 import { sharedRedis, TestRedis } from "../support/redis.ts";
@@ -27,8 +37,11 @@ test("both tokens open the metrics, the one for metrics opens nothing else, and 
   for (const token of [STAFF_TOKEN, METRICS_TOKEN]) {
     for (const path of ["/metrics", "/metrics/"]) expectStatus(await askWith(baristas + path, token), 200);
   }
-  expectRefusal(await askWith(`${baristas}/metrics`), 401, "unauthorized");
-  expectRefusal(await askWith(`${baristas}/metrics`, "guess"), 401, "unauthorized");
+  for (const token of [undefined, "guess"]) {
+    const { type, detail } = expectProblem(await askWith(`${baristas}/metrics`, token), 401);
+    expect(type).toBe("urn:longpour:problem:unauthorized");
+    expect(detail).toEndWith("the staff token or that of METRICS_TOKEN.");
+  }
   for (const path of ["/queue", "/order/", "/events", "/metrics/x", "/METRICS", "/nowhere"]) {
     expectRefusal(await askWith(baristas + path, METRICS_TOKEN), 401, "unauthorized");
   }

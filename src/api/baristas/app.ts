@@ -99,16 +99,19 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
 function createGuard(
   {
     staffToken,
-    metricsToken = staffToken,
+    metricsToken,
     asksCertificates,
   }: Pick<BaristaDependencies, "staffToken" | "metricsToken" | "asksCertificates">,
   addressOf: (request: Request) => string,
 ): Guard {
-  if (staffToken === undefined || metricsToken === undefined) {
+  if (staffToken === undefined) {
     return { check: asksCertificates ? createPageRefusal() : createSiteRefusal() };
   }
   const checkFor = createTokenChecks(addressOf);
-  return { check: checkFor([staffToken]), own: new Map([[METRICS_PATH, checkFor([staffToken, metricsToken])]]) };
+  const staff = { tokens: [staffToken], words: "the staff token" };
+  if (metricsToken === undefined) return { check: checkFor(staff) };
+  const readers = { tokens: [staffToken, metricsToken], words: "the staff token or that of METRICS_TOKEN" };
+  return { check: checkFor(staff), own: new Map([[METRICS_PATH, checkFor(readers)]]) };
 }
 
 async function loadGraphQL(dependencies: BaristaDependencies) {

@@ -17,17 +17,25 @@ import { remember } from "../../remember.ts";
  * tokens from an address that sent too many, to whichever check, get 429 instead; staff behind the same address are
  * none the worse for it.
  */
-export function createTokenChecks(addressOf: (request: Request) => string): (tokens: readonly string[]) => Check {
+export function createTokenChecks(addressOf: (request: Request) => string): (admitted: Admitted) => Check {
   const wrongGuesses = new WrongGuesses();
-  return (tokens) => createTokenCheck(tokens, (request) => rejectGuess(wrongGuesses, addressOf(request)));
+  return (admitted) =>
+    createTokenCheck(admitted, (request) => rejectGuess(wrongGuesses, addressOf(request), admitted.words));
 }
 
-function createTokenCheck(tokens: readonly string[], reject: (request: Request) => Response): Check {
+interface Admitted {
+  readonly tokens: readonly string[];
+  /** What they are, after "this is not" and "with". */
+  readonly words: string;
+}
+
+function createTokenCheck({ tokens, words }: Admitted, reject: (request: Request) => Response): Check {
   const wanted = tokens.map(digest);
   return (request) => {
     const given = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (given === undefined) {
       return problem("unauthorized", {
+        detail: `Send Authorization: Bearer with ${words}.`,
         headers: { "WWW-Authenticate": 'Bearer realm="baristas"' },
       });
     }
@@ -36,7 +44,7 @@ function createTokenCheck(tokens: readonly string[], reject: (request: Request) 
   };
 }
 
-function rejectGuess(wrongGuesses: WrongGuesses, address: string): Response {
+function rejectGuess(wrongGuesses: WrongGuesses, address: string, words: string): Response {
   const blockedMs = wrongGuesses.blockedMs(address);
   if (blockedMs > 0) {
     const seconds = String(Math.ceil(blockedMs / 1000));
@@ -47,7 +55,7 @@ function rejectGuess(wrongGuesses: WrongGuesses, address: string): Response {
   }
   wrongGuesses.note(address);
   return problem("unauthorized", {
-    detail: "This is not the staff token.",
+    detail: `This is not ${words}.`,
     headers: { "WWW-Authenticate": 'Bearer realm="baristas", error="invalid_token"' },
   });
 }
