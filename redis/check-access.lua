@@ -6,7 +6,7 @@
 
 -- The commands that scripts call, and those that the server sends by itself. A test compares the list with both.
 local ON_A_KEY = {
-  'BLPOP', 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HLEN', 'HMGET', 'HSET', 'INCRBY',
+  'BLPOP', 'DEL', 'EXISTS', 'GET', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HLEN', 'HMGET', 'HSET', 'INCRBY',
   'LLEN', 'LPOP', 'LPUSH', 'LRANGE', 'LTRIM', 'MGET', 'MSET', 'PEXPIRE', 'RPUSH', 'SADD', 'SCARD', 'SET', 'SISMEMBER',
   'SMEMBERS', 'SRANDMEMBER', 'SREM', 'TYPE', 'UNLINK', 'XADD', 'XDEL', 'XLEN', 'XRANGE', 'XREVRANGE', 'XTRIM', 'ZADD',
   'ZCARD', 'ZCOUNT', 'ZPOPMIN', 'ZRANDMEMBER', 'ZRANGE', 'ZRANGEBYLEX', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM',
@@ -28,11 +28,14 @@ local OTHERS = {
   { 'TIME' },
   { 'XGROUP', 'CREATE', key.events, 'baristas', '0' },
   { 'XGROUP', 'DELCONSUMER', key.events, 'servers', 'server' },
+  { 'XGROUP', 'DESTROY', key.events, 'rule:none' },
+  { 'XGROUP', 'SETID', key.events, 'servers', '0' },
   { 'XINFO', 'CONSUMERS', key.events, 'servers' },
   { 'XINFO', 'GROUPS', key.events },
   { 'XINFO', 'STREAM', key.events },
   { 'XACK', key.events, 'servers', '0' },
   { 'XAUTOCLAIM', key.events, 'servers', 'server', '0', '0' },
+  { 'XCLAIM', key.events, 'servers', 'server', '0', '0' },
   { 'XPENDING', key.events, 'servers' },
   { 'XREAD', 'STREAMS', key.events, '0' },
   { 'XREADGROUP', 'GROUP', 'baristas', 'barista', 'STREAMS', key.events, '>' },

@@ -144,7 +144,10 @@ const numeric: Compile = (operand, path, fault) => {
 
 /** Of a value, a list of values, or one operator of a text or of a list of texts. */
 const anythingBut: Compile = (operand, path, fault) => {
-  const isNot = (test: Test): Test => (leaf) => !test(leaf);
+  const isNot =
+    (test: Test): Test =>
+    (leaf) =>
+      !test(leaf);
   if (isRecord(operand)) {
     const [name = "", ...more] = Object.keys(operand);
     const compile = BUT_OPERATORS[name];

@@ -74,12 +74,7 @@ interface Compiled {
   readonly combinations: number;
 }
 
-function compileObject(
-  json: Readonly<Record<string, unknown>>,
-  path: string,
-  depth: number,
-  fault: Fault,
-): Compiled {
+function compileObject(json: Readonly<Record<string, unknown>>, path: string, depth: number, fault: Fault): Compiled {
   const parts = Object.entries(json).map(([name, wanted]) => {
     const at = path === "" ? name : `${path}.${name}`;
     if (depth > MAX_DEPTH) {

@@ -1,0 +1,161 @@
+/**
+ * Owns what a replica writes down of a rule's deliveries, and what it takes for the rule: one script for both.
+ *
+ * **Invariants**
+ * - Calls follow one another: what is noted is written in the order in which it happened.
+ * - What could not be written is written with the next call.
+ */
+import type { EventId, ShopEvent } from "../events/event.ts";
+import type { ShopRedis } from "../redis/connections.ts";
+import { asInteger, asList, asText } from "../redis/reply.ts";
+import { loadScript, type Argument } from "../redis/script.ts";
+import { decodeRecord, encodeRecord, type Delivery, type DeliveryRecord } from "./delivery.ts";
+import type { Rule, StreamAppend } from "./rule.ts";
+
+/** An event that was given to this replica, with the stream entry that it has in hand for it. */
+export interface GivenEvent {
+  readonly entry: EventId;
+  readonly event: ShopEvent;
+}
+
+/** An event to be tried again. */
+export interface Retried {
+  readonly record: DeliveryRecord;
+  readonly dueInMs: number;
+  /** Staff want it tried again. */
+  readonly isReplayed: boolean;
+}
+
+export type ServeOutcome =
+  /** `held`: another replica has the rule. `ended`: its target wants no more. */
+  | { readonly kind: "held" | "ended" }
+  | {
+      readonly kind: "given";
+      /** The last event that was looked at. */
+      readonly upTo: EventId;
+      /** How many events were no longer kept when their turn came. */
+      readonly lost: number;
+      readonly hasMore: boolean;
+      readonly retried: readonly Retried[];
+      readonly given: readonly GivenEvent[];
+      /** By `performance.now()`, before Redis was asked. */
+      readonly askedAt: number;
+    };
+
+export class RuleLedger {
+  readonly #redis: Pick<ShopRedis, "run">;
+  readonly #rule: Rule;
+  readonly #leaseMs: number;
+  readonly #replica = crypto.randomUUID();
+  readonly #script = loadScript("serve-rule");
+  #notes: Argument[] = [];
+  #position: EventId = "";
+  #calls = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(redis: Pick<ShopRedis, "run">, rule: Rule, leaseMs: number) {
+    this.#redis = redis;
+    this.#rule = rule;
+    this.#leaseMs = leaseMs;
+  }
+
+  get hasNotes(): boolean {
+    return this.#notes.length > 0;
+  }
+
+  settled(entry: EventId): void {
+    this.#notes.push("settled", entry);
+  }
+
+  delivered({ event, entry }: Delivery, append: StreamAppend | undefined): void {
+    if (append) this.#notes.push("append", append.stream, append.event);
+    if (entry === undefined) this.#notes.push("delivered", event.id);
+  }
+
+  retried(delivery: Delivery, dueInMs: number): void {
+    this.#notes.push("retried", delivery.event.id, Math.ceil(dueInMs), encodeRecord(delivery));
+  }
+
+  died(delivery: Delivery): void {
+    this.#notes.push("dead", delivery.event.id, encodeRecord(delivery));
+  }
+
+  ended(why: string): void {
+    this.#notes.push("ended", why);
+  }
+
+  /** What staff see of the rule. */
+  state(field: "last" | "failure", value: object): void {
+    this.#notes.push("state", field, JSON.stringify(value));
+  }
+
+  /** Takes the lease, what is in hand, and what is to be tried again. What was not written yet is dropped. */
+  begin(): Promise<ServeOutcome> {
+    this.#notes = [];
+    return this.#inTurn("begin", this.#leaseMs, 0);
+  }
+
+  /** Writes what was noted, renews the lease, and takes at most so many events. */
+  serve(most: number): Promise<ServeOutcome> {
+    return this.#inTurn("go on", this.#leaseMs, most);
+  }
+
+  /** Writes what was noted, and hands the lease back. */
+  handBack(): Promise<ServeOutcome> {
+    return this.#inTurn("go on", 0, 0);
+  }
+
+  #inTurn(how: "begin" | "go on", leaseMs: number, most: number): Promise<ServeOutcome> {
+    const call = this.#last.then(() => this.#call(how, leaseMs, most));
+    this.#last = call.catch(() => {});
+    return call;
+  }
+
+  async #call(how: string, leaseMs: number, most: number): Promise<ServeOutcome> {
+    const { name, targetKey, types = [], needsData } = this.#rule;
+    const notes = this.#notes;
+    this.#notes = [];
+    this.#calls += 1;
+    const askedAt = performance.now();
+    const head = [name, this.#replica, leaseMs, targetKey, how, this.#position, `#${this.#calls}`, most];
+    try {
+      const shape = [needsData ? 1 : 0, types.length, ...types];
+      const outcome = readReply(await this.#redis.run(this.#script, [...head, ...shape, ...notes]), askedAt);
+      if (outcome.kind === "given") this.#position = outcome.upTo;
+      return outcome;
+    } catch (error) {
+      this.#notes = [...notes, ...this.#notes];
+      throw error;
+    }
+  }
+}
+
+function readReply(reply: unknown, askedAt: number): ServeOutcome {
+  const [kind, upTo, lost, hasMore, retried, given] = asList(reply);
+  if (kind === "held" || kind === "ended") return { kind };
+  return {
+    kind: "given",
+    upTo: asText(upTo),
+    lost: asInteger(lost),
+    hasMore: hasMore === 1,
+    retried: inGroups(asList(retried), 3, ([id, dueInMs, record]) => ({
+      record: decodeRecord(asText(id), asText(record)),
+      dueInMs: Math.max(0, asInteger(dueInMs)),
+      isReplayed: asInteger(dueInMs) < 0,
+    })),
+    given: inGroups(asList(given), 5, ([entry, id, type, orderId, data]) => ({
+      entry: asText(entry),
+      event: { id: asText(id), type: asText(type), orderId: asText(orderId), data: asText(data) },
+    })),
+    askedAt,
+  };
+}
+
+/** Reads a flat list, so many values at a time. */
+export function inGroups<Item>(
+  list: readonly unknown[],
+  size: number,
+  read: (values: readonly unknown[]) => Item,
+): Item[] {
+  return Array.from({ length: list.length / size }, (_, at) => read(list.slice(at * size, (at + 1) * size)));
+}
