@@ -9,6 +9,7 @@
 import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import ipaddr from "ipaddr.js";
+import { HOST_LIST_DESCRIPTION, HostList } from "./host-list.ts";
 import { StartError } from "./lifecycle.ts";
 import { readNumbers, wholeNumber } from "./numeric.ts";
 import { readQueues, type NamedQueue } from "./queue-settings.ts";
@@ -19,6 +20,7 @@ const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
 FormatRegistry.Set("proxy-header", (text) => PROXY_HEADERS.some((header) => header === text.toLowerCase()));
 FormatRegistry.Set("origin-list", (text) => splitList(text).every(isOrigin));
 FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
+FormatRegistry.Set("host-list", (text) => HostList.isList(text));
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
   wholeNumber(minimum, maximum, { default: fallback });
@@ -28,6 +30,7 @@ const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schem
 const secret = () =>
   optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }));
 const file = () => optional(Type.String({ minLength: 1, description: "a file" }));
+const hostList = () => Type.String({ format: "host-list", default: "", description: HOST_LIST_DESCRIPTION });
 const onOrOff = () =>
   Type.Union([Type.Literal("on"), Type.Literal("off")], { default: "off", description: "on or off" });
 
@@ -55,6 +58,7 @@ const Environment = Type.Object({
   TLS_KEY: file(),
   STAFF_TLS_CA: file(),
   METRICS_TOKEN: secret(),
+  WEBHOOK_ALLOW: hostList(),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
@@ -204,6 +208,7 @@ function configFrom(env: Environment) {
     tlsKey: env.TLS_KEY,
     staffTlsCa: env.STAFF_TLS_CA,
     metricsToken: env.METRICS_TOKEN,
+    webhookAllow: HostList.of(env.WEBHOOK_ALLOW),
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,
     machines: env.MACHINES,

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isLoopback, readConfig } from "../src/config.ts";
+import { HostList } from "../src/host-list.ts";
 import { StartError } from "../src/lifecycle.ts";
 
 /** The faults that are named, one a line. */
@@ -35,6 +36,7 @@ const DEFAULTS = {
   tlsKey: undefined,
   staffTlsCa: undefined,
   metricsToken: undefined,
+  webhookAllow: HostList.of(""),
   queues: [],
   redisUrl: undefined,
   dataDir: ".data",
@@ -92,6 +94,7 @@ test("every fault is named at once, with what is wanted and what was given", () 
       LIMIT_REFILL_PER_SECOND: "0",
       TRUSTED_PROXIES: "10.0.0.0/8,nonsense",
       LOG_LEVEL: "loud",
+      WEBHOOK_ALLOW: "http://hooks.internal/",
     }).toSorted(),
   ).toEqual([
     "CUSTOMER_PORT: must be a whole number from 0 to 65535, not 65536",
@@ -100,6 +103,8 @@ test("every fault is named at once, with what is wanted and what was given", () 
     'LOG_LEVEL: must be trace, debug, info, warn, error, fatal or silent, not "loud"',
     'SHOP: must be 1 to 64 letters, digits, _ or -, not "my shop"',
     'TRUSTED_PROXIES: must be addresses or CIDRs, separated by commas, not "10.0.0.0/8,nonsense"',
+    "WEBHOOK_ALLOW: must be hosts such as hooks.example.org, *.example.org, 10.1.2.3:8080 or 10.0.0.0/8, " +
+      'separated by commas, not "http://hooks.internal/"',
   ]);
 });
 
