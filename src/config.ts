@@ -59,6 +59,7 @@ const Environment = Type.Object({
   STAFF_TLS_CA: file(),
   METRICS_TOKEN: secret(),
   WEBHOOK_ALLOW: hostList(),
+  RULES_FILE: file(),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
   DATA_DIR: Type.String({ minLength: 1, default: ".data", description: "a folder" }),
@@ -139,7 +140,13 @@ export const SETTINGS: readonly Setting[] = Object.entries<TSchema>(Environment.
 });
 
 /** The settings that the server runs by. Times carry their unit in their name; absent means switched off. */
-export type Config = Readonly<ReturnType<typeof configFrom> & { queues: readonly NamedQueue[] }>;
+export type Config = Readonly<
+  ReturnType<typeof configFrom> & {
+    queues: readonly NamedQueue[];
+    /** The variables that rules may name for their secrets, by name. */
+    webhookSecrets: Readonly<Record<string, string>>;
+  }
+>;
 
 /** Reads the environment. Throws one StartError (exit code 2) that lists every fault. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
@@ -171,7 +178,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const queues = readQueues(given.QUEUES ?? "");
   if (queues.kind === "faults") faults.push(...queues.faults.map((fault) => `QUEUES: ${fault}`));
   if (faults.length > 0 || queues.kind === "faults") throw new StartError(encodeFaults(faults), 2);
-  return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared });
+  const webhookSecrets = Object.freeze(webhookSecretsIn(environment));
+  return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared, webhookSecrets });
 }
 
 const SECRET_NAMES = ["STAFF_TOKEN", "METRICS_TOKEN", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
@@ -179,7 +187,16 @@ const SECRET_NAMES = ["STAFF_TOKEN", "METRICS_TOKEN", "STRIPE_SECRET_KEY", "STRI
 /** The texts of the environment that may stand in no output. */
 export function secretsIn(environment: Readonly<Record<string, string | undefined>>): string[] {
   const named = SECRET_NAMES.map((name) => environment[name] ?? "");
-  return [...named, ...secretsOf(environment["REDIS_URL"] ?? "")];
+  const ofWebhooks = Object.values(webhookSecretsIn(environment)).flatMap((text) => text.split(/[\s,]+/));
+  return [...named, ...ofWebhooks, ...secretsOf(environment["REDIS_URL"] ?? "")];
+}
+
+/** WEBHOOK_SECRET, and all that begin with WEBHOOK_SECRET_. */
+function webhookSecretsIn(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const isNamed = (name: string): boolean => /^WEBHOOK_SECRET(_|$)/.test(name);
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, text]) => (text && isNamed(name) ? [[name, text]] : [])),
+  );
 }
 
 /** One fault is one line. */
@@ -209,6 +226,7 @@ function configFrom(env: Environment) {
     staffTlsCa: env.STAFF_TLS_CA,
     metricsToken: env.METRICS_TOKEN,
     webhookAllow: HostList.of(env.WEBHOOK_ALLOW),
+    rulesFile: env.RULES_FILE,
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,
     machines: env.MACHINES,

@@ -18,13 +18,16 @@ import { declareQueues, type QueueRules } from "./orders/queues.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { openCards } from "./payments/cards.ts";
 import type { RedisAddress } from "./redis/connect.ts";
-import { openRedis } from "./redis/connections.ts";
+import { openRedis, type ShopRedis } from "./redis/connections.ts";
+import { Rules } from "./rules/rules.ts";
+import type { DefineRule } from "./rules/rules-file.ts";
 import { startEmbeddedRedis } from "./redis/embedded/server.ts";
 import { StatsCounter } from "./stats/counter.ts";
 import { LostOrders } from "./service/lost-orders.ts";
 import { createOrderEnds } from "./service/order-ends.ts";
 import { createShop } from "./shop/settings.ts";
 import { Tally } from "./tally.ts";
+import { WebhookSender } from "./webhooks/sender.ts";
 
 /** What every part of a server is opened with. */
 export interface Ground {
@@ -36,13 +39,15 @@ export interface Ground {
 interface Opening {
   /** The rules of the queues of machines. */
   readonly rules: readonly QueueRules[];
+  /** The rules of events. */
+  readonly eventRules: readonly DefineRule[];
   /** Called once a newer version has taken over the shop's data. */
   readonly superseded: () => void;
 }
 
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
-export async function openParts(ground: Ground, { rules, superseded }: Opening) {
+export async function openParts(ground: Ground, { rules, eventRules, superseded }: Opening) {
   const { config, log, lifecycle } = ground;
   const redis = await openRedis({ address: await findRedis(ground), ...config, log });
   lifecycle.opened("Redis connections", () => redis.close());
@@ -78,7 +83,31 @@ export async function openParts(ground: Ground, { rules, superseded }: Opening) 
   }
   const statsCounter = new StatsCounter(redis.run, log, config.stats);
   lifecycle.opened("counting of stats", () => statsCounter.stop());
-  return { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards, statsCounter };
+  const deliveringRules = await openRules(ground, redis, eventRules);
+  return {
+    redis,
+    orders,
+    shop,
+    room,
+    baristaRoom,
+    refusals,
+    rejectionLog,
+    lostOrders,
+    feed,
+    cards,
+    statsCounter,
+    deliveringRules,
+  };
+}
+
+/** Those of the file, and what they deliver with. */
+async function openRules({ config, log, lifecycle }: Ground, redis: ShopRedis, defined: readonly DefineRule[]) {
+  const sender = new WebhookSender({ allowed: config.webhookAllow });
+  lifecycle.opened("webhooks", () => sender.close());
+  const rules = new Rules({ redis, rules: defined.map((define) => define({ ...config, log, sender })), log });
+  lifecycle.opened("rules", () => rules.close());
+  await rules.forgetOld(log);
+  return rules;
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

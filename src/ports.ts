@@ -137,7 +137,16 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
     menu: createMenu(redis),
     addressOf: createAddressReader(config),
     readiness: createReadiness(redis, closing),
-    scrape: createScrape({ redis, flow: orders.flow, refusals, room, waitLimit, queues: [...callQueues.keys()], log }),
+    scrape: createScrape({
+      redis,
+      flow: orders.flow,
+      refusals,
+      room,
+      waitLimit,
+      queues: [...callQueues.keys()],
+      rules: parts.deliveringRules,
+      log,
+    }),
   };
 }
 
@@ -169,7 +178,7 @@ function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Part
 
 function createBaristas(
   { config, log }: Ground,
-  { redis, orders, feed, statsCounter }: Parts,
+  { redis, orders, feed, statsCounter, deliveringRules: rules }: Parts,
   services: Services & { readonly customerSocket: PortSocket },
 ) {
   const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, payments, paying, menu } =
@@ -190,6 +199,7 @@ function createBaristas(
     takesCards: paying.provider !== undefined,
     menu,
     feed,
+    rules,
     scrape,
     addressOf,
     readiness,

@@ -43,6 +43,12 @@ const PROBLEMS = {
   ),
   queue_unknown: kind(404, "No such queue", "There is no such queue of machines here: GET /queue lists them."),
   queue_empty: kind(404, "No order to start", "No order waits: ask again, or use ?wait=20."),
+  rule_unknown: kind(404, "No such rule", "This server has no rule of this name: GET /rules lists them."),
+  delivery_unknown: kind(
+    404,
+    "No such dead letter",
+    "The rule has no dead letter of this event: GET /rules/:name/dead.",
+  ),
   route_unknown: kind(404, "No such route", "This path is not known here; /swagger lists the routes."),
   method_not_allowed: kind(405, "Method not allowed", "/start/ takes GET, not HEAD."),
   order_conflict: kind(

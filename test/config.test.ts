@@ -37,6 +37,8 @@ const DEFAULTS = {
   staffTlsCa: undefined,
   metricsToken: undefined,
   webhookAllow: HostList.of(""),
+  rulesFile: undefined,
+  webhookSecrets: {},
   queues: [],
   redisUrl: undefined,
   dataDir: ".data",

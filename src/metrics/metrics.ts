@@ -8,8 +8,10 @@
 import type { Log } from "../log.ts";
 import { DEFAULT_QUEUE } from "../queue-settings.ts";
 import type { ShopRedis } from "../redis/connections.ts";
+import type { Rules } from "../rules/rules.ts";
 import type { Family } from "./family.ts";
 import { describeProcess } from "./process.ts";
+import { createMeasureRules, describeCounted, describeStates } from "./rules.ts";
 import { describeServer, type ServerParts } from "./server.ts";
 import { createMeasureShop, type ShopMeasure } from "./shop.ts";
 
@@ -27,19 +29,20 @@ export interface MetricsParts extends Omit<ServerParts, "outage"> {
   readonly redis: Pick<ShopRedis, "run" | "outage">;
   /** Those of machines that this server declares. */
   readonly queues: readonly string[];
+  readonly rules: Rules;
   readonly log: Log;
 }
 
-export function createScrape({ redis, queues, log, ...parts }: MetricsParts): Scrape {
+export function createScrape({ redis, queues, rules, log, ...parts }: MetricsParts): Scrape {
   const measureShop = createMeasureShop(redis.run, [DEFAULT_QUEUE, ...queues], log);
+  const measureRules = createMeasureRules(rules, log);
   return async (format) => {
-    const measuring = redis.outage.isOn ? undefined : measureShop();
-    const [measure, { writeFamilies }] = await Promise.all([measuring, import("./exposition.ts")]);
+    const measuring = redis.outage.isOn ? [] : ([measureShop(), measureRules()] as const);
+    const [{ writeFamilies }, measure, states = []] = await Promise.all([import("./exposition.ts"), ...measuring]);
     const shop = measure ? describeShop(measure) : [];
-    return await writeFamilies(
-      [...describeServer({ ...parts, outage: redis.outage }), ...shop, ...describeProcess()],
-      format,
-    );
+    const server = describeServer({ ...parts, outage: redis.outage });
+    const ofRules = [...describeCounted(rules.counted), ...describeStates(states)];
+    return await writeFamilies([...server, ...shop, ...ofRules, ...describeProcess()], format);
   };
 }
 

@@ -24,11 +24,22 @@ export interface RuleMeasure {
   readonly dead: number;
   readonly lost: number;
   readonly ended: { readonly why: string; readonly at: string } | undefined;
-  readonly last: { readonly event_id: string; readonly type: string; readonly at: string } | undefined;
-  readonly failure: { readonly why: string; readonly at: string } | undefined;
+  readonly last: LastDelivery | undefined;
+  readonly failure: LastFailure | undefined;
 }
 
-export interface DeadLetter {
+interface LastDelivery {
+  readonly event_id: string;
+  readonly type: string;
+  readonly at: string;
+}
+
+interface LastFailure {
+  readonly why: string;
+  readonly at: string;
+}
+
+interface DeadLetter {
   readonly event_id: string;
   readonly type: string;
   readonly order_id?: string;
@@ -88,14 +99,14 @@ function readMeasure([unread, inHand, retried, dead, lost, why, at, last, failur
     dead: asInteger(dead),
     lost: asInteger(lost),
     ended: at === "" ? undefined : { why: asText(why), at: asText(at) },
-    last: readState<NonNullable<RuleMeasure["last"]>>(last),
-    failure: readState<NonNullable<RuleMeasure["failure"]>>(failure),
+    last: readState(last) as LastDelivery | undefined,
+    failure: readState(failure) as LastFailure | undefined,
   };
 }
 
 /** As `RuleLedger.state` wrote it. */
-function readState<State>(json: unknown): State | undefined {
-  return json === "" ? undefined : (JSON.parse(asText(json)) as State);
+function readState(json: unknown): unknown {
+  return json === "" ? undefined : JSON.parse(asText(json));
 }
 
 function readDead([id, diedMs, record]: readonly unknown[]): DeadLetter {

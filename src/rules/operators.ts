@@ -10,7 +10,7 @@
 
 /** A leaf of an event: text, number, true, false or null. */
 export type Leaf = string | number | boolean | null;
-export type Test = (leaf: Leaf) => boolean;
+type Test = (leaf: Leaf) => boolean;
 
 /** Says a fault of the pattern. */
 export type Fault = (path: string, detail: string) => void;

@@ -28,7 +28,7 @@ export interface Pattern {
   readonly needsData: boolean;
 }
 
-export interface PatternFault {
+interface PatternFault {
   /** Such as `data.price[0].numeric`; empty: the pattern itself. */
   readonly path: string;
   readonly detail: string;

@@ -17,8 +17,8 @@ import type { TestRedis } from "../support/redis.ts";
 import { RedisRelay } from "../support/relay.ts";
 import { until } from "../support/until.ts";
 
-export const LEASE_MS = 600;
-export const BACK_OFF = { firstMs: 20, maxMs: 100 };
+const LEASE_MS = 600;
+const BACK_OFF = { firstMs: 20, maxMs: 100 };
 export const delivered: DeliveryOutcome = { kind: "delivered" };
 
 /** Decides what becomes of a try; absent: it is delivered. */

@@ -22,6 +22,7 @@ import { METRICS_PATH, metricsRoutes, type MetricsDependencies } from "./metrics
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
+import { ruleRoutes, type RuleDependencies } from "./rules.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
 import { statsRoutes, type StatsDependencies } from "./stats.ts";
 import { createPageRefusal, createSiteRefusal, createTokenChecks } from "./token.ts";
@@ -35,6 +36,7 @@ export type BaristaDependencies = OrderDependencies &
   EventDependencies &
   ShopDependencies &
   MetricsDependencies &
+  RuleDependencies &
   StatsDependencies &
   BaristaSchemaDependencies & {
     readonly heartbeatSeconds: number;
@@ -73,6 +75,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
           "Dead letters": "Orders that failed, and making them again.",
           Events: "What happens in the shop, as it happens.",
           Stats: "What was placed, made, cancelled and paid, and how long it took.",
+          Rules: "Which events go where, and what could not be delivered.",
           Shop: "The shop's settings, its menu and its code.",
           Metrics: "What happened, and how long it took: for Prometheus.",
           Health: "For whatever watches the server.",
@@ -88,6 +91,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(deadRoutes(dependencies))
     .use(eventRoutes(dependencies, () => app.server))
     .use(statsRoutes(dependencies))
+    .use(ruleRoutes(dependencies))
     .use(shopRoutes(dependencies))
     .use(metricsRoutes(dependencies))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))

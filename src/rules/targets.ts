@@ -1,0 +1,87 @@
+/**
+ * Owns where the events of a rule of the file go: a line of the log, a stream in Redis, or a webhook.
+ *
+ * **Invariants**
+ * - A line of the log holds ids, types and states: never a customer's words.
+ * - The id of a webhook is the same over tries, replicas and replays.
+ * - What is shown of a target holds no secret, and no path or query of a URL.
+ */
+import type { ShopEvent } from "../events/event.ts";
+import type { Log } from "../log.ts";
+import type { SendOutcome, WebhookSender, WebhookTarget } from "../webhooks/sender.ts";
+import { encodeEvent, type DeliveryOutcome, type Rule } from "./rule.ts";
+
+export type TargetDefinition =
+  | { readonly kind: "log" }
+  | { readonly kind: "stream"; readonly stream: string }
+  | { readonly kind: "webhook"; readonly target: WebhookTarget };
+
+interface TargetGround {
+  readonly shop: string;
+  readonly log: Log;
+  readonly sender: WebhookSender;
+  /** Whether the pattern looks into `data`. */
+  readonly needsData: boolean;
+}
+
+type TargetParts = Pick<Rule, "target" | "targetKey" | "needsData" | "deliver">;
+
+export function createTarget(rule: string, definition: TargetDefinition, ground: TargetGround): TargetParts {
+  const { kind } = definition;
+  if (kind === "log") return createLogTarget(rule, ground);
+  const parts =
+    kind === "stream"
+      ? createStreamTarget(definition.stream, ground)
+      : createWebhookTarget(rule, definition.target, ground);
+  return { ...parts, needsData: true };
+}
+
+/** What may stand in a log, of the members of an event: in a customer's words quotes are escaped. */
+const STATE = /(?:^|[{,])"(status|reason)":"([a-z_]{1,40})"/g;
+
+function createLogTarget(rule: string, { log, needsData }: TargetGround): TargetParts {
+  const deliver = async ({ id, type, orderId, data }: ShopEvent): Promise<DeliveryOutcome> => {
+    const state = Object.fromEntries(Array.from(data.matchAll(STATE), ([, name = "", value = ""]) => [name, value]));
+    log.info({ rule, event: id, type, ...(orderId && { order_id: orderId }), ...state }, "an event");
+    return { kind: "delivered" };
+  };
+  return { target: { kind: "log" }, targetKey: "log", needsData, deliver };
+}
+
+function createStreamTarget(stream: string, { shop }: TargetGround): Omit<TargetParts, "needsData"> {
+  return {
+    target: { kind: "stream", stream: `{${shop}}:out:${stream}` },
+    targetKey: `stream ${stream}`,
+    deliver: async (event) => ({ kind: "delivered", append: { stream, event: encodeEvent(event) } }),
+  };
+}
+
+function createWebhookTarget(
+  rule: string,
+  target: WebhookTarget,
+  { sender }: TargetGround,
+): Omit<TargetParts, "needsData"> {
+  const key = new Bun.CryptoHasher("sha256").update(target.url).digest("hex");
+  return {
+    target: { kind: "webhook", url: new URL(target.url).origin },
+    targetKey: `webhook ${key}`,
+    deliver: async (event, signal) => {
+      const message = { id: `${rule}_${event.id}`, body: encodeEvent(event) };
+      return toDeliveryOutcome(await sender.send(target, message, signal));
+    },
+  };
+}
+
+function toDeliveryOutcome(outcome: SendOutcome): DeliveryOutcome {
+  switch (outcome.kind) {
+    case "delivered":
+      return { kind: "delivered" };
+    case "gone":
+      return { kind: "ended", why: "it answered 410: it wants no more" };
+    case "forbidden":
+      return { kind: "dead", why: outcome.why };
+    case "failed":
+    case "held":
+      return outcome;
+  }
+}
