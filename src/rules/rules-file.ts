@@ -39,8 +39,9 @@ const RuleJson = Type.Object(
       format: "rule-name",
       description: "1 to 40 small letters, digits and -, not at an end, and no name of a rule of the server itself",
     }),
-    pattern: Type.Unknown(),
-    target: Type.Unknown(),
+    // Both are checked by themselves.
+    pattern: Type.Optional(Type.Unknown()),
+    target: Type.Optional(Type.Unknown()),
     retry_for_seconds: Type.Optional(wholeNumber(1, 604_800)),
   },
   { additionalProperties: false },
@@ -121,11 +122,12 @@ function readList(json: unknown, faults: string[]): readonly unknown[] {
 }
 
 async function readRule(json: unknown, settings: FileSettings, fault: Fault): Promise<DefineRule | undefined> {
-  if (!check(RuleJson, json, "", fault)) return undefined;
-  const { name, pattern: shown, target: wanted, retry_for_seconds: retryForSeconds = RETRY_SECONDS } = json;
-  const pattern = readPattern(shown, fault);
-  const target = await readTarget(wanted, settings, fault);
-  if (!pattern || !target) return undefined;
+  const isWhole = check(RuleJson, json, "", fault);
+  if (!isRecord(json)) return undefined;
+  const pattern = readPattern(json["pattern"], fault);
+  const target = await readTarget(json["target"], settings, fault);
+  if (!isWhole || !pattern || !target) return undefined;
+  const { name, pattern: shown, retry_for_seconds: retryForSeconds = RETRY_SECONDS } = json;
   const { types, needsData, matches } = pattern;
   return (ground) => ({
     name,

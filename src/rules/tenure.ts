@@ -184,9 +184,11 @@ export class Tenure {
         return false;
       case "failed":
       case "held":
-        this.#noteFailure(outcome.why);
         if (outcome.kind === "failed") this.#options.tally.results.failed += 1;
-        return this.#isGivenUp(delivery, outcome);
+        // Why nothing is sent says less than why the last try failed.
+        if (outcome.kind === "failed" || delivery.why === "") delivery.why = outcome.why;
+        this.#noteFailure(delivery.why);
+        return this.#isGivenUp(delivery, outcome.retryAfterMs);
     }
   }
 
@@ -209,16 +211,15 @@ export class Tenure {
   }
 
   /** Puts the line by until the next try; true where there is none. */
-  #isGivenUp(delivery: Delivery, outcome: Extract<DeliveryOutcome, { kind: "failed" | "held" }>): boolean {
+  #isGivenUp(delivery: Delivery, retryAfterMs = 0): boolean {
     const { rule, backOff } = this.#options;
     const leftMs = delivery.sinceMs + rule.retryForMs - Date.now();
     const longestMs = maxPauseMs(Math.max(1, delivery.tries), backOff);
-    const askedMs = Math.min(MAX_RETRY_AFTER_MS, outcome.retryAfterMs ?? 0);
+    const askedMs = Math.min(MAX_RETRY_AFTER_MS, retryAfterMs);
     if (leftMs <= 0 || askedMs > leftMs) {
-      this.#die(delivery, outcome.why);
+      this.#die(delivery, delivery.why);
       return true;
     }
-    delivery.why = outcome.why;
     const pauseMs = Math.max(askedMs, between(longestMs / 2, longestMs));
     const dueAt = performance.now() + Math.min(pauseMs, leftMs);
     for (const each of this.#lines.get(delivery.event.orderId) ?? []) this.#park(each, dueAt);
