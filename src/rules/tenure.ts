@@ -28,6 +28,11 @@ export const MAX_PUT_BY = 2000;
 /** However long a target asks to be left alone. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
+/** Beyond its time, an event whose host is left alone waits so long for its one try. */
+const HELD_GRACE_MS = 120_000;
+
+type Postponed = Extract<DeliveryOutcome, { kind: "failed" | "held" }>;
+
 export interface TenureOptions {
   readonly rule: Rule;
   readonly ledger: RuleLedger;
@@ -188,7 +193,7 @@ export class Tenure {
         // Why nothing is sent says less than why the last try failed.
         if (outcome.kind === "failed" || delivery.why === "") delivery.why = outcome.why;
         this.#noteFailure(delivery.why);
-        return this.#isGivenUp(delivery, outcome.retryAfterMs);
+        return this.#isGivenUp(delivery, outcome);
     }
   }
 
@@ -211,9 +216,10 @@ export class Tenure {
   }
 
   /** Puts the line by until the next try; true where there is none. */
-  #isGivenUp(delivery: Delivery, retryAfterMs = 0): boolean {
+  #isGivenUp(delivery: Delivery, { kind, retryAfterMs = 0 }: Postponed): boolean {
     const { rule, backOff } = this.#options;
-    const leftMs = delivery.sinceMs + rule.retryForMs - Date.now();
+    const graceMs = kind === "held" ? HELD_GRACE_MS : 0;
+    const leftMs = delivery.sinceMs + rule.retryForMs + graceMs - Date.now();
     const longestMs = maxPauseMs(Math.max(1, delivery.tries), backOff);
     const askedMs = Math.min(MAX_RETRY_AFTER_MS, retryAfterMs);
     if (leftMs <= 0 || askedMs > leftMs) {

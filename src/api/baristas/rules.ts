@@ -62,7 +62,7 @@ const RULE_EXAMPLE = {
   dead: 1,
   lost: 0,
   last_delivery: { event_id: "1763631000120-17", type: "order.started", at: "2025-11-20T09:30:00.162Z" },
-  last_failure: { why: "status 500", at: "2025-11-20T09:12:41.007Z" },
+  last_failure: { why: "it answered 500", at: "2025-11-20T09:12:41.007Z" },
   ended_at: null,
 };
 
@@ -87,7 +87,7 @@ const DEAD_EXAMPLE = {
   timestamp: "2025-11-20T09:30:00.120Z",
   died_at: "2025-11-21T09:30:00.402Z",
   tries: 301,
-  why: "status 500",
+  why: "it answered 500",
   data: { number: 42, item: "espresso", status: "brewing", barista: "Grace" },
 };
 
@@ -106,7 +106,7 @@ export function ruleRoutes({ rules }: RuleDependencies) {
   const readReplay = createQueryReader(ReplayQuery);
 
   /** The rule that a path names. Throws a ProblemError where this server has none of that name. */
-  const findRule = ({ params }: RuleContext): string => {
+  const findRule = (params: RuleContext["params"]): string => {
     const { name } = readParams(params);
     if (rules.has(name)) return name;
     throw new ProblemError("rule_unknown");
@@ -115,9 +115,9 @@ export function ruleRoutes({ rules }: RuleDependencies) {
   const listRules = async (): Promise<Response> =>
     answerJson(JSON.stringify({ rules: (await rules.list()).map(viewOf) }));
 
-  const listDead = async (context: RuleContext): Promise<Response> => {
-    const name = findRule(context);
-    const { cursor, limit = PAGE_LIMIT } = readDead(context.request);
+  const listDead = async ({ params, request }: RuleContext): Promise<Response> => {
+    const name = findRule(params);
+    const { cursor, limit = PAGE_LIMIT } = readDead(request);
     const outcome = await rules.listDead(name, { ...(cursor && { after: cursor }), most: limit });
     if (outcome.kind === "cursor_gone") {
       const detail = "points at a dead letter that is no longer listed: begin again without it";
@@ -126,9 +126,9 @@ export function ruleRoutes({ rules }: RuleDependencies) {
     return answerJson(JSON.stringify({ dead: outcome.dead, cursor: outcome.cursor ?? null }));
   };
 
-  const replay = async (context: RuleContext): Promise<Response> => {
-    const name = findRule(context);
-    const { event_id: event } = readReplay(context.request);
+  const replay = async ({ params, request }: RuleContext): Promise<Response> => {
+    const name = findRule(params);
+    const { event_id: event } = readReplay(request);
     if (event !== undefined && !isEventId(event)) {
       throw new InvalidInputError([{ field: "event_id", detail: `must be ${EVENT.description}` }]);
     }
@@ -137,8 +137,8 @@ export function ruleRoutes({ rules }: RuleDependencies) {
     return answerJson(JSON.stringify(outcome), { status: 202 });
   };
 
-  const resume = async (context: RuleContext): Promise<Response> => {
-    const name = findRule(context);
+  const resume = async ({ params }: RuleContext): Promise<Response> => {
+    const name = findRule(params);
     await rules.resume(name);
     const [found] = (await rules.list()).filter(({ rule }) => rule.name === name);
     if (!found) throw new ProblemError("rule_unknown");
@@ -238,5 +238,5 @@ const RESUME_RULE = documented({
     "A webhook that answers 410 ends its rule. It goes on where it was, with the events that are still kept. Of a " +
     "rule that has not ended nothing changes.",
   answers: { 200: { description: "The rule.", schema: RuleView, example: RULE_EXAMPLE } },
-  problems: ["unauthorized", "rule_unknown", "redis_away"],
+  problems: ["unauthorized", "rule_unknown", "invalid_input", "redis_away"],
 });
