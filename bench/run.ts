@@ -17,8 +17,9 @@ import { hold } from "./scenarios/hold.ts";
 import { leaks } from "./scenarios/leaks.ts";
 import { listening } from "./scenarios/listeners.ts";
 import { machine } from "./scenarios/machine.ts";
+import { watched } from "./scenarios/watched.ts";
 
-const SCENARIOS = { cycle, long, machine, hold, listeners: listening, growth, flood, replicas, leaks };
+const SCENARIOS = { cycle, long, machine, hold, listeners: listening, growth, flood, replicas, watched, leaks };
 const scenarios = new Map<string, (settings: Settings) => Promise<Finding>>(Object.entries(SCENARIOS));
 const names = [...scenarios.keys()].join(",");
 

@@ -13,7 +13,9 @@
 -- ARGV[8]  most events to take
 -- ARGV[9]  '1': events are wanted with what never changes of their orders
 -- ARGV[10] how many types are wanted; 0: all
+-- ARGV[11] how many texts one of which a wanted event has in its data; 0: it need have none
 -- ARGV[…]  the types; one that ends with a star stands for all that begin so
+-- ARGV[…]  the texts
 -- ARGV[…]  what is to be noted: 'settled', entry | 'delivered', event | 'retried', event, ms until then, record
 --          | 'dead', event, record | 'append', stream, event as JSON | 'state', field, value | 'ended', why
 -- Returns  {'held'}: another replica has the lease | {'ended'}
@@ -23,16 +25,18 @@
 
 local rule, replica, lease_ms, target, begins = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == 'begin'
 local known, call, most, is_whole = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9] == '1'
-local FIRST_NOTE = 11 + ARGV[10]
+local FIRST_TEXT = 12 + ARGV[10]
+local FIRST_NOTE = FIRST_TEXT + ARGV[11]
 local group, lease, state = group_of(rule), key.reader(group_of(rule)), key.rule(rule)
 
 -- Redis serves no other call while it looks at them.
 local MOST_LOOKED_AT, ENTRIES_A_READ = 2000, 20
 local MAX_OUT = '10000'
+local RECORD_END = '^' .. FORMAT .. '\n.*\n([^\n]+)$'
 local SEEN_EVERY_MS = 3600000
 
 local exact, starts, wants_all = {}, {}, ARGV[10] == '0'
-for i = 11, FIRST_NOTE - 1 do
+for i = 12, FIRST_TEXT - 1 do
   local start = string.match(ARGV[i], '^(.*)%*$')
   if start then
     starts[#starts + 1] = start
@@ -133,24 +137,53 @@ local function ensure_group(position)
   end
 end
 
-local events, ids = {}, {}
+local function has_text(json)
+  for i = FIRST_TEXT, FIRST_NOTE - 1 do
+    if string.find(json, ARGV[i], 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Events as they are answered, but for their data: {entry, event, type, order id, members}
+local events = {}
+
+-- Drops those whose data has none of the texts. (To read an order as JSON costs more.)
+local function keep_with_text(found)
+  local names = {}
+  for i, event in ipairs(found) do
+    names[i] = key.order(event[4])
+  end
+  local kept = {}
+  for i, record in ipairs(redis.call('MGET', unpack(names))) do
+    if has_text(found[i][5]) or record and has_text(record) then
+      kept[#kept + 1] = found[i]
+    end
+  end
+  return kept
+end
 
 -- Adds the wanted events of an entry; returns whether there are any.
 local function add_entry(entry, is_known)
   local ms, fields = string.match(entry[1], '^%d+'), entry[2]
-  local first, is_any = number_before(entry), false
+  local first, found = number_before(entry), {}
   for i = 1, #fields, 2 do
     if is_wanted(fields[i]) then
       local event = string.format('%s-%.0f', ms, first + (i + 1) / 2)
       if not (is_known and redis.call('HEXISTS', key.deliveries(rule), event) == 1) then
         local order_id, members = string.match(fields[i + 1], '^([^\t]*)\t(.*)$')
-        events[#events + 1] = { entry[1], event, fields[i], order_id, members }
-        ids[#ids + 1] = order_id ~= '' and order_id or nil
+        found[#found + 1] = { entry[1], event, fields[i], order_id, members }
       end
-      is_any = true
     end
   end
-  return is_any
+  if #found > 0 and FIRST_NOTE > FIRST_TEXT then
+    found = keep_with_text(found)
+  end
+  for _, event in ipairs(found) do
+    events[#events + 1] = event
+  end
+  return #found > 0
 end
 
 local lost = 0
@@ -163,9 +196,7 @@ local function take_in_hand()
     cursor = claimed[1]
     lost = lost + #(claimed[3] or {})
     for _, entry in ipairs(claimed[2]) do
-      local before = #events
-      add_entry(entry, true)
-      if #events == before then
+      if not add_entry(entry, true) then
         redis.call('XACK', key.events, group, entry[1])
       end
     end
@@ -222,15 +253,43 @@ local function take_retried()
   return replies
 end
 
+-- What never changes of orders, by id. (A record that looks whole at both ends need not be read line by line.)
+local function read_fixed(ids)
+  local fixed, others = {}, {}
+  for first = 1, #ids, MAX_ORDERS_PER_READ do
+    local names = {}
+    for i = first, math.min(first + MAX_ORDERS_PER_READ - 1, #ids) do
+      names[#names + 1] = key.order(ids[i])
+    end
+    for i, record in ipairs(redis.call('MGET', unpack(names))) do
+      local id = ids[first + i - 1]
+      local line = record and string.match(record, RECORD_END)
+      if line and string.find(line, FIXED_START) and string.find(line, FIXED_END, -FIXED_END_LENGTH) then
+        fixed[id] = line
+      else
+        others[#others + 1] = id
+      end
+    end
+  end
+  for id, order in pairs(read_orders(others)) do
+    fixed[id] = order and order.fixed or nil
+  end
+  return fixed
+end
+
 local function encode_events()
-  local orders, replies = is_whole and read_orders(ids) or {}, {}
+  local ids, replies = {}, {}
+  for _, event in ipairs(events) do
+    ids[#ids + 1] = is_whole and event[4] ~= '' and event[4] or nil
+  end
+  local fixed_of = read_fixed(ids)
   for _, event in ipairs(events) do
     local at = #replies
-    local order = orders[event[4]]
+    local fixed = fixed_of[event[4]]
     for i = 1, 4 do
       replies[at + i] = event[i]
     end
-    replies[at + 5] = '{' .. (order and order.fixed .. (event[5] ~= '' and ',' or '') or '') .. event[5] .. '}'
+    replies[at + 5] = '{' .. (fixed and fixed .. (event[5] ~= '' and ',' or '') or '') .. event[5] .. '}'
   end
   return replies
 end

@@ -22,18 +22,19 @@ import { countAll, endAll, type Part } from "../harness/fleet.ts";
 import { baristas, customers } from "../harness/people.ts";
 import type { Fsync } from "../harness/redis.ts";
 import { checkDelivery, mergeReports } from "../harness/report.ts";
-import { BULLMQ, inShop, LONGPOUR, MEMORY, type Contender } from "../harness/shop.ts";
+import { BULLMQ, inShop, LONGPOUR, MEMORY, type Contender, type Shop } from "../harness/shop.ts";
 import { measureUsage, quantile, USAGE_METRICS, within } from "../harness/stretch.ts";
 import { hasWrk, measureByWrk } from "../harness/wrk.ts";
 
-const CUSTOMERS = 200;
-const [FEW, MANY] = [20, 100];
+export const CUSTOMERS = 200;
+const FEW = 20;
+export const MANY = 100;
 /** With fsync always. */
 const BY_WRK = "load by wrk";
 const TIMES_AS_LONG = 6;
 const MAX_LONG_ROUNDS = 3;
 
-const METRICS = [
+export const METRICS = [
   { key: "perSecond", label: "orders/s", digits: 0 },
   { key: "p50", label: "wait p50 ms", digits: 1 },
   { key: "p99", label: "wait p99 ms", digits: 1 },
@@ -52,6 +53,9 @@ interface Cycle {
   readonly servers?: number;
   /** Counts the keys that are left so long after the last answer. */
   readonly restSeconds?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Runs beside the load, until it ends. */
+  readonly beside?: (shop: Shop, ended: AbortSignal) => Promise<void>;
 }
 
 const OWN = { name: LONGPOUR.name, contender: LONGPOUR };
@@ -153,10 +157,12 @@ function goalsBesideTwin(group: string) {
 }
 
 /** One run: staff and guests spread over the servers, warm-up, measured stretch, end, check, and what is left. */
-async function measure(run: Cycle, { seconds, isQuick }: Settings): Promise<Sample> {
-  const { contender, fsync = "always", servers = 1, withNext = false, restSeconds } = run;
-  return await inShop({ contender, fsync, servers }, async (shop) => {
+export async function measure(run: Cycle, { seconds, isQuick }: Settings): Promise<Sample> {
+  const { contender, fsync = "always", servers = 1, withNext = false, restSeconds, environment = {}, beside } = run;
+  return await inShop({ contender, fsync, servers, environment }, async (shop) => {
     const { fleet } = shop;
+    const ending = new AbortController();
+    const watching = beside?.(shop, ending.signal);
     const share = (count: number): number => Math.ceil(count / servers);
     const [staff, guests]: [Part[], Part[]] = [[], []];
     for (const server of shop.servers) {
@@ -169,6 +175,8 @@ async function measure(run: Cycle, { seconds, isQuick }: Settings): Promise<Samp
     // The last customers need the baristas still.
     const report = mergeReports(await endAll(guests));
     checkDelivery([report, ...(await endAll(staff))]);
+    ending.abort();
+    await watching;
 
     const { perSecond, tookMs } = within(report.answered, window);
     const sample = { perSecond, p50: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99), ...usage };

@@ -112,14 +112,14 @@ export class RuleLedger {
   }
 
   async #call(how: string, leaseMs: number, most: number): Promise<ServeOutcome> {
-    const { name, targetKey, types = [], needsData } = this.#rule;
+    const { name, targetKey, types = [], texts = [], needsData } = this.#rule;
     const notes = this.#notes;
     this.#notes = [];
     this.#calls += 1;
     const askedAt = performance.now();
     const head = [name, this.#replica, leaseMs, targetKey, how, this.#position, `#${this.#calls}`, most];
     try {
-      const shape = [needsData ? 1 : 0, types.length, ...types];
+      const shape = [needsData ? 1 : 0, types.length, texts.length, ...types, ...texts];
       const outcome = readReply(await this.#redis.run(this.#script, [...head, ...shape, ...notes]), askedAt);
       if (outcome.kind === "given") this.#position = outcome.upTo;
       return outcome;

@@ -17,6 +17,7 @@ const MAX_DEPTH = 8;
 /** As EventBridge bounds it: what the alternatives of all `$or` multiply to. */
 const MAX_COMBINATIONS = 1000;
 const MAX_CHARACTERS = 4096;
+const MAX_TEXTS = 16;
 /** What an event has, as it is delivered. */
 const FIELDS = ["type", "timestamp", "event_id", "order_id", "data"];
 
@@ -24,6 +25,8 @@ export interface Pattern {
   readonly matches: (event: ShopEvent) => boolean;
   /** The only types that can match, such as `order.started` or `order.*`; undefined: any may. */
   readonly types: readonly string[] | undefined;
+  /** Texts one of which is in the data of each event that matches, as JSON; undefined: none need be. */
+  readonly texts: readonly string[] | undefined;
   /** Whether it looks into `data`. */
   readonly needsData: boolean;
 }
@@ -56,7 +59,7 @@ export function compilePattern(json: unknown): PatternOutcome {
   const isOfTypeAlone = fields.size === 0 || (fields.size === 1 && fields.has("type"));
   const matches = (event: ShopEvent): boolean =>
     test(isOfTypeAlone ? { type: event.type } : readEvent(event, needsData));
-  return { kind: "pattern", pattern: { matches, types: typesOf(json), needsData } };
+  return { kind: "pattern", pattern: { matches, types: typesOf(json), texts: textsOf(json), needsData } };
 }
 
 function readEvent({ id, type, orderId, data }: ShopEvent, needsData: boolean): unknown {
@@ -179,4 +182,18 @@ function typeToken(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   const start = isRecord(value) ? value["prefix"] : undefined;
   return typeof start === "string" ? `${start}*` : undefined;
+}
+
+/** JSON spells such a text in one way. */
+const PLAIN = /^[\w .:-]*$/;
+
+/** What Redis may look for before it hands an event out: a member of `data` with one of few values. */
+function textsOf({ data }: Readonly<Record<string, unknown>>): readonly string[] | undefined {
+  for (const [name, wanted] of isRecord(data) ? Object.entries(data) : []) {
+    if (!PLAIN.test(name) || !Array.isArray(wanted) || wanted.length > MAX_TEXTS) continue;
+    const isPlain = (value: unknown): value is string => typeof value === "string" && PLAIN.test(value);
+    // A list in an event may hold one, too.
+    if (wanted.every(isPlain)) return [...wanted.map((value) => `"${name}":"${value}"`), `"${name}":[`];
+  }
+  return undefined;
 }

@@ -45,6 +45,8 @@ export interface Rule {
   readonly target: TargetView;
   /** The types that are read at all, such as `order.started` or `order.*`; undefined: all. */
   readonly types: readonly string[] | undefined;
+  /** Texts one of which is in the data of each event that matches, as JSON; undefined: none need be. */
+  readonly texts?: readonly string[] | undefined;
   /** Whether `data` has to be complete, with what never changes of an order. */
   readonly needsData: boolean;
   /** How long an event is tried, from when it was taken; it is tried once at least. */

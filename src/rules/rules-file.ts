@@ -128,11 +128,12 @@ async function readRule(json: unknown, settings: FileSettings, fault: Fault): Pr
   const target = await readTarget(json["target"], settings, fault);
   if (!isWhole || !pattern || !target) return undefined;
   const { name, pattern: shown, retry_for_seconds: retryForSeconds = RETRY_SECONDS } = json;
-  const { types, needsData, matches } = pattern;
+  const { types, texts, needsData, matches } = pattern;
   return (ground) => ({
     name,
     pattern: shown as object,
     types,
+    texts,
     matches,
     retryForMs: retryForSeconds * 1000,
     ...createTarget(name, target, { ...ground, needsData }),
