@@ -12,6 +12,7 @@
 import type { BackOff } from "../back-off.ts";
 import type { Log } from "../log.ts";
 import type { ShopRedis } from "../redis/connections.ts";
+import type { EventId } from "../events/event.ts";
 import { StreamRounds } from "../redis/stream-rounds.ts";
 import { within } from "../within.ts";
 import { RuleLedger, type ServeOutcome } from "./ledger.ts";
@@ -58,6 +59,8 @@ export class RuleRunner {
   /** By `performance.now()`; counted from before Redis was asked, so it lapses here first. */
   #leaseEndsAt = 0;
   #writing: ReturnType<typeof setTimeout> | undefined;
+  /** The last event that was there when it looked. */
+  #lookedUpTo: EventId = "";
   #changed = Promise.withResolvers<void>();
   #hasEnded = false;
 
@@ -98,7 +101,9 @@ export class RuleRunner {
     this.#take(outcome);
     if (outcome.kind !== "given") return 0;
     if (outcome.hasMore) return 0;
-    if (outcome.given.length > 0) return REST_MS;
+    const hasPassedSome = outcome.upTo !== this.#lookedUpTo;
+    this.#lookedUpTo = outcome.upTo;
+    if (hasPassedSome) return REST_MS;
     if (tenure.room === 0) await within(this.#renewMs, this.#changed.promise);
     else await this.#rounds.untilNew(outcome.upTo);
     return 0;
