@@ -19,7 +19,7 @@ local TYPES = {
   list = { key.event_marks },
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
-  string = { key.event_count, key.format, key.numbers(date), key.stats_counted },
+  string = { key.event_count, key.format, key.link_key, key.numbers(date), key.stats_counted },
   zset = { key.buried, key.damaged, key.dead, key.orders, key.payments, key.payments_open, key.reserved },
 }
 for _, name in ipairs(try('HKEYS', key.readers) or {}) do

@@ -48,6 +48,9 @@ const Environment = Type.Object({
   PUBLIC_URL: optional(
     Type.String({ pattern: "^https?://[^/?#\\s]+/?$", description: "https://… or http://…, without a path" }),
   ),
+  PUBLIC_STAFF_URL: optional(
+    Type.String({ pattern: "^https?://[^/?#\\s]+/?$", description: "https://… or http://…, without a path" }),
+  ),
   ALLOWED_ORIGINS: Type.String({
     format: "origin-list",
     default: "",
@@ -219,6 +222,7 @@ function configFrom(env: Environment) {
     customerHost: env.CUSTOMER_HOST,
     baristaHost: env.BARISTA_HOST ?? (env.STAFF_TOKEN || env.STAFF_TLS_CA ? "0.0.0.0" : "127.0.0.1"),
     publicUrl: env.PUBLIC_URL,
+    publicStaffUrl: env.PUBLIC_STAFF_URL,
     allowedOrigins: splitList(env.ALLOWED_ORIGINS),
     staffToken: env.STAFF_TOKEN,
     tlsCert: env.TLS_CERT,

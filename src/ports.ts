@@ -13,7 +13,7 @@ import { createReadiness } from "./http/health.ts";
 import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
 import type { PortTls } from "./http/app.ts";
 import { PortSocket } from "./http/port-socket.ts";
-import { createPublicUrl } from "./http/public-url.ts";
+import { createPublicUrl, createStaffUrl } from "./http/public-url.ts";
 import { createAddressReader } from "./limits/address.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
@@ -23,6 +23,7 @@ import { createScrape } from "./metrics/metrics.ts";
 import type { Ground, Parts } from "./parts.ts";
 import { createCallQueues, type QueueDeclaration } from "./service/call-queue.ts";
 import { Paying } from "./payments/paying.ts";
+import { FinishLinks } from "./service/finish-links.ts";
 import { Fulfilling } from "./service/fulfilling.ts";
 import { Listening } from "./service/listening.ts";
 import { Ordering } from "./service/ordering.ts";
@@ -211,6 +212,8 @@ function createBaristas(
       customerPort: () => customerSocket.port,
       isSecure: config.tlsCert !== undefined,
     }),
+    links: new FinishLinks(redis.run),
+    staffUrlFor: createStaffUrl(config.publicStaffUrl),
     leaseSeconds: config.leaseSeconds,
     leaseSecondsOf,
     heartbeatSeconds: config.heartbeatSeconds,

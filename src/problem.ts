@@ -33,6 +33,11 @@ const PROBLEMS = {
     "Not from another site",
     "A page of another site sent this request: use the server's own page.",
   ),
+  link_forged: kind(
+    403,
+    "Not a link of this shop",
+    "This link was altered or cut off: send it whole, as it was given with the order.",
+  ),
   payment_declined: kind(402, "The card was refused", "Your card was declined: try another one."),
   coffee_unknown: kind(404, "No such coffee", "There is no such coffee on the menu (GET /coffees)."),
   order_unknown: kind(404, "No such order", "There is no order with this id, or it is no longer kept."),

@@ -30,6 +30,7 @@ const DEFAULTS = {
   customerHost: "0.0.0.0",
   baristaHost: "127.0.0.1",
   publicUrl: undefined,
+  publicStaffUrl: undefined,
   allowedOrigins: [],
   staffToken: undefined,
   tlsCert: undefined,

@@ -56,6 +56,7 @@ local function name_keys()
   key.event_count = shop .. 'events:count'
   key.event_marks = shop .. 'events:marks'
   key.format = shop .. 'format'
+  key.link_key = shop .. 'link-key'
   key.menu = shop .. 'menu'
   key.orders = shop .. 'orders'
   key.payments = shop .. 'payments'

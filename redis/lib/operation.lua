@@ -84,6 +84,11 @@ local function refuse(order)
   return order and 'conflict\t' .. order.status .. '\t' .. order.barista or 'unknown'
 end
 
+-- Whether an order was last started so; where `started_at` is '' or nil: however it was.
+local function was_started(order, attempts, started_at)
+  return not started_at or started_at == '' or (order.started_at == started_at and order.attempts .. '' == attempts)
+end
+
 -- Whether `barista` (JSON; '' is any) may act on this brewing order.
 local function holds(order, barista)
   return order and order.status == 'brewing' and (barista == '' or barista == order.barista)

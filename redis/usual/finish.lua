@@ -4,7 +4,7 @@
 usual('finish', function(at, width)
   local id, barista = ARGV[at], ARGV[at + 1]
   local record = records[id]
-  if not record or orders[id] or width > 2 and ARGV[at + 2] ~= '' then
+  if not record or orders[id] or width > 2 and ARGV[at + 2] ~= '' or width > 4 and ARGV[at + 4] ~= '' then
     return false
   end
   local attempts, queue_name, queue_number, holder, by, started_at, idempotency_key, fixed = string.match(record, BREWING_PLAIN)

@@ -1,5 +1,5 @@
 /**
- * Owns where customers find the shop: the address in the QR picture.
+ * Owns where customers find the shop: the address in the QR picture; and where others find the baristas' port.
  *
  * **Invariants**
  * - It has no slash at its end.
@@ -28,6 +28,15 @@ export function createPublicUrl(options: PublicUrlOptions): (request: Request) =
     const name = isLoopback(host.replace(/^\[|\]$/g, "")) ? (findNetworkAddress() ?? host) : host;
     return `${isSecure ? "https" : "http"}://${name}:${customerPort()}`;
   };
+}
+
+/**
+ * Makes the function that returns where the baristas' port is found: PUBLIC_STAFF_URL, else as the client that sent
+ * `request` reached it.
+ */
+export function createStaffUrl(publicStaffUrl: string | undefined): (request: Request) => string {
+  const found = publicStaffUrl?.replace(/\/+$/, "");
+  return (request) => found ?? new URL(request.url).origin;
 }
 
 function findNetworkAddress(): string | undefined {

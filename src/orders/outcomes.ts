@@ -22,6 +22,17 @@ export interface Change {
   readonly barista?: string | undefined;
 }
 
+/** One start of an order, as the order showed it then. */
+export interface StartOf {
+  readonly attempts: number;
+  readonly startedAt: string;
+}
+
+/** A start as operations compare it; empty for any. */
+export function encodeStart(start: StartOf | undefined): { attempts: number | ""; started_at: string } {
+  return { attempts: start?.attempts ?? "", started_at: start?.startedAt ?? "" };
+}
+
 /** `done`: what the operation answers when it has changed the order. */
 export function readChange(done: string, outcome: string, rest: readonly string[]): ChangeOutcome {
   const [order] = rest;

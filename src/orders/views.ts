@@ -51,9 +51,21 @@ export const ProgressDraft = Type.Object(
 );
 export type ProgressDraft = Static<typeof ProgressDraft>;
 
+/** What comes with an order that was started with its link. */
+const FinishLink = Type.Object(
+  {
+    finish_url: Type.Optional(Type.String({ description: "POST the result there to finish the order" })),
+    fail_url: Type.Optional(Type.String({ description: "POST the error there to fail it" })),
+  },
+  { $id: "FinishLink" },
+);
+
+/** An order as its barista gets it. */
+export const StartedOrder = Type.Intersect([Order, FinishLink]);
+
 /** The answer of a finish with `next`. */
 export const HandoverView = Type.Object(
-  { finished: Order, started: Type.Union([Order, Type.Null()], { description: "null: none came" }) },
+  { finished: Order, started: Type.Union([StartedOrder, Type.Null()], { description: "null: none came" }) },
   { $id: "Handover", additionalProperties: false },
 );
 export type HandoverView = Static<typeof HandoverView>;

@@ -125,3 +125,11 @@ test("dead lists what failed, and retry makes it again: one, or all of a queue",
   expect(found.stdout).toContain(`"retry_of":"${other}"`);
   expect((await shop.run("retry", "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59")).exitCode).toBe(1);
 });
+
+test("start gives a link, by which the order is finished without a token", async () => {
+  const id = await shop.placed();
+  const { stdout } = await shop.run("start", "--id", id, "--link");
+  const url = /\nfinish by: (http:\S+)\n$/.exec(stdout)?.[1] ?? "";
+  const answer = await fetch(url, { method: "POST", body: '{"cups":1}' });
+  expect(await answer.json()).toMatchObject({ order_id: id, status: "ready", result: { cups: 1 } });
+});

@@ -155,12 +155,14 @@ function nameType({
   const: only,
   enum: words,
   anyOf,
+  allOf,
   items,
   ...schema
 }: Schema): string {
   if (reference !== undefined) return `\`${lastOf(reference)}\``;
   if (words) return `one of ${codes(words)}`;
   if (only !== undefined) return `\`${JSON.stringify(only)}\``;
+  if (allOf) return allOf.map(nameType).join(" and ");
   if (anyOf) return anyOf.map(nameType).join(" or ");
   if (items) return `list of ${nameType(items)}`;
   const values = Object.values(schema.patternProperties ?? {})[0];

@@ -1,6 +1,8 @@
 /** Owns the tests of operations/finish.lua. */
 import { expect, test } from "bun:test";
+import type { StartOf } from "../../src/orders/outcomes.ts";
 import { TestOrders } from "../support/orders.ts";
+import { until } from "../support/until.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -169,4 +171,25 @@ test("a finish of a damaged order says so, and the others are finished", async (
   const outcomes = await Promise.all(["A", "broken", "B"].map((orderId) => shop.orders.finish({ orderId })));
   expect(outcomes.map(({ kind }) => kind)).toEqual(["changed", "damaged", "changed"]);
   expect(await shop.state()).toMatchObject({ "order:A.status": "ready", "order:B.status": "ready" });
+});
+
+test("a finish of one start is refused once the order was started again, by whomever", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"]);
+  const startOf = async (): Promise<StartOf> => {
+    const outcome = await shop.orders.start({ barista: "Grace", queue: "default" });
+    if (outcome.kind !== "started") throw new Error(outcome.kind);
+    const { attempts, started_at = "" } = outcome.order;
+    return { attempts, startedAt: started_at };
+  };
+  const first = await startOf();
+  await until(async () => {
+    await shop.orders.release({ orderId: "A", isUncounted: true });
+    return (await startOf()).startedAt !== first.startedAt;
+  }, "it is started in another millisecond");
+  const late = await shop.orders.finish({ orderId: "A", barista: "Grace", start: first });
+  expect(late).toMatchObject({ kind: "conflict", status: "brewing", barista: "Grace" });
+  expect(await shop.orders.finish({ orderId: "A", barista: "Grace" })).toMatchObject({ kind: "changed" });
+  // Also for what was finished since.
+  expect((await shop.orders.finish({ orderId: "A", start: first })).kind).toBe("conflict");
 });

@@ -27,12 +27,22 @@ const due = fc.constantFrom("", "", "1795000000012", "1795000000030");
 const holder = fc.constantFrom("", REPLICA, "replica-2");
 const optional = (...values: readonly string[]) => fc.constantFrom("", ...values);
 
+/** A start by its attempts and its time, by the clock of the histories. */
+const anyStart = [optional("1", "2"), optional("2026-11-18T11:06:40.004Z", "2026-11-18T11:06:40.009Z")] as const;
+
 const LOOK_MS = fc.constant("4");
 
 /** The fields of one item by its operation, in the order in which a run does them. */
 const ITEMS = {
-  finish: fc.tuple(pick, hand, optional('{"cups":2}')),
-  fail: fc.tuple(pick, hand, fc.constant('"no milk"'), fc.constantFrom("0", "1"), fc.constantFrom("0", "3")),
+  finish: fc.tuple(pick, hand, optional('{"cups":2}'), ...anyStart),
+  fail: fc.tuple(
+    pick,
+    hand,
+    fc.constant('"no milk"'),
+    fc.constantFrom("0", "1"),
+    fc.constantFrom("0", "3"),
+    ...anyStart,
+  ),
   release: fc.tuple(pick, hand, optional("1")),
   extend: fc.tuple(pick, hand),
   progress: fc.tuple(pick, hand, fc.constantFrom('{"percent":7}', '{"message":"half\\n"}')),
@@ -82,7 +92,7 @@ const ITEMS = {
 type Name = keyof typeof ITEMS;
 const NAMES = Object.keys(ITEMS) as Name[];
 /** How many of the last fields travel only where one is there: as in the descriptors. */
-const OPTIONAL: Partial<Record<Name, number>> = { finish: 1, release: 1, call: 5, place: 6, start: 3 };
+const OPTIONAL: Partial<Record<Name, number>> = { finish: 3, fail: 2, release: 1, call: 5, place: 6, start: 3 };
 
 const USUAL: readonly Name[] = ["finish", "place", "start"];
 
@@ -234,8 +244,8 @@ export function argumentsOf(number: number, { operations: kinds, rich }: Step, k
   return args;
 }
 const ITEM_WIDTHS: Readonly<Record<Name, number>> = {
-  finish: 3,
-  fail: 5,
+  finish: 5,
+  fail: 7,
   release: 3,
   extend: 2,
   progress: 3,

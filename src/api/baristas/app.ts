@@ -4,8 +4,10 @@
  * **Invariants**
  * - With a staff token set, nothing answers without it but the routes that are marked open.
  * - Open are probes, the API's description and the pages' own files: they show nothing of the shop.
+ * - A finish link opens its own order's start, and nothing else.
  */
 import { createApp } from "../../http/app.ts";
+import type { Check } from "../../http/edge.ts";
 import type { Guard } from "../../http/gate.ts";
 import type { FindServer } from "../../http/listening.ts";
 import { healthRoutes, type Readiness } from "../../http/health.ts";
@@ -18,6 +20,7 @@ import { deadRoutes, type DeadDependencies } from "./dead.ts";
 import { damagedRoutes, type DamagedDependencies } from "./damaged.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
 import { fulfilmentRoutes, type FulfilmentDependencies } from "./fulfilments.ts";
+import { LINK_PATHS, linkRoutes, type LinkDependencies } from "./links.ts";
 import { METRICS_PATH, metricsRoutes, type MetricsDependencies } from "./metrics.ts";
 import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
@@ -28,6 +31,7 @@ import { statsRoutes, type StatsDependencies } from "./stats.ts";
 import { createPageRefusal, createSiteRefusal, createTokenChecks } from "./token.ts";
 
 export type BaristaDependencies = OrderDependencies &
+  LinkDependencies &
   QueueDependencies &
   FulfilmentDependencies &
   PaymentDependencies &
@@ -84,6 +88,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
       }),
     )
     .use(orderRoutes(dependencies))
+    .use(linkRoutes(dependencies, addressOf))
     .use(queueRoutes(dependencies))
     .use(fulfilmentRoutes(dependencies))
     .use(paymentRoutes(dependencies))
@@ -108,14 +113,17 @@ function createGuard(
   }: Pick<BaristaDependencies, "staffToken" | "metricsToken" | "asksCertificates">,
   addressOf: (request: Request) => string,
 ): Guard {
+  // A link is a right by itself: it is checked where it is read.
+  const own = new Map<string, Check>(LINK_PATHS.map((path) => [path, () => undefined]));
   if (staffToken === undefined) {
-    return { check: asksCertificates ? createPageRefusal() : createSiteRefusal() };
+    return { check: asksCertificates ? createPageRefusal() : createSiteRefusal(), own };
   }
   const checkFor = createTokenChecks(addressOf);
-  const staff = { tokens: [staffToken], words: "the staff token" };
-  if (metricsToken === undefined) return { check: checkFor(staff) };
-  const readers = { tokens: [staffToken, metricsToken], words: "the staff token or that of METRICS_TOKEN" };
-  return { check: checkFor(staff), own: new Map([[METRICS_PATH, checkFor(readers)]]) };
+  if (metricsToken !== undefined) {
+    const readers = { tokens: [staffToken, metricsToken], words: "the staff token or that of METRICS_TOKEN" };
+    own.set(METRICS_PATH, checkFor(readers));
+  }
+  return { check: checkFor({ tokens: [staffToken], words: "the staff token" }), own };
 }
 
 async function loadGraphQL(dependencies: BaristaDependencies) {

@@ -19,7 +19,7 @@ import {
   READY_EXAMPLE,
 } from "../../orders/order.ts";
 import { DEFAULT_QUEUE } from "../../orders/orders.ts";
-import { FailureDraft, HandoverView, ProgressDraft } from "../../orders/views.ts";
+import { FailureDraft, HandoverView, ProgressDraft, StartedOrder } from "../../orders/views.ts";
 import { OrderId } from "../parameters.ts";
 
 export const BaristaName = Type.String({
@@ -34,11 +34,14 @@ export const QueueName = Type.String({
   examples: [DEFAULT_QUEUE],
 });
 
+const WithLink = Type.Literal("", { description: "empty, as in `?link`: with the order comes its finish link" });
+
 export const StartQuery = Type.Object({
   wait: Type.Optional(WaitSeconds),
   barista: Type.Optional(BaristaName),
   queue: Type.Optional(QueueName),
   order_id: Type.Optional(OrderId),
+  link: Type.Optional(WithLink),
 });
 
 export const ChangeQuery = Type.Object({
@@ -59,9 +62,10 @@ export const FinishQuery = Type.Object({
   ...ChangeQuery.properties,
   next: Type.Optional(WaitSeconds),
   queue: Type.Optional(QueueName),
+  link: Type.Optional(WithLink),
 });
 
-const Result = Type.Unknown({
+export const Result = Type.Unknown({
   description: "what came of the work: any JSON of at most 256 KB and 100 levels; what is no JSON is refused",
   examples: [{ cups: 2 }],
 });
@@ -75,14 +79,15 @@ export const START_ORDER = documented({
   summary: "Start the oldest order",
   description:
     "The order whose lease ran out, else the oldest queued one; with `order_id` that one. With `wait` it is held up to N seconds for one. " +
-    "The order is yours for LEASE_SECONDS: finish, extend or release it.",
+    "The order is yours for LEASE_SECONDS: finish, extend or release it. With `link` come `finish_url` and `fail_url`, " +
+    "by which whoever has them can end it without a token: POST to either.",
   headers: [
     idempotencyKeyHeader({
       effect: "The same key again gets the same order, while it is brewing.",
       owner: "the barista",
     }),
   ],
-  answers: { 200: { description: "The order to make.", schema: Order, example: BREWING_EXAMPLE } },
+  answers: { 200: { description: "The order to make.", schema: StartedOrder, example: BREWING_EXAMPLE } },
   problems: [...REFUSALS, "queue_empty", "closing"],
 });
 

@@ -9,11 +9,14 @@ import { Elysia } from "elysia";
 import { answerJson } from "../../http/json.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, missingBody, readResult } from "../../http/input.ts";
+import { failureOf } from "../../orders/operations/fail.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
+import type { OrderJson } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
 import { FailureDraft, ProgressDraft } from "../../orders/views.ts";
-import { problem, ProblemError } from "../../problem.ts";
+import { InvalidInputError, problem, ProblemError } from "../../problem.ts";
 import type { Handover, Staffing, StaffingOutcome } from "../../service/staffing.ts";
+import { createLinking, type Link, type LinkingDependencies } from "./linking.ts";
 import { answerChanged, answerClosing } from "../answers.ts";
 import {
   CANCEL_ORDER,
@@ -30,10 +33,12 @@ import {
   StartQuery,
 } from "./order-descriptions.ts";
 
-export interface OrderDependencies {
+export interface OrderDependencies extends LinkingDependencies {
   readonly orders: Pick<Orders, "finish" | "fail" | "release" | "extend" | "progress">;
   readonly staffing: Staffing;
 }
+
+const NEEDS_NEXT = "is of the order that `next` starts: send both";
 
 interface Context {
   readonly request: Request;
@@ -51,24 +56,27 @@ export function orderRoutes(dependencies: OrderDependencies) {
     .post("/cancel/", createCancelOrder(dependencies), CANCEL_ORDER);
 }
 
-function createStartOrder({ staffing }: OrderDependencies) {
+function createStartOrder({ staffing, ...dependencies }: OrderDependencies) {
   const readStart = createQueryReader(StartQuery);
+  const prepare = createLinking(dependencies);
 
   // No async function here, nor for a finish. Elysia waits for their promises, as a call stands behind a return.
   return ({ request }: Context): Promise<Response> => {
     // A HEAD would take an order, and its answer could not say which.
     if (request.method === "HEAD") throw new ProblemError("method_not_allowed", { headers: { Allow: "GET" } });
-    const { wait: seconds = 0, barista, queue, order_id } = readStart(request);
+    const { wait: seconds = 0, barista, queue, order_id, link } = readStart(request);
     const key = readIdempotencyKey(request.headers);
     const { signal } = request;
-    return staffing.start({ key, barista, queue, orderId: order_id?.toLowerCase(), seconds, signal }, answerStart);
+    const wanted = { key, barista, queue, orderId: order_id?.toLowerCase(), seconds, signal };
+    if (link === undefined) return staffing.start(wanted, answerStart);
+    return prepare(request).then((add) => staffing.start(wanted, (outcome) => answerStart(outcome, add)));
   };
 }
 
-function answerStart(outcome: StaffingOutcome): Response {
+function answerStart(outcome: StaffingOutcome, link: Link = asItIs): Response {
   switch (outcome.kind) {
     case "started":
-      return answerJson(outcome.order);
+      return answerJson(link(outcome.order));
     case "empty":
       return problem("queue_empty");
     case "closing":
@@ -80,16 +88,26 @@ function answerStart(outcome: StaffingOutcome): Response {
   }
 }
 
-function createFinishOrder({ orders, staffing }: OrderDependencies) {
+/** Without a link. */
+function asItIs(order: OrderJson): OrderJson {
+  return order;
+}
+
+function createFinishOrder({ orders, staffing, ...dependencies }: OrderDependencies) {
   const readFinish = createQueryReader(FinishQuery);
+  const prepare = createLinking(dependencies);
 
   const finish = (request: Request, wanted: Static<typeof FinishQuery>, result?: string): Promise<Response> => {
-    const { order_id, barista, queue, next } = wanted;
+    const { order_id, barista, queue, next, link } = wanted;
     const finished = { orderId: order_id.toLowerCase(), barista, result };
     const key = readIdempotencyKey(request.headers);
+    if (next === undefined && link !== undefined) throw new InvalidInputError([{ field: "link", detail: NEEDS_NEXT }]);
     if (next === undefined) return orders.finish.into(finished, answerFinished);
     const start = { key, barista, queue, seconds: next, signal: request.signal };
-    return staffing.finishAndStart(finished, start, answerHandover);
+    if (link === undefined) return staffing.finishAndStart(finished, start, answerHandover);
+    return prepare(request).then((add) =>
+      staffing.finishAndStart(finished, start, (handover) => answerHandover(handover, add)),
+    );
   };
 
   return ({ request }: Context): Promise<Response> | Response => {
@@ -103,9 +121,9 @@ function answerFinished(outcome: ChangeOutcome): Response {
 }
 
 /** A finish that is refused is answered as without a start. */
-function answerHandover({ finished, started }: Handover): Response {
+function answerHandover({ finished, started }: Handover, link: Link = asItIs): Response {
   if (finished.kind !== "changed") return answerFinished(finished);
-  const next = started.kind === "started" ? started.order : "null";
+  const next = started.kind === "started" ? link(started.order) : "null";
   return answerJson(`{"finished":${finished.order},"started":${next}}`);
 }
 
@@ -117,9 +135,7 @@ function createFailOrder({ orders }: OrderDependencies) {
     const { order_id, barista } = readChange(request);
     const failure = await readFailure(request);
     if (!failure) throw missingBody(FailureDraft.description);
-    const { error, retry = true, retry_after_seconds = 0 } = failure;
-    const retryAfterMs = retry_after_seconds * 1000;
-    const outcome = await orders.fail({ orderId: order_id.toLowerCase(), barista, error, retry, retryAfterMs });
+    const outcome = await orders.fail({ orderId: order_id.toLowerCase(), barista, ...failureOf(failure) });
     return answerChanged(outcome, "said to have failed");
   };
 }

@@ -32,14 +32,20 @@ export function addStart(program: Command, terminal: Terminal): void {
     .option("--queue <name>", "the queue to take from; the counter's without it")
     .option("--id <id>", "take this order, not the oldest")
     .option("--wait <seconds>", "wait for one for so long", wholeReader({ min: 0, max: 60 }), 0)
+    .option("--link", "get a link too, by which whoever has it can finish the order without a token")
     .addOption(taker())
     .addOption(staffUrlOption())
     .addOption(staffTokenOption())
-    .action(async ({ queue, id, wait, barista, json = false, ...where }) => {
-      const query = { queue, order_id: id, barista, wait: wait > 0 ? String(wait) : undefined };
+    .action(async ({ queue, id, wait, link, barista, json = false, ...where }) => {
+      const query = { queue, order_id: id, barista, wait: wait > 0 ? String(wait) : undefined, link: link && "" };
       const order = await say({ path: withQuery("/start/", query), method: "GET", waitSeconds: wait }, where, terminal);
-      terminal.print(json ? JSON.stringify(order) : showOrder(order));
+      terminal.print(json ? JSON.stringify(order) : showStarted(order));
     });
+}
+
+function showStarted(order: Order & { readonly finish_url?: string }): string {
+  const { finish_url } = order;
+  return finish_url === undefined ? showOrder(order) : `${showOrder(order)}\nfinish by: ${finish_url}`;
 }
 
 export function addFinish(program: Command, terminal: Terminal): void {
