@@ -14,6 +14,7 @@ import { StartError } from "./lifecycle.ts";
 import { readNumbers, wholeNumber } from "./numeric.ts";
 import { readQueues, type NamedQueue } from "./queue-settings.ts";
 import { readRedisUrl, secretsOf } from "./redis-url.ts";
+import { secretsInHeaders, TRACE_SETTINGS } from "./trace-settings.ts";
 
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
 
@@ -83,6 +84,7 @@ const Environment = Type.Object({
   }),
   ACQUIRER: onOrOff(),
   STATS: Type.Union([Type.Literal("lazy"), Type.Literal("on")], { default: "lazy", description: "lazy or on" }),
+  ...TRACE_SETTINGS,
   LANES: integer(1, 1024, 64),
   MAX_HELD: integer(1, 1_000_000, 20_000),
   MAX_HELD_PER_ADDRESS: integer(1, 1_000_000, 300),
@@ -185,13 +187,27 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared, webhookSecrets });
 }
 
-const SECRET_NAMES = ["STAFF_TOKEN", "METRICS_TOKEN", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
+const SECRET_NAMES = [
+  "STAFF_TOKEN",
+  "METRICS_TOKEN",
+  "STRIPE_SECRET_KEY",
+  "STRIPE_WEBHOOK_SECRET",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+];
+
+/** Values that no message shows: secrets, and addresses that one may have been written into. */
+const UNSHOWN: readonly string[] = [
+  ...SECRET_NAMES,
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+];
 
 /** The texts of the environment that may stand in no output. */
 export function secretsIn(environment: Readonly<Record<string, string | undefined>>): string[] {
   const named = SECRET_NAMES.map((name) => environment[name] ?? "");
+  const headers = secretsInHeaders(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
   const ofWebhooks = Object.values(webhookSecretsIn(environment)).flatMap((text) => text.split(/[\s,]+/));
-  return [...named, ...ofWebhooks, ...secretsOf(environment["REDIS_URL"] ?? "")];
+  return [...named, ...headers, ...ofWebhooks, ...secretsOf(environment["REDIS_URL"] ?? "")];
 }
 
 /** WEBHOOK_SECRET, and all that begin with WEBHOOK_SECRET_. */
@@ -242,6 +258,12 @@ function configFrom(env: Environment) {
     stripeApi: env.STRIPE_API,
     acquirer: env.ACQUIRER === "on",
     stats: env.STATS,
+    otelExporterOtlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+    otelExporterOtlpTracesEndpoint: env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    otelExporterOtlpHeaders: env.OTEL_EXPORTER_OTLP_HEADERS,
+    otelServiceName: env.OTEL_SERVICE_NAME,
+    otelTracesSampler: env.OTEL_TRACES_SAMPLER,
+    otelTracesSamplerArg: env.OTEL_TRACES_SAMPLER_ARG,
     lanes: env.LANES,
     maxHeld: env.MAX_HELD,
     maxHeldPerAddress: env.MAX_HELD_PER_ADDRESS,
@@ -265,7 +287,7 @@ function faultsIn(values: unknown): string[] {
   const faults = new Map<string, string>();
   for (const { path, schema, value } of Value.Errors(Environment, values)) {
     const name = path.slice(1);
-    const shown = SECRET_NAMES.includes(name) ? "" : `, not ${JSON.stringify(value)}`;
+    const shown = UNSHOWN.includes(name) ? "" : `, not ${JSON.stringify(value)}`;
     faults.set(name, faults.get(name) ?? `${name}: must be ${schema.description}${shown}`);
   }
   return [...faults.values()];

@@ -28,6 +28,8 @@ import { createOrderEnds } from "./service/order-ends.ts";
 import { createShop } from "./shop/settings.ts";
 import { Tally } from "./tally.ts";
 import { WebhookSender } from "./webhooks/sender.ts";
+import { readTraces } from "./trace-settings.ts";
+import { openTracing } from "./tracing/tracing.ts";
 
 /** What every part of a server is opened with. */
 export interface Ground {
@@ -55,15 +57,7 @@ export async function openParts(ground: Ground, { rules, eventRules, superseded 
   await declareQueues(redis.run, rules, log);
   const shop = createShop(redis, DEFAULT_QUEUE);
   if (config.payment) await shop.change({ payment: config.payment });
-  let isSuperseded = false;
-  const queueNames = rules.map(({ name }) => name);
-  const orders = createOrders(redis, { ...config, queueNames }, (version) => {
-    if (isSuperseded) return;
-    isSuperseded = true;
-    log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
-    superseded();
-  });
-  lifecycle.opened("orders", () => orders.close());
+  const { orders, tracing } = await openOrders(ground, redis, { rules, superseded });
   const room = new WaitingRoom(createOrderEnds(redis, orders, log), redis, config.lanes);
   orders.onFinal(room);
   lifecycle.opened("waiting room", () => room.close());
@@ -97,6 +91,7 @@ export async function openParts(ground: Ground, { rules, eventRules, superseded 
     cards,
     statsCounter,
     deliveringRules,
+    tracing,
   };
 }
 
@@ -108,6 +103,27 @@ async function openRules({ config, log, lifecycle }: Ground, redis: ShopRedis, d
   lifecycle.opened("rules", () => rules.close());
   await rules.forgetOld(log);
   return rules;
+}
+
+/** The orders, and what traces them, if anything does. */
+async function openOrders(
+  { config, log, lifecycle }: Ground,
+  redis: ShopRedis,
+  { rules, superseded }: Pick<Opening, "rules" | "superseded">,
+) {
+  let isSuperseded = false;
+  const queueNames = rules.map(({ name }) => name);
+  const orders = createOrders(redis, { ...config, queueNames }, (version) => {
+    if (isSuperseded) return;
+    isSuperseded = true;
+    log.warn({ version }, "a newer version has taken over the shop's data: giving way, customers are sent on");
+    superseded();
+  });
+  lifecycle.opened("orders", () => orders.close());
+  const tracing = await openTracing({ traces: readTraces(config), replica: orders.replica, log });
+  if (!tracing) return { orders, tracing };
+  lifecycle.opened("tracing", () => tracing.close());
+  return { orders: tracing.traceOrders(orders), tracing };
 }
 
 /** The Redis of REDIS_URL, or one of our own. */

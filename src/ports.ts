@@ -14,6 +14,7 @@ import { findShortage, readOpenFilesLimit } from "./http/open-files.ts";
 import type { PortTls } from "./http/app.ts";
 import { PortSocket } from "./http/port-socket.ts";
 import { createPublicUrl, createStaffUrl } from "./http/public-url.ts";
+import { createTraceparentReader } from "./http/traceparent.ts";
 import { createAddressReader } from "./limits/address.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { Pace } from "./limits/pace.ts";
@@ -70,6 +71,7 @@ export function openPorts(ground: Ground, parts: Parts, { queues, https }: Openi
     leaseSecondsOf: services.leaseSecondsOf,
     drainSeconds: config.drainSeconds,
     closing: closing.signal,
+    tracing: parts.tracing,
     log,
   });
   lifecycle.opened("machines", () => machines.stop());
@@ -111,7 +113,7 @@ type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. */
 function createServices({ config, log }: Ground, parts: Parts, { queues, closing }: ServiceInputs) {
-  const { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards } = parts;
+  const { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards, tracing } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
     rejectionLog,
@@ -123,7 +125,7 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
   const callQueues = createCallQueues(queues, rejectionLog);
   const staffing = new Staffing({ orders, room: baristaRoom, closing });
   return {
-    ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, refusals, closing }),
+    ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, refusals, closing, tracing }),
     staffing,
     fulfilling: new Fulfilling({ orders, staffing }),
     listening: new Listening({ orders, payments: orders.payments, feed, listenerLimit }),
@@ -136,6 +138,8 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
     payments: orders.payments,
     paying: new Paying({ payments: orders.payments, cards, log }),
     menu: createMenu(redis),
+    tracing,
+    readTraceparent: createTraceparentReader(tracing !== undefined),
     addressOf: createAddressReader(config),
     readiness: createReadiness(redis, closing),
     scrape: createScrape({
@@ -153,6 +157,7 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
 
 function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Parts, services: Services) {
   const { ordering, listening, callQueues, limiter, shop, payments, paying, menu, addressOf, readiness } = services;
+  const { tracing, readTraceparent } = services;
   const workQueue = config.work ? callQueues.get(WORK_QUEUE) : undefined;
   return createCustomerApp({
     ordering,
@@ -165,6 +170,8 @@ function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Part
     payments,
     paying,
     menu,
+    tracing,
+    readTraceparent,
     addressOf,
     readiness,
     log,
@@ -184,7 +191,7 @@ function createBaristas(
 ) {
   const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, payments, paying, menu } =
     services;
-  const { leaseSecondsOf, addressOf, readiness, scrape, customerSocket } = services;
+  const { leaseSecondsOf, addressOf, readiness, scrape, customerSocket, readTraceparent } = services;
   return createBaristaApp({
     staffing,
     fulfilling,
@@ -202,6 +209,7 @@ function createBaristas(
     feed,
     rules,
     scrape,
+    readTraceparent,
     addressOf,
     readiness,
     log,

@@ -2,9 +2,10 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isLoopback, readConfig } from "../src/config.ts";
+import { isLoopback, readConfig, secretsIn } from "../src/config.ts";
 import { HostList } from "../src/host-list.ts";
 import { StartError } from "../src/lifecycle.ts";
+import { readTraces } from "../src/trace-settings.ts";
 
 /** The faults that are named, one a line. */
 function faultsOf(environment: Record<string, string>): string[] {
@@ -51,6 +52,12 @@ const DEFAULTS = {
   stripeApi: "https://api.stripe.com",
   acquirer: false,
   stats: "lazy" as const,
+  otelExporterOtlpEndpoint: undefined,
+  otelExporterOtlpTracesEndpoint: undefined,
+  otelExporterOtlpHeaders: undefined,
+  otelServiceName: "longpour",
+  otelTracesSampler: "parentbased_always_on" as const,
+  otelTracesSamplerArg: 1,
   work: false,
   lanes: 64,
   maxHeld: 20_000,
@@ -127,6 +134,42 @@ test("secrets are not repeated", () => {
     "REDIS_URL: must begin with redis:// or rediss://, as in redis://user:password@host:port/database",
     "STAFF_TOKEN: must be 1 to 512 visible ASCII characters",
   ]);
+});
+
+test("settings of traces are told as all others, and nothing of what may be a secret", () => {
+  const faults = faultsOf({
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://user:secret@localhost:4318",
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "localhost:4317?secret",
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization: secret",
+    OTEL_TRACES_SAMPLER: "jaeger_remote",
+    OTEL_TRACES_SAMPLER_ARG: "2",
+  });
+  const url = "must be https://… or http://…, without user, password and query";
+  const shortened = faults.map((fault) => fault.replace(/must be one of always_on, .*,/, "must be always_on, …,"));
+  expect(shortened.toSorted()).toEqual([
+    `OTEL_EXPORTER_OTLP_ENDPOINT: ${url}`,
+    "OTEL_EXPORTER_OTLP_HEADERS: must be name=value,name=value, with percent-encoded values",
+    `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ${url}`,
+    'OTEL_TRACES_SAMPLER: must be always_on, …, not "jaeger_remote"',
+    "OTEL_TRACES_SAMPLER_ARG: must be a number from 0 to 1, not 2",
+  ]);
+  for (const headers of ["a=%zz", "=b", "a b=c", "a=%0d%0ab"]) {
+    expect(faultsOf({ OTEL_EXPORTER_OTLP_HEADERS: headers })).toHaveLength(1);
+  }
+});
+
+test("spans go to the endpoint with a path, or to that of traces as it is", () => {
+  const base = { OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector.example/otlp/" };
+  const own = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://[::1]:4318/here" };
+  const urlOf = (environment: Record<string, string>) => readTraces(readConfig(environment))?.url;
+  expect(urlOf({})).toBeUndefined();
+  expect(urlOf(base)).toBe("https://collector.example/otlp/v1/traces");
+  expect(urlOf({ ...base, ...own })).toBe("http://[::1]:4318/here");
+  const headers = "Authorization=Bearer%20a%3Db, x-tenant = coffee ,";
+  const { headers: read } = readTraces(readConfig({ ...own, OTEL_EXPORTER_OTLP_HEADERS: headers })) ?? {};
+  expect(read).toEqual({ authorization: "Bearer a=b", "x-tenant": "coffee" });
+  const hidden = secretsIn({ OTEL_EXPORTER_OTLP_HEADERS: headers });
+  for (const secret of [headers, "Bearer a=b"]) expect(hidden).toContain(secret);
 });
 
 test("the baristas' port is reached from elsewhere only with a token", () => {

@@ -1,8 +1,12 @@
 -- retry
 -- Makes a dead order again: a new order for the same, which names it, and is not paid for. Again for the same one it
 -- answers the first.
--- Fields   order_id, new_id, retried_by (JSON; '' is not said)
+-- Fields   order_id, new_id, retried_by (JSON; '' is not said) | traceparent (of the new order's trace; '' it has none)
 -- Answers  retried, the new order with its position | unknown | conflict, status, barista (JSON)
+
+-- The member that names the order's trace: the new order has one of its own, or none. (No text has such a member in it:
+-- a quote inside stands behind a backslash, and no modifier's option is as long.)
+local TRACEPARENT = '"traceparent":"' .. string.rep('[%x-]', 55) .. '",'
 
 -- The members that the order got when it was made again itself, and when it was scheduled, are left out: they stand
 -- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.) So is
@@ -17,13 +21,17 @@ local function without_own(members)
 end
 
 -- What never changes of the new order: the old one's, under a new number and time.
-local function fixed_again(id, order, number, retried_by)
+local function fixed_again(id, order, number, retried_by, traceparent)
   local kept = without_own(string.match(order.fixed, '^"number":%d+,(.*)"placed_at":"[^"]*"$'))
+  kept = string.gsub(kept, TRACEPARENT, '')
+  if traceparent ~= '' then
+    kept = kept .. '"traceparent":"' .. traceparent .. '",'
+  end
   return '"number":' .. number .. ',' .. kept .. '"retry_of":"' .. id .. '",'
     .. (retried_by ~= '' and '"retried_by":' .. retried_by .. ',' or '') .. '"placed_at":"' .. now .. '"'
 end
 
-operation('retry', function(id, new_id, retried_by)
+operation('retry', function(id, new_id, retried_by, traceparent)
   local idempotency_key = 'retry ' .. id
   local order = find_order(id)
   local first_id = order and find_by_idempotency_key(idempotency_key, '-')
@@ -44,7 +52,7 @@ operation('retry', function(id, new_id, retried_by)
     number, queue_number = next_number()
   end
   local customer_id = customer_of(order) or ''
-  local fixed = fixed_again(id, order, number, retried_by)
+  local fixed = fixed_again(id, order, number, retried_by, traceparent or '')
   local again = new_order('queued', order.queue, queue_number, '', idempotency_key, customer_id, fixed)
   set_field(again, 'input', order.input)
   add_order(new_id, again, customer_id)

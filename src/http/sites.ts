@@ -45,7 +45,7 @@ export interface Sharing {
 }
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH";
-const REQUEST_HEADERS = "Content-Type, Idempotency-Key, Last-Event-ID, Prefer";
+const REQUEST_HEADERS = "Content-Type, Idempotency-Key, Last-Event-ID, Prefer, Traceparent";
 const ANSWER_HEADERS = "ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After";
 const PREFLIGHT_SECONDS = 600;
 

@@ -32,6 +32,11 @@ export interface MakeContext {
    * once it is stored, or can't be, as its order is lost or Redis unavailable.
    */
   readonly note: (event: string, data: Readonly<Record<string, unknown>>) => Promise<void>;
+  /**
+   * What the machine's own requests may send as `traceparent`, where the order is traced: the span of this making (W3C
+   * Trace Context).
+   */
+  readonly traceparent?: string | undefined;
   /** The server's log. What is written to it stands there: no words of customers. */
   readonly log: Log;
 }

@@ -32,6 +32,8 @@ export interface MakingParts {
   readonly machine: Machine;
   readonly orderId: string;
   readonly order: OrderJson;
+  /** The span of the making; undefined where there is none. */
+  readonly traceparent?: string | undefined;
   readonly log: Log;
   /** Stores progress, as JSON. It never rejects. */
   readonly sendProgress: (progress: string) => Promise<void>;
@@ -58,14 +60,14 @@ export class Making {
   #isGone = false;
 
   /** Has the machine begin. Throws for what is no order. */
-  constructor({ machine, orderId, order, log, sendProgress, note, noteRefused }: MakingParts) {
+  constructor({ machine, orderId, order, traceparent, log, sendProgress, note, noteRefused }: MakingParts) {
     this.#note = note;
     this.#noteRefused = noteRefused;
     this.orderId = orderId;
     const read = JSON.parse(order) as Order;
     this.attempts = read.attempts;
     this.#progress = new ProgressReport(sendProgress);
-    this.returned = this.#make(machine, read, log);
+    this.returned = this.#make(machine, read, { log, traceparent: traceparent ?? read.traceparent });
     const { timeoutSeconds } = machine;
     this.#timer = setTimeout(() => this.#runOut(timeoutSeconds), timeoutSeconds * 1000);
   }
@@ -119,7 +121,7 @@ export class Making {
     if (!this.#hasReturned) this.#controller.abort(new DOMException(why, name));
   }
 
-  async #make(machine: Machine, order: Order, log: Log): Promise<void> {
+  async #make(machine: Machine, order: Order, given: Pick<MakeContext, "log" | "traceparent">): Promise<void> {
     const { signal } = this.#controller;
     const progress: ProgressReport["say"] = (said) => this.#progress.say(said);
     const note: MakeContext["note"] = (event, data) => {
@@ -131,7 +133,7 @@ export class Making {
     try {
       const faults = machine.checkInput(order.input);
       if (faults.length > 0) return this.#end(refuseInput(faults));
-      const value = await machine.make(order.input, { signal, order, progress, note, log });
+      const value = await machine.make(order.input, { ...given, signal, order, progress, note });
       // What comes too late need not be read.
       if (!signal.aborted) this.#end(readOutput(machine, value));
     } catch (error) {

@@ -17,6 +17,7 @@ import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { between, pause } from "../pause.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { Staffing, StaffingOutcome } from "../service/staffing.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { within } from "../within.ts";
 import { boundError } from "./error-text.ts";
 import type { FailureLog } from "./failure.ts";
@@ -46,6 +47,8 @@ export interface RunnerParts {
   readonly log: Log;
   /** Aborted when the server stops: nothing new is started. */
   readonly closing: AbortSignal;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: Pick<Tracing, "beginMaking"> | undefined;
 }
 
 export class Runner {
@@ -119,20 +122,22 @@ export class Runner {
 
   /** Has an order made and says what came of it; returns the next one where there is one at once. */
   async #makeOne(orderId: string, order: OrderJson): Promise<StaffingOutcome> {
-    const { orders } = this.#parts;
+    const { orders, tracing } = this.#parts;
     const change = { orderId, barista: this.#barista };
+    const span = tracing?.beginMaking(order);
     // (A machine may say something before its making is there.)
     const lose = (): void => making.lose();
     const sendProgress = (progress: string) => this.#store(orders.progress({ ...change, progress }), lose);
     const note: MakeContext["note"] = (event, data) => this.#store(orders.note({ ...change, event, data }), lose);
     const noteRefused = (error: RangeError): void => this.#noteRefusal(error);
-    const parts = { machine: this.#machine, orderId, order, log: this.#log, sendProgress, note, noteRefused };
-    const making = new Making(parts);
+    const given = { machine: this.#machine, orderId, order, traceparent: span?.traceparent, log: this.#log };
+    const making = new Making({ ...given, sendProgress, note, noteRefused });
     this.#leases.hold(making);
     try {
       const outcome = await making.outcome();
+      span?.end(outcome);
       if (!making.hasReturned) this.#overdue.add(making);
-      return (await this.#settle(making, outcome)) ?? EMPTY;
+      return (await this.#settle(making, outcome, span?.traceparent)) ?? EMPTY;
     } finally {
       this.#leases.letGo(making);
     }
@@ -149,9 +154,14 @@ export class Runner {
     }
   }
 
-  async #settle(making: Making, outcome: MakingOutcome): Promise<StaffingOutcome | undefined> {
+  /** `traceparent`: of the making. */
+  async #settle(
+    making: Making,
+    outcome: MakingOutcome,
+    traceparent: string | undefined,
+  ): Promise<StaffingOutcome | undefined> {
     const { orders, failures } = this.#parts;
-    const change = { orderId: making.orderId, barista: this.#barista };
+    const change = { orderId: making.orderId, barista: this.#barista, traceparent };
     switch (outcome.kind) {
       case "made":
         return await this.#insist(making, () => this.#finish({ ...change, result: outcome.result }));

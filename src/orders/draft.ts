@@ -11,10 +11,14 @@ export function encodeModifiers(modifiers: Draft["modifiers"]): string {
   return hasOptions(modifiers) ? JSON.stringify(modifiers) : "";
 }
 
-/** The members of the order that are kept beside those that scripts know: a JSON object. */
-export function encodeDetails({ item: _item, code: _code, note, modifiers, not_before, ...others }: Draft): string {
+/** The members of the order that are kept beside those that scripts know: a JSON object. `traceparent`: of its trace. */
+export function encodeDetails(
+  { item: _item, code: _code, note, modifiers, not_before, ...others }: Draft,
+  traceparent?: string,
+): string {
   const options = hasOptions(modifiers) ? modifiers : undefined;
-  return JSON.stringify({ ...others, note: note || undefined, modifiers: options, not_before: inUtc(not_before) });
+  const own = traceparent === undefined ? others : { traceparent, ...others };
+  return JSON.stringify({ ...own, note: note || undefined, modifiers: options, not_before: inUtc(not_before) });
 }
 
 /** A time as orders show it: in UTC, with milliseconds. */

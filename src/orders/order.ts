@@ -180,6 +180,9 @@ export const Order = Type.Object(
     attempts: Type.Integer({ minimum: 0, description: "how often it was started" }),
     input: Type.Optional(Type.Unknown({ description: "what machines make it of: any JSON" })),
     not_before: Type.Optional(Time("when it is or was to be queued")),
+    traceparent: Type.Optional(
+      Type.String({ description: "the trace that it is part of, where it is traced (W3C Trace Context)" }),
+    ),
     retry_of: Type.Optional(Type.String({ description: "the order that failed, and that this one makes again" })),
     retried_by: Type.Optional(Type.String({ description: "who had it made again" })),
     placed_at: Time("when it was placed"),

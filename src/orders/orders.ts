@@ -6,7 +6,7 @@
  * - Every change is one operation of a group commit.
  */
 import type { ShopRedis } from "../redis/connections.ts";
-import { GroupCommit, type Ask } from "../redis/group-commit.ts";
+import { GroupCommit, type AnsweredRun, type Ask } from "../redis/group-commit.ts";
 import type { RunScript } from "../redis/script.ts";
 import { SupersededError } from "../redis/superseded.ts";
 import {
@@ -128,12 +128,16 @@ export interface Orders {
   readonly mend: (queue: string) => Promise<Mending>;
   /** Notifies this listener, from now on, of each order that this server makes final, by whichever verb. */
   readonly onFinal: (listener: FinalListener) => void;
+  /** Notifies this listener, from now on, of each run that Redis has answered. */
+  readonly onRun: (listener: RunListener) => void;
   readonly close: () => void;
 }
 
 interface FinalListener {
   notify(orderId: string, order: OrderJson): void;
 }
+
+type RunListener = (run: AnsweredRun) => void;
 
 /** `superseded`: called, perhaps more than once, when a newer version has claimed the shop's data. */
 export function createOrders(
@@ -152,6 +156,7 @@ export function createOrders(
     }
   };
   const listeners: FinalListener[] = [];
+  const runListeners: RunListener[] = [];
   const replica = crypto.randomUUID().slice(0, 13);
   const flow = new Flow(settings.queueNames);
   const commit = new GroupCommit({
@@ -163,7 +168,10 @@ export function createOrders(
     notifyFinal: (orderId, order) => {
       for (const listener of listeners) listener.notify(orderId, order);
     },
-    noteRun: (answered) => flow.note(answered),
+    noteRun: (answered) => {
+      flow.note(answered);
+      for (const listener of runListeners) listener(answered);
+    },
   });
   const cancelOrder = commit.operation(cancel);
   const releaseOrder = commit.operation(release);
@@ -206,6 +214,9 @@ export function createOrders(
     ...createMaintenance(run, { maxAttempts, retentionMs, leaseMs: leaseSeconds * 1000, expireOrder, requeueOrder }),
     onFinal: (listener) => {
       listeners.push(listener);
+    },
+    onRun: (listener) => {
+      runListeners.push(listener);
     },
     close: () => commit.close(),
   };

@@ -20,6 +20,8 @@ export type ChangeOutcome = { readonly kind: "changed"; readonly order: OrderJso
 export interface Change {
   readonly orderId: string;
   readonly barista?: string | undefined;
+  /** The `traceparent` of whoever asks: for traces alone. */
+  readonly traceparent?: string | undefined;
 }
 
 /** One start of an order, as the order showed it then. */

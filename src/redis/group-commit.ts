@@ -106,6 +106,13 @@ export interface Ask<Item, Outcome> {
 /** Makes something of an outcome. */
 export type Read<Outcome, Result> = (outcome: Outcome) => Result | PromiseLike<Result>;
 
+export function createAsk<Item, Outcome>(callBack: Ask<Item, Outcome>["callBack"]): Ask<Item, Outcome> {
+  const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
+    new Promise((resolve, reject) => callBack(item, (outcome) => resolve(read(outcome)), reject));
+  const ask = (item: Item): Promise<Outcome> => new Promise((resolve, reject) => callBack(item, resolve, reject));
+  return Object.assign(ask, { into, callBack });
+}
+
 /** One call of an operation. */
 interface Call {
   readonly calledAtMs: number;
@@ -157,10 +164,7 @@ export class GroupCommit {
         reject(error);
       }
     };
-    const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
-      new Promise((resolve, reject) => callBack(item, (outcome) => resolve(read(outcome)), reject));
-    const ask = (item: Item): Promise<Outcome> => new Promise((resolve, reject) => callBack(item, resolve, reject));
-    return Object.assign(ask, { into, callBack });
+    return createAsk(callBack);
   }
 
   close(): void {

@@ -21,11 +21,13 @@ import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { Tally } from "../tally.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { within } from "../within.ts";
 import type { Caller, OrderRefusal } from "./caller.ts";
 import { HeldOrder, type HoldingParts } from "./held-order.ts";
 import type { CallQueue } from "./call-queue.ts";
 import { scopeToCustomer } from "./key-scope.ts";
+import { TracedCaller } from "./traced-caller.ts";
 
 /** A stopping server reads an order for so long: it is about to end the connection. */
 const LAST_LOOK_MS = 1000;
@@ -36,6 +38,8 @@ interface OrderRequestOf<Body> {
   /** The Idempotency-Key as it was sent. */
   readonly key: string | undefined;
   readonly draft: Body;
+  /** What the request is part of, as `traceparent` spells it; undefined where nothing is traced. */
+  readonly traceparent?: string | undefined;
 }
 export type DraftRequest = OrderRequestOf<Draft>;
 
@@ -50,9 +54,19 @@ interface CallRequest {
   readonly notBefore?: string | undefined;
   /** What it can be found by. */
   readonly label?: string | undefined;
+  /** As of a draft. */
+  readonly traceparent?: string | undefined;
 }
 
 export type OrderRequest = DraftRequest | CallRequest;
+
+/** An order that its customer comes back to. */
+interface WaitRequest {
+  readonly orderId: string;
+  readonly address: string;
+  readonly traceparent?: string | undefined;
+}
+
 export type ReservationRequest = OrderRequestOf<ReservationDraft>;
 
 /** `accepted`: the order is queued, or was before under the same key, and it was found so. */
@@ -85,6 +99,8 @@ export interface OrderingParts extends HoldingParts {
   readonly refusals: Tally;
   /** Aborted when the server stops: nothing new begins. */
   readonly closing: AbortSignal;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: Pick<Tracing, "noteWait"> | undefined;
 }
 
 export class Ordering {
@@ -120,7 +136,8 @@ export class Ordering {
     const acquisition = waitLimit.acquire(address);
     if (acquisition.kind !== "acquired") return caller.refuse(acquisition);
     const orderId = Bun.randomUUIDv7();
-    const order = new HeldOrder(this.#parts, { orderId, isNew: true, slot: acquisition.slot, caller });
+    const holding = { orderId, isNew: true, slot: acquisition.slot, caller: this.#traced(caller, request) };
+    const order = new HeldOrder(this.#parts, holding);
     const settle = (outcome: PlaceOutcome): void => {
       const limit = this.#note(outcome, request);
       if (outcome.kind === "placed") order.hold(limit);
@@ -146,21 +163,22 @@ export class Ordering {
   }
 
   /** Holds a caller who comes back to an order until it is final. */
-  waitAgain({ orderId, address }: { readonly orderId: string; readonly address: string }, caller: Caller): void {
+  waitAgain({ orderId, address, traceparent }: WaitRequest, caller: Caller): void {
     const acquisition = this.#parts.waitLimit.acquireForReturner(address);
     if (acquisition.kind !== "acquired") return caller.refuse(acquisition);
-    this.#hold({ orderId, address, limit: undefined }, acquisition.slot, caller);
+    this.#hold({ orderId, address, limit: undefined }, acquisition.slot, this.#traced(caller, { traceparent }));
   }
 
-  cancel(orderId: string): Promise<ChangeOutcome> {
-    return this.#parts.orders.cancel({ orderId, canceller: "customer", reason: "customer" });
+  cancel(orderId: string, traceparent?: string): Promise<ChangeOutcome> {
+    return this.#parts.orders.cancel({ orderId, canceller: "customer", reason: "customer", traceparent });
   }
 
   /** Redeems a code for an order whose drink is chosen later. */
   async reserve(request: ReservationRequest): Promise<ReservationOutcome> {
-    const { address, key, draft } = request;
+    const { address, key, draft, traceparent } = request;
     const { orders, limiter } = this.#parts;
     const outcome = await orders.reserve({
+      traceparent,
       orderId: Bun.randomUUIDv7(),
       draft,
       idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
@@ -171,8 +189,8 @@ export class Ordering {
   }
 
   /** Queues a reserved order, its drink chosen. */
-  async complete(orderId: string, completion: Completion): Promise<CompleteOutcome> {
-    const outcome = await this.#parts.orders.complete({ orderId, queue: DEFAULT_QUEUE, completion });
+  async complete(orderId: string, completion: Completion, traceparent?: string): Promise<CompleteOutcome> {
+    const outcome = await this.#parts.orders.complete({ orderId, queue: DEFAULT_QUEUE, completion, traceparent });
     this.#countRefusal(outcome);
     return outcome;
   }
@@ -183,6 +201,16 @@ export class Ordering {
     const found = await within(LAST_LOOK_MS, orders.find(orderId)).catch(() => undefined);
     if (found?.kind === "unknown") lostOrders.count();
     return found;
+  }
+
+  /** The caller, whose wait has a span where there is tracing. */
+  #traced(caller: Caller, request: { readonly queue?: CallQueue; readonly traceparent?: string | undefined }): Caller {
+    const { tracing } = this.#parts;
+    if (!tracing) return caller;
+    return new TracedCaller(caller, tracing, {
+      queue: request.queue?.name ?? DEFAULT_QUEUE,
+      cause: request.traceparent,
+    });
   }
 
   /** Has the caller wait for the order first placed under their key, in the slot that they have. */
@@ -212,7 +240,11 @@ export class Ordering {
     else orders.place.callBack(this.#placementOf(request, orderId, holder), settle, fail);
   }
 
-  #placementOf({ address, key, draft }: DraftRequest, orderId: string, holder: string | undefined): Placement {
+  #placementOf(
+    { address, key, draft, traceparent }: DraftRequest,
+    orderId: string,
+    holder: string | undefined,
+  ): Placement {
     return {
       orderId,
       queue: DEFAULT_QUEUE,
@@ -220,6 +252,7 @@ export class Ordering {
       idempotencyKey: scopeToCustomer(key, { customerId: draft.customer_id, address }),
       bucket: this.#parts.limiter.bucketOf(address),
       holder,
+      traceparent,
     };
   }
 
@@ -241,7 +274,8 @@ export class Ordering {
   }
 }
 
-function callOf({ address, key, queue, input, notBefore, label }: CallRequest, orderId: string, holder?: string): Call {
+function callOf(request: CallRequest, orderId: string, holder?: string): Call {
+  const { address, key, queue, input, notBefore, label, traceparent } = request;
   return {
     orderId,
     queue: queue.name,
@@ -251,6 +285,7 @@ function callOf({ address, key, queue, input, notBefore, label }: CallRequest, o
     idempotencyKey: scopeToCustomer(key, { customerId: undefined, address }),
     bucket: queue.limiter.bucketOf(address),
     holder,
+    traceparent,
   };
 }
 

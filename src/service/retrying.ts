@@ -18,6 +18,8 @@ interface RetryAll {
   readonly limit: number;
   /** Who has them made again. */
   readonly retriedBy?: string | undefined;
+  /** Of the request, where something is traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /** `isMore`: whether others match. */
@@ -33,20 +35,20 @@ export class Retrying {
     this.#orders = orders;
   }
 
-  retry(orderId: string, retriedBy: string | undefined): Promise<RetryOutcome> {
-    return this.#orders.retry({ orderId, newId: Bun.randomUUIDv7(), retriedBy });
+  retry(orderId: string, retriedBy: string | undefined, traceparent?: string): Promise<RetryOutcome> {
+    return this.#orders.retry({ orderId, newId: Bun.randomUUIDv7(), retriedBy, traceparent });
   }
 
-  async retryAll({ retriedBy, ...filter }: RetryAll): Promise<Retried> {
+  async retryAll({ retriedBy, traceparent, ...filter }: RetryAll): Promise<Retried> {
     const { ids, isMore } = await this.#findDead(filter);
-    const outcomes = await Promise.all(ids.map((orderId) => this.retry(orderId, retriedBy)));
+    const outcomes = await Promise.all(ids.map((orderId) => this.retry(orderId, retriedBy, traceparent)));
     // (One that was forgotten or made again meanwhile is left out.)
     const retried = outcomes.flatMap((outcome) => (outcome.kind === "retried" ? [outcome.order] : []));
     return { retried, isMore };
   }
 
   /** The newest ones that match. A page may be empty and not be the last one: the list is bounded, and so are they. */
-  async #findDead({ queue, reason, limit }: Omit<RetryAll, "retriedBy">) {
+  async #findDead({ queue, reason, limit }: Omit<RetryAll, "retriedBy" | "traceparent">) {
     const ids: string[] = [];
     let cursor: string | undefined;
     do {

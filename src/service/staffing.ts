@@ -28,6 +28,8 @@ export interface StartRequest {
   readonly queue?: string | undefined;
   /** Only this order, out of its turn. */
   readonly orderId?: string | undefined;
+  /** Of their request, where something is traced. */
+  readonly traceparent?: string | undefined;
   /** How long they wait for an order; 0 asks once. */
   readonly seconds: number;
   /** Aborted when the barista leaves. */
@@ -104,8 +106,8 @@ export class Staffing {
     });
   }
 
-  cancel({ orderId, barista, reason = "barista" }: BaristaCancellation): Promise<ChangeOutcome> {
-    return this.#parts.orders.cancel({ orderId, barista, canceller: "barista", reason });
+  cancel({ orderId, barista, reason = "barista", traceparent }: BaristaCancellation): Promise<ChangeOutcome> {
+    return this.#parts.orders.cancel({ orderId, barista, canceller: "barista", reason, traceparent });
   }
 
   #handOver<Answer>(
@@ -175,8 +177,9 @@ function readWait({
   barista = ANONYMOUS,
   queue = DEFAULT_QUEUE,
   orderId,
+  traceparent,
   seconds,
   signal,
 }: StartRequest): BaristaWait {
-  return { claimId: scopeToBarista(key, barista), barista, queue, orderId, seconds, signal };
+  return { claimId: scopeToBarista(key, barista), barista, queue, orderId, traceparent, seconds, signal };
 }

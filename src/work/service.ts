@@ -19,6 +19,8 @@ interface DemandRequest {
   /** The Idempotency-Key as it was sent. */
   readonly key: string | undefined;
   readonly draft: Static<typeof WorkDraft>;
+  /** Of the request, where something is traced. */
+  readonly traceparent?: string | undefined;
 }
 
 type Accepted = Extract<AcceptOutcome, { kind: "accepted" }>;
@@ -66,12 +68,12 @@ export class WorkService {
   }
 
   /** Takes a demand. What it leaves out is drawn: the same for the same Idempotency-Key. */
-  async demand({ address, key, draft }: DemandRequest): Promise<DemandOutcome> {
+  async demand({ address, key, draft, traceparent }: DemandRequest): Promise<DemandOutcome> {
     const { ordering, queue } = this.#parts;
     const drawn = draw("api", scopeToCustomer(key, { customerId: undefined, address }));
     const { add_up_to = drawn.addUpTo, work_code: workCode = drawn.workCode } = draft;
     const input = JSON.stringify({ add_up_to, work_code: workCode });
-    const outcome = await ordering.orderAndAccept({ address, key, queue, input, label: workCode });
+    const outcome = await ordering.orderAndAccept({ address, key, queue, input, label: workCode, traceparent });
     if (outcome.kind !== "accepted") return outcome;
     const { found, limit } = outcome;
     return { kind: "accepted", limit, row: found.kind === "found" ? rowOf(workCode, found.order) : found };

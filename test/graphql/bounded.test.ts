@@ -29,7 +29,12 @@ test("without its last frame: its client comes back", async () => {
       resolve: () => true,
     }),
   );
-  const serve = createServe({ createSchema: () => builder.toSchema(), heartbeatSeconds: 30, log: silent });
+  const serve = createServe({
+    createSchema: () => builder.toSchema(),
+    heartbeatSeconds: 30,
+    readTraceparent: () => undefined,
+    log: silent,
+  });
   using server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",

@@ -195,7 +195,9 @@ describe("the customers' port", () => {
     expectStatus(answer, 204);
     expect(answer.headers["access-control-allow-origin"]).toBe(FRIEND);
     expect(answer.headers["access-control-allow-methods"]).toBe("GET, HEAD, POST, PUT, PATCH");
-    expect(answer.headers["access-control-allow-headers"]).toBe("Content-Type, Idempotency-Key, Last-Event-ID, Prefer");
+    expect(answer.headers["access-control-allow-headers"]).toBe(
+      "Content-Type, Idempotency-Key, Last-Event-ID, Prefer, Traceparent",
+    );
     expect(Number(answer.headers["access-control-max-age"])).toBeGreaterThan(0);
     expect(answer.headers.vary).toContain("Origin");
     for (const origin of [STRANGER, "null", `${FRIEND}.evil.test`, FRIEND.toUpperCase()]) {

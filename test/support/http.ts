@@ -90,6 +90,7 @@ export interface WireOrder {
   readonly barista?: string;
   readonly attempts: number;
   readonly not_before?: string;
+  readonly traceparent?: string;
   readonly retry_of?: string;
   readonly retried_by?: string;
   readonly placed_at: string;
@@ -124,6 +125,7 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   barista: (value) => typeof value === "string",
   attempts: (value) => Number.isInteger(value) && Number(value) >= 0,
   not_before: (value) => TIME.test(String(value)),
+  traceparent: (value) => /^00-[\da-f]{32}-[\da-f]{16}-01$/.test(String(value)),
   retry_of: (value) => UUID_V7.test(String(value)),
   retried_by: (value) => typeof value === "string",
   placed_at: (value) => TIME.test(String(value)),

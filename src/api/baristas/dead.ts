@@ -10,6 +10,7 @@ import { Elysia } from "elysia";
 import { documented } from "../../http/documented.ts";
 import { createQueryReader } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import { wholeNumber } from "../../numeric.ts";
 import type { Orders } from "../../orders/orders.ts";
 import { CANCELLED_EXAMPLE, Order, QUEUED_EXAMPLE } from "../../orders/order.ts";
@@ -43,6 +44,7 @@ const RetryQuery = Type.Object({
 export interface DeadDependencies {
   readonly orders: Pick<Orders, "dead">;
   readonly retrying: Retrying;
+  readonly readTraceparent: ReadTraceparent;
 }
 
 export function deadRoutes(dependencies: DeadDependencies) {
@@ -65,21 +67,22 @@ function createListDead({ orders }: DeadDependencies) {
   };
 }
 
-function createRetry({ retrying }: DeadDependencies) {
+function createRetry({ retrying, readTraceparent }: DeadDependencies) {
   const readRetry = createQueryReader(RetryQuery);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
     const { order_id, queue, reason, limit = MAX_RETRIED, barista: retriedBy } = readRetry(request);
+    const traceparent = readTraceparent(request.headers);
     if (order_id !== undefined) {
       if (queue !== undefined || reason !== undefined) {
         throw new InvalidInputError([{ field: "order_id", detail: "must be alone: leave out queue and reason" }]);
       }
-      return answerRetried(await retrying.retry(order_id.toLowerCase(), retriedBy));
+      return answerRetried(await retrying.retry(order_id.toLowerCase(), retriedBy, traceparent));
     }
     if (queue === undefined && reason === undefined) {
       throw new InvalidInputError([{ field: "order_id", detail: "is missing: name an order, a queue or a reason" }]);
     }
-    const { retried, isMore } = await retrying.retryAll({ queue, reason, limit, retriedBy });
+    const { retried, isMore } = await retrying.retryAll({ queue, reason, limit, retriedBy, traceparent });
     return answerJson(`{"retried":[${retried.join()}],"left":${isMore}}`);
   };
 }

@@ -10,6 +10,7 @@ import { answerJson } from "../../http/json.ts";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createQueryReader, missingBody, readResult } from "../../http/input.ts";
 import { failureOf } from "../../orders/operations/fail.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { Change, ChangeOutcome } from "../../orders/outcomes.ts";
 import type { OrderJson } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
@@ -36,6 +37,7 @@ import {
 export interface OrderDependencies extends LinkingDependencies {
   readonly orders: Pick<Orders, "finish" | "fail" | "release" | "extend" | "progress">;
   readonly staffing: Staffing;
+  readonly readTraceparent: ReadTraceparent;
 }
 
 const NEEDS_NEXT = "is of the order that `next` starts: send both";
@@ -56,7 +58,7 @@ export function orderRoutes(dependencies: OrderDependencies) {
     .post("/cancel/", createCancelOrder(dependencies), CANCEL_ORDER);
 }
 
-function createStartOrder({ staffing, ...dependencies }: OrderDependencies) {
+function createStartOrder({ staffing, readTraceparent, ...dependencies }: OrderDependencies) {
   const readStart = createQueryReader(StartQuery);
   const prepare = createLinking(dependencies);
 
@@ -67,7 +69,8 @@ function createStartOrder({ staffing, ...dependencies }: OrderDependencies) {
     const { wait: seconds = 0, barista, queue, order_id, link } = readStart(request);
     const key = readIdempotencyKey(request.headers);
     const { signal } = request;
-    const wanted = { key, barista, queue, orderId: order_id?.toLowerCase(), seconds, signal };
+    const traceparent = readTraceparent(request.headers);
+    const wanted = { key, barista, queue, orderId: order_id?.toLowerCase(), traceparent, seconds, signal };
     if (link === undefined) return staffing.start(wanted, answerStart);
     return prepare(request).then((add) => staffing.start(wanted, (outcome) => answerStart(outcome, add)));
   };
@@ -93,17 +96,18 @@ function asItIs(order: OrderJson): OrderJson {
   return order;
 }
 
-function createFinishOrder({ orders, staffing, ...dependencies }: OrderDependencies) {
+function createFinishOrder({ orders, staffing, readTraceparent, ...dependencies }: OrderDependencies) {
   const readFinish = createQueryReader(FinishQuery);
   const prepare = createLinking(dependencies);
 
   const finish = (request: Request, wanted: Static<typeof FinishQuery>, result?: string): Promise<Response> => {
     const { order_id, barista, queue, next, link } = wanted;
-    const finished = { orderId: order_id.toLowerCase(), barista, result };
+    const traceparent = readTraceparent(request.headers);
+    const finished = { orderId: order_id.toLowerCase(), barista, result, traceparent };
     const key = readIdempotencyKey(request.headers);
     if (next === undefined && link !== undefined) throw new InvalidInputError([{ field: "link", detail: NEEDS_NEXT }]);
     if (next === undefined) return orders.finish.into(finished, answerFinished);
-    const start = { key, barista, queue, seconds: next, signal: request.signal };
+    const start = { key, barista, queue, traceparent, seconds: next, signal: request.signal };
     if (link === undefined) return staffing.finishAndStart(finished, start, answerHandover);
     return prepare(request).then((add) =>
       staffing.finishAndStart(finished, start, (handover) => answerHandover(handover, add)),
@@ -127,7 +131,7 @@ function answerHandover({ finished, started }: Handover, link: Link = asItIs): R
   return answerJson(`{"finished":${finished.order},"started":${next}}`);
 }
 
-function createFailOrder({ orders }: OrderDependencies) {
+function createFailOrder({ orders, readTraceparent }: OrderDependencies) {
   const readChange = createQueryReader(ChangeQuery);
   const readFailure = createBodyReader(FailureDraft, { isFromCurl: true });
 
@@ -135,18 +139,19 @@ function createFailOrder({ orders }: OrderDependencies) {
     const { order_id, barista } = readChange(request);
     const failure = await readFailure(request);
     if (!failure) throw missingBody(FailureDraft.description);
-    const outcome = await orders.fail({ orderId: order_id.toLowerCase(), barista, ...failureOf(failure) });
-    return answerChanged(outcome, "said to have failed");
+    const change = { orderId: order_id.toLowerCase(), barista, traceparent: readTraceparent(request.headers) };
+    return answerChanged(await orders.fail({ ...change, ...failureOf(failure) }), "said to have failed");
   };
 }
 
-function createReleaseOrder({ orders }: OrderDependencies) {
+function createReleaseOrder({ orders, readTraceparent }: OrderDependencies) {
   const readRelease = createQueryReader(ReleaseQuery);
 
   return async ({ request }: Context): Promise<Response> => {
     const { order_id, barista, uncounted } = readRelease(request);
     const isUncounted = uncounted !== undefined;
-    return answerChanged(await orders.release({ orderId: order_id.toLowerCase(), barista, isUncounted }), "released");
+    const change = { orderId: order_id.toLowerCase(), barista, traceparent: readTraceparent(request.headers) };
+    return answerChanged(await orders.release({ ...change, isUncounted }), "released");
   };
 }
 
@@ -173,11 +178,12 @@ function createChangeOrder(verb: (change: Change) => Promise<ChangeOutcome>, don
   };
 }
 
-function createCancelOrder({ staffing }: OrderDependencies) {
+function createCancelOrder({ staffing, readTraceparent }: OrderDependencies) {
   const readCancel = createQueryReader(CancelQuery);
 
   return async ({ request }: Context): Promise<Response> => {
     const { order_id, barista, reason } = readCancel(request);
-    return answerChanged(await staffing.cancel({ orderId: order_id.toLowerCase(), barista, reason }), "cancelled");
+    const change = { orderId: order_id.toLowerCase(), barista, traceparent: readTraceparent(request.headers) };
+    return answerChanged(await staffing.cancel({ ...change, reason }), "cancelled");
   };
 }

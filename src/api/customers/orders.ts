@@ -46,7 +46,7 @@ interface Shared extends OrderDependencies {
   readonly place: Place;
 }
 
-function createPlaceOrder({ ordering, limiter, clientOf, place }: Shared) {
+function createPlaceOrder({ ordering, limiter, readTraceparent, clientOf, place }: Shared) {
   const readDraft = createBodyReader(Draft);
 
   // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a return.
@@ -57,11 +57,13 @@ function createPlaceOrder({ ordering, limiter, clientOf, place }: Shared) {
     if (refusing) return refusing.then((refusal) => answerRefusal(refusal, limiter));
     const preferences = readPreferences(headers);
     const key = readIdempotencyKey(headers);
-    return readDraft.into(request, (draft = {}) => place(request, preferences, { address, key, draft }));
+    const traceparent = readTraceparent(headers);
+    return readDraft.into(request, (draft = {}) => place(request, preferences, { address, key, draft, traceparent }));
   };
 }
 
-function createFindOrder({ ordering, orders, holdCustomer, connectionOf, clientOf }: Shared) {
+function createFindOrder(shared: Shared) {
+  const { ordering, orders, readTraceparent, holdCustomer, connectionOf, clientOf } = shared;
   const readWait = createQueryReader(WaitQuery);
   const answerNow = (found: FindOutcome, _orderId: string, headers: AnswerHeaders): Response =>
     answerFound(found, { headers });
@@ -77,17 +79,18 @@ function createFindOrder({ ordering, orders, holdCustomer, connectionOf, clientO
     const seconds = bound === "" ? undefined : bound;
     const connection = connectionOf(request);
     const customer = holdCustomer({ connection, preferences, seconds, answerTimeOver: answerNow });
-    ordering.waitAgain({ orderId, address: clientOf(request) }, customer);
+    const traceparent = readTraceparent(request.headers);
+    ordering.waitAgain({ orderId, address: clientOf(request), traceparent }, customer);
     return await customer.answer;
   };
 }
 
-function createCancelOrder({ ordering }: Shared) {
+function createCancelOrder({ ordering, readTraceparent }: Shared) {
   const readCancellation = createBodyReader(Cancellation);
 
   return async ({ params, request }: PathContext): Promise<Response> => {
     const orderId = readOrderId(params);
     if (!(await readCancellation(request))) throw missingBody(Cancellation.description);
-    return answerChanged(await ordering.cancel(orderId), "cancelled by its customer");
+    return answerChanged(await ordering.cancel(orderId, readTraceparent(request.headers)), "cancelled by its customer");
   };
 }

@@ -7,9 +7,11 @@
 import type { FindServer } from "../../http/listening.ts";
 import { answerJson } from "../../http/json.ts";
 import { withPreference, type Preferences } from "../../http/prefer.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { FindOutcome } from "../../orders/queries.ts";
 import { isFinal } from "../../orders/status.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
+import type { Tracing } from "../../tracing/tracing.ts";
 import { answerFound } from "../answers.ts";
 import { createHolding, type AnswerHeaders, type HoldCustomer, type HoldingDependencies } from "./held-customer.ts";
 import { answerRefusal } from "../refusals.ts";
@@ -17,6 +19,9 @@ import type { ClientOf } from "./request-pace.ts";
 
 export interface PlacingDependencies extends HoldingDependencies {
   readonly ordering: HoldingDependencies["ordering"] & Pick<Ordering, "orderAndWait" | "orderAndAccept">;
+  readonly readTraceparent: ReadTraceparent;
+  /** Undefined: nothing is traced. */
+  readonly tracing: Pick<Tracing, "beginRequest"> | undefined;
 }
 
 /** Answers an order request as its sender prefers. */
@@ -40,7 +45,7 @@ export function createOrderSurroundings(
 }
 
 function createPlace(dependencies: PlacingDependencies, findServer: FindServer, holdCustomer: HoldCustomer): Place {
-  const { ordering } = dependencies;
+  const { ordering, tracing } = dependencies;
 
   const accept = async (preferences: Preferences, wanted: OrderRequest): Promise<Response> => {
     const { limiter } = "queue" in wanted ? wanted.queue : dependencies;
@@ -50,7 +55,7 @@ function createPlace(dependencies: PlacingDependencies, findServer: FindServer, 
     return answerAccepted(outcome.found, outcome.orderId, headers);
   };
 
-  return (request, preferences, wanted) => {
+  const place: Place = (request, preferences, wanted) => {
     const seconds = preferences.waitSeconds ?? (preferences.respondAsync ? 0 : undefined);
     if (seconds === 0) return accept(preferences, wanted);
     const connection = { server: findServer(), request };
@@ -58,6 +63,15 @@ function createPlace(dependencies: PlacingDependencies, findServer: FindServer, 
     const customer = holdCustomer({ connection, preferences, seconds, limiter, answerTimeOver: answerAccepted });
     ordering.orderAndWait(wanted, customer);
     return customer.answer;
+  };
+
+  if (!tracing) return place;
+  return async (request, preferences, wanted) => {
+    const route = "queue" in wanted ? "/queue/:queue/" : "/order/";
+    const span = tracing.beginRequest(request, { route, cause: wanted.traceparent });
+    const answer = await place(request, preferences, { ...wanted, traceparent: span.traceparent });
+    span.end(answer);
+    return answer;
   };
 }
 

@@ -46,7 +46,7 @@ export function queueRoutes(dependencies: QueueDependencies, surroundings: Order
 }
 
 function createCallQueue(
-  { ordering, callQueues }: QueueDependencies,
+  { ordering, callQueues, readTraceparent }: QueueDependencies,
   { clientOf, place }: Pick<OrderSurroundings, "clientOf" | "place">,
 ) {
   const readParams = createParamsReader(CallParams);
@@ -61,10 +61,11 @@ function createCallQueue(
     if (refusing) return refusing.then((refusal) => answerRefusal(refusal, queue.limiter));
     const preferences = readPreferences(headers);
     const key = readIdempotencyKey(headers);
+    const traceparent = readTraceparent(headers);
     const { not_before: notBefore } = readQuery(request);
     return readResult.into(request, (body) => {
       const { input, label } = checkInput(queue, body);
-      return place(request, preferences, { address, key, queue, input, notBefore, label });
+      return place(request, preferences, { address, key, queue, input, notBefore, label, traceparent });
     });
   };
 }

@@ -9,6 +9,7 @@ import { answerJson } from "../../http/json.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader, readIdempotencyKey } from "../../http/idempotency.ts";
 import { BODY_PROBLEMS, createBodyReader, missingBody } from "../../http/input.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { Limiter } from "../../limits/limiter.ts";
 import { Completion, Order, QUEUED_EXAMPLE, RESERVED_EXAMPLE, ReservationDraft } from "../../orders/order.ts";
 import type { Ordering } from "../../service/ordering.ts";
@@ -21,6 +22,7 @@ import type { ClientOf } from "./request-pace.ts";
 export interface ReservationDependencies {
   readonly ordering: Pick<Ordering, "refuseEarly" | "reserve" | "complete">;
   readonly limiter: Pick<Limiter, "headers">;
+  readonly readTraceparent: ReadTraceparent;
 }
 
 export function reservationRoutes(dependencies: ReservationDependencies, clientOf: ClientOf) {
@@ -29,7 +31,7 @@ export function reservationRoutes(dependencies: ReservationDependencies, clientO
     .put("/order/:id", createCompleteOrder(dependencies), COMPLETE_ORDER);
 }
 
-function createReserveOrder({ ordering, limiter }: ReservationDependencies, clientOf: ClientOf) {
+function createReserveOrder({ ordering, limiter, readTraceparent }: ReservationDependencies, clientOf: ClientOf) {
   const readDraft = createBodyReader(ReservationDraft);
 
   return async ({ request }: { request: Request }): Promise<Response> => {
@@ -38,20 +40,22 @@ function createReserveOrder({ ordering, limiter }: ReservationDependencies, clie
     if (refusal) return answerRefusal(refusal, limiter);
     const draft = await readDraft(request);
     if (!draft) throw missingBody("an object with a code");
-    const outcome = await ordering.reserve({ address, key: readIdempotencyKey(request.headers), draft });
+    const { headers: sent } = request;
+    const wanted = { address, key: readIdempotencyKey(sent), draft, traceparent: readTraceparent(sent) };
+    const outcome = await ordering.reserve(wanted);
     if (outcome.kind !== "reserved") return answerRefusal(outcome, limiter);
     const headers = { ...(outcome.limit && limiter.headers(outcome.limit)), Location: `/order/${outcome.orderId}` };
     return answerJson(outcome.order, { status: 201, headers });
   };
 }
 
-function createCompleteOrder({ ordering }: ReservationDependencies) {
+function createCompleteOrder({ ordering, readTraceparent }: ReservationDependencies) {
   const readCompletion = createBodyReader(Completion);
 
   return async ({ params, request }: PathContext): Promise<Response> => {
     const orderId = readOrderId(params);
     const completion = await readCompletion(request);
-    const outcome = await ordering.complete(orderId, completion ?? {});
+    const outcome = await ordering.complete(orderId, completion ?? {}, readTraceparent(request.headers));
     return outcome.kind === "refused" ? answerShopRefusal(outcome) : answerChanged(outcome, "chosen for");
   };
 }

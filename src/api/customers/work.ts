@@ -8,6 +8,7 @@ import { Elysia } from "elysia";
 import { readIdempotencyKey } from "../../http/idempotency.ts";
 import { createBodyReader, createParamsReader, createQueryReader } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { LabelCursor } from "../../orders/labels.ts";
 import { problem } from "../../problem.ts";
 import type { Ordering } from "../../service/ordering.ts";
@@ -22,19 +23,21 @@ export interface WorkDependencies {
   readonly ordering: Pick<Ordering, "refuseEarly">;
   /** Undefined: the service is off. */
   readonly work: WorkService | undefined;
+  readonly readTraceparent: ReadTraceparent;
 }
 
-export function workRoutes({ ordering, work }: WorkDependencies, clientOf: ClientOf) {
+export function workRoutes(dependencies: WorkDependencies, clientOf: ClientOf) {
+  const { work } = dependencies;
   const routes = new Elysia();
   if (!work) return routes;
   return routes
-    .post("/work", createDemandWork({ ordering, work }, clientOf), DEMAND_WORK)
+    .post("/work", createDemandWork({ ...dependencies, work }, clientOf), DEMAND_WORK)
     .get("/work/search", createSearchWork(work), SEARCH_WORK)
     .get("/work/:id", createFindWork(work), FIND_WORK);
 }
 
 function createDemandWork(
-  { ordering, work }: { readonly ordering: WorkDependencies["ordering"]; readonly work: WorkService },
+  { ordering, readTraceparent, work }: WorkDependencies & { readonly work: WorkService },
   clientOf: ClientOf,
 ) {
   const readDraft = createBodyReader(WorkDraft, { isFromCurl: true });
@@ -46,7 +49,7 @@ function createDemandWork(
     if (refusal) return answerRefusal(refusal, limiter);
     const key = readIdempotencyKey(request.headers);
     const draft = (await readDraft(request)) ?? {};
-    const outcome = await work.demand({ address, key, draft });
+    const outcome = await work.demand({ address, key, draft, traceparent: readTraceparent(request.headers) });
     if (outcome.kind !== "accepted") return answerRefusal(outcome, limiter);
     const { row, limit } = outcome;
     const headers = limit && limiter.headers(limit);

@@ -12,6 +12,8 @@ export interface Context {
   readonly request: Request;
   /** The sender, as limits count it. */
   readonly address: string;
+  /** Of the request, where something is traced. */
+  readonly traceparent: string | undefined;
   /** The last event that a subscriber has. */
   readonly after: EventId | undefined;
 }

@@ -53,7 +53,10 @@ export function defineOrderFields(
       description: "Cancels an order for its customer, while it is not brewing.",
       args: { id: t.arg.id({ required: true }) },
       resolve: (_root, { id }, context) =>
-        guard(context, async () => changedOrderOf(await ordering.cancel(readId(id)), "cancelled by its customer")),
+        guard(context, async () => {
+          const outcome = await ordering.cancel(readId(id), context.traceparent);
+          return changedOrderOf(outcome, "cancelled by its customer");
+        }),
     }),
   );
 }
@@ -101,7 +104,8 @@ function defineCreateOrder(
       resolve: (_root, { wait, idempotencyKey, ...wanted }, context) =>
         guard(context, () => {
           const key = checkIdempotencyKey(idempotencyKey ?? undefined, "idempotencyKey");
-          const request = { address: context.address, key, draft: readDraft(wanted) };
+          const { address, traceparent } = context;
+          const request = { address, key, draft: readDraft(wanted), traceparent };
           return create({ wait: wait === true, request }, context);
         }),
     }),

@@ -9,6 +9,7 @@ import type { GraphQLSchema } from "graphql";
 import { createErrorAnswer } from "../../http/app.ts";
 import { createEventStreams, readLastEventId } from "../../http/events.ts";
 import { Heartbeat, type HttpConnection } from "../../http/hold.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { Log } from "../../log.ts";
 import type { Context } from "./builder.ts";
 import { createEngine, type Engine } from "./engine.ts";
@@ -20,6 +21,7 @@ import { subscribe } from "./subscribe.ts";
 export interface ServeOptions {
   readonly createSchema: (guard: Guard) => GraphQLSchema;
   readonly heartbeatSeconds: number;
+  readonly readTraceparent: ReadTraceparent;
   readonly log: Log;
 }
 
@@ -28,7 +30,7 @@ export type Serve = (connection: HttpConnection, address: string) => Promise<Res
 
 const RESULT = "application/graphql-response+json";
 
-export function createServe({ createSchema, heartbeatSeconds, log }: ServeOptions): Serve {
+export function createServe({ createSchema, heartbeatSeconds, readTraceparent, log }: ServeOptions): Serve {
   const answerError = createErrorAnswer(log);
   const schema = createSchema(createGuard(answerError));
   const engine = createEngine(schema, log);
@@ -38,7 +40,8 @@ export function createServe({ createSchema, heartbeatSeconds, log }: ServeOption
   return async (connection, address) => {
     const { request } = connection;
     const parameters = request.method === "POST" ? await readPosted(request) : readAsked(request);
-    const context = { request, address, after: readLastEventId(request.headers) };
+    const { headers } = request;
+    const context = { request, address, traceparent: readTraceparent(headers), after: readLastEventId(headers) };
     const stream = await subscribe({ engine, schema, streamEvents }, connection, context, parameters);
     if (stream) return stream;
     const execution = execute(engine, context, parameters).catch((error: unknown) => answerError(error, request));

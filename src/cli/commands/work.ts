@@ -76,7 +76,7 @@ class Programs {
   /** Resolves to the result. Throws what fails the order, or has it tried again. */
   async make(order: Order, input: unknown, signal: AbortSignal): Promise<unknown> {
     const { environment } = this.#terminal;
-    const own = { LONGPOUR_ORDER_ID: order.order_id, LONGPOUR_QUEUE: order.queue };
+    const own = { LONGPOUR_ORDER_ID: order.order_id, LONGPOUR_QUEUE: order.queue, TRACEPARENT: order.traceparent };
     const program = {
       command: this.#command,
       environment: { ...environment, ...own },

@@ -18,6 +18,8 @@ export interface Call {
   readonly bucket?: string | undefined;
   /** The replica that holds its customer; undefined: none does. */
   readonly holder?: string | undefined;
+  /** The trace that it is part of, as `traceparent` spells it: kept with the order; undefined: it is not traced. */
+  readonly traceparent?: string | undefined;
 }
 
 type Field =
@@ -36,13 +38,23 @@ export const call: Operation<Call, PlaceOutcome, Field> = {
   name: "call",
   fields: ["order_id", "queue", "input", "bucket", "holder", "details", "idempotency_key", "body_hash", "due", "label"],
   optional: 5,
-  encode: ({ orderId, queue, input, notBefore, label = "", idempotencyKey = "", bucket = "", holder = "" }) => ({
+  encode: ({
+    orderId,
+    queue,
+    input,
+    notBefore,
+    label = "",
+    idempotencyKey = "",
+    bucket = "",
+    holder = "",
+    traceparent,
+  }) => ({
     order_id: orderId,
     queue,
     input,
     bucket,
     holder,
-    details: notBefore === undefined ? "" : JSON.stringify({ not_before: inUtc(notBefore) }),
+    details: encodeCallDetails(notBefore, traceparent),
     idempotency_key: idempotencyKey,
     body_hash: idempotencyKey && hashOfJson(JSON.stringify([queue, inFixedOrder(input), encodeDue(notBefore)])),
     due: encodeDue(notBefore),
@@ -50,3 +62,8 @@ export const call: Operation<Call, PlaceOutcome, Field> = {
   }),
   decode: (outcome, rest, { orderId }) => readPlaced(outcome, rest, orderId),
 };
+
+function encodeCallDetails(notBefore: string | undefined, traceparent: string | undefined): string {
+  if (notBefore === undefined && traceparent === undefined) return "";
+  return JSON.stringify({ traceparent, not_before: inUtc(notBefore) });
+}

@@ -9,6 +9,8 @@ export interface Choice {
   readonly orderId: string;
   readonly queue: string;
   readonly completion: Completion;
+  /** The `traceparent` of whoever asks: for traces alone. */
+  readonly traceparent?: string | undefined;
 }
 
 export type CompleteOutcome = ChangeOutcome | ShopRefusal;

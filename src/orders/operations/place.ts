@@ -15,6 +15,8 @@ export interface Placement {
   readonly bucket?: string | undefined;
   /** The replica that holds its customer; undefined: none does. */
   readonly holder?: string | undefined;
+  /** The trace that it is part of, as `traceparent` spells it: kept with the order; undefined: it is not traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /**
@@ -60,13 +62,13 @@ export const place: Operation<Placement, PlaceOutcome, Field> = {
     "due",
   ],
   optional: 6,
-  encode: ({ orderId, queue, draft, idempotencyKey = "", bucket = "", holder = "" }) => {
+  encode: ({ orderId, queue, draft, idempotencyKey = "", bucket = "", holder = "", traceparent }) => {
     const { item = DEFAULT_ITEM, modifiers, customer_id = "", code = "" } = draft;
     return {
       order_id: orderId,
       queue,
       item,
-      details: encodeDetails(draft),
+      details: encodeDetails(draft, traceparent),
       bucket,
       holder,
       modifiers: encodeModifiers(modifiers),

@@ -13,6 +13,8 @@ export interface Reservation {
   readonly idempotencyKey?: string | undefined;
   /** The bucket that it takes a token of; undefined: no limit. */
   readonly bucket?: string | undefined;
+  /** The trace that it is part of, as `traceparent` spells it: kept with the order; undefined: it is not traced. */
+  readonly traceparent?: string | undefined;
 }
 
 export type ReserveOutcome =
@@ -27,12 +29,12 @@ type Field = "order_id" | "code" | "details" | "customer_id" | "idempotency_key"
 export const reserve: Operation<Reservation, ReserveOutcome, Field> = {
   name: "reserve",
   fields: ["order_id", "code", "details", "customer_id", "idempotency_key", "body_hash", "bucket"],
-  encode: ({ orderId, draft, idempotencyKey = "", bucket = "" }) => {
+  encode: ({ orderId, draft, idempotencyKey = "", bucket = "", traceparent }) => {
     const { code, ...details } = draft;
     return {
       order_id: orderId,
       code,
-      details: encodeDetails(details),
+      details: encodeDetails(details, traceparent),
       customer_id: details.customer_id ?? "",
       idempotency_key: idempotencyKey,
       // A key that has reserved an order does not place one.

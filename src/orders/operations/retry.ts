@@ -11,18 +11,22 @@ export interface Retry {
   readonly newId: string;
   /** Who wants it made again; undefined: not said. */
   readonly retriedBy?: string | undefined;
+  /** The trace that the new one is part of, as `traceparent` spells it; undefined: it is not traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /** `retried`: with the new order; asked again, with the same one. */
 export type RetryOutcome = { readonly kind: "retried"; readonly orderId: string; readonly order: OrderJson } | Refusal;
 
-export const retry: Operation<Retry, RetryOutcome, "order_id" | "new_id" | "retried_by"> = {
+export const retry: Operation<Retry, RetryOutcome, "order_id" | "new_id" | "retried_by" | "traceparent"> = {
   name: "retry",
-  fields: ["order_id", "new_id", "retried_by"],
-  encode: ({ orderId, newId, retriedBy }) => ({
+  fields: ["order_id", "new_id", "retried_by", "traceparent"],
+  optional: 1,
+  encode: ({ orderId, newId, retriedBy, traceparent = "" }) => ({
     order_id: orderId,
     new_id: newId,
     retried_by: encodeBarista(retriedBy),
+    traceparent,
   }),
   decode: (outcome, rest) => {
     const [order] = rest;

@@ -1,0 +1,157 @@
+/**
+ * Owns the spans of orders: their names, their attributes, and which span they stand under.
+ *
+ * **Invariants**
+ * - All spans of an order are of one trace: that of the span that placed it, which the order keeps.
+ * - No attribute holds a customer's words, a barista's name, a secret, or the id of an order, which is the right to see it.
+ * - A `traceparent` that is none is as if there were none.
+ */
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+  type Tracer,
+} from "@opentelemetry/api";
+import { parseTraceParent } from "@opentelemetry/core";
+import type { OrderFacts } from "./order-facts.ts";
+
+/** What a span tells: a verb of orders, and where. */
+interface Told {
+  readonly verb: string;
+  readonly queue: string;
+  readonly kind: SpanKind;
+  /** Its type, as OpenTelemetry tells operations on messages apart; undefined: none of those. */
+  readonly type?: "create" | "send" | "receive" | "process" | "settle" | undefined;
+  readonly attributes?: Attributes | undefined;
+}
+
+/** What is known of a span once it is over. */
+export interface Happened extends Omit<Told, "queue"> {
+  readonly order: OrderFacts;
+  /** When it began, by `performance.now()`. */
+  readonly sinceMs: number;
+  /** The caller's `traceparent`, as it was sent. */
+  readonly cause?: string | undefined;
+}
+
+interface Beginning {
+  readonly cause?: string | undefined;
+  /** In ms since 1970; undefined: now. */
+  readonly startTime?: number;
+}
+
+export class Spans {
+  readonly #tracer: Tracer;
+
+  constructor(tracer: Tracer) {
+    this.#tracer = tracer;
+  }
+
+  /** Begins a span under the caller's, or one of a new trace; `linked` is the `traceparent` of what led to it. */
+  begin(told: Told, cause: string | undefined, linked?: string): Span {
+    const options = { kind: told.kind, attributes: attributesOf(told), links: linksTo(read(linked)) };
+    return this.#tracer.startSpan(nameOf(told), options, under(read(cause)));
+  }
+
+  /** Begins a span of an order. */
+  beginOf(order: OrderFacts, told: Omit<Told, "queue">, { cause, startTime }: Beginning = {}): Span {
+    const { context, links } = parentsOf(order, cause);
+    const whole = { ...told, queue: order.queue, attributes: { ...told.attributes, ...attributesOfOrder(order) } };
+    const options = { kind: told.kind, attributes: attributesOf(whole), links, startTime };
+    return this.#tracer.startSpan(nameOf(whole), options, context);
+  }
+
+  /** Records what has happened to an order until now. */
+  record({ order, sinceMs, cause, ...told }: Happened): void {
+    const { startTime, endTime } = untilNow(sinceMs);
+    this.beginOf(order, told, { cause, startTime }).end(endTime);
+  }
+
+  /** Records what has happened under the caller's span alone: of an order that is not known. */
+  recordUnder({ sinceMs, cause, ...told }: Told & Pick<Happened, "sinceMs" | "cause">): void {
+    const { startTime, endTime } = untilNow(sinceMs);
+    const options = { kind: told.kind, attributes: attributesOf(told), startTime };
+    this.#tracer.startSpan(nameOf(told), options, under(read(cause))).end(endTime);
+  }
+
+  /** Begins the span of a request. */
+  beginRequest(name: string, attributes: Attributes, cause: string | undefined): Span {
+    return this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, under(read(cause)));
+  }
+}
+
+/** Both ends, in ms since 1970. (A clock of its own for each would have spans that end before they begin.) */
+function untilNow(sinceMs: number): { readonly startTime: number; readonly endTime: number } {
+  const endTime = Date.now();
+  return { startTime: endTime - (performance.now() - sinceMs), endTime };
+}
+
+/** A span as `traceparent` spells it. */
+export function toTraceparent(span: Span): string {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return `00-${traceId}-${spanId}-${isSampled(traceFlags) ? "01" : "00"}`;
+}
+
+export function isRecorded(span: Span): boolean {
+  return isSampled(span.spanContext().traceFlags);
+}
+
+/** Ends a span that came to nothing. `type` is of a list that the code knows, or an error's class. */
+export function endFailed(span: Span, type: string): void {
+  span.setAttribute("error.type", type).setStatus({ code: SpanStatusCode.ERROR }).end();
+}
+
+function isSampled(flags: number): boolean {
+  return (flags & TraceFlags.SAMPLED) !== 0;
+}
+
+function nameOf({ verb, queue }: Told): string {
+  return `${verb} ${queue}`;
+}
+
+function attributesOf({ verb, queue, type, attributes }: Told): Attributes {
+  return {
+    "messaging.system": "longpour",
+    "messaging.operation.name": verb,
+    ...(type && { "messaging.operation.type": type }),
+    "messaging.destination.name": queue,
+    ...attributes,
+  };
+}
+
+function attributesOfOrder({ number, status, reason, attempts }: OrderFacts): Attributes {
+  return {
+    ...(number !== undefined && { "longpour.order.number": number }),
+    "longpour.order.status": status,
+    ...(reason && { "longpour.order.reason": reason }),
+    "longpour.order.attempts": attempts,
+  };
+}
+
+/** A caller that is in the order's trace is the parent; one of another trace is linked, and the order's span is. */
+function parentsOf({ traceparent }: OrderFacts, cause: string | undefined): { context: Context; links: Link[] } {
+  const placed = read(traceparent);
+  const caller = read(cause);
+  if (placed && caller?.traceId === placed.traceId) return { context: under(caller), links: [] };
+  return { context: under(placed), links: linksTo(caller) };
+}
+
+function linksTo(context: SpanContext | undefined): Link[] {
+  return context ? [{ context }] : [];
+}
+
+function under(context: SpanContext | undefined): Context {
+  return context ? trace.setSpanContext(ROOT_CONTEXT, context) : ROOT_CONTEXT;
+}
+
+function read(traceparent: string | undefined): SpanContext | undefined {
+  const context = traceparent === undefined ? undefined : parseTraceParent(traceparent);
+  return context ? { ...context, isRemote: true } : undefined;
+}
