@@ -35,6 +35,7 @@ import { createMenu } from "./shop/menu.ts";
 import { createReadStats } from "./stats/stats.ts";
 import type { Certificates, Https } from "./tls/certificates.ts";
 import { Renewal } from "./tls/renewal.ts";
+import { Tally } from "./tally.ts";
 import { WORK_QUEUE } from "./work/input.ts";
 import { WorkService } from "./work/service.ts";
 
@@ -64,7 +65,9 @@ export function openPorts(ground: Ground, parts: Parts, { queues, https }: Openi
   const { config, log, lifecycle } = ground;
   const { room, baristaRoom, feed } = parts;
   const closing = new AbortController();
-  const services = createServices(ground, parts, { queues, closing: closing.signal });
+  let renewal: Renewal | undefined;
+  const certificateEndsMs = (): number | undefined => renewal?.notAfterMs ?? https?.certificates.notAfterMs;
+  const services = createServices(ground, parts, { queues, certificateEndsMs, closing: closing.signal });
   const machines = new Machines({
     orders: parts.orders,
     staffing: services.staffing,
@@ -99,12 +102,14 @@ export function openPorts(ground: Ground, parts: Parts, { queues, https }: Openi
     await customerSocket.stop(config.drainSeconds, () => room.redirectAll());
   });
   keepFilesInReserve(ground, customerSocket, baristaSocket);
-  if (https) takeUpRenewals(ground, https, { customerSocket, baristaSocket });
+  if (https) renewal = takeUpRenewals(ground, https, { customerSocket, baristaSocket });
   return { customerSocket, baristaSocket, machines };
 }
 
 interface ServiceInputs {
   readonly queues: readonly QueueDeclaration[];
+  /** Undefined where the ports speak plain HTTP. */
+  readonly certificateEndsMs: () => number | undefined;
   /** Aborted when the server stops, so that nothing new begins. */
   readonly closing: AbortSignal;
 }
@@ -112,7 +117,7 @@ interface ServiceInputs {
 type Services = ReturnType<typeof createServices>;
 
 /** Makes what both ports stand on. */
-function createServices({ config, log }: Ground, parts: Parts, { queues, closing }: ServiceInputs) {
+function createServices({ config, log }: Ground, parts: Parts, { queues, certificateEndsMs, closing }: ServiceInputs) {
   const { redis, orders, shop, room, baristaRoom, refusals, rejectionLog, lostOrders, feed, cards, tracing } = parts;
   const limiter = new Limiter(
     { policy: "order", capacity: config.limitCapacity, refillPerSecond: config.limitRefillPerSecond },
@@ -124,6 +129,7 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
   const listenerLimit = new WaitLimit({ ...config, maxHeld: MAX_LISTENERS * 0.9 }, rejectionLog);
   const callQueues = createCallQueues(queues, rejectionLog);
   const staffing = new Staffing({ orders, room: baristaRoom, closing });
+  const faults = new Tally();
   return {
     ordering: new Ordering({ orders, room, limiter, waitLimit, passingLimit, lostOrders, refusals, closing, tracing }),
     staffing,
@@ -142,12 +148,15 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, closing
     readTraceparent: createTraceparentReader(tracing !== undefined),
     addressOf: createAddressReader(config),
     readiness: createReadiness(redis, closing),
+    faults,
     scrape: createScrape({
       redis,
       flow: orders.flow,
       refusals,
+      faults,
       room,
       waitLimit,
+      certificateEndsMs,
       queues: [...callQueues.keys()],
       rules: parts.deliveringRules,
       log,
@@ -174,6 +183,7 @@ function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Part
     readTraceparent,
     addressOf,
     readiness,
+    faults: services.faults,
     log,
     rejectionLog,
     pace: new Pace(config.requestsPerSecond),
@@ -212,6 +222,7 @@ function createBaristas(
     readTraceparent,
     addressOf,
     readiness,
+    faults: services.faults,
     log,
     readCode: createCodes(redis),
     readStats: createReadStats(redis.run, statsCounter.countAll),
@@ -245,13 +256,14 @@ function takeUpRenewals(
   { log, lifecycle }: Ground,
   { files, ...inForce }: Https,
   { customerSocket, baristaSocket }: Pick<Ports, "customerSocket" | "baristaSocket">,
-): void {
+): Renewal {
   const ports = [
     { renew: (all: Certificates) => customerSocket.renew(customersTls(all)), resume: () => customerSocket.resume() },
     { renew: (all: Certificates) => baristaSocket.renew(baristasTls(all)), resume: () => baristaSocket.resume() },
   ];
   const renewal = new Renewal({ files, inForce, ports, log });
   lifecycle.opened("renewal of certificates", () => renewal.close());
+  return renewal;
 }
 
 /** Says at start whether the customers to be held fit, and watches the descriptors from now on. */

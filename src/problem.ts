@@ -107,6 +107,10 @@ const PROBLEMS = {
 
 export type ProblemName = keyof typeof PROBLEMS;
 
+/** What a request meets that fails by no fault of its own, as it is counted. */
+export const FAULTS = ["internal", "shop_damaged"] as const satisfies readonly ProblemName[];
+export type Fault = (typeof FAULTS)[number];
+
 /** A fault in one field of the input. */
 export interface FieldFault {
   readonly field: string;

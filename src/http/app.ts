@@ -10,10 +10,11 @@ import { constants } from "node:crypto";
 import { Elysia } from "elysia";
 import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
-import { problem, ProblemError } from "../problem.ts";
+import { problem, ProblemError, type Fault } from "../problem.ts";
 import { ShopDamagedError } from "../redis/damaged.ts";
 import { SupersededError } from "../redis/superseded.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
+import { Tally } from "../tally.ts";
 import { within } from "../within.ts";
 import { createTargetCheck, type Check } from "./edge.ts";
 import { createGate, Refusal, Unrouted, type Guard } from "./gate.ts";
@@ -31,6 +32,8 @@ const STRICT_TRANSPORT = "max-age=31536000";
 const NEWS_MS = 60_000;
 
 interface AppOptions {
+  /** Counts the requests that met a fault. */
+  readonly faults?: Tally;
   /** Asked before everything else, for each request: resolves to its refusal; undefined lets it go on. */
   readonly slowDown?: (request: Request) => Promise<Response> | undefined;
   /** Absent: all routes are open. */
@@ -44,9 +47,10 @@ interface AppOptions {
 }
 
 /** The bare app of a port: error answers, and with LOG_LEVEL=debug a line a request. Add routes behind it. */
-export function createApp(log: Log, { slowDown, guard, admit, sharing, isSecure = false }: AppOptions = {}) {
+export function createApp(log: Log, options: AppOptions = {}) {
+  const { faults = new Tally(), slowDown, guard, admit, sharing, isSecure = false } = options;
   const checkTarget = createTargetCheck(isSecure ? "https" : "http");
-  const answerError = createErrorAnswer(log);
+  const answerError = createErrorAnswer(log, faults);
   const isDebug = log.isLevelEnabled("debug");
   const logAnswer = (request: Request, { status }: Response): void => {
     if (isDebug) log.debug({ method: request.method, path: hashedPath(request), status }, "request");
@@ -119,18 +123,22 @@ function bindToHttps({ headers }: Response): void {
 }
 
 /** Makes the answer to an unexpected error: 503 while Redis is unavailable, else 500, and a line in the log. */
-export function createErrorAnswer(log: Log): (error: unknown, request: Request) => Response {
+export function createErrorAnswer(log: Log, faults: Tally): (error: unknown, request: Request) => Response {
   const isNews = createNews();
+  const answerWith = (fault: Fault): Response => {
+    faults.add(fault);
+    return problem(fault);
+  };
   return (error, request) => {
     if (error instanceof ShopDamagedError) {
       if (isNews(error.message)) log.error({ err: error }, "a record of the shop is damaged");
-      return problem("shop_damaged");
+      return answerWith("shop_damaged");
     }
     // This server is about to stop: another one serves the shop.
     if (error instanceof SupersededError) return problem("closing", { headers: { "Retry-After": "1" } });
     if (isRedisUnavailable(error)) return problem("redis_away", { headers: { "Retry-After": "5" } });
     log.error({ err: error, method: request.method, path: anonymousPath(request) }, "request failed");
-    return problem("internal");
+    return answerWith("internal");
   };
 }
 

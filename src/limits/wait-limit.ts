@@ -47,6 +47,11 @@ export class WaitLimit {
     return this.#counts.waiting;
   }
 
+  /** How many may be held at once. */
+  get limit(): number {
+    return this.#settings.maxHeld;
+  }
+
   /** Acquires a slot for a request that places an order, or waits for none. */
   acquire(address: string): Acquisition {
     const rejection = this.#findRejection(address);

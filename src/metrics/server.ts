@@ -14,15 +14,19 @@ import { WHY_REFUSED } from "../orders/admission.ts";
 import type { Flow } from "../orders/flow.ts";
 import { CANCEL_REASONS, type OrderJson } from "../orders/order.ts";
 import type { ShopRedis } from "../redis/connections.ts";
+import { FAULTS } from "../problem.ts";
 import type { Tally } from "../tally.ts";
 import { samplesOf, type Family, type Sample } from "./family.ts";
 
 export interface ServerParts {
   readonly flow: Flow;
   readonly refusals: Tally;
+  readonly faults: Tally;
   readonly outage: ShopRedis["outage"];
   readonly room: Pick<WaitingRoom<OrderJson>, "laneSizes">;
-  readonly waitLimit: Pick<WaitLimit, "waiting">;
+  readonly waitLimit: Pick<WaitLimit, "waiting" | "limit">;
+  /** When the certificate of the ports expires, in ms since 1970; undefined: they speak plain HTTP. */
+  readonly certificateEndsMs: () => number | undefined;
 }
 
 /** Why an order request may be turned away. */
@@ -31,7 +35,9 @@ const REFUSAL_CAUSES = [...WHY_REFUSED, ...REJECTION_REASONS, "mismatch", "closi
 const OWN_TYPE = new RegExp(`^${OWN_EVENT_TYPE}$`);
 const ORDER_EVENTS = EVENT_TYPES.filter((type) => type.startsWith("order."));
 
-export function describeServer({ flow, refusals, outage, room, waitLimit }: ServerParts): Family[] {
+export function describeServer({ flow, refusals, faults, outage, room, ...parts }: ServerParts): Family[] {
+  const { waitLimit, certificateEndsMs } = parts;
+  const endsMs = certificateEndsMs();
   return [
     ...describeEvents(flow),
     ...describeTimes(flow),
@@ -41,9 +47,22 @@ export function describeServer({ flow, refusals, outage, room, waitLimit }: Serv
       help: "Requests that this server turned away, by cause.",
       samples: samplesOf(refusals, REFUSAL_CAUSES, "cause"),
     },
+    {
+      kind: "counter",
+      name: "longpour_request_faults_total",
+      help: "Requests that this server answered with 500, by what they met.",
+      samples: samplesOf(faults, FAULTS, "fault"),
+    },
     gauge("longpour_held_customers", "Customers whom this server holds.", waitLimit.waiting),
+    gauge("longpour_held_customers_limit", "Requests that this server may hold at once.", waitLimit.limit),
     ...describeLanes(room.laneSizes),
     gauge("longpour_redis_up", "Whether Redis serves this server: 1 or 0.", outage.isOn ? 0 : 1),
+    {
+      kind: "gauge",
+      name: "longpour_certificate_expiry_timestamp_seconds",
+      help: "When the certificate of both ports expires, since 1970; missing without HTTPS.",
+      samples: endsMs === undefined ? [] : [{ value: endsMs / 1000 }],
+    },
     counter("longpour_redis_outages_total", "Outages of Redis, the one under way included.", outage.count),
     counter("longpour_redis_outage_seconds_total", "How long outages of Redis took.", outage.seconds),
   ];

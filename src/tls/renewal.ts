@@ -57,6 +57,11 @@ export class Renewal {
     this.#lookLater();
   }
 
+  /** When the certificate in force expires, in ms since 1970. */
+  get notAfterMs(): number {
+    return this.#inForce.certificates.notAfterMs;
+  }
+
   /** The ports stay as they are from now on. */
   async close(): Promise<void> {
     this.#isClosed = true;

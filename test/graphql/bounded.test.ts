@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { createBuilder } from "../../src/api/graphql/builder.ts";
 import { createServe } from "../../src/api/graphql/serve.ts";
 import { FeedSource } from "../../src/api/graphql/feed-source.ts";
+import { Tally } from "../../src/tally.ts";
 import { FeedFixture } from "../events/feeds.ts";
 import { silent } from "../support/redis.ts";
 import { openByGet } from "./streams.ts";
@@ -33,6 +34,7 @@ test("without its last frame: its client comes back", async () => {
     createSchema: () => builder.toSchema(),
     heartbeatSeconds: 30,
     readTraceparent: () => undefined,
+    faults: new Tally(),
     log: silent,
   });
   using server = Bun.serve({

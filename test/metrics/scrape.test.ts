@@ -2,6 +2,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { OPERATIONS } from "../docs/documents.ts";
 import { ahead, call, placeCall } from "../support/calls.ts";
+import { Authority, curl, InstalledPair } from "../support/certificates.ts";
 import {
   ask,
   brew,
@@ -191,6 +192,39 @@ test("a damaged index hides no other figure of the shop", async () => {
   expect(metrics.get("longpour_dead_letters")).toBe(2);
   expect(metrics.get('longpour_queue_orders{queue="default",status="queued"}')).toBe(1);
   client.disconnect();
+});
+
+test("requests that meet a fault are counted, and no others", async () => {
+  const shop = `test-${crypto.randomUUID()}`;
+  const server = await startServer({ SHOP: shop });
+  const faults = 'longpour_request_faults_total{fault="shop_damaged"}';
+  expect((await scrape(server)).get(faults)).toBe(0);
+  expectRefusal(await ask(`${server.customers}/nowhere`), 404, "route_unknown");
+  const client = (await sharedRedis()).connect();
+  await client.set(`{${shop}}:bucket:order:127.0.0.1`, "no hash");
+  expectRefusal(await order(server), 500, "shop_damaged");
+  client.disconnect();
+  const metrics = await scrape(server);
+  expect(metrics.get(faults)).toBe(1);
+  expect(metrics.get('longpour_request_faults_total{fault="internal"}')).toBe(0);
+});
+
+test("the bound of held customers and the end of the certificate are told, the latter as renewed", async () => {
+  const authority = new Authority("metrics-authority");
+  const files = new InstalledPair(authority.issue("first", { toDays: 10 }));
+  const plain = await startServer({ MAX_HELD: "123" });
+  const told = await scrape(plain);
+  expect(told.get("longpour_held_customers_limit")).toBe(123);
+  expect(told.has("longpour_certificate_expiry_timestamp_seconds")).toBe(false);
+  const secure = await startServer(files.settings);
+  const readDays = async (): Promise<number> => {
+    const { body } = await curl(`${secure.baristas}/metrics`, { cacert: authority.path });
+    const seconds = readMetrics(body).get("longpour_certificate_expiry_timestamp_seconds") ?? NaN;
+    return Math.round((seconds - Date.now() / 1000) / 86_400);
+  };
+  expect(await readDays()).toBe(10);
+  files.replace(authority.issue("second", { toDays: 20 }));
+  await until(async () => (await readDays()) === 20, "the renewed certificate's end shows");
 });
 
 test("what a durable reader has yet to handle shows as its lag", async () => {

@@ -14,6 +14,7 @@ import { healthRoutes, type Readiness } from "../../http/health.ts";
 import { pageRoutes } from "../../http/pages.ts";
 import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
+import type { Tally } from "../../tally.ts";
 import { graphqlRoutes } from "../graphql/route.ts";
 import type { BaristaSchemaDependencies } from "../graphql/schemas.ts";
 import { deadRoutes, type DeadDependencies } from "./dead.ts";
@@ -55,16 +56,18 @@ export type BaristaDependencies = OrderDependencies &
     /** Opens the metrics alone, where there is a staff token. */
     readonly metricsToken: string | undefined;
     readonly readiness: Readiness;
+    /** Counts the requests that met a fault. */
+    readonly faults: Tally;
     readonly log: Log;
   };
 
 export function createBaristaApp(dependencies: BaristaDependencies) {
-  const { staffToken, metricsToken, asksCertificates, isSecure, log } = dependencies;
+  const { staffToken, metricsToken, asksCertificates, isSecure, faults, log } = dependencies;
   const findServer: FindServer = () => app.server;
   const addressOf = (request: Request): string =>
     dependencies.addressOf({ peer: findServer()?.requestIP(request)?.address ?? "", headers: request.headers });
   const guard = createGuard({ staffToken, metricsToken, asksCertificates }, addressOf);
-  const app = createApp(log, { guard, isSecure });
+  const app = createApp(log, { faults, guard, isSecure });
   return app
     .use(
       swaggerRoutes({

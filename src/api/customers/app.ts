@@ -12,6 +12,7 @@ import { swaggerRoutes } from "../../http/swagger.ts";
 import type { Log } from "../../log.ts";
 import type { Paying } from "../../payments/paying.ts";
 import { shareReads } from "../../shared-reads.ts";
+import type { Tally } from "../../tally.ts";
 import { graphqlRoutes } from "../graphql/route.ts";
 import { addressRoutes } from "./address.ts";
 import { eventRoutes, type EventDependencies } from "./events.ts";
@@ -36,6 +37,8 @@ export type CustomerDependencies = OrderDependencies &
     /** Finds a request's address, as limits count it. */
     readonly addressOf: (hops: { peer: string; headers: Headers }) => string;
     readonly readiness: Readiness;
+    /** Counts the requests that met a fault. */
+    readonly faults: Tally;
     /** Other origins whose pages may order here. */
     readonly allowedOrigins: readonly string[];
     /** PUBLIC_URL: this port's own origin, as customers see it. */
@@ -53,6 +56,7 @@ export function createCustomerApp(dependencies: CustomerDependencies) {
   const { slowDown, beforeProbe } = keepPace(dependencies, clientOf);
   const own = URL.parse(publicUrl ?? "")?.origin;
   const app = createApp(dependencies.log, {
+    faults: dependencies.faults,
     slowDown,
     admit: createSiteCheck(new Set(own ? [own, ...allowedOrigins] : allowedOrigins)),
     sharing: allowedOrigins.length > 0 ? createSharing(new Set(allowedOrigins)) : undefined,

@@ -18,6 +18,7 @@ import { problem } from "../../problem.ts";
 import type { Caller, HeldOutcome, OrderRefusal } from "../../service/caller.ts";
 import type { Ordering } from "../../service/ordering.ts";
 import { encodeContinuation, encodeLostOrder, waitPath } from "./endings.ts";
+import type { Tally } from "../../tally.ts";
 import { answerRefusal } from "../refusals.ts";
 
 export type AnswerHeaders = Readonly<Record<string, string>> | undefined;
@@ -38,6 +39,7 @@ export interface HoldingDependencies {
   readonly ordering: Pick<Ordering, "lookLast">;
   readonly limiter: Pick<Limiter, "headers">;
   readonly heartbeatSeconds: number;
+  readonly faults: Tally;
   readonly log: Log;
 }
 
@@ -50,8 +52,9 @@ interface Surroundings extends HoldingDependencies {
 export type HoldCustomer = (visit: Visit) => HeldCustomer;
 
 export function createHolding(dependencies: HoldingDependencies): HoldCustomer {
-  const heartbeat = new Heartbeat(dependencies.heartbeatSeconds);
-  const surroundings = { ...dependencies, heartbeat, answerError: createErrorAnswer(dependencies.log) };
+  const { heartbeatSeconds, faults, log } = dependencies;
+  const heartbeat = new Heartbeat(heartbeatSeconds);
+  const surroundings = { ...dependencies, heartbeat, answerError: createErrorAnswer(log, faults) };
   return (visit) => new HeldCustomer(visit, surroundings);
 }
 

@@ -11,6 +11,7 @@ import { createEventStreams, readLastEventId } from "../../http/events.ts";
 import { Heartbeat, type HttpConnection } from "../../http/hold.ts";
 import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { Log } from "../../log.ts";
+import type { Tally } from "../../tally.ts";
 import type { Context } from "./builder.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { createGuard, type Guard } from "./errors.ts";
@@ -22,6 +23,7 @@ export interface ServeOptions {
   readonly createSchema: (guard: Guard) => GraphQLSchema;
   readonly heartbeatSeconds: number;
   readonly readTraceparent: ReadTraceparent;
+  readonly faults: Tally;
   readonly log: Log;
 }
 
@@ -30,8 +32,8 @@ export type Serve = (connection: HttpConnection, address: string) => Promise<Res
 
 const RESULT = "application/graphql-response+json";
 
-export function createServe({ createSchema, heartbeatSeconds, readTraceparent, log }: ServeOptions): Serve {
-  const answerError = createErrorAnswer(log);
+export function createServe({ createSchema, heartbeatSeconds, readTraceparent, faults, log }: ServeOptions): Serve {
+  const answerError = createErrorAnswer(log, faults);
   const schema = createSchema(createGuard(answerError));
   const engine = createEngine(schema, log);
   const heartbeat = new Heartbeat(heartbeatSeconds);
