@@ -53,14 +53,32 @@ async function findPrometheus(): Promise<string | undefined> {
 
 /** What promtool says of metrics: nothing where they are as they should be. */
 export async function lint(text: string): Promise<string> {
-  const child = Bun.spawn([join(prometheusFolder ?? "", "promtool"), "check", "metrics"], {
-    stdin: Buffer.from(text),
+  const { exitCode, output } = await promtool(["check", "metrics"], text);
+  return output + (exitCode === 0 ? "" : `exit code ${exitCode}`);
+}
+
+/** Runs promtool, and reads what it says. */
+export async function promtool(options: readonly string[], input = ""): Promise<{ exitCode: number; output: string }> {
+  const child = Bun.spawn([join(prometheusFolder ?? "", "promtool"), ...options], {
+    stdin: Buffer.from(input),
     stdout: "pipe",
     stderr: "pipe",
   });
   const said = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  const exitCode = await child.exited;
-  return said.join("") + (exitCode === 0 ? "" : `exit code ${exitCode}`);
+  return { exitCode: await child.exited, output: said.join("") };
+}
+
+/** Runs promtool on a document, which it reads as YAML. */
+export async function promtoolOn(options: readonly string[], document: object): ReturnType<typeof promtool> {
+  const folder = mkdtempSync(join(tmpdir(), "longpour-promtool-"));
+  try {
+    const file = join(folder, "document.yml");
+    // (JSON is YAML.)
+    writeFileSync(file, JSON.stringify(document));
+    return await promtool([...options, file]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** A Prometheus that scrapes these servers every second. */
