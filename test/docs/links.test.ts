@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "bun:test";
 import { ROOT } from "./documents.ts";
 
-const OTHERS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md"];
+const OTHERS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", "deploy/README.md"];
 const DOCUMENTS = OTHERS.concat([...new Bun.Glob("docs/*.md").scanSync(ROOT)].toSorted());
 
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
