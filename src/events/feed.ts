@@ -13,6 +13,7 @@
  */
 import type { ShopRedis } from "../redis/connections.ts";
 import { Channels } from "./channels.ts";
+import { readJourney, type Traveller } from "./journey.ts";
 import { readReplay, type Ended } from "./replay.ts";
 import { isBefore, isLast, type EventId, type Wanted } from "./event.ts";
 import { concatBytes, createEncoders, type Encoders } from "./sse-frame.ts";
@@ -109,6 +110,12 @@ export class EventFeed {
    */
   readReplay(ended: Ended): Promise<Uint8Array> {
     return readReplay(this.#history, this.#encoders, ended);
+  }
+
+  /** The events of an order, each as JSON. Rejects when Redis does not answer. */
+  async readJourney(traveller: Traveller): Promise<{ readonly events: readonly string[]; readonly isWhole: boolean }> {
+    const { events, isWhole } = await readJourney(this.#history, traveller);
+    return { events: events.map(this.#encoders.toJson), isWhole };
   }
 
   /** Ends all listeners, and admits no more. */

@@ -14,8 +14,12 @@ const MISSED_TYPE = "events.missed" satisfies FrameType;
 
 export type Encode = (event: ShopEvent) => Uint8Array;
 
+/** An event as a CloudEvent in JSON, in one line. */
+type ToJson = (event: ShopEvent) => string;
+
 export interface Encoders {
   readonly encode: Encode;
+  readonly toJson: ToJson;
   /**
    * Makes the frame which says that events after this one are lost. It has no id: a listener that comes back names the
    * last event that it got.
@@ -29,18 +33,20 @@ const utf8 = new TextEncoder();
 export function createEncoders(shop: string): Encoders {
   const source = JSON.stringify(`/shops/${encodeURIComponent(shop)}`);
   const head = (id: string, type: string): string =>
-    `event: ${type}\ndata: {"specversion":"1.0","id":"${id}","source":${source},"type":"${type}",`;
-  const tail = (data: string): string => `"datacontenttype":"application/json","data":${data}}\n\n`;
+    `{"specversion":"1.0","id":"${id}","source":${source},"type":"${type}",`;
+  const tail = (data: string): string => `"datacontenttype":"application/json","data":${data}}`;
+  const frame = (type: string, json: string): string => `event: ${type}\ndata: ${json}\n\n`;
 
+  const toJson: ToJson = ({ id, type, orderId, data }) => {
+    const time = `"time":"${new Date(msOf(id)).toISOString()}",`;
+    const subject = orderId && `"subject":"${orderId}",`;
+    return `${head(id, type)}${subject}${time}${tail(orderId ? toOrderJson(orderId, data) : data)}`;
+  };
   return {
-    encode: ({ id, type, orderId, data }) => {
-      const time = `"time":"${new Date(msOf(id)).toISOString()}",`;
-      const subject = orderId && `"subject":"${orderId}",`;
-      return utf8.encode(
-        `id: ${id}\n${head(id, type)}${subject}${time}${tail(orderId ? toOrderJson(orderId, data) : data)}`,
-      );
-    },
-    encodeMissed: (after) => utf8.encode(`${head(`${after}.missed`, MISSED_TYPE)}${tail(`{"after":"${after}"}`)}`),
+    toJson,
+    encode: (event) => utf8.encode(`id: ${event.id}\n${frame(event.type, toJson(event))}`),
+    encodeMissed: (after) =>
+      utf8.encode(frame(MISSED_TYPE, `${head(`${after}.missed`, MISSED_TYPE)}${tail(`{"after":"${after}"}`)}`)),
   };
 }
 

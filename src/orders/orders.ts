@@ -17,6 +17,7 @@ import {
   type Search,
   type SearchOutcome,
 } from "./queries.ts";
+import type { StateList, StateMeasure, StatePage } from "./open-states.ts";
 import { Flow } from "./flow.ts";
 import type { MachineQueueMeasure } from "./queues.ts";
 import type { FindLabelledOutcome, LabelSearch, LabelPage, Numbered } from "./labels.ts";
@@ -98,7 +99,7 @@ export interface Orders {
   readonly watch: (wanted: Watch) => Promise<WatchOutcome>;
   /** The order as it is now, with its position and expected wait while queued. */
   readonly find: (orderId: string) => Promise<FindOutcome>;
-  /** A page of orders by time placed, oldest first. */
+  /** A page of orders by time placed. */
   readonly search: (wanted: Search) => Promise<SearchOutcome>;
   /** A page of dead letters, newest first. */
   readonly dead: (wanted: DeadSearch) => Promise<SearchOutcome>;
@@ -110,6 +111,10 @@ export interface Orders {
   readonly listQueues: (queues: readonly string[]) => Promise<MachineQueueMeasure[]>;
   /** How long a queue is. */
   readonly measure: (queue: string) => Promise<QueueMeasure>;
+  /** How many orders of a queue are in each open state, and what happened to its orders a moment ago. */
+  readonly measureStates: (queue: string) => Promise<StateMeasure>;
+  /** A page of those that are in an open state. */
+  readonly listState: (wanted: StateList) => Promise<StatePage>;
   /** Those of orders that are paid for. */
   readonly payments: Payments;
   /** Looks after leases and reservations that ran out. */

@@ -10,6 +10,7 @@ import type { CancelReason, OrderJson, Status } from "./order.ts";
 import { unexpected } from "./outcomes.ts";
 import { createListQueues } from "./queues.ts";
 import { createLabelQueries } from "./labels.ts";
+import { createStateQueries } from "./open-states.ts";
 
 export type FindOutcome =
   | { readonly kind: "found"; readonly status: Status; readonly order: OrderJson }
@@ -22,6 +23,11 @@ export interface Search {
   readonly customerId?: string | undefined;
   /** A queue of machines; undefined: the counter. */
   readonly queue?: string | undefined;
+  /** Who brews or brewed it. */
+  readonly barista?: string | undefined;
+  /** Its number, or a part of its drink, its note or its customer's name or id; in any case of letters. */
+  readonly text?: string | undefined;
+  readonly isNewestFirst?: boolean | undefined;
   /** Placed at or after, and before; ms since 1970. */
   readonly fromMs: number;
   readonly beforeMs: number;
@@ -60,6 +66,7 @@ export function createQueries(run: RunScript) {
     listQueues: createListQueues(run),
     ...createLabelQueries(run),
     measure: createMeasure(run),
+    ...createStateQueries(run),
   };
 }
 
@@ -78,10 +85,25 @@ function createFind(run: RunScript) {
 
 function createSearch(run: RunScript) {
   const script = loadScript("search-orders");
-  return async ({ statuses, customerId, queue, fromMs, beforeMs, cursor, limit }: Search): Promise<SearchOutcome> => {
-    const args = [customerId ?? "", statuses?.join() ?? "", fromMs, beforeMs, cursor ?? "", limit, queue ?? ""];
-    return readPage(asText(await run(script, args)));
+  return async (wanted: Search): Promise<SearchOutcome> => {
+    const { statuses = [], customerId = "", fromMs, beforeMs, cursor = "", limit, queue = "", barista = "" } = wanted;
+    const order = wanted.isNewestFirst ? "newest" : "";
+    const args = [customerId, statuses.join(), fromMs, beforeMs, cursor, limit, queue, order, barista];
+    return readPage(asText(await run(script, [...args, ...spellingsOf(wanted.text ?? "")])));
   };
+}
+
+/** How a text may be spelled, each in lower case as far as ASCII goes: Lua knows no other letters. */
+function spellingsOf(text: string): string[] {
+  if (text === "") return [];
+  const lower = text.toLowerCase();
+  const titled = lower.replaceAll(/(?<=^|[^\p{L}])\p{L}/gu, (letter) => letter.toUpperCase());
+  const spellings = [lower, titled, text.toUpperCase()].map(lowerAscii);
+  return [...new Set(spellings)];
+}
+
+function lowerAscii(text: string): string {
+  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function createDead(run: RunScript) {

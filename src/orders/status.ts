@@ -6,7 +6,10 @@
  * - An order in a final state never changes again.
  */
 
-export const STATUSES = ["reserved", "unpaid", "scheduled", "queued", "brewing", "ready", "cancelled"] as const;
+export const OPEN_STATUSES = ["reserved", "unpaid", "scheduled", "queued", "brewing"] as const;
+export type OpenStatus = (typeof OPEN_STATUSES)[number];
+
+export const STATUSES = [...OPEN_STATUSES, "ready", "cancelled"] as const;
 
 export function isFinal(status: (typeof STATUSES)[number]): boolean {
   return status === "ready" || status === "cancelled";

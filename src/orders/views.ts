@@ -5,9 +5,9 @@
  * - What routes check and answer is what these schemas say.
  */
 import { Type, type Static } from "@sinclair/typebox";
-import { AT_MOST_200_CHARACTERS, FROM_1_TO_500_CHARACTERS } from "../formats.ts";
-import { Order } from "./order.ts";
+import { AT_MOST_200_CHARACTERS, DATE_TIME, FROM_1_TO_500_CHARACTERS } from "../formats.ts";
 import { DEFAULT_QUEUE } from "../queue-settings.ts";
+import { Order, READY_EXAMPLE } from "./order.ts";
 import { MAX_RETRY_AFTER_SECONDS } from "./status.ts";
 
 /** The body of a fail: why an order can't be made, and whether and when to try it again. */
@@ -124,3 +124,75 @@ export const QueueView = Type.Object(
   },
 );
 export type QueueView = Static<typeof QueueView>;
+
+const Count = Type.Integer({ minimum: 0 });
+
+/** The open orders of a queue by state, and what happened a moment ago. */
+export const StatesView = Type.Object(
+  {
+    queue: Type.String(),
+    open: Type.Object(
+      { reserved: Count, unpaid: Count, scheduled: Count, queued: Count, brewing: Count },
+      { additionalProperties: false, description: "orders in each open state" },
+    ),
+    span_seconds: Type.Number({ minimum: 0, description: "how far back `events` reaches: 60, in a rush less" }),
+    events: Type.Record(Type.String(), Count, { description: "events of its orders since then, by type" }),
+    queues: Type.Array(Type.String(), { description: "all queues: the counter, and those of machines" }),
+  },
+  {
+    $id: "States",
+    additionalProperties: false,
+    examples: [
+      {
+        queue: DEFAULT_QUEUE,
+        open: { reserved: 1, unpaid: 0, scheduled: 2, queued: 12, brewing: 4 },
+        span_seconds: 60,
+        events: { "order.placed": 14, "order.started": 11, "order.finished": 10, "order.cancelled": 1 },
+        queues: [DEFAULT_QUEUE, "compute"],
+      },
+    ],
+  },
+);
+export type StatesView = Static<typeof StatesView>;
+
+const JourneyEvent = Type.Object(
+  {
+    id: Type.String({ description: "its id on `/events`" }),
+    type: Type.String(),
+    time: Type.String({ format: DATE_TIME }),
+    data: Type.Object({}, { additionalProperties: true, description: "the order as it was then" }),
+  },
+  { description: "a CloudEvent, as on `/events`" },
+);
+
+/** What has happened to an order. */
+export const JourneyView = Type.Object(
+  {
+    order: Order,
+    events: Type.Array(JourneyEvent, { description: "oldest first" }),
+    is_whole: Type.Boolean({ description: "false: some may be missing" }),
+  },
+  {
+    $id: "Journey",
+    additionalProperties: false,
+    examples: [
+      {
+        order: READY_EXAMPLE,
+        events: [
+          {
+            specversion: "1.0",
+            id: "1795858312871-4711",
+            source: "/shops/main",
+            type: "order.finished",
+            subject: READY_EXAMPLE.order_id,
+            time: READY_EXAMPLE.finished_at,
+            datacontenttype: "application/json",
+            data: READY_EXAMPLE,
+          },
+        ],
+        is_whole: true,
+      },
+    ],
+  },
+);
+export type JourneyView = Static<typeof JourneyView>;

@@ -136,3 +136,44 @@ test("a search examines a thousand orders a call, and its cursor goes on across 
   expect(pages.flat()).toEqual(ids);
   expect(pages.map(({ length }) => length)).toEqual([800, 800, 800, 100]);
 });
+
+test("newest first: the same orders the other way round, a page at a time and in a range too", async () => {
+  await using shop = await TestOrders.open();
+  await placeAt(shop, { A: 1000, B: 2000, C: 3000, D: 4000 });
+  expect((await search(shop, { isNewestFirst: true })).ids).toEqual(["D", "C", "B", "A"]);
+  expect(await searchAll(shop, { isNewestFirst: true, limit: 3 })).toEqual([["D", "C", "B"], ["A"]]);
+  expect(await searchAll(shop, { isNewestFirst: true, fromMs: 2000, beforeMs: 4000, limit: 1 })).toEqual([
+    ["C"],
+    ["B"],
+  ]);
+});
+
+test("by barista, also one whose name JSON has to write in another way", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A", "B", "C"]);
+  await shop.start("Grace");
+  await shop.start('Grace "the fast" 😀');
+  expect((await search(shop, { barista: "Grace" })).ids).toEqual(["A"]);
+  expect((await search(shop, { barista: 'Grace "the fast" 😀' })).ids).toEqual(["B"]);
+  expect((await search(shop, { barista: "grace" })).ids).toEqual([]);
+});
+
+test("by text: the whole number, or a part of drink, note, customer's name or id, in any case of letters", async () => {
+  await using shop = await TestOrders.open();
+  await shop.place(["A"], { draft: { customer_name: "Zoë O'Neil", note: 'no "lid" / hot' } });
+  await shop.place(["B"], { draft: { customer_id: "table-12", item: "flat_white" } });
+  await shop.place(["C"], { draft: { customer_name: "שרה כהן" } });
+  for (let number = 4; number <= 12; number += 1) await shop.place([`N${number}`], { draft: { customer_name: "Bob" } });
+  const found = async (text: string) => (await search(shop, { text })).ids;
+  expect(await found("zoë o'n")).toEqual(["A"]);
+  expect(await found("ZOË")).toEqual(["A"]);
+  expect(await found('"LID" /')).toEqual(["A"]);
+  expect(await found("flat_w")).toEqual(["B"]);
+  expect(await found("כהן")).toEqual(["C"]);
+  // A number is meant whole; and the table's id holds it.
+  expect(await found("12")).toEqual(["B", "N12"]);
+  expect(await found("1")).toEqual(["A", "B"]);
+  // What stands between the values is none of them.
+  expect(await found("customer_name")).toEqual([]);
+  expect(await found("%w")).toEqual([]);
+});

@@ -26,7 +26,7 @@ beforeAll(async () => {
 test("an unknown path is no route, on both ports", async () => {
   for (const path of [
     "/nowhere",
-    "/orders",
+    "/ordering",
     "/order/a/b",
     "/order%2f",
     "/order//",

@@ -27,13 +27,17 @@ import { orderRoutes, type OrderDependencies } from "./orders.ts";
 import { paymentRoutes, type PaymentDependencies } from "./payments.ts";
 import { queueRoutes, type QueueDependencies } from "./queue.ts";
 import { ruleRoutes, type RuleDependencies } from "./rules.ts";
+import { searchRoutes, type SearchDependencies } from "./search.ts";
 import { shopRoutes, type ShopDependencies } from "./shop.ts";
+import { stateRoutes, type StateDependencies } from "./states.ts";
 import { statsRoutes, type StatsDependencies } from "./stats.ts";
 import { createPageRefusal, createSiteRefusal, createTokenChecks } from "./token.ts";
 
 export type BaristaDependencies = OrderDependencies &
   LinkDependencies &
+  SearchDependencies &
   QueueDependencies &
+  StateDependencies &
   FulfilmentDependencies &
   PaymentDependencies &
   DamagedDependencies &
@@ -92,7 +96,9 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     )
     .use(orderRoutes(dependencies))
     .use(linkRoutes(dependencies, addressOf))
+    .use(searchRoutes(dependencies))
     .use(queueRoutes(dependencies))
+    .use(stateRoutes(dependencies))
     .use(fulfilmentRoutes(dependencies))
     .use(paymentRoutes(dependencies))
     .use(damagedRoutes(dependencies))

@@ -1,14 +1,12 @@
 /**
- * Owns how stats are written as CSV (RFC 4180): a line a row, or one for all where they are by nothing.
+ * Owns how stats are written as CSV: a line a row, or one for all where they are by nothing.
  *
  * **Invariants**
  * - The columns are always the same, in the same order; the first is named by what the rows are by.
- * - No name is a formula to a spreadsheet: one that could be has an apostrophe before it.
  */
 import type { Stats, StatsWanted } from "../../stats/stats.ts";
 import type { Figures } from "../../stats/tally.ts";
-
-type Cell = string | number | null;
+import { toLine, type Cell } from "./csv.ts";
 
 /** The columns behind the name. */
 function cellsOf({ placed, completed, cancelled, revenue, payments, wait, brew }: Figures): Record<string, Cell> {
@@ -32,16 +30,6 @@ function cellsOf({ placed, completed, cancelled, revenue, payments, wait, brew }
 export function toCsv({ total, rows }: Stats, by: StatsWanted["by"]): string {
   const shown = by === undefined ? [{ name: "total", figures: total }] : rows;
   const head = [by ?? "name", ...Object.keys(cellsOf(total))];
-  const lines = shown.map(({ name, figures }) => [harmless(name), ...Object.values(cellsOf(figures))]);
-  return [head, ...lines].map((cells) => `${cells.map(quote).join()}\r\n`).join("");
-}
-
-/** https://owasp.org/www-community/attacks/CSV_Injection */
-function harmless(name: string): string {
-  return /^[=+\-@\t\r]/.test(name) ? `'${name}` : name;
-}
-
-function quote(cell: Cell): string {
-  const text = String(cell ?? "");
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const lines = shown.map(({ name, figures }) => [name, ...Object.values(cellsOf(figures))]);
+  return [head, ...lines].map(toLine).join("");
 }

@@ -6,13 +6,15 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { DATE_OR_TIME, DATE_TIME } from "../../formats.ts";
+import { DATE_OR_TIME } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { createQueryReader } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
 import { oneOf } from "../../orders/order.ts";
-import { GROUPINGS, type Stats, type StatsRow, type StatsWanted } from "../../stats/stats.ts";
-import { Figures, FIGURES_EXAMPLE } from "../../stats/tally.ts";
+import { GROUPINGS, type Stats, type StatsWanted } from "../../stats/stats.ts";
+import { FIGURES_EXAMPLE } from "../../stats/tally.ts";
+import { ROW_EXAMPLE, StatsView, toRow } from "../../stats/view.ts";
+import { csvHeaders } from "./csv.ts";
 import { toCsv } from "./stats-csv.ts";
 import { MAX_DAYS, MAX_DAYS_BY_HOUR, readStatsRange } from "./stats-range.ts";
 
@@ -27,45 +29,6 @@ const StatsQuery = Type.Object({
   by: Type.Optional(oneOf(GROUPINGS)),
   format: Type.Optional(oneOf(["json", "csv"])),
 });
-
-const Row = Type.Object(
-  {
-    name: Type.String({
-      description: "an hour as a time, a day as a date, a coffee's id, or a barista; `other`: all others",
-    }),
-    ...Figures.properties,
-  },
-  { $id: "StatsRow", additionalProperties: false },
-);
-
-const ROW_EXAMPLE: StatsRow = { name: "2026-11-20T09:00:00.000Z", figures: FIGURES_EXAMPLE };
-
-const StatsView = Type.Object(
-  {
-    from: Type.String({ format: DATE_TIME, description: "a full hour" }),
-    to: Type.String({ format: DATE_TIME, description: "a full hour, which is not of the range" }),
-    by: Type.Union([oneOf(GROUPINGS), Type.Null()]),
-    counted_until: Type.Union([Type.String({ format: DATE_TIME }), Type.Null()], {
-      description: "when the last event was that is counted; null: none was",
-    }),
-    total: Figures,
-    rows: Type.Array(Row, { description: "none without `by`" }),
-  },
-  {
-    $id: "Stats",
-    additionalProperties: false,
-    examples: [
-      {
-        from: "2026-11-20T09:00:00.000Z",
-        to: "2026-11-20T10:00:00.000Z",
-        by: "hour",
-        counted_until: "2026-11-20T10:04:31.207Z",
-        total: FIGURES_EXAMPLE,
-        rows: [toRow(ROW_EXAMPLE)],
-      },
-    ],
-  },
-);
 
 export interface StatsDependencies {
   readonly readStats: (wanted: StatsWanted) => Promise<Stats>;
@@ -98,23 +61,12 @@ function toView({ countedMs, total, rows }: Stats, { fromMs, toMs, by }: StatsWa
   };
 }
 
-function toRow({ name, figures }: StatsRow) {
-  return { name, ...figures };
-}
-
 function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
 function answerCsv(csv: string, by: StatsWanted["by"]): Response {
-  const name = by === undefined ? "stats" : `stats-by-${by}`;
-  return new Response(csv, {
-    headers: {
-      "Content-Type": "text/csv; charset=utf-8; header=present",
-      "Content-Disposition": `attachment; filename="${name}.csv"`,
-      "Cache-Control": "no-store",
-    },
-  });
+  return new Response(csv, { headers: csvHeaders(by === undefined ? "stats" : `stats-by-${by}`) });
 }
 
 const CSV_EXAMPLE = toCsv({ countedMs: null, total: FIGURES_EXAMPLE, rows: [ROW_EXAMPLE] }, "hour");
