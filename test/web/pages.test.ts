@@ -24,6 +24,8 @@ const PAGES = [
   ["baristas", "/"],
   ["baristas", "/board"],
   ["baristas", "/board/"],
+  ["baristas", "/flow"],
+  ["baristas", "/orders"],
 ] as const;
 
 /** What a page names. */

@@ -1,7 +1,7 @@
 /** What both pages say of money: amounts, and where they are. */
 import { describe, expect, test } from "bun:test";
 import type { Payment, PaymentStatus } from "../../src/orders/payment.ts";
-import { lapsesSoon, mayBeGivenBack, stateOf } from "../../src/web/barista/payment-words.ts";
+import { lapsesSoon, mayBeGivenBack, stateOf } from "../../src/web/shared/staff/payment-words.ts";
 import { sayMoney } from "../../src/web/customer/payment-words.ts";
 import { formatPrice } from "../../src/web/shared/money.ts";
 import { at, makeOrder } from "./barista-orders.ts";

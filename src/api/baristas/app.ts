@@ -109,7 +109,7 @@ export function createBaristaApp(dependencies: BaristaDependencies) {
     .use(shopRoutes(dependencies))
     .use(metricsRoutes(dependencies))
     .use(graphqlRoutes(() => loadGraphQL(dependencies), { findServer, addressOf }))
-    .use(pageRoutes({ "/": "barista", "/board": "board" }, { log }))
+    .use(pageRoutes({ "/": "barista", "/board": "board", "/flow": "flow", "/orders": "orders" }, { log }))
     .use(healthRoutes(dependencies.readiness));
 }
 

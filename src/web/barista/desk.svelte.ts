@@ -8,10 +8,10 @@
  * - So one press gives a barista one order at most.
  */
 import { createKey } from "../../client/key.ts";
-import type { Problem } from "../../client/problem.ts";
 import type { CancelReason, Order } from "../../orders/order.ts";
 import type { FailureDraft } from "../../orders/views.ts";
 import type { Answer } from "../shared/staff/api.ts";
+import { sayProblem } from "../shared/staff/fault.ts";
 import type { Verbs } from "../shared/staff/verbs.ts";
 import { nameOrder } from "../shared/words.ts";
 import type { Notices } from "./notices.svelte.ts";
@@ -207,12 +207,6 @@ export class Desk {
   #say(text: string): void {
     this.#notices.say("done", text);
   }
-}
-
-export function sayProblem({ title, detail, errors }: Problem): string {
-  if (!errors?.length) return detail || title;
-  const faults = errors.map((fault) => `${fault.field.replaceAll("_", " ")} ${fault.detail}`);
-  return `${faults.join("; ")}.`;
 }
 
 /**

@@ -15,6 +15,7 @@ import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
 import * as calls from "../call.ts";
 import { paymentPathOf } from "../payments.ts";
 import { openEvents } from "../sse.ts";
+import { createLooks } from "./looks.ts";
 
 export type Answer<Value> = calls.Answer<Value> | { readonly kind: "locked" };
 
@@ -144,8 +145,10 @@ export function createStaffApi({ readToken, onLocked, clock, fetch }: StaffApiOp
     dead: () => call<SearchPage>("/dead?limit=100"),
     retry: (barista: string, orderId: string) => change("retry", { barista, order_id: orderId }),
 
-    /** The events of the counter, from now or after the last one heard. */
-    listen: (lastEventId: string | undefined, signal: AbortSignal) =>
-      openEvents(send, "/events?queue=default", { lastEventId, signal }),
+    /** The events of a queue, from now or after the last one heard. */
+    listen: (queue: string, lastEventId: string | undefined, signal: AbortSignal) =>
+      openEvents(send, `/events?${new URLSearchParams({ queue })}`, { lastEventId, signal }),
+
+    ...createLooks(send),
   };
 }

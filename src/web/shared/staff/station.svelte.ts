@@ -1,5 +1,5 @@
 /**
- * Owns what a staff page knows of the shop: one connection, one floor, and the last answers to the rest.
+ * Owns what a page at the counter knows of the shop: one floor, and the last answers to the rest.
  *
  * **Invariants**
  * - State is a snapshot and the events since.
@@ -10,13 +10,14 @@ import type { Order, Status } from "../../../orders/order.ts";
 import type { SearchPage } from "../../../orders/views.ts";
 import type { Coffee, CoffeeList } from "../../../shop/menu.ts";
 import type { ShopPatch, StaffShopView } from "../../../shop/settings.ts";
-import { createShopClock, secondsSince } from "../clock.ts";
-import { Live, type Connection } from "../live.ts";
+import { secondsSince, type ShopClock } from "../clock.ts";
+import type { Connection } from "../live.ts";
 import type { ShopEvent } from "../sse.ts";
-import { Access, type DeviceStorage } from "./access.svelte.ts";
-import { createStaffApi, type Answer, type StaffApi, type StaffApiOptions } from "./api.ts";
+import type { Access, DeviceStorage } from "./access.svelte.ts";
+import type { Answer, StaffApi, StaffApiOptions } from "./api.ts";
 import { Floor, READY_SHOWN_SECONDS } from "./floor.svelte.ts";
 import { Latest } from "./latest.svelte.ts";
+import { Link } from "./link.svelte.ts";
 import { createVerbs, type Verbs } from "./verbs.ts";
 
 const RESYNC_MS = 60_000;
@@ -43,12 +44,11 @@ export interface StationOptions {
 
 export class Station {
   readonly #options: StationOptions;
+  readonly #link: Link;
   readonly #api: StaffApi;
   readonly #floor: Floor;
-  readonly #live: Live;
-  #connection = $state<Connection>("connecting");
   #resync: ReturnType<typeof setInterval> | undefined;
-  readonly clock = createShopClock();
+  readonly clock: ShopClock;
   readonly access: Access;
   readonly verbs: Verbs;
   readonly settings: Latest<StaffShopView>;
@@ -60,27 +60,20 @@ export class Station {
 
   constructor(options: StationOptions) {
     const { states, storage, fetch } = options;
-    const access = new Access(storage);
-    const api = createStaffApi({
-      readToken: () => access.token,
-      onLocked: (given, problem) => access.refuse(given, problem?.detail),
-      clock: this.clock,
+    const link = new Link({
+      storage,
       fetch,
-    });
-    this.#options = options;
-    this.#api = api;
-    this.#floor = new Floor(states);
-    this.#live = new Live({
-      open: api.listen,
       load: () => this.#load(states, FIRST_LOOK_BACK_MS),
       onEvent: (event) => this.#hear(event),
-      onConnection: (connection) => {
-        if (connection === "live") access.accept();
-        this.#connection = connection;
-      },
     });
+    const { api, access, clock } = link;
+    this.#options = options;
+    this.#link = link;
+    this.#api = api;
+    this.#floor = new Floor(states);
+    this.clock = clock;
     this.access = access;
-    this.verbs = createVerbs(api, this.#floor, this.clock);
+    this.verbs = createVerbs(api, this.#floor, clock);
     this.settings = new Latest(api.settings);
     this.dead = new Latest(api.dead);
     this.#coffees = new Latest(api.coffees);
@@ -93,7 +86,7 @@ export class Station {
   }
 
   get connection(): Connection {
-    return this.#connection;
+    return this.#link.connection;
   }
 
   /** The menu; undefined until it was first heard of. */
@@ -102,41 +95,36 @@ export class Station {
   }
 
   open(): void {
-    this.#live.start();
+    this.#link.open();
     // Ready orders come by events; the others are mended.
     const open = this.#options.states.filter((status) => status !== "ready");
     this.#resync ??= setInterval(() => void this.#load(open, LOOK_BACK_MS), RESYNC_MS);
   }
 
   close(): void {
-    this.#live.stop();
+    this.#link.close();
     clearInterval(this.#resync);
     this.#resync = undefined;
   }
 
   /** The device came back, or its user pressed "try again". */
   hurry(): void {
-    this.#live.hurry();
+    this.#link.hurry();
   }
 
   /** The device lost its connection. */
   drop(): void {
-    this.#live.drop();
+    this.#link.drop();
   }
 
   /** Tries a token; the lock says what became of it. */
-  async unlock(token: string): Promise<void> {
-    this.access.offer(token);
-    const answer = await this.#api.queue();
-    if (answer.kind === "locked" || answer.kind === "unreachable") return;
-    this.access.accept();
-    this.#live.start();
+  unlock(token: string): Promise<void> {
+    return this.#link.unlock(token);
   }
 
   /** Leaves nothing of the token on this device, and hears nothing more. */
   forget(): void {
-    this.#live.stop();
-    this.access.forget();
+    this.#link.forget();
   }
 
   changeSettings(patch: ShopPatch): Promise<Answer<StaffShopView>> {

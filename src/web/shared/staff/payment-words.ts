@@ -4,7 +4,7 @@
  * **Invariants**
  * - A state is never said by a colour alone.
  */
-import type { Payment, PaymentStatus } from "../../orders/payment.ts";
+import type { Payment, PaymentStatus } from "../../../orders/payment.ts";
 
 /** Staff read of an authorisation that lapses so soon. */
 const LAPSING_MS = 24 * 3_600_000;

@@ -1,0 +1,110 @@
+/** The orders page in a real browser: search, filters, one order, CSV; it follows a running shop. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright-core";
+import { shoot, useBrowser, type Device, type Size } from "../support/browser.ts";
+import { applyVerb, expectOrder, place, start } from "../support/http.ts";
+import { useServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+import { readCsv } from "../stats/csv.ts";
+import { fill, NAMES, simulate } from "./simulation.ts";
+
+setDefaultTimeout(180_000);
+
+const browser = useBrowser();
+const server = useServer();
+
+const rows = (page: Page) => page.getByRole("list", { name: "Orders", exact: true }).getByRole("link");
+const details = (page: Page) => page.getByRole("list", { name: "What happened" });
+
+async function openOrders(query = "", size: Size = "desktop"): Promise<{ page: Page; device: Device }> {
+  const device = await browser.newDevice(size);
+  const page = await device.open(`${server.baristas}/orders${query}`);
+  await page.getByRole("heading", { name: "Orders" }).waitFor();
+  return { page, device };
+}
+
+test("an empty shop says that there is nothing, and shows the first order as it comes", async () => {
+  await server.start();
+  const { page } = await openOrders();
+  await page.getByText("None.").waitFor();
+  await shoot(page, "orders-empty");
+  const { order_id } = await place(server, { customer_name: "Ada" });
+  await rows(page).getByText("for Ada").waitFor();
+  await rows(page).first().click();
+  await details(page).getByText("Ordered").waitFor();
+  expectOrder(await applyVerb(server, "finish", (await start(server, "barista=Grace")).order_id), { order_id });
+  await details(page).getByText("Ready").waitFor();
+  await rows(page).getByText("Ready").waitFor();
+});
+
+test("search and filters: what they find is in the address, and the way back brings it again", async () => {
+  await server.start();
+  await fill(server, 90);
+  const { page } = await openOrders();
+  await rows(page).nth(49).waitFor();
+  await shoot(page, "orders-full");
+  await page.getByRole("button", { name: "More" }).click();
+  await until(async () => (await rows(page).count()) === 41, "the rest is shown");
+  await page.getByRole("searchbox").fill("wolfeschlegel");
+  await until(async () => (await rows(page).count()) === 12, "only those of that name are shown");
+  await page.getByLabel("State").selectOption("Waiting");
+  await until(() => page.url().endsWith("?text=wolfeschlegel&state=queued"), "the address says what is asked for");
+  await page.getByRole("searchbox").fill("שרה");
+  await rows(page).first().getByText("שרה כהן").waitFor();
+  await page.getByLabel("State").selectOption("All");
+  await page.getByRole("searchbox").fill("#17");
+  await until(async () => (await rows(page).count()) === 1, "the number finds one");
+  await rows(page).first().click();
+  await page.getByRole("heading", { name: "Number 17" }).waitFor();
+  await shoot(page, "orders-order");
+  const link = page.url();
+  await page.goBack();
+  await page.getByRole("heading", { name: "Number 17" }).waitFor({ state: "detached" });
+  await page.goto(link);
+  await page.getByRole("heading", { name: "Number 17" }).waitFor();
+  const id = new URL(link).searchParams.get("id") ?? "";
+  await page.goto(`${server.baristas}/orders`);
+  await page.getByRole("searchbox").fill(id.toUpperCase());
+  await page.getByRole("heading", { name: "Number 17" }).waitFor();
+  await page.goto(`${server.baristas}/orders?day=2026-99-99&state=x&text=`);
+  await rows(page).nth(49).waitFor();
+  await page.getByLabel("Day").fill("2024-02-29");
+  await page.getByText("None.").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByLabel("Barista").fill("Grace");
+  await until(async () => (await rows(page).count()) === 10, "only Grace's are shown");
+  await shoot(page, "orders-filtered", ["phone"]);
+});
+
+test("CSV has what is filtered, all pages of it, and no formula", async () => {
+  await server.start();
+  await fill(server, 70);
+  const { page } = await openOrders("?state=queued");
+  await rows(page).nth(49).waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Save as CSV" }).click(),
+  ]);
+  expect(download.suggestedFilename()).toMatch(/^orders-\d{4}-\d\d-\d\d\.csv$/);
+  const [head = [], ...lines] = readCsv(await Bun.file(await download.path()).text());
+  const column = (name: string) => lines.map((line) => line[head.indexOf(name)]);
+  expect(new Set(column("status"))).toEqual(new Set(["queued"]));
+  expect(lines.length).toBeGreaterThan(50);
+  expect(column("customer_name")).toContain(`'${NAMES[6]}`);
+  expect(column("customer_name").some((name) => /^[=+\-@]/.test(name ?? ""))).toBe(false);
+});
+
+test("it follows a running shop: the newest come first, and each ends ready", async () => {
+  await server.start();
+  const { page } = await openOrders();
+  await page.getByText("None.").waitFor();
+  const running = simulate(server, { customers: 40, baristas: 5, brewSeconds: 1 });
+  await rows(page).nth(39).waitFor();
+  await rows(page).getByText("Being made").first().waitFor();
+  await shoot(page, "orders-running");
+  await running;
+  await until(async () => (await rows(page).getByText("Ready").count()) === 40, "all are ready on the page");
+  const numbers = await rows(page).locator(".number").allTextContents();
+  expect(numbers).toEqual(numbers.toSorted((one, other) => Number(other) - Number(one)));
+  expect(numbers.length).toBe(40);
+});
