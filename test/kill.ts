@@ -4,10 +4,12 @@
  * `bun run kills --rounds 200 --seed 7` kills as often from that seed instead.
  * `bun run kills --makers` has calls made by machines, `longpour work`, the client and curl, and kills these too.
  * `bun run kills --till 1000` has so many orders paid by card at a test acquirer, and kills a replica every 2 s.
+ * `bun run kills --rules 30` kills the replica that delivers to a webhook, which is up, slow or down in turn.
  */
 import { parseArgs } from "node:util";
 import { describeMakers, killMakers } from "./kills/makers.ts";
 import { DEFAULT_SEED, describeReport, runKills, type Kills } from "./kills/rounds.ts";
+import { describeDeliveries, killDeliveries } from "./kills/deliveries.ts";
 import { describeTill, killAtTheTill } from "./kills/till.ts";
 import { TestRedis } from "./support/redis.ts";
 import { stopServers } from "./support/server.ts";
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(DEFAULT_SEED) },
     makers: { type: "boolean", default: false },
     till: { type: "string" },
+    rules: { type: "string" },
   },
 });
 const redis = await TestRedis.start();
@@ -36,12 +39,18 @@ try {
 
 async function run() {
   if (values.till !== undefined) return await ofTill(Number(values.till));
+  if (values.rules !== undefined) return await ofRules(Number(values.rules));
   return values.makers ? await ofMakers(chosen) : await ofServers(chosen);
 }
 
 async function ofTill(orders: number) {
   const report = await killAtTheTill({ redis, orders });
   return { line: describeTill(report), violations: report.violations };
+}
+
+async function ofRules(rounds: number) {
+  const report = await killDeliveries({ ...chosen, rounds });
+  return { line: describeDeliveries(report), violations: report.violations };
 }
 
 async function ofServers(campaign: Kills) {

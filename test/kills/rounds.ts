@@ -30,7 +30,7 @@ const RECOVERY_MS = 60_000;
 const TIMEOUT_MS = 60_000;
 
 /** The load is the subject, not the limits; and no lease may run out. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   LIMIT_CAPACITY: "1000000",
   LIMIT_REFILL_PER_SECOND: "1000000",
   REQUESTS_PER_SECOND: "1000000",
