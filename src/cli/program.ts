@@ -15,6 +15,7 @@ import { addCall, addOrder } from "./commands/order.ts";
 import { addProduce } from "./commands/produce.ts";
 import { addQueue, addSearch } from "./commands/queue.ts";
 import { addRaw } from "./commands/raw.ts";
+import { addReplay, addRules } from "./commands/rules.ts";
 import { addServe } from "./commands/serve.ts";
 import { addCancel, addShow } from "./commands/show.ts";
 import { addFail, addFinish, addRelease, addStart } from "./commands/staff.ts";
@@ -28,7 +29,7 @@ const GROUPS: Readonly<Record<string, readonly AddCommand[]>> = {
   "Run it:": [addServe, addAcquirer],
   "For customers:": [addOrder, addCall, addShow, addCancel],
   "For baristas:": [addStart, addFinish, addFail, addRelease, addWork, addQueue, addSearch, addDead, addRetry],
-  "Look closer:": [addDoctor, addRaw],
+  "Look closer:": [addDoctor, addRules, addReplay, addRaw],
   "Make some traffic:": [addCustomers, addBaristas, addFlood, addProduce],
 };
 

@@ -53,6 +53,8 @@ export interface Rule {
   readonly retryForMs: number;
   /** A rule that ended stays so while this is the same. */
   readonly targetKey: string;
+  /** Whether all events are in one order, not those of one order alone: of a target that never keeps one waiting. */
+  readonly isOneLine?: boolean;
   readonly matches: (event: ShopEvent) => boolean;
   /** Tries once. Rejects for `signal`, and never for a fault of the target. */
   readonly deliver: (event: ShopEvent, signal: AbortSignal) => Promise<DeliveryOutcome>;

@@ -26,8 +26,8 @@ const LEASE_MS = 10_000;
 const STANDBY_MS = 1000;
 /** How often a replica asks whether a rule that ended goes on, at least. */
 const ENDED_MS = 5000;
-/** In a rush it looks so often: each look costs Redis a script. */
-const REST_MS = 100;
+/** In a rush it rests so long at most between two looks: each costs Redis a script. */
+const REST_MS = 200;
 /** What was noted is written so soon: of a killed replica little is delivered twice. */
 const WRITE_MS = 50;
 const STOP_MS = 2000;

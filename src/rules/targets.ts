@@ -24,7 +24,7 @@ interface TargetGround {
   readonly needsData: boolean;
 }
 
-type TargetParts = Pick<Rule, "target" | "targetKey" | "needsData" | "deliver">;
+type TargetParts = Pick<Rule, "target" | "targetKey" | "needsData" | "isOneLine" | "deliver">;
 
 export function createTarget(rule: string, definition: TargetDefinition, ground: TargetGround): TargetParts {
   const { kind } = definition;
@@ -45,13 +45,14 @@ function createLogTarget(rule: string, { log, needsData }: TargetGround): Target
     log.info({ rule, event: id, type, ...(orderId && { order_id: orderId }), ...state }, "an event");
     return { kind: "delivered" };
   };
-  return { target: { kind: "log" }, targetKey: "log", needsData, deliver };
+  return { target: { kind: "log" }, targetKey: "log", needsData, isOneLine: true, deliver };
 }
 
 function createStreamTarget(stream: string, { shop }: TargetGround): Omit<TargetParts, "needsData"> {
   return {
     target: { kind: "stream", stream: `{${shop}}:out:${stream}` },
     targetKey: `stream ${stream}`,
+    isOneLine: true,
     deliver: async (event) => ({ kind: "delivered", append: { stream, event: encodeEvent(event) } }),
   };
 }

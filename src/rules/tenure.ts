@@ -124,25 +124,30 @@ export class Tenure {
   #queue(delivery: Delivery): void {
     const { event } = delivery;
     this.#known.add(event.id);
-    const line = this.#lines.get(event.orderId);
+    const key = this.#lineOf(delivery);
+    const line = this.#lines.get(key);
     if (line) {
       line.push(delivery);
       if (line[0]?.entry === undefined) this.#park(delivery, line[0]?.dueAt ?? 0);
       return;
     }
     const started = [delivery];
-    this.#lines.set(event.orderId, started);
-    const running = this.#run(event.orderId, started).finally(() => this.#running.delete(running));
+    this.#lines.set(key, started);
+    const running = this.#run(key, started).finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
-  async #run(orderId: string, line: Delivery[]): Promise<void> {
+  #lineOf({ event }: Delivery): string {
+    return this.#options.rule.isOneLine ? "" : event.orderId;
+  }
+
+  async #run(key: string, line: Delivery[]): Promise<void> {
     for (let first = line[0]; first; first = line[0]) {
       if (!(await this.#deliver(first))) return;
       this.#known.delete(first.event.id);
       line.shift();
     }
-    this.#lines.delete(orderId);
+    this.#lines.delete(key);
   }
 
   /** Tries until it is delivered or dead; false: the tenure is over. */
@@ -228,7 +233,7 @@ export class Tenure {
     }
     const pauseMs = Math.max(askedMs, between(longestMs / 2, longestMs));
     const dueAt = performance.now() + Math.min(pauseMs, leftMs);
-    for (const each of this.#lines.get(delivery.event.orderId) ?? []) this.#park(each, dueAt);
+    for (const each of this.#lines.get(this.#lineOf(delivery)) ?? []) this.#park(each, dueAt);
     return false;
   }
 

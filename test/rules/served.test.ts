@@ -180,10 +180,8 @@ test("a stream takes whole events, for readers of its own; the log takes ids, ty
   const key = `{${shop}}:out:kitchen`;
   await until(async () => (await redis.xlen(key)) === 3, "the stream has them");
   await redis.xgroup("CREATE", key, "screen", "0");
-  const [[, entries = []] = []] = (await redis.xreadgroup("GROUP", "screen", "one", "STREAMS", key, ">")) as [
-    string,
-    [string, string[]][],
-  ][];
+  const read = await redis.xreadgroup("GROUP", "screen", "one", "STREAMS", key, ">");
+  const [[, entries] = ["", []]] = read as [string, [string, string[]][]][];
   const events = entries.map(([, fields]) => JSON.parse(fields[1] ?? "") as Event);
   expect(events.map(({ type }) => type)).toEqual(pattern.type);
   expect(events[0]).toMatchObject({ order_id: orderId, data: { number: 1, status: "queued" } });
@@ -204,7 +202,10 @@ test("the rules that ship are rules, and log what they say", async () => {
   await place(server);
   await start(server, "barista=Grace");
   const logged = (): string[] =>
-    server.log().flatMap(({ rule, type }) => (rule !== undefined && type !== undefined ? [`${rule} ${type}`] : []));
+    server
+      .log()
+      .filter(({ rule, type }) => rule !== undefined && type !== undefined)
+      .map(({ rule, type }) => [rule, type].join(" "));
   await until(() => logged().length === 5, "each is logged");
   expect(logged().toSorted()).toEqual([
     "log-all order.placed",
@@ -215,6 +216,11 @@ test("the rules that ship are rules, and log what they say", async () => {
   ]);
   await server.stop();
 });
+
+/** Its beginning, as long as the one that is wanted. */
+function startOf(fault: string, wanted: string): string {
+  return wanted.endsWith("…") ? `${fault.slice(0, wanted.length - 1)}…` : fault;
+}
 
 describe("a file that can't be used keeps the server from starting, with all of its faults", () => {
   const refused = (RULES_FILE: string, environment = {}) =>
@@ -250,26 +256,28 @@ describe("a file that can't be used keeps the server from starting, with all of 
     expect(output).not.toContain(SECRET.slice(6, 20));
     expect(output).not.toContain("hidden");
     const faults = output.split("\n").flatMap((line) => line.split(`RULES_FILE: ${path}: `)[1] ?? []);
-    expect(faults).toEqual([
+    const wanted = [
       "version is not known here: leave it out",
       "rule one: pattern.type[0] is no type of events",
       'rule one: target must be "log", "stream:<name>" or {"webhook": {…}}',
       "rule one: name is that of rules[0] too: give it another one",
       "rule one: retries is not known here: leave it out",
-      expect.stringMatching(/^rule Two!: name must be 1 to 40/),
-      expect.stringMatching(/^rule Two!: retry_for_seconds must be a whole number from 1 to 604800/),
-      expect.stringMatching(/^rules\[3\]: name is missing/),
+      "rule Two!: name must be 1 to 40…",
+      "rule Two!: retry_for_seconds must be a whole number from 1 to 604800…",
+      "rules[3]: name is missing…",
       "rules[3]: pattern must be an object",
-      expect.stringMatching(/^rule callbacks: name must be/),
-      expect.stringMatching(/^rule inside: target.webhook.url must/),
+      "rule callbacks: name must be…",
+      "rule inside: target.webhook.url must…",
       "rule no-secret: target.webhook needs secret_env or secret_file, and not both",
       "rule unset: target.webhook.secret_env WEBHOOK_SECRET_X is not set",
-      expect.stringMatching(/^rule other-env: target.webhook.secret_env must be the name of a variable/),
-      expect.stringMatching(/^rule bad-file: target.webhook.secret_file must hold one or two secrets/),
+      "rule other-env: target.webhook.secret_env must be the name of a variable…",
+      "rule bad-file: target.webhook.secret_file must hold one or two secrets…",
       "rule no-file: target.webhook.secret_file can't be read",
       "rule list: pattern.data.a must be a list of wanted values, or an object",
       'rule list: target must be "log", "stream:<name>" or {"webhook": {…}}',
-    ]);
+    ];
+    // A line that ends with an ellipsis is how the fault begins.
+    expect(faults.map((fault, at) => startOf(fault, wanted[at] ?? ""))).toEqual(wanted);
   });
 
   test.each([
