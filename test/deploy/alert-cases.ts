@@ -249,6 +249,13 @@ export const ALERT_CASES: readonly AlertCase[] = [
     summary: "75% of the deliveries of rule till fail.",
   },
   {
+    alert: "LongpourRuleEnded",
+    fires: { [rule("ended")]: always(1) },
+    quiet: { [rule("ended")]: always(0) },
+    labels: TILL,
+    summary: "Rule till has ended, as its target wants no more.",
+  },
+  {
     alert: "LongpourRuleDeadDeliveries",
     fires: { [rule("dead_deliveries")]: always(4) },
     quiet: { [rule("dead_deliveries")]: always(0) },

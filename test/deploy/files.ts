@@ -18,7 +18,7 @@ export function readYaml(path: string): unknown {
 export interface Rule {
   readonly alert: string;
   readonly expr: string;
-  readonly for?: string;
+  readonly for: string;
   readonly labels: { readonly severity: string };
   readonly annotations: { readonly summary: string; readonly runbook_url: string };
 }
