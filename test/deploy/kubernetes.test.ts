@@ -5,7 +5,7 @@ import { isSettingName, readConfig } from "../../src/config.ts";
 import { promtoolOn, prometheusFolder } from "../support/prometheus.ts";
 import { readYaml, ROOT } from "./files.ts";
 import { manifestFiles, modelOf, readManifest, type Manifest } from "./manifests.ts";
-import { metricsIn } from "./metrics.ts";
+import { metricsIn } from "./queries.ts";
 import { typeFaults } from "./type-check.ts";
 
 const FOLDERS = ["deploy/kubernetes", "deploy/kubernetes/workers"];

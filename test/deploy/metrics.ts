@@ -1,4 +1,4 @@
-/** Owns which metrics there are, and which of them a query of deploy/ names. */
+/** Owns which metrics there are. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +25,7 @@ const OF_RULES = [
   "longpour_rule_lag_events",
   "longpour_rule_lost_events_total",
   "longpour_rule_dead_deliveries",
+  "longpour_rule_ended",
 ];
 
 /** Those that only a server with HTTPS shows, or a shop with a durable reader. */
@@ -32,8 +33,14 @@ const OF_SOME = ["longpour_certificate_expiry_timestamp_seconds", "longpour_read
 
 const ONE_RULE = { rules: [{ name: "log-all", pattern: { type: [{ prefix: "order." }] }, target: "log" }] };
 
-/** The names of all series that Prometheus has of a shop, those of its histograms included. */
-export async function readSeriesNames(): Promise<ReadonlySet<string>> {
+export interface Shown {
+  /** The names of all series that Prometheus has of a shop, those of its histograms included. */
+  readonly names: ReadonlySet<string>;
+  /** What the server shows. */
+  readonly text: string;
+}
+
+export async function readShown(): Promise<Shown> {
   const folder = mkdtempSync(join(tmpdir(), "longpour-rules-"));
   const file = join(folder, "rules.json");
   writeFileSync(file, JSON.stringify(ONE_RULE));
@@ -45,11 +52,10 @@ export async function readSeriesNames(): Promise<ReadonlySet<string>> {
     kind === "histogram" ? ["_bucket", "_sum", "_count"].map((end) => name + end) : [name],
   );
   const rules = isSettingName("RULES_FILE") ? [] : OF_RULES;
-  return new Set([...names.flat(), ...OF_PROMETHEUS, ...OF_REDIS_EXPORTER, ...OF_SOME, ...rules]);
+  return { names: new Set([...names.flat(), ...OF_PROMETHEUS, ...OF_REDIS_EXPORTER, ...OF_SOME, ...rules]), text };
 }
 
-/** The names of metrics in a query: all names that nothing else in PromQL has. */
-export function metricsIn(query: string): string[] {
-  const bare = query.replaceAll(/"[^"]*"/g, '""').replaceAll(/\b(?:by|on|without) \([^)]*\)/g, "");
-  return Array.from(bare.matchAll(/\b(?:longpour|process|redis)_\w+\b|\bup\b/g), ([name]) => name);
+/** Whether only some servers show a metric, so that another has no value of it. */
+export function isOfSome(name: string): boolean {
+  return OF_RULES.includes(name) || OF_SOME.includes(name);
 }
