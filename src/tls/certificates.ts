@@ -10,6 +10,8 @@ import { createHash, createPrivateKey, X509Certificate, type KeyObject } from "n
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 
+/** Browsers and TLS libraries refuse a certificate whose RSA key is shorter. */
+const MIN_RSA_BITS = 2048;
 /** Far more than any chain or bundle has. */
 const MAX_BYTES = 1024 * 1024;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -129,11 +131,15 @@ function faultsOfTime(path: string, { validFrom, validTo }: X509Certificate, now
 }
 
 function readKey(path: string, text: string): KeyObject | string {
+  let key: KeyObject;
   try {
-    return createPrivateKey(text);
+    key = createPrivateKey(text);
   } catch {
     return `TLS_KEY: ${path} holds no private key that can be read (PEM, without a passphrase)`;
   }
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? MIN_RSA_BITS;
+  if (key.asymmetricKeyType !== "rsa" || bits >= MIN_RSA_BITS) return key;
+  return `TLS_KEY: ${path} is an RSA key of ${bits} bits: customers' programs refuse less than ${MIN_RSA_BITS}`;
 }
 
 /** One that is valid is enough: an old one may stand beside its successor. */

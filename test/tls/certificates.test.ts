@@ -68,6 +68,21 @@ test("a certificate whose time is over, or has not begun, is not served", async 
   expect((await faultsOf(early))[0]).toMatch(/^TLS_CERT: \S+early\.pem is not valid before \d{4}-/);
 });
 
+test("an RSA key that is too short for customers' programs is named with its length, and a longer one is served", async () => {
+  const makeRsa = (bits: number): Pair => {
+    const made = { key: join(folder, `rsa-${bits}.key`), cert: join(folder, `rsa-${bits}.pem`) };
+    const files = ["-keyout", made.key, "-out", made.cert];
+    const kind = ["-newkey", `rsa:${bits}`, "-nodes", "-days", "2", "-subj", "/CN=shop"];
+    expect(Bun.spawnSync(["openssl", "req", "-x509", ...kind, ...files]).exitCode).toBe(0);
+    return made;
+  };
+  const short = makeRsa(1024);
+  expect(await faultsOf(short)).toEqual([
+    `TLS_KEY: ${short.key} is an RSA key of 1024 bits: customers' programs refuse less than 2048`,
+  ]);
+  expect(await faultsOf(makeRsa(2048))).toEqual([]);
+});
+
 test("a key of another certificate, none, and one with a passphrase are named", async () => {
   const { key } = authority.issue("other");
   expect(await faultsOf({ key })).toEqual([`TLS_KEY: ${key} is not the key of TLS_CERT, ${pair.cert}`]);
