@@ -2,7 +2,7 @@
 -- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside
 -- as damaged, and the queues that need mending. An order that was put right goes back into its queue; one that is gone
 -- leaves the list.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/payment.lua lib/queue-rules.lua lib/claims.lua lib/wake.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/payment.lua lib/queue-rules.lua lib/claims.lua lib/wake.lua lib/rules.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms, where its queue has no rules of its own
 -- ARGV[2]  most orders to look at: of more, some by chance
@@ -20,10 +20,17 @@ local TYPES = {
   set = { key.queues, spent_claims(0) },
   stream = { key.events },
   string = { key.event_count, key.format, key.link_key, key.numbers(date), key.stats_counted },
-  zset = { key.buried, key.damaged, key.dead, key.orders, key.payments, key.payments_open, key.reserved },
+  zset = { key.buried, key.damaged, key.dead, key.orders, key.payments, key.payments_open, key.reserved, key.rules },
 }
 for _, name in ipairs(try('HKEYS', key.readers) or {}) do
   table.insert(TYPES.string, key.reader(name))
+end
+for _, rule in ipairs(try('ZRANGE', key.rules, 0, -1) or {}) do
+  table.insert(TYPES.hash, key.deliveries(rule))
+  table.insert(TYPES.hash, key.rule(rule))
+  table.insert(TYPES.string, key.reader(group_of(rule)))
+  table.insert(TYPES.zset, key.deliveries_dead(rule))
+  table.insert(TYPES.zset, key.deliveries_retried(rule))
 end
 for hours = 0, HOURS_INSPECTED - 1 do
   table.insert(TYPES.hash, key.stats(string.sub(time_text(now_ms - hours * HOUR_MS), 1, #'2000-01-01T00')))

@@ -1,7 +1,7 @@
 -- serve-rule
 -- Serves a rule, for the one replica that has its lease or gets it now: notes what became of its deliveries, and takes
 -- the next events of the types that it wants. What it does not want stays in Redis, and in nobody's hand.
--- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/groups.lua lib/event-numbers.lua lib/queries.lua lib/rules.lua
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/groups.lua lib/event-numbers.lua lib/queries.lua lib/rules.lua lib/rule-notes.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the rule's name
 -- ARGV[2]  the replica
@@ -23,15 +23,12 @@
 --          {event, ms until it is due or -1 where staff want it now, record …}: those to be tried again,
 --          {entry, event, type, order id, data …}}
 
-local rule, replica, lease_ms, target, begins = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == 'begin'
-local known, call, most, is_whole = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9] == '1'
-local FIRST_TEXT = 12 + ARGV[10]
-local FIRST_NOTE = FIRST_TEXT + ARGV[11]
-local group, lease, state = group_of(rule), key.reader(group_of(rule)), key.rule(rule)
+local lease_ms, begins, known, most, is_whole =
+  tonumber(ARGV[3]), ARGV[5] == 'begin', ARGV[6], tonumber(ARGV[8]), ARGV[9] == '1'
+local lease = key.reader(group)
 
 -- Redis serves no other call while it looks at them.
 local MOST_LOOKED_AT, ENTRIES_A_READ = 2000, 20
-local MAX_OUT = '10000'
 local RECORD_END = '^' .. FORMAT .. '\n.*\n([^\n]+)$'
 local SEEN_EVERY_MS = 3600000
 
@@ -55,52 +52,6 @@ local function is_wanted(type)
     end
   end
   return false
-end
-
-local settled = {}
-local NOTES = {
-  settled = { 1, function(entry)
-    settled[#settled + 1] = entry
-  end },
-  delivered = { 1, function(event)
-    redis.call('HDEL', key.deliveries(rule), event)
-    redis.call('ZREM', key.deliveries_retried(rule), event)
-  end },
-  retried = { 3, function(event, due_in_ms, record)
-    redis.call('HSET', key.deliveries(rule), event, record)
-    redis.call('ZADD', key.deliveries_retried(rule), string.format('%.0f', now_ms + due_in_ms), event)
-  end },
-  dead = { 2, function(event, record)
-    redis.call('HSET', key.deliveries(rule), event, record)
-    redis.call('ZREM', key.deliveries_retried(rule), event)
-    redis.call('ZADD', key.deliveries_dead(rule), now_text, event)
-    trim_dead(rule)
-  end },
-  append = { 2, function(stream, event)
-    redis.call('XADD', key.out(stream), 'MAXLEN', '~', MAX_OUT, '*', 'event', event)
-  end },
-  state = { 2, function(field, value)
-    redis.call('HSET', state, field, value)
-  end },
-  ended = { 1, function(why)
-    redis.call('HSET', state, 'ended', target, 'ended_why', why, 'ended_at', now)
-  end },
-}
-
-local function note_all()
-  if #ARGV < FIRST_NOTE or redis.call('HGET', state, 'call') == replica .. call then
-    return
-  end
-  local at = FIRST_NOTE
-  while at <= #ARGV do
-    local count, note = unpack(NOTES[ARGV[at]])
-    note(unpack(ARGV, at + 1, at + count))
-    at = at + 1 + count
-  end
-  if #settled > 0 then
-    redis.pcall('XACK', key.events, group, unpack(settled))
-  end
-  redis.call('HSET', state, 'call', replica .. call)
 end
 
 local function is_ended()
@@ -296,9 +247,9 @@ end
 
 -- Staff see which rules were served, and when.
 local function note_seen()
-  local seen = redis.call('ZSCORE', key.rules, rule)
+  local seen = try('ZSCORE', key.rules, rule)
   if not seen or now_ms - seen > SEEN_EVERY_MS then
-    redis.call('ZADD', key.rules, now_text, rule)
+    try('ZADD', key.rules, now_text, rule)
   end
 end
 

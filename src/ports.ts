@@ -27,6 +27,7 @@ import { Paying } from "./payments/paying.ts";
 import { FinishLinks } from "./service/finish-links.ts";
 import { Fulfilling } from "./service/fulfilling.ts";
 import { Listening } from "./service/listening.ts";
+import { MAX_SENDING } from "./rules/tenure.ts";
 import { Ordering } from "./service/ordering.ts";
 import { Retrying } from "./service/retrying.ts";
 import { Staffing } from "./service/staffing.ts";
@@ -45,6 +46,8 @@ import { WorkService } from "./work/service.ts";
  */
 const BARISTA_CONNECTIONS = 32;
 const REDIS_CONNECTIONS = 16;
+/** One to Redis, and those to its target. */
+const RULE_CONNECTIONS = 1 + MAX_SENDING;
 
 export interface Ports {
   readonly customerSocket: PortSocket;
@@ -101,7 +104,8 @@ export function openPorts(ground: Ground, parts: Parts, { queues, https }: Openi
     feed.close();
     await customerSocket.stop(config.drainSeconds, () => room.redirectAll());
   });
-  keepFilesInReserve(ground, customerSocket, baristaSocket);
+  const rules = parts.deliveringRules.counted.length;
+  keepFilesInReserve(ground, { customers: customerSocket, baristas: baristaSocket, rules });
   if (https) renewal = takeUpRenewals(ground, https, { customerSocket, baristaSocket });
   return { customerSocket, baristaSocket, machines };
 }
@@ -267,10 +271,13 @@ function takeUpRenewals(
 }
 
 /** Says at start whether the customers to be held fit, and watches the descriptors from now on. */
-function keepFilesInReserve({ config, log, lifecycle }: Ground, customers: PortSocket, baristas: PortSocket): void {
+function keepFilesInReserve(
+  { config, log, lifecycle }: Ground,
+  { customers, baristas, rules }: { customers: PortSocket; baristas: PortSocket; rules: number },
+): void {
   const { lanes, maxHeld } = config;
   // All connections to Redis may have to be made anew, while baristas come and go.
-  const reserves = { customers: lanes + BARISTA_CONNECTIONS, baristas: REDIS_CONNECTIONS };
+  const reserves = { customers: lanes + BARISTA_CONNECTIONS, baristas: REDIS_CONNECTIONS + rules * RULE_CONNECTIONS };
   const limit = readOpenFilesLimit();
   const reserved = lanes + reserves.customers + reserves.baristas;
   const shortage = limit === undefined ? undefined : findShortage({ limit, maxHeld, reserved });

@@ -29,7 +29,9 @@ const ENDED_MS = 5000;
 /** In a rush it rests so long at most between two looks: each costs Redis a script. */
 const REST_MS = 200;
 /** What was noted is written so soon: of a killed replica little is delivered twice. */
-const WRITE_MS = 50;
+const WRITE_MS = 100;
+/** As many came as there was room for: it looks again this soon at the latest once there is room. */
+const FULL_REST_MS = 20;
 const STOP_MS = 2000;
 /** A try under way at the stop may take so long: most end, and are not repeated. */
 const GRACE_MS = 1000;
@@ -101,20 +103,23 @@ export class RuleRunner {
     this.#take(outcome);
     if (outcome.kind !== "given") return 0;
     if (outcome.hasMore) return 0;
+    if (outcome.given.length >= room) {
+      if (tenure.room === 0) await within(this.#renewMs, this.#changed.promise);
+      return FULL_REST_MS;
+    }
     const hasPassedSome = outcome.upTo !== this.#lookedUpTo;
     this.#lookedUpTo = outcome.upTo;
     if (hasPassedSome) return REST_MS;
-    if (tenure.room === 0) await within(this.#renewMs, this.#changed.promise);
-    else await this.#rounds.untilNew(outcome.upTo);
+    await this.#rounds.untilNew(outcome.upTo);
     return 0;
   }
 
   /** The tenure of this replica, begun where there is none; undefined where another one has the rule. */
   async #holdTenure(): Promise<Tenure | undefined> {
-    if (this.#tenure && !this.#tenure.isOver && performance.now() < this.#leaseEndsAt) return this.#tenure;
+    if (this.#tenure && !this.#tenure.isOver && this.#hasLease()) return this.#tenure;
     // What another replica may be given now ends here first.
     await this.#tenure?.end();
-    if (this.#tenure?.isOver && this.#ledger.hasNotes && performance.now() < this.#leaseEndsAt) {
+    if (this.#tenure?.isOver && this.#ledger.hasNotes && this.#hasLease()) {
       this.#take(await this.#ledger.serve(0));
     }
     this.#tenure = undefined;
@@ -122,10 +127,15 @@ export class RuleRunner {
     if (outcome.kind === "given") {
       const { rule, tally } = this;
       const { ledger, backOff, log } = { ledger: this.#ledger, backOff: this.#backOff, log: this.#log };
-      this.#tenure = new Tenure({ rule, ledger, tally, backOff, log, noted: () => this.#writeSoon() });
+      const [noted, hasLease] = [() => this.#writeSoon(), () => this.#hasLease()];
+      this.#tenure = new Tenure({ rule, ledger, tally, backOff, log, noted, hasLease });
     }
     this.#take(outcome);
     return this.#tenure;
+  }
+
+  #hasLease(): boolean {
+    return performance.now() < this.#leaseEndsAt;
   }
 
   #take(outcome: ServeOutcome): void {
@@ -155,7 +165,9 @@ export class RuleRunner {
 
   /** While it waits for new events, or for room. */
   #renew(): void {
-    if (this.#tenure && !this.#tenure.isOver && performance.now() < this.#leaseEndsAt) this.#write();
+    if (!this.#tenure || this.#tenure.isOver || !this.#hasLease()) return;
+    const renewedMs = performance.now() - (this.#leaseEndsAt - this.#leaseMs);
+    if (renewedMs > this.#renewMs / 2) this.#write();
   }
 
   #writeSoon(): void {

@@ -21,13 +21,14 @@ import type { DeliveryOutcome, Rule } from "./rule.ts";
 import { Slots } from "./slots.ts";
 import type { RuleTally } from "./tally.ts";
 
-const MAX_SENDING = 16;
+export const MAX_SENDING = 16;
 const MAX_IN_HAND = 256;
 /** About 2 MB in the server, and as much in Redis. */
 export const MAX_PUT_BY = 2000;
 /** However long a target asks to be left alone. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
+const MAX_WHY_CHARACTERS = 300;
 /** Beyond its time, an event whose host is left alone waits so long for its one try. */
 const HELD_GRACE_MS = 120_000;
 
@@ -41,6 +42,8 @@ export interface TenureOptions {
   readonly log: Log;
   /** Called when something was noted, so it can be written. */
   readonly noted: () => void;
+  /** A replica that stalled notices so that its lease has lapsed. */
+  readonly hasLease: () => boolean;
 }
 
 export class Tenure {
@@ -163,6 +166,7 @@ export class Tenure {
   }
 
   async #try({ event }: Delivery): Promise<DeliveryOutcome | undefined> {
+    if (!this.#options.hasLease()) this.#closing.abort();
     if (this.isOver) return undefined;
     const begunAt = performance.now();
     try {
@@ -196,7 +200,7 @@ export class Tenure {
       case "held":
         if (outcome.kind === "failed") this.#options.tally.results.failed += 1;
         // Why nothing is sent says less than why the last try failed.
-        if (outcome.kind === "failed" || delivery.why === "") delivery.why = outcome.why;
+        if (outcome.kind === "failed" || delivery.why === "") delivery.why = outcome.why.slice(0, MAX_WHY_CHARACTERS);
         this.#noteFailure(delivery.why);
         return this.#isGivenUp(delivery, outcome);
     }

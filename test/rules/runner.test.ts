@@ -2,6 +2,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ShopEvent } from "../../src/events/event.ts";
 import type { DeliveryOutcome } from "../../src/rules/rule.ts";
+import { loadScript } from "../../src/redis/script.ts";
+import { spoil } from "../support/damage.ts";
 import { soon, until } from "../support/until.ts";
 import { delivered, firstsOf, idsOf, RuleFixture } from "./rules.ts";
 
@@ -268,3 +270,22 @@ test("a handler that never ends holds up close for a bound, and its lease lapses
   await until(() => second.got.length === 1, "the next one delivers");
   expect(idsOf(second.got)).toEqual([id]);
 });
+
+test.each(["rule:test", "reader:rule:test", "deliveries:test", "deliveries:retried:test", "rules"])(
+  "%s of another type is named to staff; put right, the rule goes on",
+  async (name) => {
+    await using fixture = await RuleFixture.open();
+    let tries = 0;
+    const started = await fixture.runFromNow({ deliver: () => ((tries += 1) === 1 ? failed : delivered) });
+    const key = `${fixture.prefix}${name}`;
+    const putRight = await spoil(fixture.outside, key);
+    await fixture.append();
+    const { run } = await fixture.openRedis();
+    const [wrong] = (await run(loadScript("inspect-shop"), [1000, 100])) as [string[][]];
+    expect(wrong.map(([wrongKey]) => wrongKey)).toEqual([key]);
+    await putRight();
+    await until(() => started.got.length >= 1, "it goes on", 20_000);
+    await until(() => fixture.isSettled(), "all is settled", 20_000);
+    expect(fixture.said.filter((line) => line.includes("can't be taken"))).toEqual([]);
+  },
+);
