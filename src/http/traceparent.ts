@@ -8,5 +8,5 @@
 export type ReadTraceparent = (headers: Headers) => string | undefined;
 
 export function createTraceparentReader(isTraced: boolean): ReadTraceparent {
-  return isTraced ? (headers) => headers.get("traceparent") ?? undefined : () => undefined;
+  return isTraced ? (headers) => headers.get("traceparent") || undefined : () => undefined;
 }

@@ -21,7 +21,7 @@ import type { ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { Tally } from "../tally.ts";
-import type { Tracing } from "../tracing/tracing.ts";
+import { UNTRACED, type Tracing } from "../tracing/tracing.ts";
 import { within } from "../within.ts";
 import type { Caller, OrderRefusal } from "./caller.ts";
 import { HeldOrder, type HoldingParts } from "./held-order.ts";
@@ -206,7 +206,7 @@ export class Ordering {
   /** The caller, whose wait has a span where there is tracing. */
   #traced(caller: Caller, request: { readonly queue?: CallQueue; readonly traceparent?: string | undefined }): Caller {
     const { tracing } = this.#parts;
-    if (!tracing) return caller;
+    if (!tracing || request.traceparent === UNTRACED) return caller;
     return new TracedCaller(caller, tracing, {
       queue: request.queue?.name ?? DEFAULT_QUEUE,
       cause: request.traceparent,

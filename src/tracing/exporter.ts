@@ -31,9 +31,14 @@ const DROPPED_NEWS_MS = 60_000;
 /** Answers that another try may change. */
 const RETRYABLE = new Set([408, 429, 502, 503, 504]);
 
-type Sent =
-  | { readonly kind: "delivered" }
-  | { readonly kind: "failed"; readonly why: string; readonly isRetryable: boolean };
+/** `waitMs`: how long the receiver wants to be left alone. */
+interface Failed {
+  readonly kind: "failed";
+  readonly why: string;
+  readonly isRetryable: boolean;
+  readonly waitMs: number;
+}
+type Sent = { readonly kind: "delivered" } | Failed;
 
 interface ExporterParts extends Pick<TraceSettings, "url" | "headers"> {
   readonly log: Log;
@@ -56,15 +61,19 @@ export class OtlpExporter implements SpanExporter {
     this.#parts = parts;
   }
 
-  /** Has a span wait for its batch. False: too many do. */
-  admit(): boolean {
-    if (this.#waiting < MAX_WAITING) {
-      this.#waiting += 1;
-      return true;
-    }
+  /** Whether one more span may wait. One that may not is counted as lost. */
+  hasRoom(): boolean {
+    if (this.#waiting < MAX_WAITING) return true;
     this.#lost += 1;
     if (this.#failures === 0) this.#warnOfDropped();
     return false;
+  }
+
+  /** Has a span wait for its batch. False: too many do. */
+  admit(): boolean {
+    if (!this.hasRoom()) return false;
+    this.#waiting += 1;
+    return true;
   }
 
   export(spans: readonly ReadableSpan[], done: (result: ExportResult) => void): void {
@@ -82,21 +91,26 @@ export class OtlpExporter implements SpanExporter {
     this.#over.abort();
   }
 
+  /** Tries a batch until it is delivered or lost. It never rejects. */
   async #deliver(spans: readonly ReadableSpan[]): Promise<void> {
-    const body = JsonTraceSerializer.serializeRequest([...spans]);
     const deadlineMs = performance.now() + TRY_MS;
-    for (let sent: Sent | undefined; body;) {
-      await pause(Math.max(0, this.#nextTryMs - performance.now()), this.#closing.signal);
-      sent = await this.#send(body);
-      if (sent.kind === "delivered") return this.#noteDelivered();
-      const isLast = !sent.isRetryable || this.#closing.signal.aborted || performance.now() > deadlineMs;
-      if (isLast) this.#lost += spans.length;
-      this.#noteFailure(sent.why);
-      if (isLast) return;
+    const { signal } = this.#closing;
+    try {
+      const body = JsonTraceSerializer.serializeRequest([...spans]);
+      let isOver = body === undefined;
+      while (!isOver) {
+        await pause(Math.max(0, this.#nextTryMs - performance.now()), signal);
+        const sent = await this.#send(body);
+        if (sent.kind === "delivered") return this.#noteDelivered();
+        isOver = !sent.isRetryable || signal.aborted || performance.now() > deadlineMs;
+        this.#noteFailure(sent, isOver ? spans.length : 0);
+      }
+    } catch (error) {
+      this.#noteFailure(toFailed(error), spans.length);
     }
   }
 
-  async #send(body: Uint8Array): Promise<Sent> {
+  async #send(body: Uint8Array | undefined): Promise<Sent> {
     const { url, headers } = this.#parts;
     const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(SEND_TIMEOUT_MS)]);
     try {
@@ -109,16 +123,21 @@ export class OtlpExporter implements SpanExporter {
       });
       await answer.body?.cancel();
       if (answer.ok) return { kind: "delivered" };
-      return { kind: "failed", why: `status ${answer.status}`, isRetryable: RETRYABLE.has(answer.status) };
+      const { status } = answer;
+      const waitMs = 1000 * Number(answer.headers.get("retry-after") ?? 0);
+      return { kind: "failed", why: `status ${status}`, isRetryable: RETRYABLE.has(status), waitMs };
     } catch (error) {
-      return { kind: "failed", why: readWhy(error), isRetryable: true };
+      return toFailed(error);
     }
   }
 
-  #noteFailure(why: string): void {
+  #noteFailure({ why, waitMs }: Failed, lost: number): void {
+    this.#lost += lost;
     this.#failures += 1;
     const longestMs = maxPauseMs(this.#failures, BACK_OFF);
-    this.#nextTryMs = performance.now() + between(longestMs / 2, longestMs);
+    // (A date, or anything else that is no number of seconds, is left to the back-off.)
+    const pauseMs = waitMs > longestMs ? Math.min(waitMs, BACK_OFF.maxMs) : between(longestMs / 2, longestMs);
+    this.#nextTryMs = performance.now() + pauseMs;
     if (this.#failures > 1) return;
     this.#parts.log.warn({ why }, "spans can't be sent: trying again, and dropping those that are too many");
   }
@@ -164,6 +183,10 @@ export class BoundedProcessor extends BatchSpanProcessor {
     await within(LAST_FLUSH_MS, super.shutdown());
     await this.#exporter.shutdown();
   }
+}
+
+function toFailed(error: unknown): Failed {
+  return { kind: "failed", why: readWhy(error), isRetryable: true, waitMs: 0 };
 }
 
 /** The kind of a failure: its message may hold more than may stand in a log. */

@@ -19,6 +19,7 @@ export interface OrderFacts {
 /** Ends what never changes of an order. What is large, such as an input, stands behind it. */
 const LAST_FIXED = '"placed_at":"';
 // (No text has such a member in it: a quote inside stands behind a backslash.)
+const MEMBER = '"traceparent":"';
 const TRACEPARENT = /"traceparent":"([\da-f-]{55})"/;
 const QUEUE = /^\{"order_id":"[^"]*","number":\d+,"queue":"([\w-]+)"/;
 const NUMBER = /^\{"order_id":"[^"]*","number":(\d+)/;
@@ -28,6 +29,7 @@ const STATE_CHARACTERS = 150;
 
 /** Undefined: the order is not traced. */
 export function readFacts(order: string): OrderFacts | undefined {
+  if (!order.includes(MEMBER)) return undefined;
   const end = order.indexOf(LAST_FIXED);
   const fixed = order.slice(0, Math.max(0, end));
   const traceparent = TRACEPARENT.exec(fixed)?.[1];

@@ -10,6 +10,7 @@ import {
   AlwaysOffSampler,
   AlwaysOnSampler,
   ParentBasedSampler,
+  SamplingDecision,
   TraceIdRatioBasedSampler,
   TracerProvider,
   type Sampler,
@@ -19,7 +20,7 @@ import type { TraceSettings } from "../trace-settings.ts";
 import { version } from "../version.ts";
 import { BoundedProcessor, OtlpExporter } from "./exporter.ts";
 import { readFacts } from "./order-facts.ts";
-import { endFailed, Spans, toTraceparent } from "./spans.ts";
+import { endFailed, isRecorded, Spans, toTraceparent } from "./spans.ts";
 import { traceOrders } from "./traced-orders.ts";
 import type { Asked, MakingSpan, RequestSpan, Tracing, Wait } from "./tracing.ts";
 
@@ -28,11 +29,12 @@ const LEFT = 499;
 
 export function createTracing(settings: TraceSettings, replica: string, log: Log): Tracing {
   const { serviceName, url, headers } = settings;
-  const processor = new BoundedProcessor(new OtlpExporter({ url, headers, log }));
+  const exporter = new OtlpExporter({ url, headers, log });
+  const processor = new BoundedProcessor(exporter);
   const own = { "service.name": serviceName, "service.version": version, "service.instance.id": replica };
   const provider = new TracerProvider({
     resource: defaultResource().merge(resourceFromAttributes(own)),
-    sampler: samplerOf(settings),
+    sampler: whileThereIsRoom(samplerOf(settings), exporter),
     spanProcessors: [processor],
   });
   const spans = new Spans(provider.getTracer("longpour", version));
@@ -55,6 +57,14 @@ function rootSamplerOf(name: string, ratio: number): Sampler {
   return name === "always_off" ? new AlwaysOffSampler() : new TraceIdRatioBasedSampler(ratio);
 }
 
+/** Where spans would be dropped, none is made: that costs least. */
+function whileThereIsRoom(sampler: Sampler, exporter: OtlpExporter): Sampler {
+  return {
+    shouldSample: (...asked) =>
+      exporter.hasRoom() ? sampler.shouldSample(...asked) : { decision: SamplingDecision.NOT_RECORD },
+  };
+}
+
 /** A customer's wait that ended without their order is told where their request is known. */
 function noteWait({ queue, sinceMs, outcome, order: json, cause }: Wait, spans: Spans): void {
   const attributes = { "longpour.wait.outcome": outcome };
@@ -64,20 +74,23 @@ function noteWait({ queue, sinceMs, outcome, order: json, cause }: Wait, spans: 
   else if (json === undefined && cause !== undefined) spans.recordUnder({ ...told, queue, cause });
 }
 
-function beginRequest(spans: Spans, { method, url }: Request, { route, cause }: Asked): RequestSpan {
+function beginRequest(spans: Spans, { method, url }: Request, { route, cause }: Asked): RequestSpan | undefined {
+  const span = spans.beginRequest(`${method} ${route}`, cause);
+  if (!isRecorded(span)) return undefined;
   const { protocol, pathname } = new URL(url);
-  const attributes = {
+  span.setAttributes({
     "http.request.method": method,
     "http.route": route,
     "url.path": pathname,
     "url.scheme": protocol.slice(0, -1),
-  };
-  const span = spans.beginRequest(`${method} ${route}`, attributes, cause);
-  const end = ({ status }: Response): void => {
+  });
+  const end = (answer: Response): Response => {
+    const { status } = answer;
     span.setAttribute("http.response.status_code", status);
     if (status >= 500) endFailed(span, String(status));
     // What was refused leaves no span: there is no order to tell of.
     else if (status < 400 || status === LEFT) span.end();
+    return answer;
   };
   return { traceparent: toTraceparent(span), end };
 }

@@ -82,8 +82,8 @@ export class Spans {
   }
 
   /** Begins the span of a request. */
-  beginRequest(name: string, attributes: Attributes, cause: string | undefined): Span {
-    return this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, under(read(cause)));
+  beginRequest(name: string, cause: string | undefined): Span {
+    return this.#tracer.startSpan(name, { kind: SpanKind.SERVER }, under(read(cause)));
   }
 }
 

@@ -13,6 +13,7 @@ import type { Retry, RetryOutcome } from "../orders/operations/retry.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import { createAsk, type AnsweredRun, type Ask } from "../redis/group-commit.ts";
 import { readFacts } from "./order-facts.ts";
+import { UNTRACED } from "./tracing.ts";
 import { endFailed, isRecorded, toTraceparent, type Happened, type Spans } from "./spans.ts";
 
 /** Whoever asks says so: the `traceparent` of their request. */
@@ -43,13 +44,9 @@ export function traceOrders(orders: Orders, spans: Spans): Orders {
     ...orders,
     place: tracePlacing(orders.place, "place", spans),
     call: tracePlacing(orders.call, "call", spans),
-    reserve: async (item) => {
+    reserve: (item) => {
       const span = beginPlacing(spans, "reserve", DEFAULT_QUEUE, item.traceparent);
-      return await endWith(
-        span,
-        orders.reserve({ ...item, traceparent: keptOf(span) }),
-        ({ kind }) => kind === "reserved",
-      );
+      return endWith(span, "reserved", orders.reserve({ ...item, traceparent: keptOf(span) }));
     },
     retry: (item) => retry(orders, item, spans),
     start: traceAsk(orders.start, START, spans),
@@ -87,6 +84,7 @@ function tracePlacing<Item extends Asked & { readonly queue: string }>(
   spans: Spans,
 ): Ask<Item, PlaceOutcome> {
   return createAsk((item, settle, reject) => {
+    if (item.traceparent === UNTRACED) return ask.callBack({ ...item, traceparent: undefined }, settle, reject);
     const span = beginPlacing(spans, verb, item.queue, item.traceparent);
     ask.callBack(
       { ...item, traceparent: keptOf(span) },
@@ -103,14 +101,12 @@ function tracePlacing<Item extends Asked & { readonly queue: string }>(
   });
 }
 
-async function endWith<Outcome>(
-  span: Span,
-  asking: Promise<Outcome>,
-  isDone: (outcome: Outcome) => boolean,
-): Promise<Outcome> {
+/** Asked again, a verb answers the order that it made first: that is of another span. */
+async function endWith<Outcome extends Answered>(span: Span, done: string, asking: Promise<Outcome>): Promise<Outcome> {
   try {
     const outcome = await asking;
-    if (isDone(outcome)) span.end();
+    const { kind, order = "" } = outcome;
+    if (kind === done && readFacts(order)?.traceparent === keptOf(span)) span.end();
     return outcome;
   } catch (error) {
     endFailed(span, nameOf(error));
@@ -122,11 +118,7 @@ async function endWith<Outcome>(
 async function retry(orders: Orders, item: Retry, spans: Spans): Promise<RetryOutcome> {
   const dead = factsIn(await orders.find(item.orderId));
   const span = beginPlacing(spans, "retry", dead?.queue ?? DEFAULT_QUEUE, item.traceparent, dead?.traceparent);
-  const traceparent = keptOf(span);
-  // Asked again, it answers the first new order: that is of another span.
-  const isDone = (outcome: RetryOutcome): boolean =>
-    outcome.kind === "retried" && readFacts(outcome.order)?.traceparent === traceparent;
-  return await endWith(span, orders.retry({ ...item, traceparent }), isDone);
+  return await endWith(span, "retried", orders.retry({ ...item, traceparent: keptOf(span) }));
 }
 
 function factsIn(found: FindOutcome) {

@@ -10,6 +10,9 @@ import type { Orders } from "../orders/orders.ts";
 import type { OrderJson } from "../orders/order.ts";
 import type { TraceSettings } from "../trace-settings.ts";
 
+/** In place of a `traceparent`: it was decided that what is done for this request is not traced. */
+export const UNTRACED = "";
+
 /** The wait of a customer who was held, now that it is over. */
 export interface Wait {
   readonly queue: string;
@@ -33,7 +36,8 @@ export interface Asked {
 export interface RequestSpan {
   /** What is done for the request names it so. */
   readonly traceparent: string;
-  readonly end: (answer: Response) => void;
+  /** Returns the answer as it is. */
+  readonly end: (answer: Response) => Response;
 }
 
 /** What came of a machine's making. `fault`: why it failed. */
@@ -52,7 +56,8 @@ export interface Tracing {
   /** The same orders, each verb with its span, and with one for each order whose time was over. */
   readonly traceOrders: (orders: Orders) => Orders;
   readonly noteWait: (wait: Wait) => void;
-  readonly beginRequest: (request: Request, asked: Asked) => RequestSpan;
+  /** Undefined: it is not recorded, nor is what is done for it. */
+  readonly beginRequest: (request: Request, asked: Asked) => RequestSpan | undefined;
   /** Undefined: the order is not traced. */
   readonly beginMaking: (order: OrderJson) => MakingSpan | undefined;
   /** Sends what is left, for at most 2 s. */

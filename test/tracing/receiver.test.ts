@@ -111,7 +111,7 @@ test("a receiver that is gone, or never answers, keeps no server from stopping",
   expect(await soon(other.stop(), "the server stops", 8000)).toEqual([]);
 });
 
-test("no more spans wait than are bounded, and it is told how many were lost", async () => {
+test("no more spans wait than are bounded: then orders are not traced, and it is told how many were lost", async () => {
   await using receiver = new OtlpReceiver();
   await using server = await openServer(receiver);
   await receiver.stop();
@@ -122,7 +122,8 @@ test("no more spans wait than are bounded, and it is told how many were lost", a
   };
   // Two spans each: more than may wait.
   await Promise.all(Array.from({ length: 18 }, placing));
+  expect((await place(server)).traceparent).toBeUndefined();
   receiver.open();
   await until(() => linesOf(server, AGAIN).length > 0, "the return is logged", 30_000);
-  expect(Number(linesOf(server, AGAIN)[0]?.lost)).toBeGreaterThan(500);
+  expect(Number(linesOf(server, AGAIN)[0]?.lost)).toBeGreaterThan(100);
 });

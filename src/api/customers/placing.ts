@@ -11,7 +11,7 @@ import type { ReadTraceparent } from "../../http/traceparent.ts";
 import type { FindOutcome } from "../../orders/queries.ts";
 import { isFinal } from "../../orders/status.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
-import type { Tracing } from "../../tracing/tracing.ts";
+import { UNTRACED, type Tracing } from "../../tracing/tracing.ts";
 import { answerFound } from "../answers.ts";
 import { createHolding, type AnswerHeaders, type HoldCustomer, type HoldingDependencies } from "./held-customer.ts";
 import { answerRefusal } from "../refusals.ts";
@@ -66,12 +66,11 @@ function createPlace(dependencies: PlacingDependencies, findServer: FindServer, 
   };
 
   if (!tracing) return place;
-  return async (request, preferences, wanted) => {
+  return (request, preferences, wanted) => {
     const route = "queue" in wanted ? "/queue/:queue/" : "/order/";
     const span = tracing.beginRequest(request, { route, cause: wanted.traceparent });
-    const answer = await place(request, preferences, { ...wanted, traceparent: span.traceparent });
-    span.end(answer);
-    return answer;
+    const answering = place(request, preferences, { ...wanted, traceparent: span?.traceparent ?? UNTRACED });
+    return span ? answering.then(span.end) : answering;
   };
 }
 
