@@ -8,6 +8,7 @@
  */
 import type { ShopEvent } from "../events/event.ts";
 import type { Log } from "../log.ts";
+import { traceparentIn } from "../traceparent.ts";
 import type { SendOutcome, WebhookSender, WebhookTarget } from "../webhooks/sender.ts";
 import { encodeEvent, type DeliveryOutcome, type Rule } from "./rule.ts";
 
@@ -67,7 +68,9 @@ function createWebhookTarget(
     target: { kind: "webhook", url: new URL(target.url).origin },
     targetKey: `webhook ${key}`,
     deliver: async (event, signal) => {
-      const message = { id: `${rule}_${event.id}`, body: encodeEvent(event) };
+      const traceparent = traceparentIn(event.data);
+      const headers = traceparent === undefined ? undefined : { traceparent };
+      const message = { id: `${rule}_${event.id}`, body: encodeEvent(event), headers };
       return toDeliveryOutcome(await sender.send(target, message, signal));
     },
   };
