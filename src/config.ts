@@ -63,6 +63,9 @@ const Environment = Type.Object({
   STAFF_TLS_CA: file(),
   METRICS_TOKEN: secret(),
   WEBHOOK_ALLOW: hostList(),
+  CALLBACK_ALLOW: hostList(),
+  CALLBACK_SECRET: secret(),
+  CALLBACK_SECRET_FILE: file(),
   RULES_FILE: file(),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
   REDIS_URL: optional(Type.String({ minLength: 1, description: "redis://user:password@host:port/database" })),
@@ -178,6 +181,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       "PAYMENT: card needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET; or ACQUIRER=on, to try it without money",
     );
   }
+  if (given.CALLBACK_ALLOW && !given.CALLBACK_SECRET && !given.CALLBACK_SECRET_FILE) {
+    faults.push("CALLBACK_SECRET: is missing: callbacks are signed by it, or by what CALLBACK_SECRET_FILE holds");
+  }
   const redis = given.REDIS_URL ? readRedisUrl(given.REDIS_URL) : undefined;
   if (redis?.kind === "fault") faults.push(`REDIS_URL: ${redis.fault}`);
   const queues = readQueues(given.QUEUES ?? "");
@@ -192,6 +198,7 @@ const SECRET_NAMES = [
   "METRICS_TOKEN",
   "STRIPE_SECRET_KEY",
   "STRIPE_WEBHOOK_SECRET",
+  "CALLBACK_SECRET",
   "OTEL_EXPORTER_OTLP_HEADERS",
 ];
 
@@ -206,7 +213,8 @@ const UNSHOWN: readonly string[] = [
 export function secretsIn(environment: Readonly<Record<string, string | undefined>>): string[] {
   const named = SECRET_NAMES.map((name) => environment[name] ?? "");
   const headers = secretsInHeaders(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? "");
-  const ofWebhooks = Object.values(webhookSecretsIn(environment)).flatMap((text) => text.split(/[\s,]+/));
+  const lists = [...Object.values(webhookSecretsIn(environment)), environment["CALLBACK_SECRET"] ?? ""];
+  const ofWebhooks = lists.flatMap((text) => text.split(/[\s,]+/));
   return [...named, ...headers, ...ofWebhooks, ...secretsOf(environment["REDIS_URL"] ?? "")];
 }
 
@@ -246,6 +254,9 @@ function configFrom(env: Environment) {
     staffTlsCa: env.STAFF_TLS_CA,
     metricsToken: env.METRICS_TOKEN,
     webhookAllow: HostList.of(env.WEBHOOK_ALLOW),
+    callbackAllow: HostList.of(env.CALLBACK_ALLOW),
+    callbackSecret: env.CALLBACK_SECRET,
+    callbackSecretFile: env.CALLBACK_SECRET_FILE,
     rulesFile: env.RULES_FILE,
     redisUrl: env.REDIS_URL,
     dataDir: env.DATA_DIR,

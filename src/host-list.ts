@@ -42,6 +42,10 @@ export class HostList {
     return new HostList(entries);
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
   /** Whether it names the host of a URL, a name or an address. */
   hasHost(url: URL): boolean {
     const host = hostOf(url);

@@ -13,7 +13,9 @@ import { WaitingRoom } from "./longpoll/room.ts";
 import { WakeRoom } from "./longpoll/wake-room.ts";
 import { DEFAULT_QUEUE } from "./orders/orders.ts";
 import { openFormat } from "./orders/format.ts";
-import { createOrders } from "./orders/orders.ts";
+import { createOrders, type Orders } from "./orders/orders.ts";
+import type { OrderJson } from "./orders/order.ts";
+import { isFinal } from "./orders/status.ts";
 import { declareQueues, type QueueRules } from "./orders/queues.ts";
 import { startSweeper } from "./orders/sweeper.ts";
 import { openCards } from "./payments/cards.ts";
@@ -77,7 +79,7 @@ export async function openParts(ground: Ground, { rules, eventRules, superseded 
   }
   const statsCounter = new StatsCounter(redis.run, log, config.stats);
   lifecycle.opened("counting of stats", () => statsCounter.stop());
-  const deliveringRules = await openRules(ground, redis, eventRules);
+  const deliveringRules = await openRules(ground, { redis, orders, defined: eventRules });
   return {
     redis,
     orders,
@@ -95,11 +97,25 @@ export async function openParts(ground: Ground, { rules, eventRules, superseded 
   };
 }
 
-/** Those of the file, and what they deliver with. */
-async function openRules({ config, log, lifecycle }: Ground, redis: ShopRedis, defined: readonly DefineRule[]) {
+interface RulesOpening {
+  readonly redis: ShopRedis;
+  readonly orders: Orders;
+  readonly defined: readonly DefineRule[];
+}
+
+/** Those of the file and of the server itself, and what they deliver with. */
+async function openRules({ config, log, lifecycle }: Ground, { redis, orders, defined }: RulesOpening) {
   const sender = new WebhookSender({ allowed: config.webhookAllow });
   lifecycle.opened("webhooks", () => sender.close());
-  const rules = new Rules({ redis, rules: defined.map((define) => define({ ...config, log, sender })), log });
+  const findFinal = async (orderId: string): Promise<OrderJson | undefined> => {
+    const found = await orders.find(orderId);
+    return found.kind === "found" && isFinal(found.status) ? found.order : undefined;
+  };
+  const rules = new Rules({
+    redis,
+    rules: defined.map((define) => define({ ...config, log, sender, findFinal })),
+    log,
+  });
   lifecycle.opened("rules", () => rules.close());
   await rules.forgetOld(log);
   return rules;

@@ -5,6 +5,7 @@
  * - Draining comes first when they close: baristas may finish meanwhile, which customers wait for.
  * - Machines go on while that takes, and up to the drain's end.
  */
+import { createCallbackCheck } from "./api/callbacks.ts";
 import { createBaristaApp } from "./api/baristas/app.ts";
 import { createCustomerApp } from "./api/customers/app.ts";
 import { MAX_LISTENERS } from "./events/feed.ts";
@@ -151,6 +152,7 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, certifi
     tracing,
     readTraceparent: createTraceparentReader(tracing !== undefined),
     addressOf: createAddressReader(config),
+    checkCallback: createCallbackCheck(config),
     readiness: createReadiness(redis, closing),
     faults,
     scrape: createScrape({
@@ -170,13 +172,14 @@ function createServices({ config, log }: Ground, parts: Parts, { queues, certifi
 
 function createCustomers({ config, log }: Ground, { orders, rejectionLog }: Parts, services: Services) {
   const { ordering, listening, callQueues, limiter, shop, payments, paying, menu, addressOf, readiness } = services;
-  const { tracing, readTraceparent } = services;
+  const { tracing, readTraceparent, checkCallback } = services;
   const workQueue = config.work ? callQueues.get(WORK_QUEUE) : undefined;
   return createCustomerApp({
     ordering,
     listening,
     orders,
     callQueues,
+    checkCallback,
     work: workQueue && new WorkService({ queue: workQueue, ordering, orders }),
     limiter,
     shop,
@@ -205,7 +208,7 @@ function createBaristas(
 ) {
   const { staffing, fulfilling, ordering, listening, limiter, retrying, waitLimit, shop, payments, paying, menu } =
     services;
-  const { leaseSecondsOf, addressOf, readiness, scrape, customerSocket, readTraceparent } = services;
+  const { leaseSecondsOf, addressOf, checkCallback, readiness, scrape, customerSocket, readTraceparent } = services;
   return createBaristaApp({
     staffing,
     fulfilling,
@@ -225,6 +228,7 @@ function createBaristas(
     scrape,
     readTraceparent,
     addressOf,
+    checkCallback,
     readiness,
     faults: services.faults,
     log,

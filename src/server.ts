@@ -13,6 +13,7 @@ import { gatherMachines } from "./machines/load.ts";
 import type { Machine } from "./machines/machine.ts";
 import { openParts, type Ground, type Parts } from "./parts.ts";
 import { openPorts } from "./ports.ts";
+import { defineCallbacks } from "./rules/callbacks.ts";
 import { readRulesFile } from "./rules/rules-file.ts";
 import { judge, readFiles, type Https } from "./tls/certificates.ts";
 import { Demands } from "./work/demands.ts";
@@ -55,7 +56,7 @@ export async function createServer(
   try {
     const https = await openHttps(config);
     const { defined, queues } = await defineMachines(config, given);
-    const eventRules = await readRulesFile(config);
+    const eventRules = [...(await readRulesFile(config)), ...(await defineCallbacks(config))];
     const parts = await openParts(ground, { rules: queues.map(({ rules }) => rules), eventRules, superseded });
     const { customerSocket, baristaSocket, machines } = openPorts(ground, parts, { queues, https });
     machines.start(defined);

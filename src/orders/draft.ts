@@ -33,10 +33,11 @@ function hasOptions(modifiers: Draft["modifiers"]): boolean {
 /** A hash of the body: defaults filled in, fields in a fixed order. */
 export function hashOf({ item = DEFAULT_ITEM, modifiers = {}, ...others }: Draft): string {
   const options = Object.entries(modifiers).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const { note = "", customer_id = "", customer_name = "", code = "", not_before } = others;
+  const { note = "", customer_id = "", customer_name = "", code = "", not_before, callback_url } = others;
   // (A body that every version takes has the hash that every version gives it.)
   const scheduled = not_before === undefined ? [] : [encodeDue(not_before)];
-  return hashOfJson(JSON.stringify([item, note, customer_id, customer_name, options, code, ...scheduled]));
+  const called = callback_url === undefined ? [] : [callback_url];
+  return hashOfJson(JSON.stringify([item, note, customer_id, customer_name, options, code, ...scheduled, ...called]));
 }
 
 /** JSON that means the same as `json`: the members of each object in a fixed order. */

@@ -83,6 +83,13 @@ export const NotBefore = Type.String({
   description: `a time such as 2026-11-20T09:30:00Z, from now to ${MAX_SCHEDULED_DAYS} days ahead`,
 });
 
+/** Where a final order is posted. What it has to be is checked by itself. */
+export const CallbackUrl = Type.String({
+  minLength: 1,
+  maxLength: 2000,
+  description: "a URL such as https://example.org/hook, of at most 2000 characters",
+});
+
 const asObject = { additionalProperties: false, description: "an object" };
 
 /** The body of an order request. */
@@ -93,6 +100,7 @@ export const Draft = Type.Object(
     customer_name: Type.Optional(CustomerName),
     code: Type.Optional(Code),
     not_before: Type.Optional(NotBefore),
+    callback_url: Type.Optional(CallbackUrl),
   },
   {
     $id: "OrderDraft",
@@ -183,6 +191,7 @@ export const Order = Type.Object(
     traceparent: Type.Optional(
       Type.String({ description: "the trace that it is part of, where it is traced (W3C Trace Context)" }),
     ),
+    callback_url: Type.Optional(Type.String({ description: "where it is posted once it is final" })),
     retry_of: Type.Optional(Type.String({ description: "the order that failed, and that this one makes again" })),
     retried_by: Type.Optional(Type.String({ description: "who had it made again" })),
     placed_at: Time("when it was placed"),

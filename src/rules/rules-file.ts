@@ -61,10 +61,12 @@ const Webhook = Type.Object(
 type Webhook = Static<typeof Webhook>;
 
 /** What rules are made with. */
-interface RuleGround {
+export interface RuleGround {
   readonly shop: string;
   readonly log: Log;
   readonly sender: WebhookSender;
+  /** A final order as it is shown; undefined where it is no longer kept. */
+  readonly findFinal: (orderId: string) => Promise<string | undefined>;
 }
 
 /** A rule of the file, checked: what is missing is what a server has once it is open. */
@@ -182,7 +184,7 @@ async function readWebhook(
   return { kind: "webhook", target: { url, secrets: reading.secrets, timeoutMs: seconds * 1000 } };
 }
 
-async function readText(path: string): Promise<string | undefined> {
+export async function readText(path: string): Promise<string | undefined> {
   return await Bun.file(path)
     .text()
     .catch(() => undefined);

@@ -52,6 +52,8 @@ interface CallRequest {
   readonly input: string;
   /** Not to be queued before: RFC 3339. */
   readonly notBefore?: string | undefined;
+  /** Where it is posted once it is final. */
+  readonly callbackUrl?: string | undefined;
   /** What it can be found by. */
   readonly label?: string | undefined;
   /** As of a draft. */
@@ -274,18 +276,14 @@ export class Ordering {
   }
 }
 
-function callOf(request: CallRequest, orderId: string, holder?: string): Call {
-  const { address, key, queue, input, notBefore, label, traceparent } = request;
+function callOf({ address, key, queue, ...wanted }: CallRequest, orderId: string, holder?: string): Call {
   return {
     orderId,
+    ...wanted,
     queue: queue.name,
-    input,
-    notBefore,
-    label,
     idempotencyKey: scopeToCustomer(key, { customerId: undefined, address }),
     bucket: queue.limiter.bucketOf(address),
     holder,
-    traceparent,
   };
 }
 

@@ -15,7 +15,8 @@ const MAX_URL_LENGTH = 2000;
 /** The fault of a webhook's URL, as it goes on after its name; undefined where nothing is to be said before it is used. */
 export function findUrlFault(text: string, allowed: HostList): string | undefined {
   const url = URL.parse(text);
-  if (!url) return "must be a URL such as https://example.org/hook";
+  // (Of spaces and line breaks a parser drops some.)
+  if (!url || /[\s\p{Cc}]/u.test(text)) return "must be a URL such as https://example.org/hook";
   if (text.length > MAX_URL_LENGTH || url.href.length > MAX_URL_LENGTH) {
     return `must be a URL of at most ${MAX_URL_LENGTH} characters`;
   }

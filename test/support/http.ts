@@ -91,6 +91,7 @@ export interface WireOrder {
   readonly attempts: number;
   readonly not_before?: string;
   readonly traceparent?: string;
+  readonly callback_url?: string;
   readonly retry_of?: string;
   readonly retried_by?: string;
   readonly placed_at: string;
@@ -126,6 +127,7 @@ const FIELDS: Readonly<Record<keyof WireOrder, (value: unknown) => boolean>> = {
   attempts: (value) => Number.isInteger(value) && Number(value) >= 0,
   not_before: (value) => TIME.test(String(value)),
   traceparent: (value) => /^00-[\da-f]{32}-[\da-f]{16}-01$/.test(String(value)),
+  callback_url: (value) => URL.canParse(String(value)),
   retry_of: (value) => UUID_V7.test(String(value)),
   retried_by: (value) => typeof value === "string",
   placed_at: (value) => TIME.test(String(value)),

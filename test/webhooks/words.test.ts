@@ -9,6 +9,9 @@ describe("URLs", () => {
   test.each([
     ["https://example.org/hook?to=me", undefined],
     ["https://8.8.8.8:8443/", undefined],
+    ["https://exa\nmple.org/", "must be a URL such as https://example.org/hook"],
+    [" https://example.org/", "must be a URL such as https://example.org/hook"],
+    ["https://example.org/a b", "must be a URL such as https://example.org/hook"],
     ["example.org/hook", "must be a URL such as https://example.org/hook"],
     [`https://example.org/${"x".repeat(2000)}`, "must be a URL of at most 2000 characters"],
     [`https://example.org/${"é".repeat(700)}`, "must be a URL of at most 2000 characters"],
@@ -31,6 +34,12 @@ describe("URLs", () => {
     expect(findUrlFault("http://hooks.test/", list)).toBe("must begin with https://");
     expect(findUrlFault("http://me@localhost/", list)).toBe("must be a URL without user name and password");
   });
+});
+
+test("plain HTTP to a name may be meant where a list names networks: its addresses say so", () => {
+  const fault = (list: string) => findUrlFault("http://hooks.test/", HostList.of(list));
+  expect(fault("10.0.0.0/8")).toBeUndefined();
+  expect(fault("hooks.test:8080")).toBe("must begin with https://");
 });
 
 describe("lists of hosts", () => {

@@ -46,7 +46,7 @@ interface Shared extends OrderDependencies {
   readonly place: Place;
 }
 
-function createPlaceOrder({ ordering, limiter, readTraceparent, clientOf, place }: Shared) {
+function createPlaceOrder({ ordering, limiter, readTraceparent, checkCallback, clientOf, place }: Shared) {
   const readDraft = createBodyReader(Draft);
 
   // No async function: a held order would be one promise more. Elysia waits for it, as a call stands behind a return.
@@ -58,7 +58,10 @@ function createPlaceOrder({ ordering, limiter, readTraceparent, clientOf, place 
     const preferences = readPreferences(headers);
     const key = readIdempotencyKey(headers);
     const traceparent = readTraceparent(headers);
-    return readDraft.into(request, (draft = {}) => place(request, preferences, { address, key, draft, traceparent }));
+    return readDraft.into(request, (draft = {}) => {
+      checkCallback(draft.callback_url);
+      return place(request, preferences, { address, key, draft, traceparent });
+    });
   };
 }
 

@@ -15,6 +15,7 @@ import { UNTRACED, type Tracing } from "../../tracing/tracing.ts";
 import { answerFound } from "../answers.ts";
 import { createHolding, type AnswerHeaders, type HoldCustomer, type HoldingDependencies } from "./held-customer.ts";
 import { answerRefusal } from "../refusals.ts";
+import type { CheckCallback } from "../callbacks.ts";
 import type { ClientOf } from "./request-pace.ts";
 
 export interface PlacingDependencies extends HoldingDependencies {
@@ -22,6 +23,7 @@ export interface PlacingDependencies extends HoldingDependencies {
   readonly readTraceparent: ReadTraceparent;
   /** Undefined: nothing is traced. */
   readonly tracing: Pick<Tracing, "beginRequest"> | undefined;
+  readonly checkCallback: CheckCallback;
 }
 
 /** Answers an order request as its sender prefers. */

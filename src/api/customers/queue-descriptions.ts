@@ -9,7 +9,7 @@ import { DATE_TIME, QUEUE_NAME } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { idempotencyKeyHeader } from "../../http/idempotency.ts";
 import { BODY_PROBLEMS } from "../../http/input.ts";
-import { NotBefore, Order } from "../../orders/order.ts";
+import { CallbackUrl, NotBefore, Order } from "../../orders/order.ts";
 import type { QueueContract } from "../../service/call-queue.ts";
 import { Continuation } from "./endings.ts";
 import { ADDRESS_OWNER, LIMIT_HEADERS, ORDERING_PROBLEMS, PREFER, REDIRECTED } from "./order-descriptions.ts";
@@ -17,7 +17,10 @@ import { ADDRESS_OWNER, LIMIT_HEADERS, ORDERING_PROBLEMS, PREFER, REDIRECTED } f
 export const CallParams = Type.Object({
   queue: Type.String({ pattern: QUEUE_NAME, description: "1 to 64 letters, digits, _ or -" }),
 });
-export const CallQuery = Type.Object({ not_before: Type.Optional(NotBefore) });
+export const CallQuery = Type.Object({
+  not_before: Type.Optional(NotBefore),
+  callback_url: Type.Optional(CallbackUrl),
+});
 
 const Input = Type.Unknown({
   description: "what machines make it of: any JSON of at most 256 KB and 100 levels",
@@ -56,7 +59,8 @@ const describe = (operationId: string, summary: string, body: Parameters<typeof 
     summary,
     description:
       "Held until the order is final, for ever: 200 with the order. `result` is what the machine answered; a cancelled " +
-      "order says why in `error`. With `not_before` it is queued at that time.",
+      "order says why in `error`. With `not_before` it is queued at that time. " +
+      "The final order is posted to `callback_url`, too.",
     headers: [
       PREFER,
       idempotencyKeyHeader({

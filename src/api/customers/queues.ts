@@ -46,7 +46,7 @@ export function queueRoutes(dependencies: QueueDependencies, surroundings: Order
 }
 
 function createCallQueue(
-  { ordering, callQueues, readTraceparent }: QueueDependencies,
+  { ordering, callQueues, readTraceparent, checkCallback }: QueueDependencies,
   { clientOf, place }: Pick<OrderSurroundings, "clientOf" | "place">,
 ) {
   const readParams = createParamsReader(CallParams);
@@ -62,10 +62,12 @@ function createCallQueue(
     const preferences = readPreferences(headers);
     const key = readIdempotencyKey(headers);
     const traceparent = readTraceparent(headers);
-    const { not_before: notBefore } = readQuery(request);
+    const { not_before: notBefore, callback_url: callbackUrl } = readQuery(request);
+    checkCallback(callbackUrl);
     return readResult.into(request, (body) => {
       const { input, label } = checkInput(queue, body);
-      return place(request, preferences, { address, key, queue, input, notBefore, label, traceparent });
+      const wanted = { address, key, queue, input, notBefore, callbackUrl, label, traceparent };
+      return place(request, preferences, wanted);
     });
   };
 }

@@ -17,24 +17,28 @@ export interface DraftArguments {
   readonly customerName?: string | null | undefined;
   readonly code?: string | null | undefined;
   readonly notBefore?: string | null | undefined;
+  readonly callbackUrl?: string | null | undefined;
 }
 
 const validator = TypeCompiler.Compile(Draft);
 
 /** Throws an InvalidInputError. */
-export function readDraft({ customerId, customerName, notBefore, modifiers, ...others }: DraftArguments): Draft {
+export function readDraft({ modifiers, ...others }: DraftArguments): Draft {
   const names = modifiers?.map(({ name }) => name) ?? [];
   if (new Set(names).size < names.length) {
     throw new InvalidInputError([{ field: "modifiers", detail: "must have different names" }]);
   }
   const options = modifiers && Object.fromEntries(modifiers.map(({ name, option }) => [name, option]));
-  const named = { ...others, customer_id: customerId, customer_name: customerName, not_before: notBefore };
-  const given = Object.entries({ ...named, modifiers: options }).filter(
-    ([, value]) => value !== undefined && value !== null,
-  );
+  const named = { ...inSnakeCase(others), modifiers: options };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined && value !== null);
   const draft: unknown = Object.fromEntries(given);
   if (validator.Check(draft)) return draft;
   throw new InvalidInputError(faultsOf(validator.Errors(draft)).map(inCamelCase));
+}
+
+function inSnakeCase({ customerId, customerName, notBefore, callbackUrl, ...same }: Omit<DraftArguments, "modifiers">) {
+  const others = { customer_id: customerId, customer_name: customerName, not_before: notBefore };
+  return { ...same, ...others, callback_url: callbackUrl };
 }
 
 function inCamelCase({ field, detail }: FieldFault): FieldFault {

@@ -9,6 +9,7 @@ import type { Limiter } from "../../limits/limiter.ts";
 import type { Order } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
 import type { Ordering, OrderRequest } from "../../service/ordering.ts";
+import type { CheckCallback } from "../callbacks.ts";
 import { answerRefusal } from "../refusals.ts";
 import { readId } from "./arguments.ts";
 import type { Builder, Context } from "./builder.ts";
@@ -19,6 +20,7 @@ import { changedOrderOf, orderOf, parseOrder } from "./outcomes.ts";
 import { WaitingOperation } from "./waiting-operation.ts";
 
 export interface OrderFieldDependencies {
+  readonly checkCallback: CheckCallback;
   readonly orders: Pick<Orders, "find">;
   readonly ordering: Pick<Ordering, "refuseEarly" | "orderAndWait" | "orderAndAccept" | "cancel" | "lookLast">;
   readonly limiter: Pick<Limiter, "headers">;
@@ -67,7 +69,7 @@ function defineCreateOrder(
   dependencies: OrderFieldDependencies,
   guard: Guard,
 ): void {
-  const { ordering, limiter } = dependencies;
+  const { ordering, limiter, checkCallback } = dependencies;
   const create = async ({ wait, request }: Placing, { request: { signal } }: Context): Promise<Order> => {
     const refusal = await ordering.refuseEarly(request.address, request.key !== undefined);
     if (refusal) throw new RefusedError(answerRefusal(refusal, limiter));
@@ -98,6 +100,7 @@ function defineCreateOrder(
         customerName: t.arg.string(),
         code: t.arg.string({ description: "The code from the board." }),
         notBefore: t.arg({ type: "DateTime", description: "When it is to be queued." }),
+        callbackUrl: t.arg.string({ description: "Where the final order is posted too, where the server allows it." }),
         wait: t.arg.boolean({ defaultValue: false }),
         idempotencyKey: t.arg.string({ description: "Best a UUID." }),
       },
@@ -105,7 +108,9 @@ function defineCreateOrder(
         guard(context, () => {
           const key = checkIdempotencyKey(idempotencyKey ?? undefined, "idempotencyKey");
           const { address, traceparent } = context;
-          const request = { address, key, draft: readDraft(wanted), traceparent };
+          const draft = readDraft(wanted);
+          checkCallback(draft.callback_url, "callbackUrl");
+          const request = { address, key, draft, traceparent };
           return create({ wait: wait === true, request }, context);
         }),
     }),

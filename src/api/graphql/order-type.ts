@@ -78,6 +78,7 @@ export function defineOrder(builder: Builder, { PaymentKind }: Pick<PaymentTypes
       retryOf: t.exposeID("retry_of", { nullable: true, description: "The order that this one makes again." }),
       retriedBy: t.exposeString("retried_by", { nullable: true }),
       notBefore: t.expose("not_before", { type: "DateTime", nullable: true }),
+      callbackUrl: t.exposeString("callback_url", { nullable: true, description: "Where it is posted once final." }),
       placedAt: t.expose("placed_at", { type: "DateTime" }),
       startedAt: t.expose("started_at", { type: "DateTime", nullable: true }),
       finishedAt: t.expose("finished_at", { type: "DateTime", nullable: true }),

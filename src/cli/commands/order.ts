@@ -32,10 +32,11 @@ export function addOrder(program: Command, terminal: Terminal): void {
     .option("--customer-id <id>", "who ordered, as your system knows them")
     .option("--code <code>", "the code from the board, where the shop asks for one")
     .option("--not-before <time>", "when it may be begun at the earliest, as 2026-11-20T09:30:00Z")
+    .option("--callback-url <url>", "where the final order is posted too, where the server allows its host")
     .option("--key <key>", "its Idempotency-Key: the same one with the same order joins it")
     .option("--no-wait", "end as soon as it is placed")
     .addOption(customersUrlOption())
-    .action(async (item, { modifier, note, name, customerId, code, notBefore, ...options }) => {
+    .action(async (item, { modifier, note, name, customerId, code, notBefore, callbackUrl, ...options }) => {
       const draft = {
         item,
         modifiers: modifier,
@@ -44,6 +45,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
         customer_id: customerId,
         code,
         not_before: notBefore,
+        callback_url: callbackUrl,
       };
       await placeAndWait({ path: "/order/", json: draft, again: "longpour order" }, options, terminal);
     });

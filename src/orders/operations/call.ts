@@ -11,6 +11,8 @@ export interface Call {
   readonly input: string;
   /** Not to be queued before: RFC 3339. */
   readonly notBefore?: string | undefined;
+  /** Where it is posted once it is final. */
+  readonly callbackUrl?: string | undefined;
   /** What the order can be found by in its queue: 1 to 64 letters, digits, _ or -. */
   readonly label?: string | undefined;
   readonly idempotencyKey?: string | undefined;
@@ -38,32 +40,32 @@ export const call: Operation<Call, PlaceOutcome, Field> = {
   name: "call",
   fields: ["order_id", "queue", "input", "bucket", "holder", "details", "idempotency_key", "body_hash", "due", "label"],
   optional: 5,
-  encode: ({
-    orderId,
-    queue,
-    input,
-    notBefore,
-    label = "",
-    idempotencyKey = "",
-    bucket = "",
-    holder = "",
-    traceparent,
-  }) => ({
+  encode: ({ orderId, queue, input, label = "", idempotencyKey = "", bucket = "", holder = "", ...more }) => ({
     order_id: orderId,
     queue,
     input,
     bucket,
     holder,
-    details: encodeCallDetails(notBefore, traceparent),
+    details: encodeMore(more),
     idempotency_key: idempotencyKey,
-    body_hash: idempotencyKey && hashOfJson(JSON.stringify([queue, inFixedOrder(input), encodeDue(notBefore)])),
-    due: encodeDue(notBefore),
+    body_hash: idempotencyKey && hashOfCall({ queue, input, ...more }),
+    due: encodeDue(more.notBefore),
     label,
   }),
   decode: (outcome, rest, { orderId }) => readPlaced(outcome, rest, orderId),
 };
 
-function encodeCallDetails(notBefore: string | undefined, traceparent: string | undefined): string {
-  if (notBefore === undefined && traceparent === undefined) return "";
-  return JSON.stringify({ traceparent, not_before: inUtc(notBefore) });
+function encodeMore({
+  notBefore,
+  callbackUrl,
+  traceparent,
+}: Pick<Call, "notBefore" | "callbackUrl" | "traceparent">): string {
+  if (notBefore === undefined && callbackUrl === undefined && traceparent === undefined) return "";
+  return JSON.stringify({ traceparent, not_before: inUtc(notBefore), callback_url: callbackUrl });
+}
+
+/** (A call that every version takes has the hash that every version gives it. Its trace is no part of it.) */
+function hashOfCall({ queue, input, notBefore, callbackUrl }: Omit<Call, "orderId">): string {
+  const called = callbackUrl === undefined ? [] : [callbackUrl];
+  return hashOfJson(JSON.stringify([queue, inFixedOrder(input), encodeDue(notBefore), ...called]));
 }

@@ -1,0 +1,99 @@
+/**
+ * Owns the rule of callbacks: each final order is posted where its customer asked for it.
+ *
+ * **Invariants**
+ * - What is posted is the order as it is shown, signed as Standard Webhooks says, under an id that stays the same.
+ * - A host that is allowed no more gets nothing more.
+ * - One customer's target ends nothing for others: what it does not want becomes a dead letter.
+ */
+import { encodeFaults } from "../config.ts";
+import { FINAL_TYPES, type ShopEvent } from "../events/event.ts";
+import { StartError } from "../lifecycle.ts";
+import { isRedisUnavailable } from "../redis/unavailable.ts";
+import { findCallbackFault, type CallbackSettings } from "../webhooks/callback-url.ts";
+import { readSecrets, type SecretsReading } from "../webhooks/secrets.ts";
+import type { SendOutcome } from "../webhooks/sender.ts";
+import { isRecord } from "./operators.ts";
+import type { DeliveryOutcome } from "./rule.ts";
+import { readText, type DefineRule, type RuleGround } from "./rules-file.ts";
+
+const TIMEOUT_MS = 10_000;
+const RETRY_FOR_MS = 86_400_000;
+/** Redis was away: nothing was sent. */
+const LOOK_AGAIN_MS = 1000;
+
+export interface CallbackConfig extends CallbackSettings {
+  readonly callbackSecret: string | undefined;
+  readonly callbackSecretFile: string | undefined;
+}
+
+/** The rule of callbacks; none where no host is allowed. Throws a StartError for secrets that are none. */
+export async function defineCallbacks(config: CallbackConfig): Promise<readonly DefineRule[]> {
+  if (config.callbackAllow.isEmpty) return [];
+  const reading = await readSigning(config);
+  if (reading.kind === "fault") throw new StartError(encodeFaults([reading.fault]), 2);
+  const { secrets } = reading;
+  return [
+    (ground) => ({
+      name: "callbacks",
+      pattern: { type: FINAL_TYPES, data: { callback_url: [{ exists: true }] } },
+      target: { kind: "callback" },
+      targetKey: "callback",
+      types: FINAL_TYPES,
+      texts: ['"callback_url":"'],
+      needsData: true,
+      retryForMs: RETRY_FOR_MS,
+      matches: (event) => readUrl(event) !== undefined,
+      deliver: (event, signal) => deliver(event, { ...ground, config, secrets, signal }),
+    }),
+  ];
+}
+
+async function readSigning({ callbackSecret, callbackSecretFile: path }: CallbackConfig): Promise<SecretsReading> {
+  const fault = (words: string): SecretsReading => ({ kind: "fault", fault: words });
+  if (callbackSecret !== undefined && path !== undefined) {
+    return fault("CALLBACK_SECRET_FILE: leave it out, or CALLBACK_SECRET");
+  }
+  const text = callbackSecret ?? (await readText(path ?? ""));
+  if (text === undefined) return fault(`CALLBACK_SECRET_FILE: ${path} can't be read`);
+  const reading = readSecrets(text);
+  const name = path === undefined ? "CALLBACK_SECRET" : "CALLBACK_SECRET_FILE";
+  return reading.kind === "fault" ? fault(`${name}: must hold ${reading.fault}`) : reading;
+}
+
+interface Delivering extends Pick<RuleGround, "sender" | "findFinal"> {
+  readonly config: CallbackConfig;
+  readonly secrets: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+async function deliver(
+  event: ShopEvent,
+  { config, sender, findFinal, secrets, signal }: Delivering,
+): Promise<DeliveryOutcome> {
+  const url = readUrl(event) ?? "";
+  const fault = findCallbackFault(url, config);
+  if (fault !== undefined) return { kind: "dead", why: `its URL ${fault}` };
+  const { orderId, data } = event;
+  try {
+    // (An order that is no longer kept is posted as its last event has it.)
+    const body = (await findFinal(orderId)) ?? `{"order_id":"${orderId}",${data.slice(1)}`;
+    const message = { id: `callback_${orderId}`, body };
+    return outcomeOf(await sender.send({ url, secrets, timeoutMs: TIMEOUT_MS }, message, signal));
+  } catch (error) {
+    if (!isRedisUnavailable(error)) throw error;
+    return { kind: "held", why: "Redis does not answer", retryAfterMs: LOOK_AGAIN_MS };
+  }
+}
+
+function outcomeOf(outcome: SendOutcome): DeliveryOutcome {
+  if (outcome.kind === "gone") return { kind: "dead", why: "it answered 410: it wants no more" };
+  return outcome.kind === "forbidden" ? { kind: "dead", why: outcome.why } : outcome;
+}
+
+function readUrl({ data }: ShopEvent): string | undefined {
+  if (!data.includes('"callback_url":"')) return undefined;
+  const members: unknown = JSON.parse(data);
+  const url = isRecord(members) ? members["callback_url"] : undefined;
+  return typeof url === "string" ? url : undefined;
+}
