@@ -157,6 +157,22 @@ describe("where the shop is not as it should be", () => {
     expect(new URL(page.url()).search).toBe("?queue=compute&state=ready");
   });
 
+  test("a lost connection is said, and what happened meanwhile counts once it is back", async () => {
+    await server.start();
+    const device = await browser.newDevice();
+    device.expectFault(/ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED/);
+    const page = await device.open(`${server.baristas}/flow?state=queued`);
+    await place(server, { customer_name: "Ada" });
+    await list(page, "Waiting").getByText("for Ada").waitFor();
+    await device.context.setOffline(true);
+    await page.getByText("Connection lost").waitFor();
+    await fill(server, 30);
+    await device.context.setOffline(false);
+    await page.getByText("Connection lost").waitFor({ state: "detached" });
+    await untilCounts(page, server);
+    await list(page, "Waiting").getByRole("link").nth(9).waitFor();
+  });
+
   test("Redis goes and comes back: the page says so, keeps what it had, and is right again", async () => {
     const redis = await TestRedis.start();
     await server.start({ REDIS_URL: redis.url, OUTAGE_SECONDS: "1" });

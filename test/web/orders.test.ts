@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { shoot, useBrowser, type Device, type Size } from "../support/browser.ts";
 import { applyVerb, expectOrder, place, start } from "../support/http.ts";
+import { placeUnpaid, takeMoney } from "../support/payments.ts";
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { readCsv } from "../stats/csv.ts";
@@ -107,4 +108,21 @@ test("it follows a running shop: the newest come first, and each ends ready", as
   const numbers = await rows(page).locator(".number").allTextContents();
   expect(numbers).toEqual(numbers.toSorted((one, other) => Number(other) - Number(one)));
   expect(numbers.length).toBe(40);
+});
+
+test("an order's payment stands with it, and follows what becomes of it", async () => {
+  await server.start({ PAYMENT: "counter" });
+  const orderId = await placeUnpaid(server, { item: "latte" });
+  const { page, device } = await openOrders(`?id=${orderId}`, "phone");
+  device.expectFault(/404/);
+  await details(page).getByText("Ordered, to be paid").waitFor();
+  await page.getByText("to be paid", { exact: true }).waitFor();
+  await takeMoney(server, orderId);
+  await page.getByText("taken", { exact: true }).waitFor();
+  await details(page).getByText("Paid at the counter").waitFor();
+  await details(page).getByText("Came into the line").waitFor();
+  await shoot(page, "orders-paid", ["phone"]);
+  // What is no longer kept, or never was, is said.
+  await page.goto(`${server.baristas}/orders?id=01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59`);
+  await page.getByRole("alert").filter({ hasText: "order" }).waitFor();
 });

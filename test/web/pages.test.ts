@@ -151,7 +151,7 @@ test("a customer can't load the staff's pages, and pages are in no OpenAPI docum
 
 test("two servers make the same files under the same names", async () => {
   const other = await startServer();
-  for (const path of ["/", "/board"]) {
+  for (const path of ["/", "/board", "/flow", "/orders"]) {
     expect((await ask(other.baristas + path)).text).toBe((await ask(server.baristas + path)).text);
   }
   await other.stop();
