@@ -2,8 +2,10 @@
 -- Answers the key that signs finish links: the same for all servers of the shop.
 -- Needs lib/keys.lua
 -- KEYS[1]  the shop's prefix
--- ARGV[1]  the key to take if there is none (unguessable, made by the caller)
--- Returns  the key
+-- ARGV[1]  the key to take if there is none (unguessable, made by the caller); '' to take none
+-- Returns  the key; '' where there is none
 
-redis.call('SET', key.link_key, ARGV[1], 'NX')
-return redis.call('GET', key.link_key)
+if ARGV[1] ~= '' then
+  redis.call('SET', key.link_key, ARGV[1], 'NX')
+end
+return redis.call('GET', key.link_key) or ''

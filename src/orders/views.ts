@@ -157,9 +157,13 @@ export type StatesView = Static<typeof StatesView>;
 
 const JourneyEvent = Type.Object(
   {
+    specversion: Type.Literal("1.0"),
     id: Type.String({ description: "its id on `/events`" }),
+    source: Type.String(),
     type: Type.String(),
+    subject: Type.Optional(Type.String()),
     time: Type.String({ format: DATE_TIME }),
+    datacontenttype: Type.Literal("application/json"),
     data: Type.Object({}, { additionalProperties: true, description: "the order as it was then" }),
   },
   { description: "a CloudEvent, as on `/events`" },

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - A link that was altered, or cut off, is none; signatures are compared in constant time.
- * - All servers of a shop sign by one key, which the shop keeps.
+ * - All servers of a shop sign by one key, which the shop keeps. It is made with the first link.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Type, type Static } from "@sinclair/typebox";
@@ -43,7 +43,7 @@ export class FinishLinks {
 
   /** Makes ready to sign. Rejects where Redis does not answer: better before an order is started than after. */
   async prepare(): Promise<(order: OrderJson) => string> {
-    await this.#readKey();
+    await this.#readKey(newKey());
     return (order) => this.#sign(JSON.parse(order) as Order);
   }
 
@@ -51,8 +51,8 @@ export class FinishLinks {
   async read(link: string): Promise<LinkedStart | undefined> {
     const [content = "", signature, ...more] = link.split(".");
     if (signature === undefined || more.length > 0 || link.length > MAX_LENGTH) return undefined;
-    await this.#readKey();
-    if (!isSame(signature, this.#signatureOf(content))) return undefined;
+    await this.#readKey("");
+    if (this.#key === "" || !isSame(signature, this.#signatureOf(content))) return undefined;
     const parsed: unknown = JSON.parse(Buffer.from(content, "base64url").toString());
     if (!Value.Check(Content, parsed)) return undefined;
     return linkedStart(parsed);
@@ -70,10 +70,11 @@ export class FinishLinks {
       .digest("base64url");
   }
 
-  async #readKey(): Promise<void> {
-    if (performance.now() - this.#askedMs < KEY_MS) return;
+  /** `fresh`: the key to take where the shop has none yet. */
+  async #readKey(fresh: string): Promise<void> {
+    if (this.#key !== "" && performance.now() - this.#askedMs < KEY_MS) return;
     const askedMs = performance.now();
-    this.#key = asText(await this.#run(this.#script, [newKey()]));
+    this.#key = asText(await this.#run(this.#script, [fresh]));
     this.#askedMs = askedMs;
   }
 }

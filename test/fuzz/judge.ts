@@ -69,8 +69,10 @@ function faultOfRoute(description: Description, route: Route, sent: Sent, answer
   if (sent.method === "HEAD" || Object.keys(described.content ?? {}).length === 0) {
     return body === "" ? undefined : `a body where none is described: ${body.slice(0, 300)}`;
   }
-  const [type = "", content] = Object.entries(described.content ?? {})[0] ?? [];
-  if (headers.get("content-type")?.split(";")[0] !== type) return `${headers.get("content-type")} instead of ${type}`;
+  const contents = Object.entries(described.content ?? {});
+  const given = headers.get("content-type")?.split(";")[0];
+  const [type = "", content] = contents.find(([name]) => name === given) ?? contents[0] ?? [];
+  if (given !== type) return `${headers.get("content-type")} instead of ${type}`;
   if (type === "application/problem+json") return faultOfProblem(description, answer, content?.schema);
   if (type === "application/json") {
     if (!content?.schema) return `no schema is described for ${status}`;

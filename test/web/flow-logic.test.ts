@@ -17,7 +17,8 @@ import { at, makeOrder } from "./barista-orders.ts";
 type Told = JourneyView["events"][number];
 
 function told(type: string, time: string, data: Partial<Order> = {}): Told {
-  return { id: "1-1", type, time: at(time), data: { ...data } };
+  const envelope = { specversion: "1.0", source: "/shops/main", datacontenttype: "application/json" } as const;
+  return { ...envelope, id: "1-1", type, time: at(time), data: { ...data } };
 }
 
 const words = (journey: JourneyView) =>

@@ -12,7 +12,11 @@ import { FailureDraft } from "../../orders/views.ts";
 import { Result } from "./order-descriptions.ts";
 
 const params = Type.Object({
-  link: Type.String({ description: "of the `finish_url` or `fail_url` that came with an order" }),
+  // (Whatever else stands there is a link that was altered: 403.)
+  link: Type.String({
+    pattern: "^[\\w-]+\\.[\\w-]+$",
+    description: "of the `finish_url` or `fail_url` that came with an order",
+  }),
 });
 
 const PROBLEMS = ["link_forged", "too_many_tokens", "order_unknown", "redis_away"] as const;
@@ -30,7 +34,7 @@ function look(operationId: string) {
   });
 }
 
-export const LOOK_BY_LINK = { finish: look("lookByFinishLink"), fail: look("lookByFailLink") };
+export const LOOK_BY_LINK = { finish: look("findByFinishLink"), fail: look("findByFailLink") };
 
 export const FINISH_BY_LINK = documented({
   params,

@@ -90,5 +90,5 @@ const LIST_STATE = documented({
   answers: {
     200: { description: "A page of orders.", schema: SearchPage, example: { orders: [QUEUED_EXAMPLE], cursor: null } },
   },
-  problems: ["unauthorized", "invalid_input", "redis_away"],
+  problems: ["unauthorized", "invalid_input", "redis_away", "closing"],
 });
