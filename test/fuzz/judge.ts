@@ -20,6 +20,7 @@ export function mayBeHeld({ method, path, query, isDamaged }: Sent, headers: str
   if (isDamaged) return true;
   const isBounded = /^prefer:.*(respond-async|wait=0)/im.test(headers);
   if (method === "POST" && /^\/(order|queue\/[^/]+)\/?$/.test(path)) return !isBounded;
+  if (method === "POST" && query.has("next")) return true;
   return method === "GET" && (query.has("wait") || /^prefer:.*wait/im.test(headers));
 }
 
