@@ -10,6 +10,7 @@ import { encodeFaults } from "../config.ts";
 import { FINAL_TYPES, type ShopEvent } from "../events/event.ts";
 import { StartError } from "../lifecycle.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
+import { traceparentIn } from "../traceparent.ts";
 import { findCallbackFault, type CallbackSettings } from "../webhooks/callback-url.ts";
 import { readSecrets, type SecretsReading } from "../webhooks/secrets.ts";
 import type { SendOutcome } from "../webhooks/sender.ts";
@@ -78,7 +79,9 @@ async function deliver(
   try {
     // (An order that is no longer kept is posted as its last event has it.)
     const body = (await findFinal(orderId)) ?? `{"order_id":"${orderId}",${data.slice(1)}`;
-    const message = { id: `callback_${orderId}`, body };
+    const traceparent = traceparentIn(data);
+    const headers = traceparent === undefined ? undefined : { traceparent };
+    const message = { id: `callback_${orderId}`, body, headers };
     return outcomeOf(await sender.send({ url, secrets, timeoutMs: TIMEOUT_MS }, message, signal));
   } catch (error) {
     if (!isRedisUnavailable(error)) throw error;

@@ -135,3 +135,12 @@ test("a waiting order outlives a restart of the server", async () => {
   expect(stdout).toMatch(/^order 1 \(latte\): ready after/);
   await second.stop();
 });
+
+test("order and call send callback_url, and say why it is not taken", async () => {
+  const url = ["--callback-url", "https://hooks.test/"];
+  for (const command of [["order"], ["call", "thumbs", "1"]]) {
+    const { exitCode, stderr } = await shop.run(...command, ...url, "--no-wait");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("callback_url is not taken here: the server has to allow it (CALLBACK_ALLOW)");
+  }
+});

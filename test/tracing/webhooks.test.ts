@@ -5,7 +5,7 @@ import { OtlpReceiver } from "../support/otlp.ts";
 import { untilOn, writeRules } from "../support/rules.ts";
 import { startServer, stopServers } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { newSecret } from "../support/webhook-receiver.ts";
+import { newSecret, WebhookReceiver } from "../support/webhook-receiver.ts";
 
 setDefaultTimeout(60_000);
 afterAll(stopServers);
@@ -39,4 +39,33 @@ test("each event of a traced order brings its traceparent; those of others bring
   await place(server, {}, { headers: unrecorded });
   await until(() => got.length === 3, "the event of another order is delivered");
   expect(got[2]).toBeNull();
+});
+
+test("so does a callback", async () => {
+  await using traces = new OtlpReceiver();
+  const secret = newSecret();
+  let traceparent: string | null = null;
+  const receiver = new WebhookReceiver({
+    secret,
+    answer: (_got, _count, { headers }) => {
+      traceparent = headers.get("traceparent");
+      return new Response(null, { status: 204 });
+    },
+  });
+  const server = await startServer({
+    WEBHOOK_ALLOW: "127.0.0.1",
+    CALLBACK_ALLOW: "127.0.0.1",
+    CALLBACK_SECRET: secret,
+    OTEL_EXPORTER_OTLP_ENDPOINT: traces.url,
+  });
+  await untilOn(server, "callbacks");
+  const traced = await place(server, { callback_url: receiver.url() });
+  await brew(server);
+  await until(() => receiver.got.length === 1, "the order is posted");
+  expect(traceparent as string | null).toBe(traced.traceparent as string);
+  expect(receiver.got[0]).toMatchObject({
+    isVerified: true,
+    body: { status: "ready", traceparent: traced.traceparent },
+  });
+  await receiver.stop();
 });

@@ -62,11 +62,13 @@ export function addCall(program: Command, terminal: Terminal): void {
     .argument("<queue>", "the queue's name: longpour queue lists them")
     .argument("<json>", "the input", readJson)
     .option("--not-before <time>", "when it may be begun at the earliest, as 2026-11-20T09:30:00Z")
+    .option("--callback-url <url>", "where the final order is posted too, where the server allows its host")
     .option("--key <key>", "its Idempotency-Key: the same one with the same input joins it")
     .option("--no-wait", "end as soon as it is placed")
     .addOption(customersUrlOption())
-    .action(async (queue, json, { notBefore, ...options }) => {
-      const path = withQuery(`/queue/${encodeURIComponent(queue)}/`, { not_before: notBefore });
+    .action(async (queue, json, { notBefore, callbackUrl, ...options }) => {
+      const query = { not_before: notBefore, callback_url: callbackUrl };
+      const path = withQuery(`/queue/${encodeURIComponent(queue)}/`, query);
       await placeAndWait({ path, json, again: `longpour call ${queue}` }, options, terminal);
     });
 }
