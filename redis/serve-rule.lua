@@ -100,16 +100,16 @@ end
 -- Events as they are answered, but for their data: {entry, event, type, order id, members}
 local events = {}
 
--- Drops those whose data has none of the texts. (To read an order as JSON costs more.)
-local function keep_with_text(found)
+-- Drops the fields of events whose data has none of the texts. (To read an order as JSON costs more.)
+local function keep_with_text(fields, wanted)
   local names = {}
-  for i, event in ipairs(found) do
-    names[i] = key.order(event[4])
+  for n, i in ipairs(wanted) do
+    names[n] = key.order(string.match(fields[i + 1], '^[^\t]*'))
   end
   local kept = {}
-  for i, record in ipairs(redis.call('MGET', unpack(names))) do
-    if has_text(found[i][5]) or record and has_text(record) then
-      kept[#kept + 1] = found[i]
+  for n, record in ipairs(redis.call('MGET', unpack(names))) do
+    if record and has_text(record) or has_text(fields[wanted[n] + 1]) then
+      kept[#kept + 1] = wanted[n]
     end
   end
   return kept
@@ -117,24 +117,24 @@ end
 
 -- Adds the wanted events of an entry; returns whether there are any.
 local function add_entry(entry, is_known)
-  local ms, fields = string.match(entry[1], '^%d+'), entry[2]
-  local first, found = number_before(entry), {}
+  local fields, wanted = entry[2], {}
   for i = 1, #fields, 2 do
     if is_wanted(fields[i]) then
-      local event = string.format('%s-%.0f', ms, first + (i + 1) / 2)
-      if not (is_known and redis.call('HEXISTS', key.deliveries(rule), event) == 1) then
-        local order_id, members = string.match(fields[i + 1], '^([^\t]*)\t(.*)$')
-        found[#found + 1] = { entry[1], event, fields[i], order_id, members }
-      end
+      wanted[#wanted + 1] = i
     end
   end
-  if #found > 0 and FIRST_NOTE > FIRST_TEXT then
-    found = keep_with_text(found)
+  if #wanted > 0 and FIRST_NOTE > FIRST_TEXT then
+    wanted = keep_with_text(fields, wanted)
   end
-  for _, event in ipairs(found) do
-    events[#events + 1] = event
+  local ms, first, count = string.match(entry[1], '^%d+'), number_before(entry), #events
+  for _, i in ipairs(wanted) do
+    local event = string.format('%s-%.0f', ms, first + (i + 1) / 2)
+    if not (is_known and redis.call('HEXISTS', key.deliveries(rule), event) == 1) then
+      local order_id, members = string.match(fields[i + 1], '^([^\t]*)\t(.*)$')
+      events[#events + 1] = { entry[1], event, fields[i], order_id, members }
+    end
   end
-  return #found > 0
+  return #events > count
 end
 
 local lost = 0

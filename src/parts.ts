@@ -118,6 +118,7 @@ async function openRules({ config, log, lifecycle }: Ground, { redis, orders, de
   });
   lifecycle.opened("rules", () => rules.close());
   await rules.forgetOld(log);
+  await rules.begun();
   return rules;
 }
 

@@ -7,10 +7,13 @@
  */
 import type { Log } from "../log.ts";
 import type { ShopRedis } from "../redis/connections.ts";
+import { within } from "../within.ts";
 import { createDeliveries, type DeadOutcome, type Deliveries, type RuleMeasure } from "./deliveries.ts";
 import type { Rule } from "./rule.ts";
 import { RuleRunner } from "./runner.ts";
 import type { RuleTally } from "./tally.ts";
+
+const BEGIN_MS = 5000;
 
 export interface RuleState extends RuleMeasure {
   readonly rule: Rule;
@@ -36,6 +39,11 @@ export class Rules {
   constructor({ redis, rules, log }: RulesParts) {
     this.#deliveries = createDeliveries(redis.run);
     this.#runners = rules.map((rule) => new RuleRunner({ rule, redis, log }));
+  }
+
+  /** Resolves once Redis knows all rules, or does not answer for long: events from then on are theirs. */
+  async begun(): Promise<void> {
+    await within(BEGIN_MS, Promise.all(this.#runners.map((runner) => runner.begun)));
   }
 
   get counted(): readonly CountedRule[] {

@@ -35,8 +35,8 @@ const FULL_REST_MS = 20;
 const STOP_MS = 2000;
 /** A try under way at the stop may take so long: most end, and are not repeated. */
 const GRACE_MS = 1000;
-/** A target that was down has its events within half a minute of its return; one that is gone for long costs little. */
-const BACK_OFF: BackOff = { firstMs: 1000, maxMs: 60_000 };
+/** A target that was down for moments has its events soon; one that is away for long is sent little. */
+const BACK_OFF: BackOff = { firstMs: 1000, maxMs: 300_000 };
 
 export interface RunnerOptions {
   readonly rule: Rule;
@@ -65,6 +65,7 @@ export class RuleRunner {
   #lookedUpTo: EventId = "";
   #changed = Promise.withResolvers<void>();
   #hasEnded = false;
+  readonly #asked = Promise.withResolvers<void>();
 
   /** Begins to deliver. */
   constructor({ rule, redis, log, leaseMs = LEASE_MS, backOff = BACK_OFF }: RunnerOptions) {
@@ -80,6 +81,11 @@ export class RuleRunner {
     this.#rounds = new StreamRounds({ redis, log: child, ...reading, blockMs: this.#renewMs, round });
     this.#renewal = setInterval(() => this.#renew(), this.#renewMs);
     this.#rounds.begin();
+  }
+
+  /** Resolves once Redis knows the rule: from then on it misses nothing. */
+  get begun(): Promise<void> {
+    return this.#asked.promise;
   }
 
   /** Ends within a bound. The tries under way end; where they do not, the lease lapses. */
@@ -124,6 +130,7 @@ export class RuleRunner {
     }
     this.#tenure = undefined;
     const outcome = await this.#ledger.begin();
+    this.#asked.resolve();
     if (outcome.kind === "given") {
       const { rule, tally } = this;
       const { ledger, backOff, log } = { ledger: this.#ledger, backOff: this.#backOff, log: this.#log };
