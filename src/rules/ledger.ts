@@ -49,6 +49,8 @@ export class RuleLedger {
   readonly #replica = crypto.randomUUID();
   readonly #script = loadScript("serve-rule");
   #notes: Argument[] = [];
+  /** The newest of each field. */
+  #state = new Map<string, object>();
   #position: EventId = "";
   #calls = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -86,7 +88,7 @@ export class RuleLedger {
 
   /** What staff see of the rule. */
   state(field: "last" | "failure", value: object): void {
-    this.#notes.push("state", field, JSON.stringify(value));
+    this.#state.set(field, value);
   }
 
   /** Takes the lease, what is in hand, and what is to be tried again. What was not written yet is dropped. */
@@ -105,6 +107,14 @@ export class RuleLedger {
     return this.#inTurn("go on", 0, 0);
   }
 
+  #takeNotes(): Argument[] {
+    const notes = this.#notes;
+    for (const [field, value] of this.#state) notes.push("state", field, JSON.stringify(value));
+    this.#notes = [];
+    this.#state = new Map();
+    return notes;
+  }
+
   #inTurn(how: "begin" | "go on", leaseMs: number, most: number): Promise<ServeOutcome> {
     const call = this.#last.then(() => this.#call(how, leaseMs, most));
     this.#last = call.catch(() => {});
@@ -113,8 +123,7 @@ export class RuleLedger {
 
   async #call(how: string, leaseMs: number, most: number): Promise<ServeOutcome> {
     const { name, targetKey, types = [], texts = [], needsData } = this.#rule;
-    const notes = this.#notes;
-    this.#notes = [];
+    const notes = this.#takeNotes();
     this.#calls += 1;
     const askedAt = performance.now();
     const head = [name, this.#replica, leaseMs, targetKey, how, this.#position, `#${this.#calls}`, most];

@@ -237,7 +237,10 @@ export class Tenure {
     }
     const pauseMs = Math.max(askedMs, between(longestMs / 2, longestMs));
     const dueAt = performance.now() + Math.min(pauseMs, leftMs);
-    for (const each of this.#lines.get(this.#lineOf(delivery)) ?? []) this.#park(each, dueAt);
+    for (const each of this.#lines.get(this.#lineOf(delivery)) ?? []) {
+      // Of those behind it, whose records are there, nothing has changed.
+      if (each === delivery || each.entry !== undefined) this.#park(each, dueAt);
+    }
     return false;
   }
 
