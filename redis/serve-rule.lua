@@ -31,6 +31,8 @@ local lease = key.reader(group)
 local MOST_LOOKED_AT, ENTRIES_A_READ = 2000, 20
 local RECORD_END = '^' .. FORMAT .. '\n.*\n([^\n]+)$'
 local SEEN_EVERY_MS = 3600000
+-- Who has the lease is the group's consumer: replicas come and go, and leave none behind.
+local CONSUMER = 'server'
 
 local exact, starts, wants_all = {}, {}, ARGV[10] == '0'
 for i = 12, FIRST_TEXT - 1 do
@@ -143,7 +145,7 @@ local lost = 0
 local function take_in_hand()
   local cursor = '0-0'
   repeat
-    local claimed = redis.call('XAUTOCLAIM', key.events, group, replica, 0, cursor, 'COUNT', 100)
+    local claimed = redis.call('XAUTOCLAIM', key.events, group, CONSUMER, 0, cursor, 'COUNT', 100)
     cursor = claimed[1]
     lost = lost + #(claimed[3] or {})
     for _, entry in ipairs(claimed[2]) do
@@ -173,7 +175,7 @@ local function take_new(position)
     end
   until #entries < ENTRIES_A_READ or looked_at >= MOST_LOOKED_AT or #events >= most
   if #taken > 0 then
-    local claim = { 'XCLAIM', key.events, group, replica, 0, unpack(taken) }
+    local claim = { 'XCLAIM', key.events, group, CONSUMER, 0, unpack(taken) }
     table.insert(claim, 'FORCE')
     table.insert(claim, 'JUSTID')
     redis.call(unpack(claim))

@@ -33,7 +33,6 @@ describe("webhooks", () => {
       ...ENVIRONMENT,
       RULES_FILE: writeRules({ name: "lattes", pattern, target: webhook(receiver.url("/hook?key=hidden")) }),
     });
-    await untilOn(server, "lattes");
     const ids: string[] = [];
     for (const item of ["latte", "espresso", "mocha"]) ids.push((await place(server, { item, note: "hot" })).order_id);
     for (const _ of ids) await brew(server, "barista=Grace");
