@@ -9,7 +9,8 @@
 --          {queues of machines that are declared …}}
 
 local queue, span_ms, max_events = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local ENTRIES_A_READ, QUEUES_SHOWN = 50, 100
+-- In a rush an entry has hundreds of events: few are read at once, so that not many more than enough are.
+local ENTRIES_A_READ, QUEUES_SHOWN = 5, 100
 
 local machine_queues = {}
 for _, name in ipairs(try('SMEMBERS', key.queues) or {}) do

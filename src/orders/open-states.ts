@@ -12,7 +12,7 @@ import { OPEN_STATUSES, type OpenStatus } from "./status.ts";
 
 /** Rates are of the last minute, or of the last so many events where those are fewer: a few ms of Redis' time. */
 const SPAN_MS = 60_000;
-const MAX_EVENTS = 2000;
+const MAX_EVENTS = 1000;
 
 export interface StateMeasure {
   readonly open: Readonly<Record<OpenStatus, number>>;

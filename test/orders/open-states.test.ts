@@ -47,7 +47,8 @@ test("in a rush it looks at the newest events, and says how far back they reach"
   await shop.place(Array.from({ length: 2500 }, (_, index) => `O${index}`));
   const { open, spanMs, events } = await shop.orders.measureStates(DEFAULT);
   expect(open.queued).toBe(2500);
-  expect(events["order.placed"]).toBeGreaterThanOrEqual(2000);
+  expect(events["order.placed"]).toBeGreaterThanOrEqual(1000);
+  expect(events["order.placed"]).toBeLessThan(2500);
   expect(spanMs).toBeGreaterThan(0);
   expect(spanMs).toBeLessThanOrEqual(60_000);
 });

@@ -73,7 +73,7 @@ const MEASURE_STATES = documented({
   summary: "How many orders are in each state?",
   description:
     "The open orders of a queue by state, and how often what happened to its orders in the last minute. " +
-    "In a rush the last 2,000 events or so are looked at: `span_seconds` says how far back they reach.",
+    "In a rush the last 1,000 events or so are looked at: `span_seconds` says how far back they reach.",
   answers: { 200: { description: "The states now.", schema: StatesView } },
   problems: ["unauthorized", "invalid_input", "redis_away"],
 });
