@@ -7,12 +7,13 @@ import { TestRedis } from "../support/redis.ts";
 import { useServer } from "../support/server.ts";
 import { placeCall } from "../support/calls.ts";
 import { until } from "../support/until.ts";
-import { fill, NAMES, readCounts, simulate } from "./simulation.ts";
+import { fill, NAMES, readCounts, useSimulation } from "./simulation.ts";
 
 setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();
+const simulate = useSimulation();
 
 const state = (page: Page, name: string) => page.getByRole("link", { name: new RegExp(`^${name} [\\d–]`) });
 const list = (page: Page, name: string) => page.getByRole("list", { name, exact: true });

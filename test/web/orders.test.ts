@@ -7,12 +7,13 @@ import { placeUnpaid, takeMoney } from "../support/payments.ts";
 import { useServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { readCsv } from "../stats/csv.ts";
-import { fill, NAMES, simulate } from "./simulation.ts";
+import { fill, NAMES, useSimulation } from "./simulation.ts";
 
 setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();
+const simulate = useSimulation();
 
 const rows = (page: Page) => page.getByRole("list", { name: "Orders", exact: true }).getByRole("link");
 const details = (page: Page) => page.getByRole("list", { name: "What happened" });

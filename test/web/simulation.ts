@@ -2,8 +2,9 @@
  * Owns a running shop for page tests: customers and baristas of the command line, and orders of every kind and shape.
  *
  * **Invariants**
- * - A simulator that a test started is gone when it ends.
+ * - A simulator that a test started is gone when it ends, also where it fails.
  */
+import { afterEach } from "bun:test";
 import { join } from "node:path";
 import { applyVerb, ask, expectOrder, expectStatus, place, start, type Ports } from "../support/http.ts";
 
@@ -15,8 +16,22 @@ interface Crowd {
   readonly brewSeconds: number;
 }
 
+const running = new Set<Bun.Subprocess>();
+
+function endAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+process.once("exit", endAll);
+
+/** To be called once, at the file's top. */
+export function useSimulation(): typeof simulate {
+  afterEach(endAll);
+  return simulate;
+}
+
 /** Customers order at once, and baristas make it all. Resolves when each has their coffee. */
-export async function simulate(server: Ports, { customers, baristas, brewSeconds }: Crowd): Promise<void> {
+async function simulate(server: Ports, { customers, baristas, brewSeconds }: Crowd): Promise<void> {
   const count = String(customers);
   const brew = ["--brew-min-seconds", String(brewSeconds / 2), "--brew-max-seconds", String(brewSeconds)];
   await Promise.all([
@@ -26,9 +41,13 @@ export async function simulate(server: Ports, { customers, baristas, brewSeconds
 }
 
 async function run(command: readonly string[]): Promise<void> {
-  await using child = Bun.spawn([process.execPath, LONGPOUR, ...command], { stdout: "ignore", stderr: "pipe" });
+  const child = Bun.spawn([process.execPath, LONGPOUR, ...command], { stdout: "ignore", stderr: "pipe" });
+  running.add(child);
   const complaints = await child.stderr.text();
-  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")}: ${complaints}`);
+  const exitCode = await child.exited;
+  running.delete(child);
+  // (One that was ended with its test has nothing to say.)
+  if (exitCode !== 0 && child.signalCode === null) throw new Error(`${command.join(" ")}: ${complaints}`);
 }
 
 /** Names as people have them: long, from right to left, of pictures, and such as markup and spreadsheets trip over. */
