@@ -5,6 +5,7 @@ import { QUEUE_RULES, TestOrders } from "../support/orders.ts";
 
 const { name: queue } = QUEUE_RULES;
 const FOR_GOOD = { error: "no beans", retry: false, retryAfterMs: 0 } as const;
+const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const later = () => new Date(Date.now() + 3_600_000).toISOString();
 
 /** Has an order die that is next in its line. */
@@ -13,9 +14,9 @@ async function kill(shop: TestOrders, orderId: string, own?: { queue: string }):
   await shop.orders.fail({ orderId, ...FOR_GOOD });
 }
 
-async function openDead(draft: Draft = {}): Promise<TestOrders> {
+async function openDead(draft: Draft = {}, traceparent?: string): Promise<TestOrders> {
   const shop = await TestOrders.open();
-  await shop.place(["A"], { draft, idempotencyKey: "k", holder: "replica" });
+  await shop.place(["A"], { draft, traceparent, idempotencyKey: "k", holder: "replica" });
   await kill(shop, "A");
   return shop;
 }
@@ -149,7 +150,7 @@ test("one that was for later is made again at once", async () => {
   await using shop = await TestOrders.open();
   await shop.declare();
   await shop.place(["A"], { draft: { note: "x", not_before: later() } });
-  await shop.call(["B"], { notBefore: later() });
+  await shop.call(["B"], { notBefore: later(), callbackUrl: "https://hooks.test/", traceparent: TRACE });
   for (const orderId of ["A", "B"]) {
     await shop.orders.cancel({ orderId, canceller: "barista", reason: "machine_error" });
     const retried = await shop.orders.retry({ orderId, newId: `${orderId}2` });
@@ -160,6 +161,20 @@ test("one that was for later is made again at once", async () => {
     expect(again).toMatchObject({ order: { retry_of: `${orderId}2` } });
     expect(again).not.toHaveProperty("order.not_before");
   }
+});
+
+test("an order that is made again has a trace of its own, or none", async () => {
+  const note = `","traceparent":"${TRACE}","`;
+  await using shop = await openDead({ note }, TRACE);
+  expect(await find(shop, "A")).toMatchObject({ note, traceparent: TRACE });
+  const other = TRACE.replace("00f067", "11f067");
+  await shop.orders.retry({ orderId: "A", newId: "B", traceparent: other });
+  expect(await find(shop, "B")).toMatchObject({ note, traceparent: other, retry_of: "A" });
+  await kill(shop, "B");
+  await shop.orders.retry({ orderId: "B", newId: "C", retriedBy: "Linus" });
+  const order = await find(shop, "C");
+  expect(order).toMatchObject({ note, retry_of: "B", retried_by: "Linus" });
+  expect(order).not.toHaveProperty("traceparent");
 });
 
 test("a call is made again with its input, under its queue's next number, beyond its capacity too", async () => {

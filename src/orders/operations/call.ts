@@ -61,7 +61,8 @@ function encodeMore({
   traceparent,
 }: Pick<Call, "notBefore" | "callbackUrl" | "traceparent">): string {
   if (notBefore === undefined && callbackUrl === undefined && traceparent === undefined) return "";
-  return JSON.stringify({ traceparent, not_before: inUtc(notBefore), callback_url: callbackUrl });
+  // (A retry leaves `not_before` out: it looks for it at the end.)
+  return JSON.stringify({ traceparent, callback_url: callbackUrl, not_before: inUtc(notBefore) });
 }
 
 /** (A call that every version takes has the hash that every version gives it. Its trace is no part of it.) */
