@@ -21,7 +21,7 @@
 -- Returns  {'held'}: another replica has the lease | {'ended'}
 --          | {'given', id of the last event that was given out, how many are no longer kept, 1 where there may be more,
 --          {event, ms until it is due or -1 where staff want it now, record …}: those to be tried again,
---          {entry, event, type, order id, data …}}
+--          {entry, event, type, order id, data …}, {type …}: all types that it came by}
 
 local lease_ms, begins, known, most, is_whole =
   tonumber(ARGV[3]), ARGV[5] == 'begin', ARGV[6], tonumber(ARGV[8]), ARGV[9] == '1'
@@ -99,6 +99,8 @@ local function has_text(json)
   return false
 end
 
+local seen_types, is_seen = {}, {}
+
 -- Events as they are answered, but for their data: {entry, event, type, order id, members}
 local events = {}
 
@@ -121,7 +123,12 @@ end
 local function add_entry(entry, is_known)
   local fields, wanted = entry[2], {}
   for i = 1, #fields, 2 do
-    if is_wanted(fields[i]) then
+    local type = fields[i]
+    if not is_seen[type] then
+      is_seen[type] = true
+      seen_types[#seen_types + 1] = type
+    end
+    if is_wanted(type) then
       wanted[#wanted + 1] = i
     end
   end
@@ -287,4 +294,4 @@ end
 if lost > 0 then
   redis.call('HINCRBY', state, 'lost', lost)
 end
-return { 'given', given, lost, may_be_more and 1 or 0, take_retried(), encode_events() }
+return { 'given', given, lost, may_be_more and 1 or 0, take_retried(), encode_events(), seen_types }

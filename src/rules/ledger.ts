@@ -10,6 +10,7 @@ import type { ShopRedis } from "../redis/connections.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { loadScript, type Argument } from "../redis/script.ts";
 import { decodeRecord, encodeRecord, type Delivery, type DeliveryRecord } from "./delivery.ts";
+import type { LookedAt } from "./looked-at.ts";
 import type { Rule, StreamAppend } from "./rule.ts";
 
 /** An event that was given to this replica, with the stream entry that it has in hand for it. */
@@ -38,14 +39,23 @@ export type ServeOutcome =
       readonly hasMore: boolean;
       readonly retried: readonly Retried[];
       readonly given: readonly GivenEvent[];
+      /** Of all events that were looked at. */
+      readonly types: readonly string[];
       /** By `performance.now()`, before Redis was asked. */
       readonly askedAt: number;
     };
+
+interface LedgerOptions {
+  readonly leaseMs: number;
+  /** What the rules of this server share. */
+  readonly lookedAt: LookedAt;
+}
 
 export class RuleLedger {
   readonly #redis: Pick<ShopRedis, "run">;
   readonly #rule: Rule;
   readonly #leaseMs: number;
+  readonly #lookedAt: LookedAt;
   readonly #replica = crypto.randomUUID();
   readonly #script = loadScript("serve-rule");
   #notes: Argument[] = [];
@@ -55,8 +65,9 @@ export class RuleLedger {
   #calls = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(redis: Pick<ShopRedis, "run">, rule: Rule, leaseMs: number) {
+  constructor(redis: Pick<ShopRedis, "run">, rule: Rule, { leaseMs, lookedAt }: LedgerOptions) {
     this.#redis = redis;
+    this.#lookedAt = lookedAt;
     this.#rule = rule;
     this.#leaseMs = leaseMs;
   }
@@ -125,12 +136,17 @@ export class RuleLedger {
     const { name, targetKey, types = [], texts = [], needsData } = this.#rule;
     const notes = this.#takeNotes();
     this.#calls += 1;
+    if (most > 0) this.#position = this.#lookedAt.passOver(this.#position, this.#rule.types);
+    const after = this.#position;
     const askedAt = performance.now();
     const head = [name, this.#replica, leaseMs, targetKey, how, this.#position, `#${this.#calls}`, most];
     try {
       const shape = [needsData ? 1 : 0, types.length, texts.length, ...types, ...texts];
       const outcome = readReply(await this.#redis.run(this.#script, [...head, ...shape, ...notes]), askedAt);
-      if (outcome.kind === "given") this.#position = outcome.upTo;
+      if (outcome.kind !== "given") return outcome;
+      const { upTo, types: seen, lost } = outcome;
+      if (most > 0 && upTo !== after && lost === 0) this.#lookedAt.note({ after, upTo, types: seen });
+      this.#position = upTo;
       return outcome;
     } catch (error) {
       this.#notes = [...notes, ...this.#notes];
@@ -140,7 +156,7 @@ export class RuleLedger {
 }
 
 function readReply(reply: unknown, askedAt: number): ServeOutcome {
-  const [kind, upTo, lost, hasMore, retried, given] = asList(reply);
+  const [kind, upTo, lost, hasMore, retried, given, types] = asList(reply);
   if (kind === "held" || kind === "ended") return { kind };
   return {
     kind: "given",
@@ -156,6 +172,7 @@ function readReply(reply: unknown, askedAt: number): ServeOutcome {
       entry: asText(entry),
       event: { id: asText(id), type: asText(type), orderId: asText(orderId), data: asText(data) },
     })),
+    types: asList(types).map(asText),
     askedAt,
   };
 }

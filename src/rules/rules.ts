@@ -9,6 +9,7 @@ import type { Log } from "../log.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { within } from "../within.ts";
 import { createDeliveries, type DeadOutcome, type Deliveries, type RuleMeasure } from "./deliveries.ts";
+import { LookedAt } from "./looked-at.ts";
 import type { Rule } from "./rule.ts";
 import { RuleRunner } from "./runner.ts";
 import type { RuleTally } from "./tally.ts";
@@ -38,7 +39,8 @@ export class Rules {
   /** Begins to deliver. */
   constructor({ redis, rules, log }: RulesParts) {
     this.#deliveries = createDeliveries(redis.run);
-    this.#runners = rules.map((rule) => new RuleRunner({ rule, redis, log }));
+    const lookedAt = new LookedAt();
+    this.#runners = rules.map((rule) => new RuleRunner({ rule, redis, log, lookedAt }));
   }
 
   /** Resolves once Redis knows all rules, or does not answer for long: events from then on are theirs. */

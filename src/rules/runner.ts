@@ -15,6 +15,7 @@ import type { ShopRedis } from "../redis/connections.ts";
 import type { EventId } from "../events/event.ts";
 import { StreamRounds } from "../redis/stream-rounds.ts";
 import { within } from "../within.ts";
+import { LookedAt } from "./looked-at.ts";
 import { RuleLedger, type ServeOutcome } from "./ledger.ts";
 import type { Rule } from "./rule.ts";
 import { RuleTally } from "./tally.ts";
@@ -42,6 +43,8 @@ export interface RunnerOptions {
   readonly rule: Rule;
   readonly redis: Pick<ShopRedis, "keys" | "openBlocking" | "run">;
   readonly log: Log;
+  /** What the rules of this server share. */
+  readonly lookedAt?: LookedAt;
   /** For how long a killed replica keeps others waiting. */
   readonly leaseMs?: number;
   readonly backOff?: BackOff;
@@ -68,10 +71,10 @@ export class RuleRunner {
   readonly #asked = Promise.withResolvers<void>();
 
   /** Begins to deliver. */
-  constructor({ rule, redis, log, leaseMs = LEASE_MS, backOff = BACK_OFF }: RunnerOptions) {
+  constructor({ rule, redis, log, leaseMs = LEASE_MS, backOff = BACK_OFF, lookedAt = new LookedAt() }: RunnerOptions) {
     this.rule = rule;
     this.#log = log;
-    this.#ledger = new RuleLedger(redis, rule, leaseMs);
+    this.#ledger = new RuleLedger(redis, rule, { leaseMs, lookedAt });
     this.#leaseMs = leaseMs;
     this.#renewMs = Math.ceil(leaseMs / 3);
     this.#backOff = backOff;

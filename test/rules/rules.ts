@@ -9,6 +9,7 @@ import pino from "pino";
 import { createDeliveries, type Deliveries } from "../../src/rules/deliveries.ts";
 import type { ShopEvent } from "../../src/events/event.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
+import { LookedAt } from "../../src/rules/looked-at.ts";
 import type { DeliveryOutcome, Rule } from "../../src/rules/rule.ts";
 import { RuleRunner } from "../../src/rules/runner.ts";
 import { FeedFixture } from "../events/feeds.ts";
@@ -28,6 +29,8 @@ interface Running {
   readonly url?: string;
   readonly deliver?: Deliver;
   readonly rule?: Partial<Rule>;
+  /** Shared with other rules of the same server. */
+  readonly lookedAt?: LookedAt;
 }
 
 export interface TestRunner {
@@ -50,7 +53,12 @@ export class RuleFixture extends FeedFixture {
   }
 
   /** Runs the rule `test` on one more replica. */
-  async run({ url, deliver = () => delivered, rule: own }: Running = {}): Promise<TestRunner> {
+  async run({
+    url,
+    deliver = () => delivered,
+    rule: own,
+    lookedAt = new LookedAt(),
+  }: Running = {}): Promise<TestRunner> {
     const redis = await this.openRedis({ log: this.#log, ...(url !== undefined && { url }) });
     const [tried, got]: [ShopEvent[], ShopEvent[]] = [[], []];
     const rule: Rule = {
@@ -70,7 +78,7 @@ export class RuleFixture extends FeedFixture {
       },
       ...own,
     };
-    const runner = new RuleRunner({ rule, redis, log: this.#log, leaseMs: LEASE_MS, backOff: BACK_OFF });
+    const runner = new RuleRunner({ rule, redis, log: this.#log, lookedAt, leaseMs: LEASE_MS, backOff: BACK_OFF });
     this.opened(() => runner.close());
     return { runner, tried, got, redis };
   }
