@@ -196,7 +196,7 @@ test("a stream takes whole events, for readers of its own; the log takes ids, ty
 });
 
 test("the rules that ship are rules, and log what they say", async () => {
-  const server = await startServer({ RULES_FILE: "rules.example.json" });
+  const server = await startServer({ RULES_FILE: "deploy/rules.example.json" });
   for (const name of ["new-order", "order-started", "waiting-completion", "log-all"]) await untilOn(server, name);
   await place(server);
   await start(server, "barista=Grace");
