@@ -105,7 +105,7 @@ test("it follows a running shop: the newest come first, and each ends ready", as
   await rows(page).getByText("Being made").first().waitFor();
   await shoot(page, "orders-running");
   await running;
-  await until(async () => (await rows(page).getByText("Ready").count()) === 40, "all are ready on the page");
+  await until(async () => (await rows(page).getByText("Ready").count()) === 40, "all are ready on the page", 30_000);
   const numbers = await rows(page).locator(".number").allTextContents();
   expect(numbers).toEqual(numbers.toSorted((one, other) => Number(other) - Number(one)));
   expect(numbers.length).toBe(40);
