@@ -123,6 +123,7 @@ if cursor == '' then
   for _, queue in ipairs(queues) do
     forget_workers(queue)
   end
+  -- (A reader's group has one consumer. Servers of earlier versions each left their own.)
   for _, name in ipairs(try('HKEYS', key.readers) or {}) do
     forget_consumers(key.events, name, true)
   end

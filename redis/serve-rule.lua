@@ -1,6 +1,6 @@
 -- serve-rule
 -- Serves a rule, for the one replica that has its lease or gets it now: notes what became of its deliveries, and takes
--- the next events of the types that it wants. What it does not want stays in Redis, and in nobody's hand.
+-- the next events of the types that it wants. What it does not want stays in Redis, and in no one's hand.
 -- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/groups.lua lib/event-numbers.lua lib/queries.lua lib/rules.lua lib/rule-notes.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the rule's name
@@ -31,8 +31,6 @@ local lease = key.reader(group)
 local MOST_LOOKED_AT, ENTRIES_A_READ = 2000, 20
 local RECORD_END = '^' .. FORMAT .. '\n.*\n([^\n]+)$'
 local SEEN_EVERY_MS = 3600000
--- Who has the lease is the group's consumer: replicas come and go, and leave none behind.
-local CONSUMER = 'server'
 
 local exact, starts, wants_all = {}, {}, ARGV[10] == '0'
 for i = 12, FIRST_TEXT - 1 do

@@ -48,10 +48,10 @@ end
 local function take()
   local cursor, entries = '0-0', nil
   repeat
-    local claimed = redis.call('XAUTOCLAIM', key.events, name, replica, 0, cursor, 'COUNT', most)
+    local claimed = redis.call('XAUTOCLAIM', key.events, name, CONSUMER, 0, cursor, 'COUNT', most)
     cursor, entries = claimed[1], claimed[2]
   until #entries > 0 or cursor == '0-0'
-  return #entries > 0 and entries or read_group(key.events, name, replica, '>', most)
+  return #entries > 0 and entries or read_group(key.events, name, CONSUMER, '>', most)
 end
 
 if holder and holder ~= replica then

@@ -1,6 +1,10 @@
 -- groups
 -- Owns how consumer groups of a stream are read.
 
+-- The one consumer of a group that one replica at a time reads: a lease says which. So replicas come and go, and leave
+-- no consumer behind.
+local CONSUMER = 'server'
+
 -- The id of the last entry that the group has given out; nil where there is no group.
 local function last_given(stream, group)
   local groups = redis.pcall('XINFO', 'GROUPS', stream)

@@ -3,7 +3,7 @@
 -- Needs lib/keys.lua
 --
 -- Invariants
--- - A replica settles what it has the lease for, or still has in hand: nothing that another one has taken over.
+-- - A replica settles what it has handled, and only while no other one has the lease.
 
 local name, replica, lease_ms, handled = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local MAX_IN_HAND = 1000
@@ -16,7 +16,7 @@ local function settle()
     return
   end
   -- (Where there is no group, nothing is in hand.)
-  local pending = redis.pcall('XPENDING', key.events, name, '-', handled, MAX_IN_HAND, replica)
+  local pending = redis.pcall('XPENDING', key.events, name, '-', handled, MAX_IN_HAND)
   local ids = {}
   for i, entry in ipairs(pending.err and {} or pending) do
     ids[i] = entry[1]

@@ -63,6 +63,20 @@ describe("in quiet times", () => {
     await second.reader.close();
     expect(await fixture.lease()).toBeNull();
   });
+
+  test("its group has one consumer, however many servers come and go", async () => {
+    await using fixture = await ReaderFixture.open();
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      const reading = await fixture.readFromNow();
+      ids.push(await fixture.append());
+      await untilHandled(reading, 1);
+      expect(firstsOf(reading)).toEqual(ids.slice(-1));
+      await soon(reading.reader.close(), "it is closed");
+    }
+    expect(await fixture.countConsumers()).toBe(1);
+    expect(await fixture.isSettled()).toBe(true);
+  });
 });
 
 describe("a replica that is cut off amid its events", () => {

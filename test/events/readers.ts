@@ -70,6 +70,11 @@ export class ReaderFixture extends FeedFixture {
     return (groups as string[][]).map(([, name = ""]) => name);
   }
 
+  /** How many consumers its group has. */
+  async countConsumers(): Promise<number> {
+    return ((await this.outside.xinfo("CONSUMERS", this.key, this.group)) as unknown[]).length;
+  }
+
   async isSettled(): Promise<boolean> {
     const [[pending], [newest]] = await Promise.all([
       this.outside.xpending(this.key, this.group) as Promise<[number]>,
