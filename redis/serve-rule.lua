@@ -252,7 +252,7 @@ local function encode_events()
   return replies
 end
 
--- Staff see which rules were served, and when.
+-- Also of a rule that has ended: what no server has had for long is forgotten.
 local function note_seen()
   local seen = try('ZSCORE', key.rules, rule)
   if not seen or now_ms - seen > SEEN_EVERY_MS then
@@ -269,12 +269,12 @@ if lease_ms == 0 then
   redis.call('DEL', lease)
   return { 'held' }
 end
+note_seen()
 if is_ended() then
   redis.call('DEL', lease)
   return { 'ended' }
 end
 redis.call('SET', lease, replica, 'PX', lease_ms)
-note_seen()
 local position, may_be_more = find_position(), false
 if begins then
   ensure_group(position)

@@ -5,6 +5,7 @@
  * **Invariants**
  * - A runner that a test opened here is closed before its connections.
  */
+import { expect } from "bun:test";
 import pino from "pino";
 import { createDeliveries, type Deliveries } from "../../src/rules/deliveries.ts";
 import type { ShopEvent } from "../../src/events/event.ts";
@@ -47,6 +48,8 @@ export class RuleFixture extends FeedFixture {
   readonly #log = pino({}, { write: (line: string) => void this.said.push((JSON.parse(line) as { msg: string }).msg) });
   readonly group = "rule:test";
   readonly prefix = `{${this.shop}}:`;
+  readonly retriedKey = `${this.prefix}deliveries:retried:test`;
+  readonly leaseKey = `${this.prefix}reader:${this.group}`;
 
   static override async open(server?: TestRedis): Promise<RuleFixture> {
     return new RuleFixture(await Fixture.server(server));
@@ -96,6 +99,16 @@ export class RuleFixture extends FeedFixture {
     const relay = new RedisRelay(this.server.port);
     this.opened(() => relay[Symbol.dispose]());
     return relay;
+  }
+
+  lease(): Promise<string | null> {
+    return this.outside.get(this.leaseKey);
+  }
+
+  /** Makes the rule one that no server has served since 31 days ago. */
+  async leaveForLong(): Promise<void> {
+    const served = Date.now() - 31 * 86_400_000;
+    expect(await this.outside.zadd(`${this.prefix}rules`, "XX", "CH", served, "test")).toBe(1);
   }
 
   async groups(): Promise<string[]> {

@@ -50,11 +50,13 @@ describe("in quiet times", () => {
     const second = await fixture.run();
     const before = await fixture.append();
     await until(() => first.got.length === 1, "the first delivers");
+    const lease = await fixture.lease();
     await soon(first.runner.close(), "it is closed");
-    expect(await fixture.outside.get(`${fixture.prefix}reader:${fixture.group}`)).not.toBe("first");
+    await until(async () => ![lease, null].includes(await fixture.lease()), "the other one has it");
     const after = await fixture.append();
     await until(() => second.got.length === 1, "the second delivers");
     expect([idsOf(first.got), idsOf(second.got)]).toEqual([[before], [after]]);
+    expect((await fixture.outside.xinfo("CONSUMERS", fixture.key, fixture.group)) as unknown[]).toHaveLength(1);
   });
 });
 
@@ -73,8 +75,7 @@ describe("an order whose delivery fails", () => {
     await until(() => got.length === 200, "all others are delivered");
     expect(got.every(({ orderId }) => orderId !== "bad")).toBe(true);
     expect(firstsOf(tried.filter(({ orderId }) => orderId === "bad"))).toEqual(bad.slice(0, 1));
-    const retried = `${fixture.prefix}deliveries:retried:test`;
-    await until(async () => (await fixture.outside.zcard(retried)) === 200, "all of the order are put by");
+    await until(async () => (await fixture.outside.zcard(fixture.retriedKey)) === 200, "all of the order are put by");
     isDown = false;
     await until(() => got.length === 400, "all are delivered");
     expect(idsOf(got.filter(({ orderId }) => orderId === "bad"))).toEqual(bad);
@@ -89,10 +90,7 @@ describe("an order whose delivery fails", () => {
     await using fixture = await RuleFixture.open();
     const first = await fixture.runFromNow({ deliver: () => failed });
     const ids = await fixture.appendTogether([{ members: '"n":1' }, { members: '"n":2' }]);
-    await until(
-      async () => (await fixture.outside.zcard(`${fixture.prefix}deliveries:retried:test`)) === 2,
-      "they are put by",
-    );
+    await until(async () => (await fixture.outside.zcard(fixture.retriedKey)) === 2, "they are put by");
     await fixture.outside.xtrim(fixture.key, "MAXLEN", 0);
     await first.runner.close();
     const second = await fixture.run();
@@ -259,7 +257,7 @@ test("a handler that never ends holds up close for a bound, and its lease lapses
   const second = await fixture.run();
   let [leftMs, renewals] = [0, 0];
   const isRenewed = async (): Promise<boolean> => {
-    const nowMs = await fixture.outside.pttl(`${fixture.prefix}reader:${fixture.group}`);
+    const nowMs = await fixture.outside.pttl(fixture.leaseKey);
     if (nowMs > leftMs) renewals += 1;
     leftMs = nowMs;
     return renewals > 5;
