@@ -4,7 +4,7 @@
  *
  * "metrics, two rules": a webhook that wants what goes wrong, and a stream that wants what staff do to shop and menu;
  * neither wants anything of the cycle. The others are no goal, for theirs is work that grows with the orders. "one
- * looks at starts": of each start the data is looked at, for a drink that nobody orders. "all starts to a stream": a
+ * looks at starts": of each start the data is looked at, for a drink that no one orders. "all starts to a stream": a
  * third of all events is taken whole.
  */
 import type { Server } from "../../test/support/server.ts";

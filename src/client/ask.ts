@@ -9,7 +9,8 @@
  * - No timer, listener or body outlives the call.
  */
 import { OrderRefused, readProblem } from "./problem.ts";
-import { isRetryable, readRetryAfterMs, Retrier, type Pausing, type Tried } from "./retry.ts";
+import { readRetryAfterMs } from "../retry-after.ts";
+import { isRetryable, Retrier, type Pausing, type Tried } from "./retry.ts";
 import { SilenceWatch } from "./silence.ts";
 
 const BACK_OFF = { firstMs: 100, maxMs: 5000 };

@@ -10,11 +10,10 @@ import { encodeFaults } from "../config.ts";
 import { FINAL_TYPES, type ShopEvent } from "../events/event.ts";
 import { StartError } from "../lifecycle.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
-import { traceparentIn } from "../traceparent.ts";
 import { findCallbackFault, type CallbackSettings } from "../webhooks/callback-url.ts";
 import { readSecrets, type SecretsReading } from "../webhooks/secrets.ts";
-import type { SendOutcome } from "../webhooks/sender.ts";
 import { isRecord } from "./operators.ts";
+import { post } from "./post.ts";
 import type { DeliveryOutcome } from "./rule.ts";
 import { readText, type DefineRule, type RuleGround } from "./rules-file.ts";
 
@@ -79,19 +78,12 @@ async function deliver(
   try {
     // (An order that is no longer kept is posted as its last event has it.)
     const body = (await findFinal(orderId)) ?? `{"order_id":"${orderId}",${data.slice(1)}`;
-    const traceparent = traceparentIn(data);
-    const headers = traceparent === undefined ? undefined : { traceparent };
-    const message = { id: `callback_${orderId}`, body, headers };
-    return outcomeOf(await sender.send({ url, secrets, timeoutMs: TIMEOUT_MS }, message, signal));
+    const message = { id: `callback_${orderId}`, body };
+    return await post({ sender, target: { url, secrets, timeoutMs: TIMEOUT_MS }, message, data, signal, gone: "dead" });
   } catch (error) {
     if (!isRedisUnavailable(error)) throw error;
     return { kind: "held", why: "Redis does not answer", retryAfterMs: LOOK_AGAIN_MS };
   }
-}
-
-function outcomeOf(outcome: SendOutcome): DeliveryOutcome {
-  if (outcome.kind === "gone") return { kind: "dead", why: "it answered 410: it wants no more" };
-  return outcome.kind === "forbidden" ? { kind: "dead", why: outcome.why } : outcome;
 }
 
 function readUrl({ data }: ShopEvent): string | undefined {

@@ -5,11 +5,11 @@
  * - A dead letter that is replayed keeps its event's id: receivers drop what they have got.
  * - Every list is bounded.
  */
-import { msOf } from "../events/event.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
 import { decodeRecord } from "./delivery.ts";
 import { inGroups } from "./ledger.ts";
+import { timestampOf } from "./rule.ts";
 import { MAX_PUT_BY } from "./tenure.ts";
 
 /** As many as one request replays, and as one page lists. */
@@ -50,6 +50,14 @@ interface DeadLetter {
   readonly data: unknown;
 }
 
+export interface Replayed {
+  readonly replayed: number;
+  /** Dead letters that stay. */
+  readonly left: number;
+  /** Of these, how many were to be tried again while as many as may be were tried already. */
+  readonly refused: number;
+}
+
 export type DeadOutcome =
   | { readonly kind: "page"; readonly dead: readonly DeadLetter[]; readonly cursor: string | undefined }
   /** The event behind which the page was to begin is listed no more. */
@@ -77,11 +85,11 @@ export function createDeliveries(run: RunScript) {
       return { kind: "page", dead, cursor: hasMore === 1 ? dead.at(-1)?.event_id : undefined };
     },
 
-    /** Has these events tried again; none: those that died first. `left`: dead letters that stay. */
-    replay: async (rule: string, events: readonly string[] = []): Promise<{ replayed: number; left: number }> => {
+    /** Has these events tried again; none: those that died first. */
+    replay: async (rule: string, events: readonly string[] = []): Promise<Replayed> => {
       const reply = await run(replayScript, [rule, MAX_REPLAYED, MAX_PUT_BY, ...events]);
-      const [replayed = 0, left = 0] = asList(reply).map(asInteger);
-      return { replayed, left };
+      const [replayed = 0, left = 0, refused = 0] = asList(reply).map(asInteger);
+      return { replayed, left, refused };
     },
 
     /** Whether it had ended. */
@@ -115,7 +123,7 @@ function readDead([id, diedMs, record]: readonly unknown[]): DeadLetter {
     event_id: event.id,
     type: event.type,
     ...(event.orderId && { order_id: event.orderId }),
-    timestamp: new Date(msOf(event.id)).toISOString(),
+    timestamp: timestampOf(event.id),
     died_at: new Date(asInteger(diedMs)).toISOString(),
     tries,
     why,

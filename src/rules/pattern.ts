@@ -5,12 +5,13 @@
  * fields have to match, one value of each list, and one pattern of a `$or`. Of a list in an event one value has to.
  *
  * **Invariants**
- * - A pattern is compiled once, or all of its faults are told, each with its path.
+ * - A pattern is compiled once, or all of its faults are listed, each with its path.
  * - Depth, alternatives and length are bounded, so matching is too.
  * - A pattern that no event can match, because it names what events do not have, is a fault.
  */
 import { EVENT_TYPES, type ShopEvent } from "../events/event.ts";
 import { OWN_EVENT_TYPE } from "../formats.ts";
+import { timestampOf } from "./rule.ts";
 import { compileValue, isLeaf, isRecord, type Fault, type Leaf } from "./operators.ts";
 
 const MAX_DEPTH = 8;
@@ -65,7 +66,7 @@ export function compilePattern(json: unknown): PatternOutcome {
 function readEvent({ id, type, orderId, data }: ShopEvent, needsData: boolean): unknown {
   return {
     type,
-    timestamp: new Date(Number.parseInt(id, 10)).toISOString(),
+    timestamp: timestampOf(id),
     event_id: id,
     ...(orderId && { order_id: orderId }),
     ...(needsData && { data: JSON.parse(data) as unknown }),

@@ -4,8 +4,8 @@
  * **Invariants**
  * - Nothing here knows where a rule comes from: one of the rules file, or one of the server's own.
  */
-import { FormatRegistry, Type, type Static } from "@sinclair/typebox";
-import type { ShopEvent } from "../events/event.ts";
+import { Type, type Static } from "@sinclair/typebox";
+import { msOf, type EventId, type ShopEvent } from "../events/event.ts";
 
 /** Where the events of a rule go, as it is shown: without its secrets. */
 export const TargetView = Type.Object(
@@ -62,11 +62,14 @@ export interface Rule {
 
 /** Names of rules stand in keys, labels and paths. */
 export const RULE_NAME = "^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$";
-FormatRegistry.Set("rule-name", (text) => new RegExp(RULE_NAME).test(text));
+
+/** When an event happened, as it is shown. */
+export function timestampOf(id: EventId): string {
+  return new Date(msOf(id)).toISOString();
+}
 
 /** An event as rules see and deliver it, as JSON. */
 export function encodeEvent({ id, type, orderId, data }: ShopEvent): string {
   const order = orderId && `,"order_id":${JSON.stringify(orderId)}`;
-  const timestamp = new Date(Number.parseInt(id, 10)).toISOString();
-  return `{"type":${JSON.stringify(type)},"timestamp":"${timestamp}","event_id":"${id}"${order},"data":${data}}`;
+  return `{"type":${JSON.stringify(type)},"timestamp":"${timestampOf(id)}","event_id":"${id}"${order},"data":${data}}`;
 }

@@ -2,7 +2,7 @@
  * Owns the file of rules that RULES_FILE names: its shape, its check, and the rules that it says.
  *
  * **Invariants**
- * - All faults are told at once, each with the rule and the field. Then the server does not start.
+ * - All faults are listed at once, each with the rule and the field. Then the server does not start.
  * - No fault shows a secret.
  */
 import { FormatRegistry, Type, type Static, type TObject } from "@sinclair/typebox";

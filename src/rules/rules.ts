@@ -8,7 +8,7 @@
 import type { Log } from "../log.ts";
 import type { ShopRedis } from "../redis/connections.ts";
 import { within } from "../within.ts";
-import { createDeliveries, type DeadOutcome, type Deliveries, type RuleMeasure } from "./deliveries.ts";
+import { createDeliveries, type DeadOutcome, type Deliveries, type Replayed, type RuleMeasure } from "./deliveries.ts";
 import { LookedAt } from "./looked-at.ts";
 import type { Rule } from "./rule.ts";
 import { RuleRunner } from "./runner.ts";
@@ -70,7 +70,7 @@ export class Rules {
     return this.#deliveries.listDead(name, page);
   }
 
-  replay(name: string, events?: readonly string[]): Promise<{ replayed: number; left: number }> {
+  replay(name: string, events?: readonly string[]): Promise<Replayed> {
     return this.#deliveries.replay(name, events);
   }
 

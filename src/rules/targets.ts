@@ -8,8 +8,9 @@
  */
 import type { ShopEvent } from "../events/event.ts";
 import type { Log } from "../log.ts";
-import { traceparentIn } from "../traceparent.ts";
-import type { SendOutcome, WebhookSender, WebhookTarget } from "../webhooks/sender.ts";
+import type { WebhookSender, WebhookTarget } from "../webhooks/sender.ts";
+import { isRecord } from "./operators.ts";
+import { post } from "./post.ts";
 import { encodeEvent, type DeliveryOutcome, type Rule } from "./rule.ts";
 
 export type TargetDefinition =
@@ -37,16 +38,30 @@ export function createTarget(rule: string, definition: TargetDefinition, ground:
   return { ...parts, needsData: true };
 }
 
-/** What may stand in a log, of the members of an event: in a customer's words quotes are escaped. */
-const STATE = /(?:^|[{,])"(status|reason)":"([a-z_]{1,40})"/g;
+const STATE = /^[a-z_]{1,40}$/;
 
 function createLogTarget(rule: string, { log, needsData }: TargetGround): TargetParts {
   const deliver = async ({ id, type, orderId, data }: ShopEvent): Promise<DeliveryOutcome> => {
-    const state = Object.fromEntries(Array.from(data.matchAll(STATE), ([, name = "", value = ""]) => [name, value]));
-    log.info({ rule, event: id, type, ...(orderId && { order_id: orderId }), ...state }, "an event");
+    log.info({ rule, event: id, type, ...(orderId && { order_id: orderId }), ...statesIn(data) }, "an event");
     return { kind: "delivered" };
   };
   return { target: { kind: "log" }, targetKey: "log", needsData, isOneLine: true, deliver };
+}
+
+/** What may stand in a log, of the members of an event. (What a machine says stands deeper: it is no state.) */
+function statesIn(data: string): object {
+  const { status, reason } = readMembers(data);
+  const isState = (value: unknown): boolean => typeof value === "string" && STATE.test(value);
+  return { ...(isState(status) && { status }), ...(isState(reason) && { reason }) };
+}
+
+function readMembers(data: string): Readonly<Record<string, unknown>> {
+  try {
+    const members: unknown = JSON.parse(data);
+    return isRecord(members) ? members : {};
+  } catch {
+    return {};
+  }
 }
 
 function createStreamTarget(stream: string, { shop }: TargetGround): Omit<TargetParts, "needsData"> {
@@ -67,25 +82,9 @@ function createWebhookTarget(
   return {
     target: { kind: "webhook", url: new URL(target.url).origin },
     targetKey: `webhook ${key}`,
-    deliver: async (event, signal) => {
-      const traceparent = traceparentIn(event.data);
-      const headers = traceparent === undefined ? undefined : { traceparent };
-      const message = { id: `${rule}_${event.id}`, body: encodeEvent(event), headers };
-      return toDeliveryOutcome(await sender.send(target, message, signal));
+    deliver: (event, signal) => {
+      const message = { id: `${rule}_${event.id}`, body: encodeEvent(event) };
+      return post({ sender, target, message, data: event.data, signal, gone: "ended" });
     },
   };
-}
-
-function toDeliveryOutcome(outcome: SendOutcome): DeliveryOutcome {
-  switch (outcome.kind) {
-    case "delivered":
-      return { kind: "delivered" };
-    case "gone":
-      return { kind: "ended", why: "it answered 410: it wants no more" };
-    case "forbidden":
-      return { kind: "dead", why: outcome.why };
-    case "failed":
-    case "held":
-      return outcome;
-  }
 }

@@ -11,7 +11,7 @@
  * - No try begins once the tenure is over, and what becomes of one that was cut then is not noted.
  */
 import { maxPauseMs, type BackOff } from "../back-off.ts";
-import type { EventId } from "../events/event.ts";
+import { numberOf, type EventId } from "../events/event.ts";
 import type { Log } from "../log.ts";
 import { between, pause } from "../pause.ts";
 import { within } from "../within.ts";
@@ -25,9 +25,6 @@ export const MAX_SENDING = 16;
 const MAX_IN_HAND = 256;
 /** About 2 MB in the server, and as much in Redis. */
 export const MAX_PUT_BY = 2000;
-/** However long a target asks to be left alone. */
-const MAX_RETRY_AFTER_MS = 3_600_000;
-
 const MAX_WHY_CHARACTERS = 300;
 /** Beyond its time, an event whose host is left alone waits so long for its one try. */
 const HELD_GRACE_MS = 120_000;
@@ -86,7 +83,9 @@ export class Tenure {
 
   /** Adds what is to be tried again. */
   addRetried(retried: readonly Retried[]): void {
-    const inOrder = retried.toSorted(({ record: one }, { record: other }) => byId(one.event.id, other.event.id));
+    const inOrder = retried.toSorted(
+      ({ record: one }, { record: other }) => numberOf(one.event.id) - numberOf(other.event.id),
+    );
     for (const { record, dueInMs, isReplayed } of inOrder) {
       if (this.#known.has(record.event.id)) continue;
       const fresh = isReplayed ? { tries: 0, sinceMs: Date.now() } : undefined;
@@ -131,7 +130,8 @@ export class Tenure {
     const line = this.#lines.get(key);
     if (line) {
       line.push(delivery);
-      if (line[0]?.entry === undefined) this.#park(delivery, line[0]?.dueAt ?? 0);
+      // (What has a record already needs no other one.)
+      if (line[0]?.entry === undefined && delivery.entry !== undefined) this.#park(delivery, line[0]?.dueAt ?? 0);
       return;
     }
     const started = [delivery];
@@ -230,12 +230,11 @@ export class Tenure {
     const graceMs = kind === "held" ? HELD_GRACE_MS : 0;
     const leftMs = delivery.sinceMs + rule.retryForMs + graceMs - Date.now();
     const longestMs = maxPauseMs(Math.max(1, delivery.tries), backOff);
-    const askedMs = Math.min(MAX_RETRY_AFTER_MS, retryAfterMs);
-    if (leftMs <= 0 || askedMs > leftMs) {
+    if (leftMs <= 0 || retryAfterMs > leftMs) {
       this.#die(delivery, delivery.why);
       return true;
     }
-    const pauseMs = Math.max(askedMs, between(longestMs / 2, longestMs));
+    const pauseMs = Math.max(retryAfterMs, between(longestMs / 2, longestMs));
     const dueAt = performance.now() + Math.min(pauseMs, leftMs);
     for (const each of this.#lines.get(this.#lineOf(delivery)) ?? []) {
       // Of those behind it, whose records are there, nothing has changed.
@@ -280,8 +279,4 @@ export class Tenure {
     this.#options.ledger.settled(entry);
     this.#options.noted();
   }
-}
-
-function byId(one: EventId, other: EventId): number {
-  return Number(one.slice(one.indexOf("-") + 1)) - Number(other.slice(other.indexOf("-") + 1));
 }

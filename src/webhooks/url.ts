@@ -1,5 +1,5 @@
 /**
- * Owns which URLs webhooks may go to: what can be told of one by itself, and whether an address may be reached.
+ * Owns which URLs webhooks may go to: what can be said of one by itself, and whether an address may be reached.
  *
  * **Invariants**
  * - Loopback, private, link-local and all other addresses that are not public are reached only where a list names them.

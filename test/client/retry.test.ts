@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { getEventListeners } from "node:events";
 import { between, pause } from "../../src/pause.ts";
-import { isRetryable, readRetryAfterMs, Retrier, type Failed, type Tried } from "../../src/client/retry.ts";
+import { readRetryAfterMs } from "../../src/retry-after.ts";
+import { isRetryable, Retrier, type Failed, type Tried } from "../../src/client/retry.ts";
 import { until } from "../support/until.ts";
 
 const BACK_OFF = { firstMs: 100, maxMs: 5000 };

@@ -121,9 +121,9 @@ describe("an order whose delivery fails", () => {
     const rest = await deliveries.listDead("test", { after: page.cursor ?? "", most: 2 });
     expect(rest).toMatchObject({ dead: [{ event_id: ids[0] }], cursor: undefined });
     isDown = false;
-    expect(await deliveries.replay("test", [ids[1] ?? "", "1-1"])).toEqual({ replayed: 1, left: 2 });
+    expect(await deliveries.replay("test", [ids[1] ?? "", "1-1"])).toEqual({ replayed: 1, left: 2, refused: 0 });
     await until(() => started.got.length === 1, "one is delivered");
-    expect(await deliveries.replay("test")).toEqual({ replayed: 2, left: 0 });
+    expect(await deliveries.replay("test")).toEqual({ replayed: 2, left: 0, refused: 0 });
     await until(() => started.got.length === 3, "all are delivered");
     expect(idsOf(started.got)).toEqual([ids[1] ?? "", ids[0] ?? "", ids[2] ?? ""]);
     await until(() => fixture.isSettled(), "all is settled");

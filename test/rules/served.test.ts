@@ -132,7 +132,7 @@ describe("webhooks", () => {
     expect(new Set(receiver.ids)).toEqual(before);
     await until(async () => (await readRule(server, "orders")).lag === 0, "nothing is left");
     expectProblem(await replay(server, "orders", `?event_id=${first?.event_id}`), 404);
-    expectProblem(await replay(server, "nobody"), 404);
+    expectProblem(await replay(server, "unknown"), 404);
     expectProblem(await replay(server, "orders", "?event_id=x"), 422, "event_id");
     expectProblem(await ask(`${server.baristas}/rules/orders/dead?cursor=1-1`), 422, "cursor");
     await receiver.stop();

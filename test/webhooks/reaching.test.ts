@@ -136,7 +136,7 @@ describe("names", () => {
   test("a name without an address is a failure, to be tried again", async () => {
     const names = await NameServer.open([[]]);
     closers.push(() => names.close());
-    const outcome = await send("https://nobody.example.test/", { lookup: names.lookup });
+    const outcome = await send("https://none.example.test/", { lookup: names.lookup });
     expect(outcome.kind).toBe("failed");
     expect(JSON.stringify(outcome)).toContain("no address of its host");
   });
@@ -152,7 +152,7 @@ describe("names", () => {
     expect(outcome.kind).toBe("failed");
   });
 
-  test("of several addresses, the next one is taken where nobody listens", async () => {
+  test("of several addresses, the next one is taken where nothing listens", async () => {
     const receiver = createReceiver({ hostname: "127.0.0.1" });
     const lookup = async () => ["127.0.0.3", "127.0.0.1"];
     const url = `http://two.example.test:${receiver.port}/`;

@@ -1,4 +1,4 @@
-/** Owns the tests of what is told of URLs, lists of hosts and secrets before they are used. */
+/** Owns the tests of what is said of URLs, lists of hosts and secrets before they are used. */
 import { describe, expect, test } from "bun:test";
 import { HostList } from "../../src/host-list.ts";
 import { readSecrets } from "../../src/webhooks/secrets.ts";

@@ -6,7 +6,6 @@
  */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { isEventId } from "../../events/event.ts";
 import { DATE_TIME } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { createParamsReader, createQueryReader } from "../../http/input.ts";
@@ -129,18 +128,15 @@ export function ruleRoutes({ rules }: RuleDependencies) {
   const replay = async ({ params, request }: RuleContext): Promise<Response> => {
     const name = findRule(params);
     const { event_id: event } = readReplay(request);
-    if (event !== undefined && !isEventId(event)) {
-      throw new InvalidInputError([{ field: "event_id", detail: `must be ${EVENT.description}` }]);
-    }
-    const outcome = await rules.replay(name, event === undefined ? [] : [event]);
-    if (event !== undefined && outcome.replayed === 0) throw new ProblemError("delivery_unknown");
-    return answerJson(JSON.stringify(outcome), { status: 202 });
+    const { replayed, left, refused } = await rules.replay(name, event === undefined ? [] : [event]);
+    if (event !== undefined && replayed + refused === 0) throw new ProblemError("delivery_unknown");
+    return answerJson(JSON.stringify({ replayed, left }), { status: 202 });
   };
 
   const resume = async ({ params }: RuleContext): Promise<Response> => {
     const name = findRule(params);
     await rules.resume(name);
-    const [found] = (await rules.list()).filter(({ rule }) => rule.name === name);
+    const found = (await rules.list()).find(({ rule }) => rule.name === name);
     if (!found) throw new ProblemError("rule_unknown");
     return answerJson(JSON.stringify(viewOf(found)));
   };
@@ -215,7 +211,8 @@ const REPLAY_DELIVERIES = documented({
   summary: "Deliver dead letters again",
   description:
     `With \`event_id\` that one, else those that were given up first, at most ${MAX_REPLAYED} a request; \`left\` says ` +
-    "how many stay. They are tried as new ones are, under the same `webhook-id`; what fails again is a dead letter again.",
+    "how many stay. They are tried as new ones are, under the same `webhook-id`; what fails again is a dead letter " +
+    "again. While 2,000 events of a rule are being tried again, none is added to them.",
   answers: {
     202: {
       description: "They are on their way.",

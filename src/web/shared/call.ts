@@ -6,7 +6,8 @@
  * - None throws.
  */
 import { completeProblem, readProblem, type Problem } from "../../client/problem.ts";
-import { readRetryAfterMs, type BackOff } from "../../client/retry.ts";
+import type { BackOff } from "../../client/retry.ts";
+import { readRetryAfterMs } from "../../retry-after.ts";
 import type { ShopClock } from "./clock.ts";
 
 export type Answer<Value> =
