@@ -15,6 +15,7 @@ import { Order } from "../../orders/order.ts";
 import { DEFAULT_QUEUE, type Orders } from "../../orders/orders.ts";
 import { JourneyView, QueueView } from "../../orders/views.ts";
 import { answerFound } from "../answers.ts";
+import { timeOf } from "../order-time.ts";
 import { OrderParams, readOrderId, type PathContext } from "../parameters.ts";
 import { QueueName } from "./order-descriptions.ts";
 
@@ -51,16 +52,12 @@ function createFindJourney({ orders, feed }: QueueDependencies) {
     const { placed_at, finished_at } = JSON.parse(found.order) as Order;
     const { events, isWhole } = await feed.readJourney({
       orderId,
-      fromMs: Math.min(Date.parse(placed_at), createdMs(orderId)) - SLACK_MS,
+      // A reservation is older than what was placed with it.
+      fromMs: Math.min(Date.parse(placed_at), timeOf(orderId)?.getTime() ?? Infinity) - SLACK_MS,
       finishedMs: finished_at === undefined ? undefined : Date.parse(finished_at),
     });
     return answerJson(`{"order":${found.order},"events":[${events.join()}],"is_whole":${isWhole}}`);
   };
-}
-
-/** When the id was made: a reservation is older than what was placed with it. An id is a UUIDv7 (RFC 9562). */
-function createdMs(orderId: string): number {
-  return orderId[14] === "7" ? Number.parseInt(orderId.slice(0, 13).replace("-", ""), 16) : Infinity;
 }
 
 function createMeasureQueue({ orders, waitLimit, leaseSecondsOf }: QueueDependencies) {

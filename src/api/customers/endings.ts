@@ -6,6 +6,7 @@
  * - Its statements about an order were read from Redis, or follow from the order's id.
  */
 import { Type } from "@sinclair/typebox";
+import { timeOf } from "../order-time.ts";
 import { Order, type OrderJson } from "../../orders/order.ts";
 
 /** Where an order is waited for; `seconds` at most. Compose's nginx follows what looks like this, and nothing else. */
@@ -40,12 +41,4 @@ export function encodeLostOrder(orderId: string, now = new Date()): OrderJson {
     finished_at: now.toISOString(),
   };
   return JSON.stringify(order);
-}
-
-/** When a UUIDv7 was made (RFC 9562, 5.7: its first 48 bits are milliseconds); undefined of another UUID. */
-function timeOf(orderId: string): Date | undefined {
-  const [, high = "", low = ""] = /^([\da-f]{8})-([\da-f]{4})-7/.exec(orderId) ?? [];
-  const time = new Date(Number.parseInt(high + low, 16));
-  // Years of five digits are no RFC 3339.
-  return time.getTime() < Date.UTC(10_000, 0) ? time : undefined;
 }
