@@ -4,7 +4,8 @@
  * **Invariants**
  * - The columns are always the same, in the same order.
  * - A CSV is bounded: of its orders, and of the pages that are looked through for them.
- * - A page is looked for when the reader has taken the one before; who goes away ends it.
+ * - A page is looked for when the reader has taken the one before; a reader who goes away ends it.
+ * - One that can't go on breaks off: it is not taken for whole.
  */
 import type { Order } from "../../orders/order.ts";
 import type { Orders } from "../../orders/orders.ts";
@@ -78,8 +79,11 @@ async function* writeLines(
     const { cursor } = page;
     if (cursor === undefined || left === 0 || pages === MAX_PAGES) return undefined;
     const next = await orders.search({ ...wanted, cursor });
-    // Its order was dropped meanwhile: so were those after it, oldest first; newest first, those before it are left.
-    if (next.kind === "cursor_gone") return undefined;
+    if (next.kind === "cursor_gone") {
+      // Its order is no longer kept. Newest first, nor are those that would follow; oldest first, they are there.
+      if (wanted.isNewestFirst) return undefined;
+      throw new Error(`order ${cursor} is no longer kept: what follows it can't be found`);
+    }
     page = next;
   }
 }
