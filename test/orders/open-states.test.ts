@@ -64,7 +64,7 @@ test("a damaged index counts as empty, and hides nothing else", async () => {
   });
 });
 
-test("the queued ones come as they are to be started, page by page, whoever leaves meanwhile", async () => {
+test("the queued ones come as they are to be started, page by page, also where some leave meanwhile", async () => {
   await using shop = await TestOrders.open();
   expect(await listAll(shop, "queued")).toEqual([[]]);
   await shop.place(["A", "B", "C", "D", "E"]);

@@ -1,9 +1,9 @@
 /**
- * Owns how an order's journey is told: a step an event, with the time since the step before.
+ * Owns how an order's journey is shown: a step an event, with the time since the step before.
  *
  * **Invariants**
- * - What the order itself says is told, also where its events are no longer kept.
- * - Steps are bounded: repeated ones are told once, with their count.
+ * - What the order itself says is shown, also where its events are no longer kept.
+ * - Steps are bounded: repeated ones are one step, with their count.
  */
 import type { Order } from "../../../orders/order.ts";
 import type { JourneyView } from "../../../orders/views.ts";
@@ -57,7 +57,7 @@ const WORDS: Readonly<Record<string, readonly [string, Tone?]>> = {
 };
 
 export function stepsOf({ order, events }: JourneyView): Step[] {
-  const happened = [...(events as readonly Happening[]), ...untold(order, events)];
+  const happened = [...(events as readonly Happening[]), ...missingOf(order, events)];
   const sorted = happened.toSorted((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
   const steps: Step[] = [];
   let beforeMs: number | undefined;
@@ -72,18 +72,18 @@ export function stepsOf({ order, events }: JourneyView): Step[] {
   return steps.length > MAX_STEPS ? [...steps.slice(0, MAX_STEPS / 2), ...steps.slice(-MAX_STEPS / 2)] : steps;
 }
 
-/** What the order says of itself and no event tells. */
-function untold(order: Order, events: JourneyView["events"]): Happening[] {
+/** What the order says of itself and no event says. */
+function missingOf(order: Order, events: JourneyView["events"]): Happening[] {
   const types = new Set(events.map(({ type }) => type));
   const isBegun = ["order.reserved", "order.unpaid", "order.placed", "order.scheduled"].some((type) => types.has(type));
   const end = order.status === "ready" ? "order.finished" : "order.cancelled";
-  const told: (Happening | false)[] = [
+  const missing: (Happening | false)[] = [
     !isBegun && { type: "order.placed", time: order.placed_at, data: order },
     order.started_at !== undefined &&
       !types.has("order.started") && { type: "order.started", time: order.started_at, data: order },
     order.finished_at !== undefined && !types.has(end) && { type: end, time: order.finished_at, data: order },
   ];
-  return told.filter((happening) => happening !== false);
+  return missing.filter((happening) => happening !== false);
 }
 
 function toStep({ type, time, data }: Happening, beforeMs: number | undefined): Step {
