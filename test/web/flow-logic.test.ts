@@ -14,9 +14,9 @@ import { Steady } from "../../src/web/shared/steady.ts";
 import { until } from "../support/until.ts";
 import { at, makeOrder } from "./barista-orders.ts";
 
-type Told = JourneyView["events"][number];
+type JourneyEvent = JourneyView["events"][number];
 
-function told(type: string, time: string, data: Partial<Order> = {}): Told {
+function eventOf(type: string, time: string, data: Partial<Order> = {}): JourneyEvent {
   const envelope = { specversion: "1.0", source: "/shops/main", datacontenttype: "application/json" } as const;
   return { ...envelope, id: "1-1", type, time: at(time), data: { ...data } };
 }
@@ -27,14 +27,14 @@ const words = (journey: JourneyView) =>
 describe("a journey", () => {
   const order = makeOrder(17, "ready", { started_at: at("09:01:10"), finished_at: at("09:01:52") });
 
-  test("is told step by step, with what it took from one to the next", () => {
+  test("has a step an event, with what it took from one to the next", () => {
     const events = [
-      told("order.placed", "09:00:00"),
-      told("order.started", "09:01:00", { barista: "Ada", attempts: 1 }),
-      told("order.failed", "09:01:05", { error: "jammed" }),
-      told("order.started", "09:01:10", { barista: "Grace", attempts: 2 }),
-      told("order.finished", "09:01:52"),
-      told("payment.captured", "09:01:53"),
+      eventOf("order.placed", "09:00:00"),
+      eventOf("order.started", "09:01:00", { barista: "Ada", attempts: 1 }),
+      eventOf("order.failed", "09:01:05", { error: "jammed" }),
+      eventOf("order.started", "09:01:10", { barista: "Grace", attempts: 2 }),
+      eventOf("order.finished", "09:01:52"),
+      eventOf("payment.captured", "09:01:53"),
     ];
     expect(words({ order, events, is_whole: true })).toEqual([
       ["Ordered", "", undefined],
@@ -46,7 +46,7 @@ describe("a journey", () => {
     ]);
   });
 
-  test("is told by the order itself where its events are no longer kept", () => {
+  test("comes from the order itself where its events are no longer kept", () => {
     expect(words({ order, events: [], is_whole: false })).toEqual([
       ["Ordered", "", undefined],
       ["Started", "by Grace", 70],
@@ -54,11 +54,11 @@ describe("a journey", () => {
     ]);
   });
 
-  test("tells what comes again and again once, with its count", () => {
+  test("has one step for what comes again and again, with its count", () => {
     const progress = Array.from({ length: 500 }, (_, index) =>
-      told("order.progressed", "09:01:20", { progress: { percent: index / 5 } }),
+      eventOf("order.progressed", "09:01:20", { progress: { percent: index / 5 } }),
     );
-    const steps = stepsOf({ order, events: [told("order.placed", "09:00:00"), ...progress], is_whole: true });
+    const steps = stepsOf({ order, events: [eventOf("order.placed", "09:00:00"), ...progress], is_whole: true });
     expect(steps.map(({ words: said, times }) => [said, times])).toEqual([
       ["Ordered", 1],
       ["Started", 1],
@@ -69,7 +69,7 @@ describe("a journey", () => {
   });
 
   test("is bounded, and names what machines call their own", () => {
-    const events = Array.from({ length: 1000 }, (_, index) => told(`compute/step-${index % 2}`, "09:01:20"));
+    const events = Array.from({ length: 1000 }, (_, index) => eventOf(`compute/step-${index % 2}`, "09:01:20"));
     expect(stepsOf({ order, events, is_whole: true })).toHaveLength(100);
   });
 
@@ -107,7 +107,7 @@ describe("the picture", () => {
 });
 
 describe("figures of a day", () => {
-  const midnight = Date.parse(at("00:00:00"));
+  const midnight = new Date(2026, 10, 20).getTime();
   const row = (hour: number, placed: number) => ({
     ...FIGURES_EXAMPLE,
     name: new Date(midnight + hour * 3_600_000).toISOString(),
@@ -128,6 +128,27 @@ describe("figures of a day", () => {
     const values = valuesOf(today, orders?.series[0]?.valueOf ?? (() => null));
     expect(values.slice(0, 4)).toEqual([1, 0, 5, null]);
     expect(values).toHaveLength(24);
+  });
+
+  test("an hour is the clock's, also on the days when clocks are changed", () => {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    process.env.TZ = "Europe/Berlin";
+    try {
+      const placedAt = (day: Date): (number | undefined)[] => {
+        const rows = Array.from({ length: 25 }, (_, hour) => ({
+          ...row(0, hour),
+          name: new Date(day.getTime() + hour * 3_600_000).toISOString(),
+        }));
+        const next = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1);
+        const ofDay = rows.filter(({ name }) => Date.parse(name) < next.getTime());
+        return dayOf(view(ofDay), day.getTime()).hours.map((figures) => figures?.placed);
+      };
+      expect(placedAt(new Date(2026, 9, 25))).toEqual([0, 1, ...Array.from({ length: 22 }, (_, index) => index + 3)]);
+      expect(placedAt(new Date(2026, 2, 29)).slice(0, 4)).toEqual([0, 1, undefined, 2]);
+      expect(placedAt(new Date(2026, 10, 20)).slice(22)).toEqual([22, 23]);
+    } finally {
+      process.env.TZ = zone;
+    }
   });
 
   test("of yesterday counts what was until this hour", () => {
@@ -184,6 +205,20 @@ describe("what is read anew while events pour in", () => {
     await until(() => reads === 2, "it is read again");
     steady.stop();
     steady.need();
+    expect(reads).toBe(2);
+  });
+
+  test("is read without a rest where the user asks", async () => {
+    let reads = 0;
+    const steady = new Steady(async () => void (reads += 1), 60_000);
+    steady.need();
+    await Bun.sleep(0);
+    steady.need();
+    expect(reads).toBe(1);
+    steady.hurry();
+    expect(reads).toBe(2);
+    steady.stop();
+    steady.hurry();
     expect(reads).toBe(2);
   });
 

@@ -84,7 +84,7 @@ test("a full shop: lists, an order's journey, the figures as a table, back and d
   expect(await waiting.getByRole("link").count()).toBe(50);
   await shoot(page, "flow-full");
   await page.getByRole("button", { name: "More" }).click();
-  await page.getByRole("button", { name: "Back" }).isEnabled();
+  await page.getByRole("button", { name: "Back", disabled: false }).waitFor();
   await state(page, "Cancelled").click();
   expect(new URL(page.url()).search).toBe("?state=cancelled");
   await list(page, "Cancelled").getByRole("link").first().click();

@@ -6,7 +6,6 @@
  */
 import type { StatsView } from "../../stats/view.ts";
 
-const HOUR_MS = 3_600_000;
 export const HOURS = 24;
 
 type Figures = StatsView["total"];
@@ -14,7 +13,7 @@ type Figures = StatsView["total"];
 export interface Day {
   /** Its midnight, as this device has it. */
   readonly fromMs: number;
-  /** By hour of the day, 24 of them. On a day of 25 hours the last one has two. */
+  /** By hour of the day, 24 of them. Of an hour that comes twice, as clocks are put back, the second is shown. */
   readonly hours: readonly (Figures | undefined)[];
   readonly total: Figures;
 }
@@ -22,8 +21,9 @@ export interface Day {
 export function dayOf({ rows, total }: StatsView, fromMs: number): Day {
   const hours: (Figures | undefined)[] = Array.from({ length: HOURS }, () => undefined);
   for (const { name, ...figures } of rows) {
-    const hour = Math.floor((Date.parse(name) - fromMs) / HOUR_MS);
-    if (hour >= 0 && hour < HOURS) hours[hour] = figures;
+    const begun = new Date(name);
+    // (Where a time zone is off by half an hour, the first one begins the evening before.)
+    if (begun.getTime() >= fromMs) hours[begun.getHours()] = figures;
   }
   return { fromMs, hours, total };
 }

@@ -3,11 +3,10 @@
  *
  * **Invariants**
  * - Events say that something changed; every number is the server's own.
- * - It is read anew after each reconnection, and from time to time: rates fall while nothing happens.
+ * - It is read anew after each reconnection. Yesterday is read once a day, and again until there is an answer.
  */
 import type { Status } from "../../orders/order.ts";
 import type { StatesView } from "../../orders/views.ts";
-import type { StatsView } from "../../stats/view.ts";
 import { Newest } from "../shared/newest.ts";
 import type { StaffApi } from "../shared/staff/api.ts";
 import { COUNTER } from "../shared/staff/queue.ts";
@@ -16,8 +15,6 @@ import { dayOf, type Day } from "./figures.ts";
 
 const STATES_EVERY_MS = 1000;
 const FIGURES_EVERY_MS = 2000;
-/** Without events: rates fall, and hours begin. */
-const QUIET_MS = 10_000;
 const MINUTE_SECONDS = 60;
 
 interface FlowWatchOptions {
@@ -35,8 +32,7 @@ export class FlowWatch {
   #yesterday = $state.raw<Day>();
   readonly #newest = new Newest();
   readonly #steadyStates = new Steady(() => this.#readStates(), STATES_EVERY_MS);
-  readonly #steadyFigures = new Steady(() => this.#readToday(), FIGURES_EVERY_MS);
-  #quiet: ReturnType<typeof setInterval> | undefined;
+  readonly #steadyFigures = new Steady(() => this.#readFigures(), FIGURES_EVERY_MS);
 
   constructor(options: FlowWatchOptions) {
     this.#options = options;
@@ -75,13 +71,7 @@ export class FlowWatch {
     return (count * MINUTE_SECONDS) / states.span_seconds;
   }
 
-  open(): void {
-    this.#quiet ??= setInterval(() => this.hear(), QUIET_MS);
-  }
-
-  close(): void {
-    clearInterval(this.#quiet);
-    this.#quiet = undefined;
+  stop(): void {
     this.#steadyStates.stop();
     this.#steadyFigures.stop();
   }
@@ -90,6 +80,12 @@ export class FlowWatch {
   hear(): void {
     this.#steadyStates.need();
     this.#steadyFigures.need();
+  }
+
+  /** The user asks. */
+  hurry(): void {
+    this.#steadyStates.hurry();
+    this.#steadyFigures.hurry();
   }
 
   /** False: there was no answer to one of the questions. */
@@ -107,24 +103,27 @@ export class FlowWatch {
   }
 
   async #readToday(): Promise<boolean> {
-    const from = this.#midnight(0);
-    const stats = await this.#readDay(0);
-    // A day has begun: what was today is yesterday.
-    if (this.#today && this.#today.fromMs < from.getTime()) void this.#readYesterday();
-    if (stats) this.#today = dayOf(stats, from.getTime());
-    return stats !== undefined;
+    const day = await this.#readDay(0);
+    if (day) this.#today = day;
+    return day !== undefined;
   }
 
   async #readYesterday(): Promise<boolean> {
-    const from = this.#midnight(-1);
-    const stats = await this.#readDay(-1);
-    if (stats) this.#yesterday = dayOf(stats, from.getTime());
-    return stats !== undefined;
+    const day = await this.#readDay(-1);
+    if (day) this.#yesterday = day;
+    return day !== undefined;
   }
 
-  async #readDay(days: number): Promise<StatsView | undefined> {
-    const answer = await this.#options.api.statsByHour(this.#midnight(days), this.#midnight(days + 1));
-    return answer.kind === "done" ? answer.value : undefined;
+  /** Where a day has begun, what was today is yesterday. */
+  async #readFigures(): Promise<void> {
+    const isKnown = this.#yesterday?.fromMs === this.#midnight(-1).getTime();
+    await Promise.all([this.#readToday(), isKnown || this.#readYesterday()]);
+  }
+
+  async #readDay(days: number): Promise<Day | undefined> {
+    const from = this.#midnight(days);
+    const answer = await this.#options.api.statsByHour(from, this.#midnight(days + 1));
+    return answer.kind === "done" ? dayOf(answer.value, from.getTime()) : undefined;
   }
 
   /** When a day of this device begins, so many days from today. */

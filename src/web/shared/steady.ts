@@ -3,9 +3,11 @@
  *
  * **Invariants**
  * - The first need is met at once, and those that come meanwhile by one read after a rest.
- * - One read at a time; one that takes long is followed by a longer rest.
+ * - One read at a time; one that takes long is followed by a longer rest, but never a long one: staff act on what they see.
+ * - A user who asks need not wait for the end of a rest.
  */
 const REST_FACTOR = 20;
+const MAX_REST_MS = 5000;
 
 export class Steady {
   readonly #read: () => Promise<unknown>;
@@ -27,6 +29,13 @@ export class Steady {
     else if (!this.#isOver) void this.#go();
   }
 
+  /** The user asks, or the connection is back: a rest ends now. */
+  hurry(): void {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+    this.need();
+  }
+
   stop(): void {
     this.#isOver = true;
     clearTimeout(this.#rest);
@@ -40,13 +49,13 @@ export class Steady {
     await this.#read();
     this.#isReading = false;
     if (this.#isOver) return;
-    const restMs = Math.max(this.#everyMs, REST_FACTOR * (performance.now() - begunMs));
+    const restMs = Math.min(REST_FACTOR * (performance.now() - begunMs), MAX_REST_MS);
     this.#rest = setTimeout(
       () => {
         this.#rest = undefined;
         if (this.#isNeeded) void this.#go();
       },
-      Math.min(restMs, 10 * this.#everyMs),
+      Math.max(this.#everyMs, restMs),
     );
   }
 }

@@ -63,11 +63,17 @@ export function createLooks(send: calls.Send<calls.NoResponse>) {
     statsByHour: (from: Date, to: Date) =>
       call<StatsView>(`/stats?${new URLSearchParams({ by: "hour", from: from.toISOString(), to: to.toISOString() })}`),
     /** All that a search finds, as CSV. */
-    csv: async (filters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Blob | undefined> => {
+    csv: async (filters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer<Blob>> => {
       const query = new URLSearchParams({ from: EVER, sort: "newest", ...filters, format: "csv" });
       const response = await send(`/order/?${query}`, { signal });
-      if (!(response instanceof Response) || !response.ok) return undefined;
-      return await response.blob().catch(() => undefined);
+      if (!(response instanceof Response)) return { kind: response };
+      if (!response.ok) {
+        const problem = await calls.readResponseProblem(response);
+        return problem ? { kind: "refused", problem } : { kind: "unreachable" };
+      }
+      // One that breaks off is of no use.
+      const value = await response.blob().catch(() => undefined);
+      return value ? { kind: "done", value } : { kind: "unreachable" };
     },
   };
 }

@@ -51,9 +51,14 @@ export class OrderWatch {
     void this.#read();
   }
 
-  /** Something happened to this order; undefined: perhaps to any. */
+  /** Something happened to an order; undefined: perhaps to any. */
   hear(orderId: string | undefined): void {
     if (this.#id && (orderId === undefined || orderId === this.#id)) this.#steady.need();
+  }
+
+  /** The user asks, or the connection is back. */
+  hurry(): void {
+    if (this.#id) this.#steady.hurry();
   }
 
   stop(): void {

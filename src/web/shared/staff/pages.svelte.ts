@@ -54,6 +54,11 @@ export class Pages {
     if (this.#ask) this.#steady.need();
   }
 
+  /** As `need`, at once: the user asks, or the connection is back. */
+  hurry(): void {
+    if (this.#ask) this.#steady.hurry();
+  }
+
   next(): Promise<void> {
     const cursor = this.#page?.cursor;
     if (cursor) this.#cursors = [...this.#cursors, cursor];

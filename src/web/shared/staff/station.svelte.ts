@@ -98,7 +98,10 @@ export class Station {
     this.#link.open();
     // Ready orders come by events; the others are mended.
     const open = this.#options.states.filter((status) => status !== "ready");
-    this.#resync ??= setInterval(() => void this.#load(open, LOOK_BACK_MS), RESYNC_MS);
+    this.#resync ??= setInterval(() => {
+      // A locked page asks for nothing: each wrong token counts.
+      if (!this.access.lock) void this.#load(open, LOOK_BACK_MS);
+    }, RESYNC_MS);
   }
 
   close(): void {
