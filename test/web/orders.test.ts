@@ -5,6 +5,7 @@ import { shoot, useBrowser, type Device, type Size } from "../support/browser.ts
 import { applyVerb, expectOrder, place, start } from "../support/http.ts";
 import { placeUnpaid, takeMoney } from "../support/payments.ts";
 import { useServer } from "../support/server.ts";
+import { newSecret } from "../support/webhook-receiver.ts";
 import { until } from "../support/until.ts";
 import { readCsv } from "../stats/csv.ts";
 import { fill, NAMES, useSimulation } from "./simulation.ts";
@@ -46,16 +47,20 @@ test("search and filters: what they find is in the address, and the way back bri
   await rows(page).nth(49).waitFor();
   await shoot(page, "orders-full");
   await page.getByRole("button", { name: "More" }).click();
-  await until(async () => (await rows(page).count()) === 41, "the rest is shown");
+  await until(async () => (await rows(page).count()) === 41, "the rest is shown", 30_000);
   await page.getByRole("searchbox").fill("wolfeschlegel");
-  await until(async () => (await rows(page).count()) === 12, "only those of that name are shown");
+  await until(async () => (await rows(page).count()) === 12, "only those of that name are shown", 30_000);
   await page.getByLabel("State").selectOption("Waiting");
-  await until(() => page.url().endsWith("?text=wolfeschlegel&state=queued"), "the address says what is asked for");
+  await until(
+    () => page.url().endsWith("?text=wolfeschlegel&state=queued"),
+    "the address says what is asked for",
+    30_000,
+  );
   await page.getByRole("searchbox").fill("שרה");
   await rows(page).first().getByText("שרה כהן").waitFor();
   await page.getByLabel("State").selectOption("All");
   await page.getByRole("searchbox").fill("#17");
-  await until(async () => (await rows(page).count()) === 1, "the number finds one");
+  await until(async () => (await rows(page).count()) === 1, "the number finds one", 30_000);
   await rows(page).first().click();
   await page.getByRole("heading", { name: "Number 17" }).waitFor();
   await shoot(page, "orders-order");
@@ -68,13 +73,23 @@ test("search and filters: what they find is in the address, and the way back bri
   await page.goto(`${server.baristas}/orders`);
   await page.getByRole("searchbox").fill(id.toUpperCase());
   await page.getByRole("heading", { name: "Number 17" }).waitFor();
+  await page.getByRole("link", { name: "Close" }).click();
+  await page.getByRole("heading", { name: "Number 17" }).waitFor({ state: "detached" });
+  await rows(page).nth(49).waitFor();
+  // What is typed stays, with its space, and is asked for though another field is filled in at once.
+  await page.getByRole("searchbox").fill("wolfeschlegel ");
+  await until(() => page.url().endsWith("?text=wolfeschlegel+"), "the address has what was typed", 30_000);
+  expect(await page.getByRole("searchbox").inputValue()).toBe("wolfeschlegel ");
+  await page.getByRole("searchbox").fill("ada");
+  await page.getByLabel("Barista").fill("Grace");
+  await until(() => page.url().endsWith("?text=ada&barista=Grace"), "the address has both", 30_000);
   await page.goto(`${server.baristas}/orders?day=2026-99-99&state=x&text=`);
   await rows(page).nth(49).waitFor();
   await page.getByLabel("Day").fill("2024-02-29");
   await page.getByText("None.").waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByLabel("Barista").fill("Grace");
-  await until(async () => (await rows(page).count()) === 10, "only Grace's are shown");
+  await until(async () => (await rows(page).count()) === 10, "only Grace's are shown", 30_000);
   await shoot(page, "orders-filtered", ["phone"]);
 });
 
@@ -111,12 +126,13 @@ test("it follows a running shop: the newest come first, and each ends ready", as
   expect(numbers.length).toBe(40);
 });
 
-test("an order's payment stands with it, and follows what becomes of it", async () => {
-  await server.start({ PAYMENT: "counter" });
-  const orderId = await placeUnpaid(server, { item: "latte" });
+test("an order's payment and callback stand with it, and the payment follows what becomes of it", async () => {
+  await server.start({ PAYMENT: "counter", CALLBACK_ALLOW: "hooks.test", CALLBACK_SECRET: newSecret() });
+  const orderId = await placeUnpaid(server, { item: "latte", callback_url: "https://hooks.test/done" });
   const { page, device } = await openOrders(`?id=${orderId}`, "phone");
   device.expectFault(/404/);
   await details(page).getByText("Ordered, to be paid").waitFor();
+  await page.getByText("https://hooks.test/done").waitFor();
   await page.getByText("to be paid", { exact: true }).waitFor();
   await takeMoney(server, orderId);
   await page.getByText("taken", { exact: true }).waitFor();

@@ -12,6 +12,7 @@ import { queueOf } from "../shared/staff/queue.ts";
 export const FILTER_NAMES = ["text", "state", "day", "queue", "barista"] as const;
 export type FilterName = (typeof FILTER_NAMES)[number];
 
+/** Texts are as they were typed: a space at their end may be followed by more. */
 export interface Filters {
   readonly text: string;
   /** Undefined: any. */
@@ -26,30 +27,32 @@ export interface Filters {
 /** Of what the address says; what is none of the page's counts as not said. */
 export function readFilters(get: (name: FilterName) => string): Filters {
   return {
-    text: get("text").trim().slice(0, 100),
+    text: get("text").slice(0, 100),
     state: STATUSES.find((status) => status === get("state")),
     day: Number.isNaN(midnightOf(get("day")).getTime()) ? "" : get("day"),
     queue: queueOf(get("queue")) === get("queue") ? get("queue") : "",
-    barista: get("barista").trim().slice(0, 64),
+    barista: get("barista").slice(0, 64),
   };
 }
 
 /** The parameters of `GET /order/`. */
 export function toQuery({ text, state, day, queue, barista }: Filters): Record<string, string> {
+  const [wanted, brewer] = [text.trim(), barista.trim()];
   const from = day === "" ? undefined : midnightOf(day);
   const to = from && new Date(from.getFullYear(), from.getMonth(), from.getDate() + 1);
   return {
-    ...(text && { text: text.replace(/^#/, "") || text }),
+    ...(wanted && { text: wanted.replace(/^#/, "") || wanted }),
     ...(state && { status: state }),
     ...(from && to && { from: from.toISOString(), to: to.toISOString() }),
     ...(queue && { queue }),
-    ...(barista && { barista }),
+    ...(brewer && { barista: brewer }),
   };
 }
 
 /** The order that is asked for by its id alone. */
 export function idIn({ text }: Filters): string | undefined {
-  return isOrderId(text) ? text.toLowerCase() : undefined;
+  const id = text.trim();
+  return isOrderId(id) ? id.toLowerCase() : undefined;
 }
 
 /** Midnight of this device. */
