@@ -26,10 +26,20 @@ local INDEXES = {
 
 local ids, places, has_more = {}, {}, false
 
--- Adds those of an index that come after the cursor. An order may have left it meanwhile: its score says where it stood.
+-- The next ids of an index and their scores. The cursor's order may have left it meanwhile: its score says where it
+-- stood. Else it goes on by rank: any number of orders may have one score.
+local function read_index(name, is_from)
+  if is_from and try('ZSCORE', name, after) == from_score then
+    local rank = redis.call('ZRANK', name, after)
+    return redis.call('ZRANGE', name, rank + 1, rank + EXAMINED, 'WITHSCORES')
+  end
+  return try('ZRANGEBYSCORE', name, is_from and from_score or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, EXAMINED) or {}
+end
+
+-- Adds those of an index that come after the cursor.
 local function add_candidates(index, name)
   local is_from = index == from_index and after ~= ''
-  local found = try('ZRANGEBYSCORE', name, is_from and from_score or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, EXAMINED) or {}
+  local found = read_index(name, is_from)
   has_more = has_more or #found == 2 * EXAMINED
   for at = 1, #found, 2 do
     local id, score = found[at], found[at + 1]

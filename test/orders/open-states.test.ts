@@ -80,3 +80,13 @@ test("the queued ones come as they are to be started, page by page, also where s
   expect(await listAll(shop, "queued", 3)).toEqual([["C", "D", "E"], ["A"]]);
   expect(await listAll(shop, "queued", 4)).toEqual([["C", "D", "E", "A"]]);
 });
+
+test("more orders than a call looks at may be for the same time", async () => {
+  await using shop = await TestOrders.open();
+  const ids = Array.from({ length: 1001 }, (_, index) => `O${1000 + index}`);
+  await shop.place(ids);
+  await shop.client.zadd(shop.key("waiting:default"), ...ids.flatMap((id) => [1, id]));
+  const pages = await listAll(shop, "queued", 200);
+  expect(pages.map(({ length }) => length)).toEqual([200, 200, 200, 200, 200, 1]);
+  expect(pages.flat()).toEqual(ids);
+});
