@@ -10,7 +10,7 @@
 -- ARGV[6]  most orders a page
 -- ARGV[7]  queue of machines, or '' for the counter
 -- ARGV[8]  'newest' for the newest first, or '' for the oldest
--- ARGV[9]  who brews or brewed it, or '' for any
+-- ARGV[9]  who brews or brewed it (JSON), or '' for any
 -- ARGV[…]  spellings of a text that it says, or none for any
 -- Returns  lines: 'page' and the id to go on after or '', then the orders as JSON, with position and expected
 --          wait | 'cursor_gone'
@@ -57,7 +57,7 @@ end
 
 local function is_wanted(_, order)
   return (statuses == ',,' or string.find(statuses, ',' .. order.status .. ',', 1, true) ~= nil)
-    and (barista == '' or text_of(order.barista) == barista)
+    and (barista == '' or order.barista == barista)
     and (#spellings == 0 or says(order, spellings))
 end
 

@@ -5,15 +5,6 @@
 -- - A number is meant whole, all else may hold the text anywhere.
 -- - Spellings are in lower case as far as ASCII goes: Lua knows no other letters.
 
--- The text of a JSON string of a record; '' where there is none.
-local function text_of(json)
-  local plain = string.match(json, '^"([^"\\]*)"$')
-  if plain or json == '' then
-    return plain or ''
-  end
-  return cjson.decode(json)
-end
-
 local function holds(text, spellings)
   local lower = string.lower(text)
   for _, spelling in ipairs(spellings) do

@@ -7,7 +7,7 @@
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { gathered, loadScript, type RunScript } from "../redis/script.ts";
 import type { CancelReason, OrderJson, Status } from "./order.ts";
-import { unexpected } from "./outcomes.ts";
+import { encodeBarista, unexpected } from "./outcomes.ts";
 import { createListQueues } from "./queues.ts";
 import { createLabelQueries } from "./labels.ts";
 import { createStateQueries } from "./open-states.ts";
@@ -86,7 +86,8 @@ function createFind(run: RunScript) {
 function createSearch(run: RunScript) {
   const script = loadScript("search-orders");
   return async (wanted: Search): Promise<SearchOutcome> => {
-    const { statuses = [], customerId = "", fromMs, beforeMs, cursor = "", limit, queue = "", barista = "" } = wanted;
+    const { statuses = [], customerId = "", fromMs, beforeMs, cursor = "", limit, queue = "" } = wanted;
+    const barista = encodeBarista(wanted.barista);
     const order = wanted.isNewestFirst ? "newest" : "";
     const args = [customerId, statuses.join(), fromMs, beforeMs, cursor, limit, queue, order, barista];
     return readPage(asText(await run(script, [...args, ...spellingsOf(wanted.text ?? "")])));
