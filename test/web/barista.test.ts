@@ -367,7 +367,7 @@ test("a lost connection is shown, and what happened meanwhile is there once it i
   await row(page, 2).waitFor();
   await device.context.setOffline(true);
   await page.getByText("Connection lost").waitFor();
-  await shoot(page, "barista-lost", ["desktop"]);
+  await shoot(page, "barista-lost");
   await page.keyboard.press("n");
   await notice(page, "No answer from the shop").waitFor();
   const started = await start(server, "barista=Grace");
