@@ -25,16 +25,16 @@ export class Fulfilling {
    * Finishes an order; one that is queued is started on the way. Between both it is the barista's, under a lease. Again
    * for the same order it answers the same.
    */
-  async complete({ orderId, barista }: Change): Promise<ChangeOutcome> {
+  async complete({ orderId, barista, traceparent }: Change): Promise<ChangeOutcome> {
     const { orders } = this.#parts;
-    const finished = await orders.finish({ orderId, barista });
+    const finished = await orders.finish({ orderId, barista, traceparent });
     if (finished.kind !== "conflict" || finished.status !== "queued") return finished;
     const starter = barista ?? ANONYMOUS;
-    const started = await orders.start({ orderId, barista: starter, queue: DEFAULT_QUEUE });
+    const started = await orders.start({ orderId, barista: starter, queue: DEFAULT_QUEUE, traceparent });
     if (started.kind === "empty") throw new TypeError("a start of one order found none");
     // Where another was faster, the order is theirs, or over: the finish says so.
     const holder = started.kind === "started" ? starter : barista;
-    return await orders.finish({ orderId, barista: holder });
+    return await orders.finish({ orderId, barista: holder, traceparent });
   }
 
   reject(change: Change): Promise<ChangeOutcome> {

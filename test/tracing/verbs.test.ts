@@ -150,6 +150,34 @@ test("an order by GraphQL is part of its caller's trace", async () => {
   expect(placed).toMatchObject({ parentSpanId: CALLER.spanId });
 });
 
+test("what a finish link and a fulfilment do is linked to the trace of who asked for it", async () => {
+  const links = [{ traceId: CALLER.traceId, spanId: CALLER.spanId }];
+  const ended = async (placed: { readonly traceparent?: string }, verbs: readonly string[]) => {
+    const names = ["POST /order/", ...["place", ...verbs].map((verb) => `${verb} default`)];
+    const spans = await receiver.trace(traceOf(placed), names);
+    return spans.filter(({ name }) => name === `${verbs.at(-1)} default`).map((span) => span.links);
+  };
+  const failure = { json: { error: "no milk", retry: false } };
+  for (const [verb, sent] of Object.entries({ finish: {}, fail: failure })) {
+    const placed = await place(server);
+    const started = (await ask(`${server.baristas}/start/?link`)).body as Record<string, string>;
+    expectOrder(await ask(started[`${verb}_url`] ?? "", { method: "POST", headers, ...sent }));
+    expect(await ended(placed, ["start", verb])).toEqual([links]);
+  }
+  for (const [status, verbs] of Object.entries({ COMPLETED: ["start", "finish"], REJECTED: ["cancel"] })) {
+    const placed = await place(server);
+    const json = { status: `FULFILMENT_${status}` };
+    const path = `${server.baristas}/fulfilment/${placed.order_id}`;
+    expectStatus(await ask(path, { method: "PATCH", json, headers }), 200);
+    expect(await ended(placed, verbs)).toEqual([links]);
+  }
+  const placed = await place(server);
+  const query = `mutation { completeFulfilment(id: "${placed.order_id}") { id } }`;
+  const asking = { method: "POST", json: { query }, headers: { ...headers, Accept: "application/json" } };
+  expect(await ask(`${server.baristas}/graphql`, asking)).toMatchObject({ body: { data: { completeFulfilment: {} } } });
+  expect(await ended(placed, ["start", "finish"])).toEqual([links]);
+});
+
 test("a customer who leaves ends their wait, and the trace goes on", async () => {
   const leaving = new AbortController();
   const held = order(server, {}, { headers, signal: leaving.signal }).catch(() => undefined);

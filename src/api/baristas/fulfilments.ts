@@ -10,6 +10,7 @@ import { DATE } from "../../formats.ts";
 import { documented } from "../../http/documented.ts";
 import { createBodyReader, createQueryReader, missingBody } from "../../http/input.ts";
 import { answerJson } from "../../http/json.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import { Fulfilment, FulfilmentPage, FulfilmentPatch, FulfilmentStatus } from "../../orders/fulfilment.ts";
 import { statusesOf, toFulfilmentJson } from "../../orders/fulfilment.ts";
 import type { Orders } from "../../orders/orders.ts";
@@ -32,6 +33,7 @@ const PatchQuery = Type.Object({ barista: Type.Optional(BaristaName) });
 export interface FulfilmentDependencies {
   readonly orders: Pick<Orders, "find" | "search">;
   readonly fulfilling: Pick<Fulfilling, "complete" | "reject">;
+  readonly readTraceparent: ReadTraceparent;
 }
 
 export function fulfilmentRoutes(dependencies: FulfilmentDependencies) {
@@ -61,7 +63,7 @@ function createFind({ orders }: FulfilmentDependencies) {
   };
 }
 
-function createChange({ fulfilling }: FulfilmentDependencies) {
+function createChange({ fulfilling, readTraceparent }: FulfilmentDependencies) {
   const readQuery = createQueryReader(PatchQuery);
   const readPatch = createBodyReader(FulfilmentPatch);
 
@@ -71,7 +73,8 @@ function createChange({ fulfilling }: FulfilmentDependencies) {
     const patch = await readPatch(request);
     if (!patch) throw missingBody(FulfilmentPatch.description);
     const isComplete = patch.status === "FULFILMENT_COMPLETED";
-    const outcome = await (isComplete ? fulfilling.complete : fulfilling.reject).call(fulfilling, { orderId, barista });
+    const change = { orderId, barista, traceparent: readTraceparent(request.headers) };
+    const outcome = await (isComplete ? fulfilling.complete(change) : fulfilling.reject(change));
     if (outcome.kind === "changed") return answerJson(toFulfilmentJson(outcome.order));
     return answerChanged(outcome, isComplete ? "completed" : "rejected");
   };

@@ -1,13 +1,14 @@
 /**
- * Owns the routes of finish links: whoever has one may finish or fail the start of an order that it is for.
+ * Owns the routes of finish links: one finishes or fails the start of an order that it is for.
  *
  * **Invariants**
- * - The link alone is the right: no token, no name, no cookie, whatever origin a request is of.
+ * - The link alone is the right: no token, no name, no cookie, and any origin.
  * - Looking changes nothing: scanners fetch what they find in mails.
  * - Wrong links are slowed as wrong tokens are, and stand in no log.
  */
 import { Elysia } from "elysia";
 import { createBodyReader, missingBody, readResult } from "../../http/input.ts";
+import type { ReadTraceparent } from "../../http/traceparent.ts";
 import { WrongGuesses } from "../../limits/wrong-guesses.ts";
 import { failureOf } from "../../orders/operations/fail.ts";
 import type { Orders } from "../../orders/orders.ts";
@@ -24,6 +25,7 @@ export const LINK_PATHS = ["/finish/:link", "/fail/:link"] as const;
 export interface LinkDependencies {
   readonly orders: Pick<Orders, "finish" | "fail" | "find">;
   readonly links: FinishLinks;
+  readonly readTraceparent: ReadTraceparent;
 }
 
 interface LinkContext {
@@ -31,7 +33,10 @@ interface LinkContext {
   readonly params: { readonly link: string };
 }
 
-export function linkRoutes({ orders, links }: LinkDependencies, addressOf: (request: Request) => string) {
+export function linkRoutes(
+  { orders, links, readTraceparent }: LinkDependencies,
+  addressOf: (request: Request) => string,
+) {
   const read = createLinkReader(links, addressOf);
   const readFailure = createBodyReader(FailureDraft, { isFromCurl: true });
 
@@ -43,14 +48,17 @@ export function linkRoutes({ orders, links }: LinkDependencies, addressOf: (requ
   // (With the whole context in hand Elysia would read the body itself.)
   const finish = async ({ request, params }: LinkContext): Promise<Response> => {
     const started = await read(request, params);
-    return answerEnded(await orders.finish({ ...started, result: await readResult(request) }), "finished");
+    const result = await readResult(request);
+    const traceparent = readTraceparent(request.headers);
+    return answerEnded(await orders.finish({ ...started, result, traceparent }), "finished");
   };
 
   const fail = async ({ request, params }: LinkContext): Promise<Response> => {
     const started = await read(request, params);
     const failure = await readFailure(request);
     if (!failure) throw missingBody(FailureDraft.description);
-    return answerEnded(await orders.fail({ ...started, ...failureOf(failure) }), "said to have failed");
+    const change = { ...started, traceparent: readTraceparent(request.headers) };
+    return answerEnded(await orders.fail({ ...change, ...failureOf(failure) }), "said to have failed");
   };
 
   return new Elysia()

@@ -37,7 +37,8 @@ export function defineFulfilmentChanges(
         args,
         resolve: (_root, { id, barista }, context) =>
           guard(context, async () => {
-            const change = { orderId: readId(id), ...readBarista({ barista }) };
+            const { traceparent } = context;
+            const change = { orderId: readId(id), ...readBarista({ barista }), traceparent };
             return changedOrderOf(await fulfilling.complete(change), "completed");
           }),
       }),
@@ -48,7 +49,8 @@ export function defineFulfilmentChanges(
         args,
         resolve: (_root, { id, barista }, context) =>
           guard(context, async () => {
-            const change = { orderId: readId(id), ...readBarista({ barista }) };
+            const { traceparent } = context;
+            const change = { orderId: readId(id), ...readBarista({ barista }), traceparent };
             return changedOrderOf(await fulfilling.reject(change), "rejected");
           }),
       }),
