@@ -53,7 +53,7 @@ export class OtlpExporter implements SpanExporter {
   #waiting = 0;
   #failures = 0;
   #nextTryMs = 0;
-  /** Since the last line that told of them. */
+  /** Since the last line that named them. */
   #lost = 0;
   #droppedNewsMs = -Infinity;
 
@@ -78,7 +78,7 @@ export class OtlpExporter implements SpanExporter {
 
   export(spans: readonly ReadableSpan[], done: (result: ExportResult) => void): void {
     this.#waiting -= spans.length;
-    // What is lost is told here: the processor has nobody to tell.
+    // What is lost is logged here: the processor would say it to no one.
     void this.#deliver(spans).finally(() => done({ code: ExportResultCode.SUCCESS }));
   }
 

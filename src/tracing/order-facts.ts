@@ -18,8 +18,8 @@ export interface OrderFacts {
 }
 
 const PLACED_AT = '"placed_at":"';
-const QUEUE = /^\{"order_id":"[^"]*","number":\d+,"queue":"([\w-]+)"/;
-const NUMBER = /^\{"order_id":"[^"]*","number":(\d+)/;
+/** Orders of the counter name no queue. */
+const HEAD = /^\{"order_id":"[^"]*","number":(\d+)(?:,"queue":"([\w-]+)")?/;
 const STATE = /^"placed_at":"[^"]*","status":"(\w+)"(?:,"reason":"(\w+)")?,"attempts":(\d+)/;
 /** Longer than what STATE matches. */
 const STATE_CHARACTERS = 150;
@@ -28,12 +28,12 @@ const STATE_CHARACTERS = 150;
 export function readFacts(order: string): OrderFacts | undefined {
   const traceparent = traceparentIn(order);
   if (traceparent === undefined) return undefined;
-  const number = NUMBER.exec(order)?.[1];
+  const [, number, queue = DEFAULT_QUEUE] = HEAD.exec(order) ?? [];
   const at = order.indexOf(PLACED_AT);
   const [, status = "", reason, attempts = "0"] = STATE.exec(order.slice(at, at + STATE_CHARACTERS)) ?? [];
   return {
     traceparent,
-    queue: QUEUE.exec(order)?.[1] ?? DEFAULT_QUEUE,
+    queue,
     number: number === undefined ? undefined : Number(number),
     status,
     reason,

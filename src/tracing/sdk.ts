@@ -65,13 +65,13 @@ function whileThereIsRoom(sampler: Sampler, exporter: OtlpExporter): Sampler {
   };
 }
 
-/** A customer's wait that ended without their order is told where their request is known. */
+/** A customer's wait that ended without their order has a span where their request is known. */
 function noteWait({ queue, sinceMs, outcome, order: json, cause }: Wait, spans: Spans): void {
   const attributes = { "longpour.wait.outcome": outcome };
-  const told = { verb: "wait", kind: SpanKind.INTERNAL, attributes, sinceMs, cause };
+  const about = { verb: "wait", kind: SpanKind.INTERNAL, attributes, sinceMs, cause };
   const order = json === undefined ? undefined : readFacts(json);
-  if (order) spans.record({ ...told, order });
-  else if (json === undefined && cause !== undefined) spans.recordUnder({ ...told, queue, cause });
+  if (order) spans.record({ ...about, order });
+  else if (json === undefined && cause !== undefined) spans.recordUnder({ ...about, queue, cause });
 }
 
 function beginRequest(spans: Spans, { method, url }: Request, { route, cause }: Asked): RequestSpan | undefined {
@@ -88,7 +88,7 @@ function beginRequest(spans: Spans, { method, url }: Request, { route, cause }: 
     const { status } = answer;
     span.setAttribute("http.response.status_code", status);
     if (status >= 500) endFailed(span, String(status));
-    // What was refused leaves no span: there is no order to tell of.
+    // What was refused leaves no span: there is no order.
     else if (status < 400 || status === LEFT) span.end();
     return answer;
   };

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - All spans of an order are of one trace: that of the span that placed it, which the order keeps.
- * - No attribute holds a customer's words, a barista's name, a secret, or the id of an order, which is the right to see it.
+ * - No attribute holds a customer's words, a barista's name or a secret. An order's id is one: the right to see it.
  * - A `traceparent` that is none is as if there were none.
  */
 import {
@@ -22,18 +22,18 @@ import {
 import { parseTraceParent } from "@opentelemetry/core";
 import type { OrderFacts } from "./order-facts.ts";
 
-/** What a span tells: a verb of orders, and where. */
-interface Told {
+/** What a span is of: a verb of orders, and where. */
+interface Subject {
   readonly verb: string;
   readonly queue: string;
   readonly kind: SpanKind;
-  /** Its type, as OpenTelemetry tells operations on messages apart; undefined: none of those. */
+  /** Its type, by which OpenTelemetry sorts operations on messages; undefined: none of those. */
   readonly type?: "create" | "send" | "receive" | "process" | "settle" | undefined;
   readonly attributes?: Attributes | undefined;
 }
 
 /** What is known of a span once it is over. */
-export interface Happened extends Omit<Told, "queue"> {
+export interface Happened extends Omit<Subject, "queue"> {
   readonly order: OrderFacts;
   /** When it began, by `performance.now()`. */
   readonly sinceMs: number;
@@ -43,6 +43,8 @@ export interface Happened extends Omit<Told, "queue"> {
 
 interface Beginning {
   readonly cause?: string | undefined;
+  /** The `traceparent` of what led to it. */
+  readonly linked?: string | undefined;
   /** In ms since 1970; undefined: now. */
   readonly startTime?: number;
 }
@@ -54,31 +56,35 @@ export class Spans {
     this.#tracer = tracer;
   }
 
-  /** Begins a span under the caller's, or one of a new trace; `linked` is the `traceparent` of what led to it. */
-  begin(told: Told, cause: string | undefined, linked?: string): Span {
-    const options = { kind: told.kind, attributes: attributesOf(told), links: linksTo(read(linked)) };
-    return this.#tracer.startSpan(nameOf(told), options, under(read(cause)));
+  /** Begins a span under the caller's, or one of a new trace. */
+  begin(subject: Subject, { cause, linked, startTime }: Beginning): Span {
+    const options = { kind: subject.kind, attributes: attributesOf(subject), links: linksTo(read(linked)), startTime };
+    return this.#tracer.startSpan(nameOf(subject), options, under(read(cause)));
   }
 
   /** Begins a span of an order. */
-  beginOf(order: OrderFacts, told: Omit<Told, "queue">, { cause, startTime }: Beginning = {}): Span {
+  beginOf(
+    order: OrderFacts,
+    subject: Omit<Subject, "queue">,
+    { cause, startTime }: Omit<Beginning, "linked"> = {},
+  ): Span {
     const { context, links } = parentsOf(order, cause);
-    const whole = { ...told, queue: order.queue, attributes: { ...told.attributes, ...attributesOfOrder(order) } };
-    const options = { kind: told.kind, attributes: attributesOf(whole), links, startTime };
+    const attributes = { ...subject.attributes, ...attributesOfOrder(order) };
+    const whole = { ...subject, queue: order.queue, attributes };
+    const options = { kind: subject.kind, attributes: attributesOf(whole), links, startTime };
     return this.#tracer.startSpan(nameOf(whole), options, context);
   }
 
   /** Records what has happened to an order until now. */
-  record({ order, sinceMs, cause, ...told }: Happened): void {
+  record({ order, sinceMs, cause, ...subject }: Happened): void {
     const { startTime, endTime } = untilNow(sinceMs);
-    this.beginOf(order, told, { cause, startTime }).end(endTime);
+    this.beginOf(order, subject, { cause, startTime }).end(endTime);
   }
 
   /** Records what has happened under the caller's span alone: of an order that is not known. */
-  recordUnder({ sinceMs, cause, ...told }: Told & Pick<Happened, "sinceMs" | "cause">): void {
+  recordUnder({ sinceMs, cause, ...subject }: Subject & Pick<Happened, "sinceMs" | "cause">): void {
     const { startTime, endTime } = untilNow(sinceMs);
-    const options = { kind: told.kind, attributes: attributesOf(told), startTime };
-    this.#tracer.startSpan(nameOf(told), options, under(read(cause))).end(endTime);
+    this.begin(subject, { cause, startTime }).end(endTime);
   }
 
   /** Begins the span of a request. */
@@ -112,11 +118,11 @@ function isSampled(flags: number): boolean {
   return (flags & TraceFlags.SAMPLED) !== 0;
 }
 
-function nameOf({ verb, queue }: Told): string {
+function nameOf({ verb, queue }: Subject): string {
   return `${verb} ${queue}`;
 }
 
-function attributesOf({ verb, queue, type, attributes }: Told): Attributes {
+function attributesOf({ verb, queue, type, attributes }: Subject): Attributes {
   return {
     "messaging.system": "longpour",
     "messaging.operation.name": verb,

@@ -16,7 +16,7 @@ import { readFacts } from "./order-facts.ts";
 import { UNTRACED } from "./tracing.ts";
 import { endFailed, isRecorded, toTraceparent, type Happened, type Spans } from "./spans.ts";
 
-/** Whoever asks says so: the `traceparent` of their request. */
+/** The `traceparent` of the request that asks. */
 interface Asked {
   readonly traceparent?: string | undefined;
 }
@@ -38,8 +38,8 @@ const ending = (verb: string): Verb => ({ verb, kind: SpanKind.INTERNAL });
 
 export function traceOrders(orders: Orders, spans: Spans): Orders {
   orders.onRun((run) => noteExpired(run, spans));
-  const verb = <Item extends Asked, Outcome extends Answered>(ask: (item: Item) => Promise<Outcome>, told: Verb) =>
-    traceVerb(ask, told, spans);
+  const verb = <Item extends Asked, Outcome extends Answered>(ask: (item: Item) => Promise<Outcome>, about: Verb) =>
+    traceVerb(ask, about, spans);
   return {
     ...orders,
     place: tracePlacing(orders.place, "place", spans),
@@ -70,7 +70,7 @@ function noteExpired({ lines, operations, sentAtMs }: AnsweredRun, spans: Spans)
 
 function beginPlacing(spans: Spans, verb: string, queue: string, cause: string | undefined, old?: string): Span {
   const type = verb === "reserve" ? "create" : "send";
-  return spans.begin({ verb, queue, type, kind: SpanKind.PRODUCER }, cause, old);
+  return spans.begin({ verb, queue, type, kind: SpanKind.PRODUCER }, { cause, linked: old });
 }
 
 /** What the order keeps of the span that places it. */
@@ -127,13 +127,13 @@ function factsIn(found: FindOutcome) {
 
 function traceAsk<Item extends Asked, Outcome extends Answered>(
   ask: Ask<Item, Outcome>,
-  told: Verb,
+  about: Verb,
   spans: Spans,
 ): Ask<Item, Outcome> {
   return createAsk((item, settle, reject) => {
     const sinceMs = performance.now();
     const settleTraced = (outcome: Outcome): void => {
-      note(outcome, { ...told, sinceMs, cause: item.traceparent }, spans);
+      note(outcome, { ...about, sinceMs, cause: item.traceparent }, spans);
       settle(outcome);
     };
     ask.callBack(item, settleTraced, reject);
@@ -142,13 +142,13 @@ function traceAsk<Item extends Asked, Outcome extends Answered>(
 
 function traceVerb<Item extends Asked, Outcome extends Answered>(
   ask: (item: Item) => Promise<Outcome>,
-  told: Verb,
+  about: Verb,
   spans: Spans,
 ) {
   return async (item: Item): Promise<Outcome> => {
     const sinceMs = performance.now();
     const outcome = await ask(item);
-    note(outcome, { ...told, sinceMs, cause: item.traceparent }, spans);
+    note(outcome, { ...about, sinceMs, cause: item.traceparent }, spans);
     return outcome;
   };
 }
