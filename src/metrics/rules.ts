@@ -5,36 +5,17 @@
  * - Rules are named in the file, so their labels are bounded.
  */
 import type { Log } from "../log.ts";
-import { isRedisUnavailable } from "../redis/unavailable.ts";
 import type { CountedRule, Rules, RuleState } from "../rules/rules.ts";
 import { DELIVERY_RESULTS } from "../rules/tally.ts";
-import { keepReads } from "../shared-reads.ts";
-import { within } from "../within.ts";
 import type { Family, Sample } from "./family.ts";
+import { createMeasuring } from "./measuring.ts";
 
-const KEPT_MS = 1000;
-/** Prometheus waits 10 s for a scrape. */
-const MEASURE_MS = 2000;
-
-/** Makes the measuring; undefined: Redis does not answer in time. */
+/** Makes the measuring; undefined: Redis does not answer in time, or the rules can't be measured. */
 export function createMeasureRules(rules: Rules, log: Log): () => Promise<readonly RuleState[] | undefined> {
-  let isFailing = false;
-  const measure = keepReads(
-    async () => {
-      try {
-        const states = await rules.list();
-        isFailing = false;
-        return states;
-      } catch (error) {
-        // An outage is logged by itself.
-        if (!isFailing && !isRedisUnavailable(error)) log.warn({ err: error }, "rules can't be measured for metrics");
-        isFailing = true;
-        return undefined;
-      }
-    },
-    { keptMs: KEPT_MS, changes: () => 0 },
+  return createMeasuring(
+    () => rules.list(),
+    (error) => log.warn({ err: error }, "rules can't be measured for metrics"),
   );
-  return () => within(MEASURE_MS, measure());
 }
 
 export function describeCounted(counted: readonly CountedRule[]): Family[] {

@@ -1,20 +1,13 @@
 /**
- * Owns the measuring of the shop for its metrics: one script for all of it.
+ * Owns the measuring of the shop for its metrics.
  *
  * **Invariants**
- * - Scrapes that come close together share a measure: Redis is asked once in KEPT_MS at most.
- * - A scrape waits for it for MEASURE_MS at most.
+ * - One script measures all of it: its figures are of the same moment.
  */
 import type { Log } from "../log.ts";
 import { asInteger, asList, asText } from "../redis/reply.ts";
 import { loadScript, type RunScript } from "../redis/script.ts";
-import { isRedisUnavailable } from "../redis/unavailable.ts";
-import { keepReads } from "../shared-reads.ts";
-import { within } from "../within.ts";
-
-const KEPT_MS = 1000;
-/** Prometheus waits 10 s for a scrape. */
-const MEASURE_MS = 2000;
+import { createMeasuring } from "./measuring.ts";
 
 interface QueueMeasure {
   readonly queue: string;
@@ -42,24 +35,10 @@ export function createMeasureShop(
   log: Log,
 ): () => Promise<ShopMeasure | undefined> {
   const script = loadScript("measure-shop");
-  let isFailing = false;
-  const measure = keepReads(
-    async () => {
-      try {
-        const measured = readMeasure(queues, asList(await run(script, queues)));
-        isFailing = false;
-        return measured;
-      } catch (error) {
-        // An outage is logged by itself.
-        if (!isFailing && !isRedisUnavailable(error))
-          log.warn({ err: error }, "the shop can't be measured for metrics");
-        isFailing = true;
-        return undefined;
-      }
-    },
-    { keptMs: KEPT_MS, changes: () => 0 },
+  return createMeasuring(
+    async () => readMeasure(queues, asList(await run(script, queues))),
+    (error) => log.warn({ err: error }, "the shop can't be measured for metrics"),
   );
-  return () => within(MEASURE_MS, measure());
 }
 
 function readMeasure(names: readonly string[], reply: readonly unknown[]): ShopMeasure {
