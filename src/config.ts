@@ -30,6 +30,12 @@ const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(schem
 
 const secret = () =>
   optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,512}$", description: "1 to 512 visible ASCII characters" }));
+const site = (options: { readonly default?: string } = {}) =>
+  Type.String({
+    pattern: "^https?://[^/?#\\s]+/?$",
+    description: "https://… or http://…, without a path",
+    ...options,
+  });
 const file = () => optional(Type.String({ minLength: 1, description: "a file" }));
 const hostList = () => Type.String({ format: "host-list", default: "", description: HOST_LIST_DESCRIPTION });
 const onOrOff = () =>
@@ -46,12 +52,8 @@ const Environment = Type.Object({
   BARISTA_PORT: port(8001),
   CUSTOMER_HOST: Type.String({ minLength: 1, default: "0.0.0.0", description: "an address to listen on" }),
   BARISTA_HOST: optional(Type.String({ minLength: 1, description: "an address to listen on" })),
-  PUBLIC_URL: optional(
-    Type.String({ pattern: "^https?://[^/?#\\s]+/?$", description: "https://… or http://…, without a path" }),
-  ),
-  PUBLIC_STAFF_URL: optional(
-    Type.String({ pattern: "^https?://[^/?#\\s]+/?$", description: "https://… or http://…, without a path" }),
-  ),
+  PUBLIC_URL: optional(site()),
+  PUBLIC_STAFF_URL: optional(site()),
   ALLOWED_ORIGINS: Type.String({
     format: "origin-list",
     default: "",
@@ -80,11 +82,7 @@ const Environment = Type.Object({
   STRIPE_SECRET_KEY: secret(),
   STRIPE_WEBHOOK_SECRET: secret(),
   STRIPE_PUBLISHABLE_KEY: secret(),
-  STRIPE_API: Type.String({
-    pattern: "^https?://[^/?#\\s]+/?$",
-    default: "https://api.stripe.com",
-    description: "https://… or http://…, without a path",
-  }),
+  STRIPE_API: site({ default: "https://api.stripe.com" }),
   ACQUIRER: onOrOff(),
   STATS: Type.Union([Type.Literal("lazy"), Type.Literal("on")], { default: "lazy", description: "lazy or on" }),
   ...TRACE_SETTINGS,
