@@ -1,10 +1,10 @@
-/** Owns the tests of finish links: whoever has one ends the start of an order that it came with, and nothing else. */
+/** Owns the tests of finish links: one ends the start of an order that it came with, and nothing else. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, expectOrder, expectProblem, expectStatus, order, place, type Answer } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { expectRefusal } from "../support/shop.ts";
-import { soon } from "../support/until.ts";
+import { soon, until } from "../support/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -163,12 +163,7 @@ describe("a link that is no more", () => {
     const answer = await ask(`${short.baristas}/start/?link&queue=thumbs`, AS_STAFF);
     const { finish_url } = answer.body as Linked;
     expectStatus(await post(finish_url), 200);
-    const gone = async (): Promise<number> => (await ask(finish_url)).status;
-    let status = await gone();
-    for (const endMs = performance.now() + 20_000; status !== 404 && performance.now() < endMs;) {
-      await Bun.sleep(50);
-      status = await gone();
-    }
+    await until(async () => (await ask(finish_url)).status === 404, "the order is forgotten", 30_000);
     expectRefusal(await post(finish_url), 404, "order_unknown");
     await short.stop();
   });

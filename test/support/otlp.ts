@@ -45,6 +45,9 @@ const Request = Type.Object({
   ),
 });
 
+/** After a failure the server may pause for 15 s. */
+const WAIT_MS = 30_000;
+
 const KINDS = ["", "internal", "server", "client", "producer", "consumer"];
 
 /** A span as it came. */
@@ -108,7 +111,7 @@ export class OtlpReceiver implements AsyncDisposable {
         .toSorted();
     const wanted = names.toSorted();
     try {
-      await until(() => Bun.deepEquals(sorted(), wanted), "the spans of the trace have come");
+      await until(() => Bun.deepEquals(sorted(), wanted), "the spans of the trace have come", WAIT_MS);
     } catch {
       throw new Error(`of the trace there are ${sorted().join(", ")}, not ${wanted.join(", ")}`);
     }
