@@ -63,17 +63,17 @@ export const ALERT_CASES: readonly AlertCase[] = [
     summary: "The oldest order of queue default has waited for 15m 0s.",
   },
   {
-    alert: "LongpourNobodyTakesOrders",
+    alert: "LongpourOrdersNotTaken",
     fires: queue({ queued: 7, brewing: 0 }),
     // What is made faster than Prometheus looks is never seen to be brewing.
     quiet: queue({ queued: 7, brewing: 0 }, grows(1)),
     labels: { ...THERE, queue: "default" },
-    summary: "Queue default has 7 orders waiting, and nobody takes one.",
+    summary: "Queue default has 7 orders waiting, and no barista takes one.",
   },
   {
     alert: "LongpourOrdersRefused",
     fires: { ...refusals({ redis_away: grows(5), room_full: grows(5) }), [PLACED]: grows(10) },
-    // Whoever is too fast, too late or wrong is not refused by the shop.
+    // Who is too fast, too late or wrong is not refused by the shop.
     quiet: {
       ...refusals({ redis_away: grows(0), too_many_orders: grows(500), closed: grows(9) }),
       [PLACED]: grows(10),
