@@ -6,7 +6,7 @@
 --          that again answers the same)
 -- Answers  failed_for_now, the order | cancelled, the order | unknown | conflict, status, barista (JSON)
 
--- Whether the start of this attempt ended so: nobody has the order since.
+-- Whether the start of this attempt ended so: no barista has the order since.
 local function has_failed_so(order, failure, attempts)
   if not order or not attempts or attempts ~= order.attempts .. '' or failure ~= order.failure then
     return false

@@ -1,7 +1,8 @@
 -- finish
 -- Makes a brewing order ready. A barista whose lease ran out may still finish, until another has the order.
 -- Finishing again answers the same.
--- Fields   order_id, barista (JSON; '' is any) | result (JSON), attempts, started_at (only for the start that these name)
+-- Fields   order_id, barista (JSON; '' is any) | result (JSON), attempts, started_at (only for the start that these
+--          name)
 -- Answers  finished, the order | unknown | conflict, status, barista (JSON)
 
 operation('finish', function(id, barista, result, attempts, started_at)

@@ -20,7 +20,7 @@ export type ChangeOutcome = { readonly kind: "changed"; readonly order: OrderJso
 export interface Change {
   readonly orderId: string;
   readonly barista?: string | undefined;
-  /** The `traceparent` of whoever asks: for traces alone. */
+  /** The `traceparent` of the request: for traces alone. */
   readonly traceparent?: string | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Owns finish links: texts that name one start of an order, signed, so that whoever has one may end that start.
+ * Owns finish links: texts that name one start of an order, signed: who has one may end that start.
  *
  * **Invariants**
  * - A link that was altered, or cut off, is none; signatures are compared in constant time.

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - At most MAX_RETRIED a request, in one run.
- * - What is asked for again and again comes to an end, whatever else is dead.
+ * - What is asked for again and again comes to an end, though other orders die meanwhile.
  */
 import type { CancelReason, OrderJson } from "../orders/order.ts";
 import type { RetryOutcome } from "../orders/operations/retry.ts";

@@ -1,4 +1,4 @@
-/** compose.yaml: no Docker runs here, so it is held against the schema that Compose publishes, and against this tree. */
+/** compose.yaml: no Docker runs here, so it is held against Compose's published schema, and against this tree. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Ajv } from "ajv";

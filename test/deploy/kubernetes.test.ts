@@ -9,7 +9,7 @@ import { metricsIn } from "./queries.ts";
 import { typeFaults } from "./type-check.ts";
 
 const FOLDERS = ["deploy/kubernetes", "deploy/kubernetes/workers"];
-/** Whoever deploys makes their own. */
+/** Those who deploy make their own. */
 const EXAMPLES = ["secret.example.yaml"];
 const KUBECTL = Bun.which("kubectl");
 if (!KUBECTL) console.warn("tests with kubectl are skipped: it is not there");

@@ -60,7 +60,7 @@ test("signs of life and events come as they are sent", async () => {
   await Promise.all(replicas.map((replica) => replica.stop()));
 });
 
-test("what speaks no TLS is sent on, HSTS binds the rest, and nobody chooses their own address", async () => {
+test("what speaks no TLS is sent on, HSTS binds the rest, and no client chooses its own address", async () => {
   const replicas = await startReplicas();
   await using site = await Site.start(replicas);
   const heads = ["--head"];

@@ -33,7 +33,7 @@ async function serveOne(server: MachineServer): Promise<string> {
 
 const WHOLE = ["POST /order/", "place default", "wait default", "start default", "finish default"];
 
-test("orders go on while the receiver is gone; its spans come once it is back, and the log tells of both", async () => {
+test("orders go on while the receiver is gone; its spans come once it is back, and the log says both", async () => {
   await using receiver = new OtlpReceiver();
   await using server = await openServer(receiver);
   await receiver.trace(await serveOne(server), WHOLE);
@@ -111,7 +111,7 @@ test("a receiver that is gone, or never answers, keeps no server from stopping",
   expect(await soon(other.stop(), "the server stops", 8000)).toEqual([]);
 });
 
-test("no more spans wait than are bounded: then orders are not traced, and it is told how many were lost", async () => {
+test("no more spans wait than are bounded: then orders are not traced, and the log says how many were lost", async () => {
   await using receiver = new OtlpReceiver();
   await using server = await openServer(receiver);
   await receiver.stop();

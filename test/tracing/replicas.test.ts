@@ -1,4 +1,4 @@
-/** One trace tells of an order, whichever replicas did what; and of whoever asked. */
+/** An order is one trace, whichever replicas did what, and its callers' spans are linked. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { defineMachine, type MakeContext } from "../../src/machines/machine.ts";
@@ -100,7 +100,7 @@ test("an order placed at one replica, and started and finished at the other, is 
   expect(replicaOf(start)).toBe(replicaOf(finish) as string);
   expect(replicaOf(start)).not.toBe(replicaOf(place) as string);
   expect(place.resource).toMatchObject({ "service.name": "coffee", "telemetry.sdk.language": "nodejs" });
-  // Nobody's words, and not the id that opens the order.
+  // No one's words, and not the id that opens the order.
   const sent = JSON.stringify(spans, (_name, value: unknown) => (typeof value === "bigint" ? String(value) : value));
   for (const text of ["Ada", "lid", "Grace", "latte", started.order_id]) expect(sent).not.toContain(text);
 });

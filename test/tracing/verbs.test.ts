@@ -244,7 +244,7 @@ test("what the caller does not record is not recorded, and nothing is kept with 
   expect(receiver.spans.map(({ traceId }) => traceId)).not.toContain(CALLER.traceId);
 });
 
-test("a sampler that asks nobody records all the same, and one that is off records nothing", async () => {
+test("a sampler that heeds no caller records all the same, and one that is off records nothing", async () => {
   await openAnew({ OTEL_TRACES_SAMPLER: "always_on" });
   const unrecorded = { traceparent: `00-${CALLER.traceId}-${CALLER.spanId}-00` };
   expect(traceOf(await place(server, {}, { headers: unrecorded }))).toBe(CALLER.traceId);

@@ -12,7 +12,7 @@ import { FailureDraft } from "../../orders/views.ts";
 import { Result } from "./order-descriptions.ts";
 
 const params = Type.Object({
-  // (Whatever else stands there is a link that was altered: 403.)
+  // (All else is a link that was altered: 403.)
   link: Type.String({
     pattern: "^[\\w-]+\\.[\\w-]+$",
     description: "of the `finish_url` or `fail_url` that came with an order",
@@ -57,7 +57,7 @@ export const FAIL_BY_LINK = documented({
   operationId: "failByLink",
   isOpen: true,
   summary: "Say by its link that an order can't be made",
-  description: "As a fail, without the staff token. The same again answers the same, until somebody has the order.",
+  description: "As a fail, without the staff token. The same again answers the same, until a barista has the order.",
   answers: {
     200: {
       description: "The order is queued again, or cancelled: `status` says which.",

@@ -9,7 +9,7 @@ import type { FinishLinks } from "../../service/finish-links.ts";
 
 export interface LinkingDependencies {
   readonly links: FinishLinks;
-  /** Where the baristas' port is found, by whoever gets a link from the sender of this request. */
+  /** Where the baristas' port is found, by those who get a link from the sender of this request. */
   readonly staffUrlFor: (request: Request) => string;
 }
 

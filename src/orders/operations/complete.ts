@@ -9,7 +9,7 @@ export interface Choice {
   readonly orderId: string;
   readonly queue: string;
   readonly completion: Completion;
-  /** The `traceparent` of whoever asks: for traces alone. */
+  /** The `traceparent` of the request: for traces alone. */
   readonly traceparent?: string | undefined;
 }
 

@@ -16,7 +16,7 @@ export interface Claim {
   readonly waitsMs?: number | undefined;
   /** Only if the finish of this order succeeded, in the same turn or before. */
   readonly after?: string | undefined;
-  /** The `traceparent` of whoever asks: for traces alone. */
+  /** The `traceparent` of the request: for traces alone. */
   readonly traceparent?: string | undefined;
 }
 
