@@ -20,8 +20,8 @@ export interface LinkedStart {
   readonly start: StartOf;
 }
 
-/** What is signed: order id, attempts, when it was started, barista. */
-const Content = Type.Tuple([Type.String(), Type.Integer(), Type.String(), Type.String()]);
+/** What is signed: order id, attempts, when it was started, barista. (An empty time would stand for any start.) */
+const Content = Type.Tuple([Type.String(), Type.Integer(), Type.String({ minLength: 1 }), Type.String()]);
 
 /** Should the key be lost, or taken away, another server may have made another one: it is asked for after so long. */
 const KEY_MS = 10_000;
