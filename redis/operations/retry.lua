@@ -4,14 +4,15 @@
 -- Fields   order_id, new_id, retried_by (JSON; '' is not said) | traceparent (of the new order's trace; '' it has none)
 -- Answers  retried, the new order with its position | unknown | conflict, status, barista (JSON)
 
--- The member that names the order's trace: the new order has one of its own, or none. (No text has such a member in it:
--- a quote inside stands behind a backslash, and no modifier's option is as long.)
+-- The member that names the order's trace. (No text has such a member in it: a quote inside stands behind a backslash,
+-- and no modifier's option is as long.)
 local TRACEPARENT = '"traceparent":"' .. string.rep('[%x-]', 55) .. '",'
 
 -- The members that the order got when it was made again itself, and when it was scheduled, are left out: they stand
--- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.) So is
--- how it was paid, which stands behind its price.
+-- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.) So are
+-- its trace, and how it was paid, which stands behind its price.
 local function without_own(members)
+  members = string.gsub(members, TRACEPARENT, '')
   local before, retried_by = string.match(members, '^(.*)"retry_of":"[^"]*","retried_by":(".*"),$')
   if not before or not is_text(retried_by) then
     before = string.match(members, '^(.*)"retry_of":"[^"]*",$')
@@ -23,7 +24,6 @@ end
 -- What never changes of the new order: the old one's, under a new number and time.
 local function fixed_again(id, order, number, retried_by, traceparent)
   local kept = without_own(string.match(order.fixed, '^"number":%d+,(.*)"placed_at":"[^"]*"$'))
-  kept = string.gsub(kept, TRACEPARENT, '')
   if traceparent ~= '' then
     kept = kept .. '"traceparent":"' .. traceparent .. '",'
   end
