@@ -209,13 +209,13 @@ test("requests that meet a fault are counted, and no others", async () => {
   expect(metrics.get('longpour_request_faults_total{fault="internal"}')).toBe(0);
 });
 
-test("the bound of held customers and the end of the certificate are told, the latter as renewed", async () => {
+test("the bound of held customers and the end of the certificate show, the latter as renewed", async () => {
   const authority = new Authority("metrics-authority");
   const files = new InstalledPair(authority.issue("first", { toDays: 10 }));
   const plain = await startServer({ MAX_HELD: "123" });
-  const told = await scrape(plain);
-  expect(told.get("longpour_held_customers_limit")).toBe(123);
-  expect(told.has("longpour_certificate_expiry_timestamp_seconds")).toBe(false);
+  const shown = await scrape(plain);
+  expect(shown.get("longpour_held_customers_limit")).toBe(123);
+  expect(shown.has("longpour_certificate_expiry_timestamp_seconds")).toBe(false);
   const secure = await startServer(files.settings);
   const readDays = async (): Promise<number> => {
     const { body } = await curl(`${secure.baristas}/metrics`, { cacert: authority.path });

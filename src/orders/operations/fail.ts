@@ -19,9 +19,9 @@ export function failureOf({ error, retry = true, retry_after_seconds = 0 }: Fail
   return { error, retry, retryAfterMs: retry_after_seconds * 1000 };
 }
 
-/** `changed`: queued again, or cancelled. */
 type Field = "order_id" | "barista" | "failure" | "retry" | "delay" | "attempts" | "started_at";
 
+/** `changed`: queued again, or cancelled. */
 export const fail: Operation<Failure, ChangeOutcome, Field> = {
   name: "fail",
   fields: ["order_id", "barista", "failure", "retry", "delay", "attempts", "started_at"],
