@@ -16,11 +16,12 @@ import {
   type Sampler,
 } from "@opentelemetry/sdk-trace";
 import type { Log } from "../log.ts";
+import { ProblemError } from "../problem.ts";
 import type { TraceSettings } from "../trace-settings.ts";
 import { version } from "../version.ts";
 import { BoundedProcessor, OtlpExporter } from "./exporter.ts";
 import { readFacts } from "./order-facts.ts";
-import { endFailed, isRecorded, Spans, toTraceparent } from "./spans.ts";
+import { endFailed, isRecorded, nameOfError, Spans, toTraceparent } from "./spans.ts";
 import { traceOrders } from "./traced-orders.ts";
 import type { Asked, MakingSpan, RequestSpan, Tracing, Wait } from "./tracing.ts";
 
@@ -92,7 +93,12 @@ function beginRequest(spans: Spans, { method, url }: Request, { route, cause }: 
     else if (status < 400 || status === LEFT) span.end();
     return answer;
   };
-  return { traceparent: toTraceparent(span), end };
+  const fail = (error: unknown): never => {
+    if (error instanceof ProblemError) end(error.answer());
+    else endFailed(span, nameOfError(error));
+    throw error;
+  };
+  return { traceparent: toTraceparent(span), end, fail };
 }
 
 function beginMaking(spans: Spans, json: string): MakingSpan | undefined {

@@ -114,6 +114,11 @@ export function endFailed(span: Span, type: string): void {
   span.setAttribute("error.type", type).setStatus({ code: SpanStatusCode.ERROR }).end();
 }
 
+/** An error's class: its message may hold more than may stand in a span. */
+export function nameOfError(error: unknown): string {
+  return error instanceof Error ? error.name : "Error";
+}
+
 function isSampled(flags: number): boolean {
   return (flags & TraceFlags.SAMPLED) !== 0;
 }

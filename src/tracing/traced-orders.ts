@@ -14,7 +14,7 @@ import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
 import { createAsk, type AnsweredRun, type Ask } from "../redis/group-commit.ts";
 import { readFacts } from "./order-facts.ts";
 import { UNTRACED } from "./tracing.ts";
-import { endFailed, isRecorded, toTraceparent, type Happened, type Spans } from "./spans.ts";
+import { endFailed, isRecorded, nameOfError, toTraceparent, type Happened, type Spans } from "./spans.ts";
 
 /** The `traceparent` of the request that asks. */
 interface Asked {
@@ -94,7 +94,7 @@ function tracePlacing<Item extends Asked & { readonly queue: string }>(
         settle(outcome);
       },
       (error) => {
-        endFailed(span, nameOf(error));
+        endFailed(span, nameOfError(error));
         reject(error);
       },
     );
@@ -109,7 +109,7 @@ async function endWith<Outcome extends Answered>(span: Span, done: string, askin
     if (kind === done && readFacts(order)?.traceparent === keptOf(span)) span.end();
     return outcome;
   } catch (error) {
-    endFailed(span, nameOf(error));
+    endFailed(span, nameOfError(error));
     throw error;
   }
 }
@@ -156,8 +156,4 @@ function traceVerb<Item extends Asked, Outcome extends Answered>(
 function note({ order: json }: Answered, happened: Omit<Happened, "order">, spans: Spans): void {
   const order = json === undefined ? undefined : readFacts(json);
   if (order) spans.record({ ...happened, order });
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "Error";
 }

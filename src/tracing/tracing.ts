@@ -38,6 +38,8 @@ export interface RequestSpan {
   readonly traceparent: string;
   /** Returns the answer as it is. */
   readonly end: (answer: Response) => Response;
+  /** For a request that came to no answer of its own. Throws the error as it is. */
+  readonly fail: (error: unknown) => never;
 }
 
 /** What came of a machine's making. `fault`: why it failed. */

@@ -17,6 +17,7 @@ import {
 } from "../support/http.ts";
 import { call, callLater, endOf, MachineServer, untilStatus } from "../support/machines.ts";
 import { OtlpReceiver, type Span } from "../support/otlp.ts";
+import { sharedRedis } from "../support/redis.ts";
 
 setDefaultTimeout(60_000);
 
@@ -199,6 +200,20 @@ test("a refused order leaves no span", async () => {
   const placed = await place(server, {}, { headers });
   const spans = await receiver.trace(CALLER.traceId, ["POST /order/", "place default"]);
   expect(named(spans, "place default").map(({ spanId }) => spanId)).toEqual([spanOf(placed)]);
+});
+
+test("a request that met a fault leaves its span, whether or not its customer would wait", async () => {
+  const shop = `test-${crypto.randomUUID()}`;
+  await openAnew({ SHOP: shop });
+  const client = (await sharedRedis()).connect();
+  await client.set(`{${shop}}:bucket:order:127.0.0.1`, "no hash");
+  for (const prefer of ["respond-async", "wait=10"]) {
+    receiver.spans.length = 0;
+    expectProblem(await order(server, {}, { headers: { ...headers, Prefer: prefer } }), 500);
+    const spans = await receiver.trace(CALLER.traceId, ["POST /order/", "place default"]);
+    expect([prefer, spans.map(({ isError }) => isError)]).toEqual([prefer, [true, true]]);
+  }
+  client.disconnect();
 });
 
 const BAD = [

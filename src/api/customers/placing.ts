@@ -72,7 +72,7 @@ function createPlace(dependencies: PlacingDependencies, findServer: FindServer, 
     const route = "queue" in wanted ? "/queue/:queue/" : "/order/";
     const span = tracing.beginRequest(request, { route, cause: wanted.traceparent });
     const answering = place(request, preferences, { ...wanted, traceparent: span?.traceparent ?? UNTRACED });
-    return span ? answering.then(span.end) : answering;
+    return span ? answering.then(span.end, span.fail) : answering;
   };
 }
 
