@@ -2,7 +2,8 @@
 -- Inspects the shop: names the keys that hold a value of another type than they should, the orders that are set aside
 -- as damaged, and the queues that need mending. An order that was put right goes back into its queue; one that is gone
 -- leaves the list.
--- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/payment.lua lib/queue-rules.lua lib/claims.lua lib/wake.lua lib/rules.lua
+-- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/damage.lua lib/queries.lua lib/payment.lua
+-- Needs lib/queue-rules.lua lib/claims.lua lib/wake.lua lib/rules.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  lease of a brewing order that goes back, ms, where its queue has no rules of its own
 -- ARGV[2]  most orders to look at: of more, some by chance

@@ -4,7 +4,7 @@
  * **Invariants**
  * - One line a start, a stop, an outage, a summary of refusals.
  * - Of an error stand its type, message and stack: never what it carries beside them.
- * - Never a secret, never a customer's words; ids of orders only as short hashes, at debug, or where a rule logs events.
+ * - Never a secret, never a customer's words; ids of orders as short hashes, at debug, or where a rule logs events.
  */
 import pino from "pino";
 import pretty from "pino-pretty";

@@ -139,7 +139,7 @@ test("secrets are not repeated", () => {
   ]);
 });
 
-test("settings of traces are told as all others, and nothing of what may be a secret", () => {
+test("faults of the settings of traces are listed as all others, and nothing of what may be a secret", () => {
   const faults = faultsOf({
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://user:secret@localhost:4318",
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "localhost:4317?secret",

@@ -63,7 +63,7 @@ export class BenchRedis {
     await this.client.latency("RESET", FSYNC);
   }
 
-  /** How long the longest fsync took since they were forgotten, ms: Redis serves nobody meanwhile. 0: none took 1 ms. */
+  /** How long the longest fsync took since they were forgotten, ms: Redis serves no one then. 0: none took 1 ms. */
   async longestFsyncMs(): Promise<number> {
     const events = (await this.client.latency("LATEST")) as [name: string, at: number, lastMs: number, maxMs: number][];
     return events.find(([name]) => name === FSYNC)?.[3] ?? 0;

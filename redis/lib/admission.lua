@@ -1,6 +1,7 @@
 -- admission
 -- Owns the admission of orders: what the shop's settings, its code and its queues say; and their end.
--- Needs lib/writes.lua lib/settings.lua lib/menu.lua lib/buckets.lua lib/numbers.lua lib/idempotency.lua lib/payments.lua
+-- Needs lib/writes.lua lib/settings.lua lib/menu.lua lib/buckets.lua lib/numbers.lua lib/idempotency.lua
+-- Needs lib/payments.lua
 --
 -- Invariants
 -- - A check spends nothing.

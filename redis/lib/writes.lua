@@ -1,6 +1,7 @@
 -- writes
 -- Owns what a run writes of the orders that it has changed: once, at its end.
--- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/queue-rules.lua lib/queue-writes.lua lib/held-claims.lua lib/wake.lua
+-- Needs lib/clock.lua lib/damage.lua lib/changes.lua lib/queue-rules.lua lib/queue-writes.lua lib/held-claims.lua
+-- Needs lib/wake.lua
 --
 -- Invariants
 -- - The writes follow from each order as it was before the run and as it is now.

@@ -3,8 +3,8 @@
  * not counted yet are.
  *
  * It is a script that reads the stream where it is: what a replica would be sent costs more than to count it. The
- * script notes the last event that it counted in the same step. So whichever replica counts, and whatever dies, no event
- * counts twice.
+ * script notes the last event that it counted in the same step. So no event counts twice, whichever replica counts, and
+ * whatever dies.
  *
  * To count an order costs about a tenth of what it costs to serve it. So `lazy` counting is bounded: in a long rush
  * some events are trimmed before it comes to them. `on` counts all: its loop rests between its calls, unless so many

@@ -12,7 +12,7 @@ import { hostOf, type HostList } from "../host-list.ts";
 
 const MAX_URL_LENGTH = 2000;
 
-/** The fault of a webhook's URL, as it goes on after its name; undefined where nothing is to be said before it is used. */
+/** What is wrong with a webhook's URL before it is used, as text that follows its name; undefined: nothing. */
 export function findUrlFault(text: string, allowed: HostList): string | undefined {
   const url = URL.parse(text);
   // (Of spaces and line breaks a parser drops some.)

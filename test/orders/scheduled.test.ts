@@ -1,4 +1,4 @@
-/** Owns the tests of orders for later: placed or called with a time, started by none before, and queued by requeue.lua. */
+/** Owns the tests of orders for later: placed or called with a time, not started before, queued by requeue.lua. */
 import { expect, test } from "bun:test";
 import { loadScript } from "../../src/redis/script.ts";
 import { QUEUE_RULES, TestOrders } from "../support/orders.ts";

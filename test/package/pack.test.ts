@@ -1,4 +1,4 @@
-/** The package in a fresh project, as its users have it. The programs are those of docs/embedding.md, as they stand there. */
+/** The package in a fresh project, as its users have it. The programs are those of docs/embedding.md, unchanged. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { createClient, work, type Handler } from "../../src/client/index.ts";

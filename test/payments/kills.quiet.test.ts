@@ -1,6 +1,6 @@
 /**
- * A small part of what `bun run kills --till 1000` does: orders are paid by card while replicas are killed. And the judge
- * itself: what goes wrong is a violation.
+ * A small part of what `bun run kills --till 1000` does: orders are paid by card while replicas are killed. And the
+ * judge itself: what goes wrong is a violation.
  */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { killAtTheTill, violationsOf } from "../kills/till.ts";

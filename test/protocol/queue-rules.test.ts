@@ -1,4 +1,4 @@
-/** The rules of queues of machines: each queue's own limit, capacity, lease, attempts and retention, on all replicas. */
+/** The rules of queues of machines: the limit, capacity, lease, attempts and retention of each, on all replicas. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { keysOf } from "../../src/redis/keys.ts";
 import { ahead, call, findQueue, placeCall } from "../support/calls.ts";

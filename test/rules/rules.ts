@@ -1,6 +1,6 @@
 /**
- * Owns what the tests of deliveries share: a shop's stream on a real Redis, and rules on it whose targets note what they
- * got.
+ * Owns what the tests of deliveries share: a shop's stream on a real Redis, and rules on it whose targets note what
+ * they got.
  *
  * **Invariants**
  * - A runner that a test opened here is closed before its connections.

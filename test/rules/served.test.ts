@@ -1,4 +1,4 @@
-/** Rules on whole servers: the file, webhooks verified by the Standard Webhooks library, streams, the log, dead letters. */
+/** Rules on whole servers: the file, webhooks verified by the Standard Webhooks library, streams, the log, the dead. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
 import { applyVerb, ask, brew, expectProblem, expectStatus, place, start } from "../support/http.ts";

@@ -75,7 +75,7 @@ export class TestAcquirer {
     };
   }
 
-  /** Ends it as `kill -9` does, and starts it again on the same port when the function that this resolves to is called. */
+  /** Ends it as `kill -9` does. The function that this resolves to starts it again on the same port. */
   async kill(): Promise<() => Promise<TestAcquirer>> {
     const { port } = new URL(this.url);
     await this.stop();

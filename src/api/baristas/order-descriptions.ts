@@ -80,7 +80,7 @@ export const START_ORDER = documented({
   description:
     "The order whose lease ran out, else the oldest queued one; with `order_id` that one. With `wait` it is held up to N seconds for one. " +
     "The order is yours for LEASE_SECONDS: finish, extend or release it. With `link` come `finish_url` and `fail_url`, " +
-    "by which whoever has them can end it without a token: POST to either.",
+    "by which their bearer can end it without a token: POST to either.",
   headers: [
     idempotencyKeyHeader({
       effect: "The same key again gets the same order, while it is brewing.",

@@ -32,7 +32,7 @@ export function addStart(program: Command, terminal: Terminal): void {
     .option("--queue <name>", "the queue to take from; the counter's without it")
     .option("--id <id>", "take this order, not the oldest")
     .option("--wait <seconds>", "wait for one for so long", wholeReader({ min: 0, max: 60 }), 0)
-    .option("--link", "get a link too, by which whoever has it can finish the order without a token")
+    .option("--link", "get a link too, whose bearer can finish the order without a token")
     .addOption(taker())
     .addOption(staffUrlOption())
     .addOption(staffTokenOption())
