@@ -1,5 +1,5 @@
 /**
- * Owns the wrong guesses at the staff token, counted by address.
+ * Owns the wrong guesses at a token or at a finish link, counted by address.
  *
  * **Invariants**
  * - After too many wrong guesses within the window, further ones are blocked until the oldest has left it.

@@ -11,7 +11,7 @@ import { msOf, type EventId, type ShopEvent } from "../events/event.ts";
 export const TargetView = Type.Object(
   {
     kind: Type.String({ description: "log, stream, webhook or callback" }),
-    url: Type.Optional(Type.String({ description: "of a webhook, without its query" })),
+    url: Type.Optional(Type.String({ description: "of a webhook, without its path and query" })),
     stream: Type.Optional(Type.String({ description: "the stream's key" })),
   },
   { $id: "RuleTarget" },
