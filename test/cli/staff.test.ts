@@ -129,7 +129,8 @@ test("dead lists what failed, and retry makes it again: one, or all of a queue",
 test("start gives a link, by which the order is finished without a token", async () => {
   const id = await shop.placed();
   const { stdout } = await shop.run("start", "--id", id, "--link");
-  const url = /\nfinish by: (http:\S+)\n$/.exec(stdout)?.[1] ?? "";
+  const url = /\n +finish_url +(http:\S+)\n/.exec(stdout)?.[1] ?? "";
+  expect(stdout.split(url)).toHaveLength(2);
   const answer = await fetch(url, { method: "POST", body: '{"cups":1}' });
   expect(await answer.json()).toMatchObject({ order_id: id, status: "ready", result: { cups: 1 } });
 });

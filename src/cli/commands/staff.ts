@@ -39,13 +39,8 @@ export function addStart(program: Command, terminal: Terminal): void {
     .action(async ({ queue, id, wait, link, barista, json = false, ...where }) => {
       const query = { queue, order_id: id, barista, wait: wait > 0 ? String(wait) : undefined, link: link && "" };
       const order = await say({ path: withQuery("/start/", query), method: "GET", waitSeconds: wait }, where, terminal);
-      terminal.print(json ? JSON.stringify(order) : showStarted(order));
+      terminal.print(json ? JSON.stringify(order) : showOrder(order));
     });
-}
-
-function showStarted(order: Order & { readonly finish_url?: string }): string {
-  const { finish_url } = order;
-  return finish_url === undefined ? showOrder(order) : `${showOrder(order)}\nfinish by: ${finish_url}`;
 }
 
 export function addFinish(program: Command, terminal: Terminal): void {
