@@ -52,6 +52,7 @@ export const TRACE_SETTINGS = {
     description: "a number from 0 to 1",
   }),
 };
+
 export interface TraceSettings {
   /** Where spans are sent. */
   readonly url: string;

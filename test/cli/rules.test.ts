@@ -51,6 +51,21 @@ test("rules lists them and their dead letters; replay delivers these again, and 
   await receiver.stop();
 });
 
+test("replay ends, also where all that it replays is dead again at once", async () => {
+  let rounds = 0;
+  const server = Bun.serve({
+    port: 0,
+    fetch: () => {
+      rounds += 1;
+      return Response.json({ replayed: 100, left: 150 });
+    },
+  });
+  const { stdout } = await begin(["replay", "placed"], { LONGPOUR_STAFF_URL: server.url.origin }).ended;
+  expect(stdout).toBe("300 on their way again; 150 left\n");
+  expect(rounds).toBe(3);
+  await server.stop(true);
+});
+
 test("rules says so where there are none", async () => {
   const server = await startServer();
   const { stdout, stderr } = await begin(["rules"], { LONGPOUR_STAFF_URL: server.baristas }).ended;

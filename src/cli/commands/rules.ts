@@ -95,12 +95,14 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .action(async (rule, event, { json = false, ...where }) => {
       const ask = asking(staffPort(where), terminal);
       const path = withQuery(`/rules/${encodeURIComponent(rule)}/replay`, { event_id: event });
-      let [replayed, left] = [0, 0];
-      for (;;) {
+      // It ends once it has replayed as many as there were: some may be dead again meanwhile.
+      let [replayed, left, most] = [0, 0, Infinity];
+      while (replayed < most) {
         const round = await ask({ path, method: "POST" }, accept(Replayed));
         replayed += round.replayed;
         ({ left } = round);
-        if (event !== undefined || left === 0 || round.replayed === 0) break;
+        most = Math.min(most, replayed + left);
+        if (event !== undefined || round.replayed === 0) break;
       }
       terminal.print(json ? JSON.stringify({ replayed, left }) : `${replayed} on their way again; ${left} left`);
     });
