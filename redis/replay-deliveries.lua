@@ -6,7 +6,7 @@
 -- ARGV[2]  most dead letters
 -- ARGV[3]  as many events as may be tried again at once
 -- ARGV[…]  events; none: those that died first
--- Returns  {how many are tried again now, how many dead letters are left, how many of these could not be for want of room}
+-- Returns  {how many are tried again now, how many dead letters are left, of these how many found no room}
 
 local rule, most, room = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local dead, retried = key.deliveries_dead(rule), key.deliveries_retried(rule)

@@ -1,7 +1,8 @@
 -- serve-rule
 -- Serves a rule, for the one replica that has its lease or gets it now: notes what became of its deliveries, and takes
 -- the next events of the types that it wants. What it does not want stays in Redis, and in no one's hand.
--- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/groups.lua lib/event-numbers.lua lib/queries.lua lib/rules.lua lib/rule-notes.lua
+-- Needs lib/keys.lua lib/clock.lua lib/try.lua lib/order.lua lib/format.lua lib/groups.lua lib/event-numbers.lua
+-- Needs lib/queries.lua lib/rules.lua lib/rule-notes.lua
 -- KEYS[1]  the shop's prefix
 -- ARGV[1]  the rule's name
 -- ARGV[2]  the replica

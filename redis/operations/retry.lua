@@ -9,8 +9,8 @@
 local TRACEPARENT = '"traceparent":"' .. string.rep('[%x-]', 55) .. '",'
 
 -- The members that the order got when it was made again itself, and when it was scheduled, are left out: they stand
--- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.) So are
--- its trace, and how it was paid, which stands behind its price.
+-- last. (A modifier of these names is followed by a brace; inside of a string a quote stands behind a backslash.)
+-- So are its trace, and how it was paid, which stands behind its price.
 local function without_own(members)
   members = string.gsub(members, TRACEPARENT, '')
   local before, retried_by = string.match(members, '^(.*)"retry_of":"[^"]*","retried_by":(".*"),$')

@@ -11,7 +11,7 @@ export function encodeModifiers(modifiers: Draft["modifiers"]): string {
   return hasOptions(modifiers) ? JSON.stringify(modifiers) : "";
 }
 
-/** The members of the order that are kept beside those that scripts know, its `traceparent` among them: a JSON object. */
+/** The members that are kept beside those that scripts know, `traceparent` among them: a JSON object. */
 export function encodeDetails(
   { item: _item, code: _code, note, modifiers, not_before, ...others }: Draft,
   traceparent?: string,

@@ -1,4 +1,4 @@
-/** GET /metrics itself: who may read it, in which format, what it says while Redis is away, and that Prometheus likes it. */
+/** GET /metrics itself: who may read it, its format, what it says while Redis is away, and that Prometheus takes it. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { OPERATIONS } from "../docs/documents.ts";
 import { ahead, call, placeCall } from "../support/calls.ts";

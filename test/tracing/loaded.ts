@@ -1,6 +1,6 @@
 /**
- * Owns a process that serves one order. Its last line is JSON: how many modules of OpenTelemetry it has loaded then, and
- * whether the order kept a trace.
+ * Owns a process that serves one order. Its last line is JSON: how many modules of OpenTelemetry it has loaded then,
+ * and whether the order kept a trace.
  */
 import { createServer } from "../../src/index.ts";
 

@@ -3,7 +3,7 @@
  *
  * **Invariants**
  * - The first need is met at once, and those that come meanwhile by one read after a rest.
- * - One read at a time; one that takes long is followed by a longer rest, but never a long one: staff act on what they see.
+ * - One read at a time; one that takes long is followed by a longer rest, of 5 s at most: staff act on what they see.
  * - A user who asks need not wait for the end of a rest.
  */
 const REST_FACTOR = 20;
