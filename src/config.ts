@@ -10,11 +10,12 @@ import { FormatRegistry, Type, type Static, type TSchema } from "@sinclair/typeb
 import { Value } from "@sinclair/typebox/value";
 import ipaddr from "ipaddr.js";
 import { HOST_LIST_DESCRIPTION, HostList } from "./host-list.ts";
-import { StartError } from "./lifecycle.ts";
 import { readNumbers, wholeNumber } from "./numeric.ts";
 import { readQueues, type NamedQueue } from "./queue-settings.ts";
 import { readRedisUrl, secretsOf } from "./redis-url.ts";
+import { SettingsError } from "./settings-error.ts";
 import { secretsInHeaders, TRACE_SETTINGS } from "./trace-settings.ts";
+import { isSecrets, SECRETS_DESCRIPTION } from "./webhook-secrets.ts";
 
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded"] as const;
 
@@ -22,6 +23,7 @@ FormatRegistry.Set("proxy-header", (text) => PROXY_HEADERS.some((header) => head
 FormatRegistry.Set("origin-list", (text) => splitList(text).every(isOrigin));
 FormatRegistry.Set("cidr-list", (text) => splitList(text).every(isNetwork));
 FormatRegistry.Set("host-list", (text) => HostList.isList(text));
+FormatRegistry.Set("webhook-secrets", isSecrets);
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
   wholeNumber(minimum, maximum, { default: fallback });
@@ -66,7 +68,7 @@ const Environment = Type.Object({
   METRICS_TOKEN: secret(),
   WEBHOOK_ALLOW: hostList(),
   CALLBACK_ALLOW: hostList(),
-  CALLBACK_SECRET: secret(),
+  CALLBACK_SECRET: optional(Type.String({ format: "webhook-secrets", description: SECRETS_DESCRIPTION })),
   CALLBACK_SECRET_FILE: file(),
   RULES_FILE: file(),
   QUEUES: Type.String({ default: "", description: "queues as docs/operations.md says" }),
@@ -154,7 +156,7 @@ export type Config = Readonly<
   }
 >;
 
-/** Reads the environment. Throws one StartError (exit code 2) that lists every fault. */
+/** Reads the environment. Throws one SettingsError that lists every fault. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
     Object.keys(Environment.properties).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
@@ -182,11 +184,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (given.CALLBACK_ALLOW && !given.CALLBACK_SECRET && !given.CALLBACK_SECRET_FILE) {
     faults.push("CALLBACK_SECRET: is missing: callbacks are signed by it, or by what CALLBACK_SECRET_FILE holds");
   }
+  if (given.CALLBACK_SECRET && given.CALLBACK_SECRET_FILE) {
+    faults.push("CALLBACK_SECRET_FILE: leave it out, or CALLBACK_SECRET");
+  }
   const redis = given.REDIS_URL ? readRedisUrl(given.REDIS_URL) : undefined;
   if (redis?.kind === "fault") faults.push(`REDIS_URL: ${redis.fault}`);
   const queues = readQueues(given.QUEUES ?? "");
   if (queues.kind === "faults") faults.push(...queues.faults.map((fault) => `QUEUES: ${fault}`));
-  if (faults.length > 0 || queues.kind === "faults") throw new StartError(encodeFaults(faults), 2);
+  if (faults.length > 0 || queues.kind === "faults") throw new SettingsError(faults);
   const webhookSecrets = Object.freeze(webhookSecretsIn(environment));
   return Object.freeze({ ...configFrom(values as Environment), queues: queues.declared, webhookSecrets });
 }
@@ -222,12 +227,6 @@ function webhookSecretsIn(environment: Readonly<Record<string, string | undefine
   return Object.fromEntries(
     Object.entries(environment).flatMap(([name, text]) => (text && isNamed(name) ? [[name, text]] : [])),
   );
-}
-
-/** One fault is one line. */
-export function encodeFaults(faults: readonly string[]): string {
-  if (faults.length === 1) return `wrong setting: ${faults[0]}`;
-  return `wrong settings:\n${faults.map((fault) => `  ${fault}`).join("\n")}`;
 }
 
 /** Whether `host` reaches this machine only. */

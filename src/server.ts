@@ -5,8 +5,8 @@
  * - It either serves both ports, or has closed all that it had opened and throws.
  * - It touches nothing of the process: several can run in one.
  */
-import { encodeFaults, type Config } from "./config.ts";
-import { Lifecycle, logFailures, StartError } from "./lifecycle.ts";
+import type { Config } from "./config.ts";
+import { Lifecycle, logFailures } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import { declareMachineQueues } from "./machines/declare.ts";
 import { gatherMachines } from "./machines/load.ts";
@@ -15,6 +15,7 @@ import { openParts, type Ground, type Parts } from "./parts.ts";
 import { openPorts } from "./ports.ts";
 import { defineCallbacks } from "./rules/callbacks.ts";
 import { readRulesFile } from "./rules/rules-file.ts";
+import { readAll, SettingsError } from "./settings-error.ts";
 import { judge, readFiles, type Https } from "./tls/certificates.ts";
 import { Demands } from "./work/demands.ts";
 import { defineWorkMachine } from "./work/machine.ts";
@@ -54,9 +55,10 @@ export async function createServer(
   let stopped: Promise<readonly Error[]> | undefined;
   const stop = (): Promise<readonly Error[]> => (stopped ??= lifecycle.close());
   try {
-    const https = await openHttps(config);
+    const fromFiles = [openHttps(config), readRulesFile(config), defineCallbacks(config)] as const;
+    const [https, ofFile, ofCallbacks] = await readAll(fromFiles);
+    const eventRules = [...ofFile, ...ofCallbacks];
     const { defined, queues } = await defineMachines(config, given);
-    const eventRules = [...(await readRulesFile(config)), ...(await defineCallbacks(config))];
     const parts = await openParts(ground, { rules: queues.map(({ rules }) => rules), eventRules, superseded });
     const { customerSocket, baristaSocket, machines } = openPorts(ground, parts, { queues, https });
     machines.start(defined);
@@ -70,13 +72,13 @@ export async function createServer(
   }
 }
 
-/** The certificates of the settings; undefined where there are none. Throws a StartError for what can't be served. */
+/** The certificates of the settings; undefined where there are none. Throws a SettingsError for what can't be served. */
 async function openHttps({ tlsCert: cert, tlsKey: key, staffTlsCa: staffCa }: Config): Promise<Https | undefined> {
   if (cert === undefined || key === undefined) return undefined;
   const files = { cert, key, staffCa };
   const reading = await readFiles(files);
   const judged = judge(reading);
-  if (judged.kind === "faults") throw new StartError(encodeFaults(judged.faults), 2);
+  if (judged.kind === "faults") throw new SettingsError(judged.faults);
   return { files, certificates: judged.certificates, digest: reading.digest };
 }
 

@@ -6,12 +6,11 @@
  * - A host that is allowed no more gets nothing more.
  * - One customer's target ends nothing for others: what it does not want becomes a dead letter.
  */
-import { encodeFaults } from "../config.ts";
 import { FINAL_TYPES, type ShopEvent } from "../events/event.ts";
-import { StartError } from "../lifecycle.ts";
 import { isRedisUnavailable } from "../redis/unavailable.ts";
+import { SettingsError } from "../settings-error.ts";
+import { readSecrets } from "../webhook-secrets.ts";
 import { findCallbackFault, type CallbackSettings } from "../webhooks/callback-url.ts";
-import { readSecrets, type SecretsReading } from "../webhooks/secrets.ts";
 import { isRecord } from "./operators.ts";
 import { post } from "./post.ts";
 import type { DeliveryOutcome } from "./rule.ts";
@@ -27,12 +26,10 @@ export interface CallbackConfig extends CallbackSettings {
   readonly callbackSecretFile: string | undefined;
 }
 
-/** The rule of callbacks; none where no host is allowed. Throws a StartError for secrets that are none. */
+/** The rule of callbacks; none where no host is allowed. Throws a SettingsError for secrets that are none. */
 export async function defineCallbacks(config: CallbackConfig): Promise<readonly DefineRule[]> {
   if (config.callbackAllow.isEmpty) return [];
-  const reading = await readSigning(config);
-  if (reading.kind === "fault") throw new StartError(encodeFaults([reading.fault]), 2);
-  const { secrets } = reading;
+  const secrets = await readSigning(config);
   return [
     (ground) => ({
       name: "callbacks",
@@ -49,16 +46,14 @@ export async function defineCallbacks(config: CallbackConfig): Promise<readonly 
   ];
 }
 
-async function readSigning({ callbackSecret, callbackSecretFile: path }: CallbackConfig): Promise<SecretsReading> {
-  const fault = (words: string): SecretsReading => ({ kind: "fault", fault: words });
-  if (callbackSecret !== undefined && path !== undefined) {
-    return fault("CALLBACK_SECRET_FILE: leave it out, or CALLBACK_SECRET");
-  }
+async function readSigning(config: CallbackConfig): Promise<readonly string[]> {
+  const { callbackSecret, callbackSecretFile: path } = config;
   const text = callbackSecret ?? (await readText(path ?? ""));
-  if (text === undefined) return fault(`CALLBACK_SECRET_FILE: ${path} can't be read`);
+  if (text === undefined) throw new SettingsError([`CALLBACK_SECRET_FILE: ${path} can't be read`]);
   const reading = readSecrets(text);
-  const name = path === undefined ? "CALLBACK_SECRET" : "CALLBACK_SECRET_FILE";
-  return reading.kind === "fault" ? fault(`${name}: must hold ${reading.fault}`) : reading;
+  if (reading.kind === "secrets") return reading.secrets;
+  const name = callbackSecret === undefined ? "CALLBACK_SECRET_FILE" : "CALLBACK_SECRET";
+  throw new SettingsError([`${name}: must hold ${reading.fault}`]);
 }
 
 interface Delivering extends Pick<RuleGround, "sender" | "findFinal"> {

@@ -8,12 +8,11 @@
 import { FormatRegistry, Type, type Static, type TObject } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { HostList } from "../host-list.ts";
-import { encodeFaults } from "../config.ts";
-import { StartError } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { wholeNumber } from "../numeric.ts";
 import { faultsOf } from "../schema-faults.ts";
-import { readSecrets } from "../webhooks/secrets.ts";
+import { SettingsError } from "../settings-error.ts";
+import { readSecrets } from "../webhook-secrets.ts";
 import type { WebhookSender } from "../webhooks/sender.ts";
 import { findUrlFault } from "../webhooks/url.ts";
 import { isRecord } from "./operators.ts";
@@ -81,7 +80,7 @@ export interface FileSettings {
 
 type Fault = (field: string, detail: string) => void;
 
-/** The rules of the file; none where there is no file. Throws a StartError that lists every fault. */
+/** The rules of the file; none where there is no file. Throws a SettingsError that lists every fault. */
 export async function readRulesFile(settings: FileSettings): Promise<readonly DefineRule[]> {
   const { rulesFile: path } = settings;
   if (path === undefined) return [];
@@ -101,7 +100,7 @@ export async function readRulesFile(settings: FileSettings): Promise<readonly De
     if (define) defined.push(define);
   }
   if (faults.length === 0) return defined;
-  throw new StartError(encodeFaults(faults.map((fault) => `RULES_FILE: ${path}: ${fault}`)), 2);
+  throw new SettingsError(faults.map((fault) => `RULES_FILE: ${path}: ${fault}`));
 }
 
 async function readJson(path: string, faults: string[]): Promise<unknown> {

@@ -30,6 +30,7 @@ describe("a server that can't start says why in one line", () => {
         SHOP: "a b",
         LOG_LEVEL: "loud",
         STAFF_TOKEN: "hush hush",
+        CALLBACK_SECRET: "whsec_hush",
       }),
       2,
     );
@@ -43,9 +44,26 @@ describe("a server that can't start says why in one line", () => {
       "SHOP",
       "LOG_LEVEL",
       "STAFF_TOKEN",
+      "CALLBACK_SECRET",
     ];
     for (const name of names) expect(said).toMatch(new RegExp(`^  ${name}: .+`, "m"));
     expect(said).not.toContain("hush");
+  });
+
+  test("files that settings name: the faults of all, and exit code 2", async () => {
+    const { url } = await sharedRedis();
+    const files = { TLS_CERT: "/nowhere/cert.pem", TLS_KEY: "/nowhere/key.pem", RULES_FILE: "/nowhere/rules.json" };
+    const callbacks = { CALLBACK_ALLOW: "*", CALLBACK_SECRET_FILE: "/nowhere/secret" };
+    const said = expectRefused(await startRefusedServer({ REDIS_URL: url, ...files, ...callbacks }), 2);
+    expect(said).toBe(
+      [
+        "longpour: wrong settings:",
+        "  TLS_CERT: /nowhere/cert.pem is missing",
+        "  TLS_KEY: /nowhere/key.pem is missing",
+        "  RULES_FILE: /nowhere/rules.json: can't be read",
+        "  CALLBACK_SECRET_FILE: /nowhere/secret can't be read",
+      ].join("\n"),
+    );
   });
 
   test("the baristas' port for all, without a token: exit code 2", async () => {

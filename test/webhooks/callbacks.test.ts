@@ -299,7 +299,7 @@ describe("settings", () => {
       { CALLBACK_SECRET: SECRET, CALLBACK_SECRET_FILE: "x" },
       "CALLBACK_SECRET_FILE: leave it out, or CALLBACK_SECRET",
     ],
-    ["faulty", { CALLBACK_SECRET: "whsec_c2hvcnQ=" }, "CALLBACK_SECRET: must hold one or two secrets"],
+    ["faulty", { CALLBACK_SECRET: "whsec_c2hvcnQ=" }, "CALLBACK_SECRET: must be one or two secrets"],
     [
       "a missing file",
       { CALLBACK_SECRET_FILE: "/nowhere/secret" },

@@ -1,7 +1,7 @@
 /** Owns the tests of what is said of URLs, lists of hosts and secrets before they are used. */
 import { describe, expect, test } from "bun:test";
 import { HostList } from "../../src/host-list.ts";
-import { readSecrets } from "../../src/webhooks/secrets.ts";
+import { readSecrets } from "../../src/webhook-secrets.ts";
 import { findUrlFault } from "../../src/webhooks/url.ts";
 
 describe("URLs", () => {

@@ -13,16 +13,20 @@ export type SecretsReading =
   | { readonly kind: "secrets"; readonly secrets: readonly string[] }
   | { readonly kind: "fault"; readonly fault: string };
 
+export const SECRETS_DESCRIPTION = `one or two secrets: each whsec_ and base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes`;
+
 /** Reads one secret, or two that are apart by spaces, commas or line ends: the newer first. */
 export function readSecrets(text: string): SecretsReading {
   const secrets = text.split(/[\s,]+/).filter((part) => part !== "");
   if (secrets.length === 1 || secrets.length === 2) {
     if (secrets.every(isSecret)) return { kind: "secrets", secrets };
   }
-  return { kind: "fault", fault: WANTED };
+  return { kind: "fault", fault: SECRETS_DESCRIPTION };
 }
 
-const WANTED = `one or two secrets: each whsec_ and base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes`;
+export function isSecrets(text: string): boolean {
+  return readSecrets(text).kind === "secrets";
+}
 
 function isSecret(text: string): boolean {
   const base64 = SECRET.exec(text)?.[1] ?? "";
