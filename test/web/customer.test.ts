@@ -241,8 +241,11 @@ test("a shop that closed in the moment of ordering says so, and nothing is order
   device.expectFault(/503/);
   await drink(page, "Latte").click();
   await orderButton(page).waitFor();
-  // The page can't look for itself: all that it hears is the refusal.
+  // The page can't look for itself, and no older look counts any more: all that it hears is the refusal.
   await page.route("**/shop", (route) => route.abort("aborted"));
+  const failed = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/shop"));
+  await page.evaluate("void dispatchEvent(new Event('online'))");
+  await failed;
   await change({ open: false });
   await orderButton(page).click();
   await page.getByRole("dialog").getByText("The shop has closed. Nothing was ordered.").waitFor();
