@@ -6,8 +6,9 @@
  * - The last line counts what ran: `N passed, N failed`, and `, N skipped` where any was.
  * - A file that the report lacks counts as failed: it can't be loaded, has no test, or ended its process.
  * - The exit code is 0 only if a test passed and none failed.
+ * - No temporary file of a test is left behind.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -23,8 +24,11 @@ const TIMEOUT_MS = 60_000;
  */
 const WORKERS = Math.min(8, Math.max(4, availableParallelism() * 2));
 
-const reports = mkdtempSync(join(tmpdir(), "longpour-tests-"));
+/** All temporary files of the tests, and their reports. */
+const folder = mkdtempSync(join(tmpdir(), "longpour-tests-"));
 try {
+  // Nginx works as another user, who has to come to its files.
+  chmodSync(folder, 0o711);
   const wanted = process.argv.slice(2);
   const files = [...new Bun.Glob("test/**/*.test.ts").scanSync(".")]
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
@@ -37,17 +41,19 @@ try {
   console.log(`${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
   process.exitCode = sum("passed") > 0 && sum("failed") === 0 ? 0 : 1;
 } finally {
-  rmSync(reports, { recursive: true, force: true });
+  // (What a test has killed may still be writing.)
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
 
 /** Runs these files in one run of `bun test`, and counts by its report. */
 function run(files: readonly string[], name: string, flags: readonly string[]): Count {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
-  const path = join(reports, `${name}.xml`);
+  const path = join(folder, `${name}.xml`);
   const report = ["--reporter=junit", `--reporter-outfile=${path}`];
   const paths = files.map((file) => `./${file}`);
   const command = [process.execPath, "test", `--timeout=${TIMEOUT_MS}`, ...flags, ...report, ...paths];
-  const { exitCode } = Bun.spawnSync(command, { stdio: ["ignore", "inherit", "inherit"] });
+  const env = { ...process.env, TMPDIR: folder };
+  const { exitCode } = Bun.spawnSync(command, { env, stdio: ["ignore", "inherit", "inherit"] });
   const count = readReport(existsSync(path) ? readFileSync(path, "utf8") : "", files);
   return { ...count, failed: Math.max(count.failed, exitCode === 0 ? 0 : 1) };
 }

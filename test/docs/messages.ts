@@ -40,7 +40,7 @@ export async function collectMessages(root: string): Promise<{ logged: Message[]
         const said = node.arguments.at(-1);
         for (const text of textsOf(said, sources, location)) logged.push({ level, text, location });
       }
-      if (ts.isNewExpression(node) && node.expression.getText() === "StartError") {
+      if (makesStartError(node)) {
         for (const text of textsOf(node.arguments?.[0], sources, location))
           refusals.push({ level: "", text, location });
       }
@@ -69,6 +69,14 @@ function levelOf(node: ts.Node): string | undefined {
   if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return undefined;
   const { name, expression } = node.expression;
   return LEVELS.has(name.text) && /(^|[.#])log$/.test(expression.getText()) ? name.text : undefined;
+}
+
+/** `new StartError(…)`, and `super(…)` in a class that extends it. */
+function makesStartError(node: ts.Node): node is ts.NewExpression | ts.CallExpression {
+  if (ts.isNewExpression(node)) return node.expression.getText() === "StartError";
+  if (!ts.isCallExpression(node) || node.expression.kind !== ts.SyntaxKind.SuperKeyword) return false;
+  const made = ts.findAncestor(node, ts.isClassLike)?.heritageClauses ?? [];
+  return made.some((clause) => clause.getText() === "extends StartError");
 }
 
 /** All that an expression may say; none where it is `undefined`. */
