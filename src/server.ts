@@ -72,7 +72,7 @@ export async function createServer(
   }
 }
 
-/** The certificates of the settings; undefined where there are none. Throws a SettingsError for what can't be served. */
+/** The certificates of the settings; undefined where there are none. Throws a SettingsError for faulty ones. */
 async function openHttps({ tlsCert: cert, tlsKey: key, staffTlsCa: staffCa }: Config): Promise<Https | undefined> {
   if (cert === undefined || key === undefined) return undefined;
   const files = { cert, key, staffCa };
