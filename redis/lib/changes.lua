@@ -20,7 +20,8 @@ local records
 -- `members`, what that event holds.
 local orders
 -- Ids that this run has changed, in their order; and how many of a stage.
-local changed, changed_of
+local changed
+local changed_of = {}
 -- Ids of orders that this run has made final.
 local ended
 -- Ids of damaged orders that this run has met.
@@ -32,7 +33,8 @@ local queued_now
 
 each_run(function()
   records, orders, changed, ended, damaged, opened_in, opened_by, queued_now = {}, {}, {}, {}, {}, {}, {}, {}
-  changed_of = { queued = 0, delayed = 0, scheduled = 0, brewing = 0, reserved = 0, unpaid = 0 }
+  changed_of.queued, changed_of.delayed, changed_of.scheduled = 0, 0, 0
+  changed_of.brewing, changed_of.reserved, changed_of.unpaid = 0, 0, 0
   opened = 0
 end)
 

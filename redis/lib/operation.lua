@@ -30,14 +30,15 @@ local function usual(name, run)
   operations[name].usual = run
 end
 
--- A line an operation: what is answered, in pieces, each line's last one with its line break; and what is kept of it.
--- (These tables stay, so they need not grow again: their first `piece_count` and `line_count` entries belong to this
--- run. A line is put together once, with all others: Lua hashes each byte of each string that it makes.)
+-- A line an operation: what is answered, and what is kept of it; both in pieces, each line's last one with its line
+-- break; before what is kept stands one more piece. (These tables stay, so they need not grow again: their first
+-- `piece_count` and `kept_count` entries belong to this run. A line is put together once, with all others: Lua hashes
+-- each byte of each string that it makes.)
 local pieces, kept = {}, {}
-local piece_count, line_count
+local piece_count, kept_count
 
 each_run(function()
-  piece_count, line_count = 0, 0
+  piece_count, kept_count = 0, 1
 end)
 
 local function drop_lines()
@@ -47,15 +48,16 @@ end
 local function answer(line, to_keep)
   pieces[piece_count + 1], pieces[piece_count + 2] = line, '\n'
   piece_count = piece_count + 2
-  line_count = line_count + 1
-  kept[line_count] = to_keep or line
+  kept[kept_count + 1], kept[kept_count + 2] = to_keep or line, '\n'
+  kept_count = kept_count + 2
 end
 
--- Texts of indexes of events. (To make one costs as much as ten steps; a run has few hundreds.)
-local index_texts = setmetatable({}, {
-  __index = function(texts, index)
-    texts[index] = string.format('%d', index)
-    return texts[index]
+-- Texts of indexes of events, as lines that are kept end. (To make one costs as much as ten steps; a run has few
+-- hundreds.)
+local index_ends = setmetatable({}, {
+  __index = function(ends, index)
+    ends[index] = ' ' .. string.format('%d', index) .. '\n'
+    return ends[index]
   end,
 })
 
@@ -66,9 +68,9 @@ local function answer_event(outcome, verb, id, fixed, members)
   list[at + 1], list[at + 2], list[at + 3], list[at + 4] = outcome, '\t{"order_id":"', id, '",'
   list[at + 5], list[at + 6], list[at + 7], list[at + 8] = fixed, ',', members, '}\n'
   piece_count = at + 8
-  at = line_count + 1
-  line_count = at
-  kept[at] = outcome .. '\t=' .. id .. ' ' .. index_texts[index]
+  list, at = kept, kept_count
+  list[at + 1], list[at + 2], list[at + 3], list[at + 4] = outcome, '\t=', id, index_ends[index]
+  kept_count = at + 4
 end
 
 local function note_items(name, count)

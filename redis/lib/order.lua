@@ -17,10 +17,6 @@ local USUAL_START = '\n\n(%d+)\n0\n([%w_-]+)\n(%d+)\n(%C*)\n'
 local USUAL_END = '(%C*)\n(%C*)\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
 local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. USUAL_END
 local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n(%C*)\n' .. USUAL_END
--- The same without claim and customer's id.
-local PLAIN_END = '(%C*)\n\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
-local QUEUED_PLAIN = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. PLAIN_END
-local BREWING_PLAIN = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. PLAIN_END
 -- Usual calls: the same with an input, and without a customer's id. NO_INPUT stands in no record of an order that has
 -- one.
 local CALL_END = '(%C*)\n\n\n\n\n\n\n(%C+)\n\n("number":%d+,"queue":"[%w_-]+",".+Z")$'

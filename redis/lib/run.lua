@@ -1,6 +1,7 @@
 -- run
 -- Owns the course of a run: its operations, one after the other, what is written of them, and their answers.
 -- Needs lib/changes.lua lib/writes.lua lib/label-writes.lua lib/admission.lua lib/leases.lua lib/operation.lua
+-- Needs lib/plain.lua
 --
 -- Invariants
 -- - An operation that fails has changed nothing, and the others go on.
@@ -112,7 +113,7 @@ local function run_item(run, at, width)
     shown[id] = true
     answer('')
     local n = #waiting
-    waiting[n + 1], waiting[n + 2], waiting[n + 3], waiting[n + 4] = piece_count - 1, line_count, line, id
+    waiting[n + 1], waiting[n + 2], waiting[n + 3], waiting[n + 4] = piece_count - 1, kept_count - 1, line, id
   elseif id then
     local order = orders[id]
     shown[id] = FINAL[order.status]
@@ -209,7 +210,8 @@ function run()
   write_waits()
   local entry = write_changes(replica, retention_ms)
   complete_lines()
-  redis.call('SET', key.run(slot), ARGV[2] .. '\n' .. entry .. '\n' .. table.concat(kept, '\n', 1, line_count), 'PX', RUN_KEPT_MS)
+  kept[1] = ARGV[2] .. '\n' .. entry .. '\n'
+  redis.call('SET', key.run(slot), table.concat(kept, '', 1, kept_count), 'PX', RUN_KEPT_MS)
   return join_lines()
 end
 

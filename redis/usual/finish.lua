@@ -7,11 +7,18 @@ usual('finish', function(at, width)
   if not record or orders[id] or width > 2 and ARGV[at + 2] ~= '' or width > 4 and ARGV[at + 4] ~= '' then
     return false
   end
-  local attempts, queue_name, queue_number, holder, by, started_at, idempotency_key, fixed = string.match(record, BREWING_PLAIN)
-  if not fixed or queue_name ~= COUNTER and queue_rules_of(queue_name) or (barista ~= '' and barista ~= by) or string.find(fixed, '\n', 1, true) then
+  local order = plain.read_brewing(record)
+  if not order then
+    return false
+  end
+  local queue_name, by = order.queue, order.barista
+  if queue_name ~= COUNTER and queue_rules_of(queue_name) or barista ~= '' and barista ~= by then
     return false
   end
 
+  plain.forget(record)
+  local queue_number, holder, attempts, started_at = order.queue_number, order.holder, order.attempts, order.started_at
+  local idempotency_key, fixed = order.idempotency_key, order.fixed
   if not waits[queue_name] then
     note_wait(queue_name, read_wait(queue_name, id, fixed))
   end

@@ -1,10 +1,9 @@
 -- usual-start
 -- Owns the usual start: of the oldest queued order, under no claim, where no lease ran out.
 
--- By queue: the oldest orders that wait, SIZE values each: id, attempts, queue number, holder, Idempotency-Key, the
--- members that never change, and whether this run has placed it. `at` is where the next one begins. False where the
--- usual way does not do.
-local SIZE, QUEUE_NUMBER_AT = 7, 3
+-- By queue: the oldest orders that wait, SIZE values each: id, record, what that says, and whether this run has placed
+-- it. `at` is where the next one begins. False where the usual way does not do.
+local SIZE, ORDER_AT = 4, 3
 local usual_lines
 
 each_run(function()
@@ -17,13 +16,12 @@ local function add_to_line(line, name, id, is_new)
   if not record or orders[id] then
     return false
   end
-  local attempts, queue_name, queue_number, holder, idempotency_key, fixed = string.match(record, QUEUED_PLAIN)
-  if queue_name ~= name or string.find(fixed, '\n', 1, true) then
+  local order = plain.read_queued(record)
+  if not order or order.queue ~= name then
     return false
   end
   local n = #line
-  line[n + 1], line[n + 2], line[n + 3], line[n + 4] = id, attempts, queue_number, holder
-  line[n + 5], line[n + 6], line[n + 7] = idempotency_key, fixed, is_new
+  line[n + 1], line[n + 2], line[n + 3], line[n + 4] = id, record, order, is_new
   return true
 end
 
@@ -45,7 +43,7 @@ local function read_line(queue)
       return false
     end
   end
-  local last = #line > 0 and line[#line - SIZE + QUEUE_NUMBER_AT]
+  local last = #line > 0 and line[#line - SIZE + ORDER_AT].queue_number
   for i = 1, #news, 3 do
     local id = news[i]
     if news[i + 2] == queue then
@@ -99,7 +97,7 @@ usual('start', function(at, width)
     end
   end
   local next_at = line.at
-  local id, attempts, queue_number, holder = line[next_at], line[next_at + 1], line[next_at + 2], line[next_at + 3]
+  local id = line[next_at]
   if not id then
     local waits_ms = tonumber(ARGV[at + 2])
     if waits_ms > 0 then
@@ -114,17 +112,21 @@ usual('start', function(at, width)
   end
   line.at = next_at + SIZE
 
-  local idempotency_key, fixed = line[next_at + 4], line[next_at + 5]
-  local queue = queues[queue_name]
+  local record, order = line[next_at + 1], line[next_at + 2]
+  local queue, fixed = queues[queue_name], order.fixed
+  local attempts = order.attempts
   if attempts == '0' then
     queue.given = queue.given + 1
   end
   attempts = next_attempt(attempts)
-  local record = BREWING_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. queue_number .. '\n' .. holder .. '\n' .. barista
-    .. '\n' .. now .. '\n' .. NO_CLAIM .. idempotency_key .. NO_MORE .. fixed
+  plain.forget(record)
+  record = BREWING_START .. attempts .. NO_EXPIRIES .. queue_name .. '\n' .. order.queue_number .. '\n' .. order.holder .. '\n' .. barista
+    .. '\n' .. now .. '\n' .. NO_CLAIM .. order.idempotency_key .. NO_MORE .. fixed
+  order.attempts, order.barista, order.started_at = attempts, barista, now
+  plain.remember(record, order)
   records[id] = record
   set_record(id, record)
-  if line[next_at + 6] then
+  if line[next_at + 3] then
     take_back(queue.add_waiting, id)
   else
     local list = queue.remove_waiting

@@ -1,0 +1,67 @@
+-- plain
+-- Owns the plain orders: of the counter, queued or brewing, without code, claim, customer's id, input and reason, and no
+-- lease of theirs ran out. The usual ways (usual/) make, read and change them as text.
+-- Needs lib/order.lua
+--
+-- Invariants
+-- - What a record says follows from its text alone. So it may be remembered from run to run, by that text.
+-- - What an order is now is what its key holds, never what is remembered.
+-- - At most REMEMBERED records are remembered.
+
+local plain = {}
+do
+
+local REMEMBERED = 500
+
+local END = '(%C*)\n\n\n\n\n\n\n\n\n("number":%d+,"item":"[%w_-]+","price":%d+,".+Z")$'
+local QUEUED = '^' .. FORMAT .. '\nqueued' .. USUAL_START .. '\n\n\n\n' .. END
+local BREWING = '^' .. FORMAT .. '\nbrewing' .. USUAL_START .. '("[^"\\%c]*")\n(%d+-%d+-%d+T%d+:%d+:%d+%.%d+Z)\n\n\n' .. END
+
+-- Plain orders by record, and how many. (To match a record costs as much as to write one.)
+local orders_of, count = {}, 0
+
+-- Remembers what a record says.
+function plain.remember(record, order)
+  if count >= REMEMBERED then
+    orders_of, count = {}, 0
+  end
+  if not orders_of[record] then
+    count = count + 1
+  end
+  orders_of[record] = order
+end
+
+function plain.forget(record)
+  if orders_of[record] then
+    orders_of[record] = nil
+    count = count - 1
+  end
+end
+
+-- The queued order of a record; nil where it is none, or not plain.
+function plain.read_queued(record)
+  local order = orders_of[record]
+  if order then
+    return order.barista == '' and order or nil
+  end
+  local attempts, queue, queue_number, holder, idempotency_key, fixed = string.match(record, QUEUED)
+  return fixed and not string.find(fixed, '\n', 1, true) and {
+    attempts = attempts, queue = queue, queue_number = queue_number, holder = holder, barista = '', started_at = '',
+    idempotency_key = idempotency_key, fixed = fixed,
+  } or nil
+end
+
+-- The brewing order of a record; nil where it is none, or not plain.
+function plain.read_brewing(record)
+  local order = orders_of[record]
+  if order then
+    return order.barista ~= '' and order or nil
+  end
+  local attempts, queue, queue_number, holder, barista, started_at, idempotency_key, fixed = string.match(record, BREWING)
+  return fixed and not string.find(fixed, '\n', 1, true) and {
+    attempts = attempts, queue = queue, queue_number = queue_number, holder = holder, barista = barista,
+    started_at = started_at, idempotency_key = idempotency_key, fixed = fixed,
+  } or nil
+end
+
+end
