@@ -3,16 +3,13 @@
 -- Needs lib/keys.lua lib/clock.lua lib/order.lua lib/try.lua
 --
 -- Invariants
--- - Of a queue the last WAITS_KEPT are looked at, and not many more kept, for a day: one a run, which stands for all of
---   it.
+-- - Of a queue the last WAITS_KEPT are kept, for a day: one a run, which stands for all of it.
 -- - The expected wait is their median.
 
 local placed_ms, waits_since_ms, median_wait_ms, keep_wait, describe_order
 do
 
 local WAITS_KEPT = 51
--- (They are trimmed once that many more have come.)
-local WAITS_BEFORE_TRIM = 2 * WAITS_KEPT
 local FIRST_WAIT, LAST_WAIT = '0', string.format('%d', WAITS_KEPT - 1)
 local WAITS_MS = '86400000'
 
@@ -42,10 +39,8 @@ end
 
 function keep_wait(queue, wait_ms)
   local name = key.waits(queue)
-  local count = redis.call('LPUSH', name, string.format('%d', wait_ms))
-  if count > WAITS_BEFORE_TRIM then
-    redis.call('LTRIM', name, FIRST_WAIT, LAST_WAIT)
-  end
+  redis.call('LPUSH', name, string.format('%d', wait_ms))
+  redis.call('LTRIM', name, FIRST_WAIT, LAST_WAIT)
   redis.call('PEXPIRE', name, WAITS_MS)
 end
 
