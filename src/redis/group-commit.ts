@@ -10,6 +10,7 @@
  * **Invariants**
  * - At most RUN_SLOTS runs are under way. Calls that come meanwhile make the next one.
  * - A run is not sent beside one that carries more: what a run costs by itself is shared by as many.
+ * - What waits when a run was answered leaves before its answers are given: Redis works meanwhile.
  * - A run does first what frees work: operations run in the order of `OPERATIONS`.
  * - Each call stands or falls alone.
  * - A call waits for a bounded time, then rejects with RedisUnavailableError.
@@ -172,16 +173,23 @@ export class GroupCommit {
   }
 
   #arm(): void {
-    if (this.#isArmed || this.#waitingCount === 0 || this.#free.length === 0) return;
-    // Redis would only come to them when it has run those. It is waited for, and more may come meanwhile.
-    if (this.#waitingCount < this.#sentCount) return;
+    if (this.#isArmed || !this.#isDue()) return;
     this.#isArmed = true;
     setImmediate(() => {
       this.#isArmed = false;
-      const runSlot = this.#free.pop();
-      if (runSlot) void this.#send(runSlot);
+      this.#sendDue();
       this.#arm();
     });
+  }
+
+  /** (Beside a run that carries more, Redis would only come to it later: it is waited for, and more may come.) */
+  #isDue(): boolean {
+    return this.#free.length > 0 && this.#waitingCount > 0 && this.#waitingCount >= this.#sentCount;
+  }
+
+  #sendDue(): void {
+    const runSlot = this.#isDue() ? this.#free.pop() : undefined;
+    if (runSlot) void this.#send(runSlot);
   }
 
   async #send(runSlot: RunSlot): Promise<void> {
@@ -189,16 +197,23 @@ export class GroupCommit {
     runSlot.number += 1;
     this.#sentCount += calls.length;
     const sentAtMs = performance.now();
-    let mayHaveRun = false;
+    let reply: string | undefined;
+    let fault: unknown;
     try {
-      this.#settle(calls, await this.#run(runSlot, "commit", args), sentAtMs);
+      reply = await this.#run(runSlot, "commit", args);
     } catch (error) {
-      for (const call of calls) call.reject(error);
-      mayHaveRun = error instanceof RedisUnavailableError && error.mayHaveRun;
+      fault = error;
     }
     this.#sentCount -= calls.length;
-    if (mayHaveRun) this.#recallLater(runSlot, calls, sentAtMs);
+    if (fault instanceof RedisUnavailableError && fault.mayHaveRun) this.#recallLater(runSlot, calls, sentAtMs);
     else this.#free.push(runSlot);
+    this.#sendDue();
+    try {
+      if (reply === undefined) throw fault;
+      this.#settle(calls, reply, sentAtMs);
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+    }
     this.#arm();
   }
 
