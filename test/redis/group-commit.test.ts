@@ -224,6 +224,24 @@ test("at most two runs are under way, and what comes meanwhile makes the next on
   expect(line.runs.map(operationsOf)).toEqual([["place 1"], ["place 1"], ["place 8"]]);
 });
 
+test("what waits when a run was answered leaves before its answers are given", async () => {
+  await using line = await Line.open();
+  line.fate = "is held";
+  const orders = createOrders({ run: line.run, runWhenReconnected: () => {} }, ORDER_SETTINGS);
+  const sentByThen: number[] = [];
+  const calls: Promise<unknown>[] = [];
+  for (const orderId of ["first", "second", "third"]) {
+    const wanted = { orderId, queue: "default", draft: {} };
+    calls.push(orders.place.into(wanted, () => sentByThen.push(line.runs.length)));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  }
+  expect(line.runs).toHaveLength(2);
+  line.release();
+  await Promise.all(calls);
+  expect(sentByThen).toEqual([3, 3, 3]);
+  orders.close();
+});
+
 test("more operations than a run holds make several runs, and each call gets its own answer", async () => {
   await using line = await Line.open();
   const ids = Array.from({ length: 600 }, (_, index) => `order-${index}`);
