@@ -2,6 +2,7 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask } from "../support/http.ts";
 import { sharedRedis } from "../support/redis.ts";
+import { countScripts } from "../support/script-count.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { deleteCoffee, putCoffee, readMenu } from "../support/shop.ts";
 import { until } from "../support/until.ts";
@@ -64,12 +65,7 @@ test("a menu that is changed elsewhere is seen soon, however often it is asked f
 });
 
 test("many who ask for the menu or the shop at once cost Redis a few reads", async () => {
-  const client = (await sharedRedis()).connect();
-  const monitor = await client.duplicate().monitor();
-  let scripts = 0;
-  monitor.on("monitor", (_time: string, args: string[]) => {
-    if (/^(evalsha|fcall)$/i.test(args[0] ?? "") && args[3] === `{${shop}}:`) scripts += 1;
-  });
+  using count = await countScripts(await sharedRedis(), shop);
   const begunAt = performance.now();
   for (const path of ["/coffees", "/shop"]) {
     const requests = Array.from({ length: 300 }, () => ask(other.customers + path));
@@ -77,9 +73,7 @@ test("many who ask for the menu or the shop at once cost Redis a few reads", asy
     expect(new Set(bodies).size).toBe(1);
   }
   const elapsedSeconds = (performance.now() - begunAt) / 1000;
-  expect(scripts).toBeGreaterThan(0);
+  expect(count.scripts).toBeGreaterThan(0);
   // Without sharing, 600. Both servers' own upkeep, a few scripts a second each, is seen as well.
-  expect(scripts).toBeLessThan(200 + 20 * elapsedSeconds);
-  monitor.disconnect();
-  client.disconnect();
+  expect(count.scripts).toBeLessThan(200 + 20 * elapsedSeconds);
 });
