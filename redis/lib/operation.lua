@@ -41,6 +41,12 @@ each_run(function()
   piece_count, kept_count = 0, 1
 end)
 
+-- All that is kept of the run, behind its head.
+local function join_kept(head)
+  kept[1] = head
+  return table.concat(kept, '', 1, kept_count)
+end
+
 local function drop_lines()
   pieces, kept = {}, {}
 end

@@ -210,8 +210,7 @@ function run()
   write_waits()
   local entry = write_changes(replica, retention_ms)
   complete_lines()
-  kept[1] = ARGV[2] .. '\n' .. entry .. '\n'
-  redis.call('SET', key.run(slot), table.concat(kept, '', 1, kept_count), 'PX', RUN_KEPT_MS)
+  redis.call('SET', key.run(slot), join_kept(ARGV[2] .. '\n' .. entry .. '\n'), 'PX', RUN_KEPT_MS)
   return join_lines()
 end
 

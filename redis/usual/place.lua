@@ -68,11 +68,8 @@ usual('place', function(at, width)
   local fixed = fixed_members(number_text, item, price, ARGV[at + 3])
   local record = QUEUED_START .. '0' .. NO_EXPIRIES .. queue_name .. '\n' .. queue_number .. '\n' .. ARGV[at + 5] .. NOT_STARTED
     .. NO_MORE .. fixed
+  plain.remember_new(record, queue_name, queue_number, ARGV[at + 5], fixed)
   -- (An operation before may have found that it is not there.)
-  plain.remember(record, {
-    attempts = '0', queue = queue_name, queue_number = queue_number, holder = ARGV[at + 5], barista = '', started_at = '',
-    idempotency_key = '', fixed = fixed,
-  })
   records[id], orders[id] = record, nil
   set_record(id, record)
   local n = #news

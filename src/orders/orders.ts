@@ -6,7 +6,8 @@
  * - Every change is one operation of a group commit.
  */
 import type { ShopRedis } from "../redis/connections.ts";
-import { GroupCommit, type AnsweredRun, type Ask } from "../redis/group-commit.ts";
+import { GroupCommit, type AnsweredRun } from "../redis/group-commit.ts";
+import type { Ask } from "../redis/operation.ts";
 import type { RunScript } from "../redis/script.ts";
 import { SupersededError } from "../redis/superseded.ts";
 import {

@@ -15,62 +15,17 @@
  * - Each call stands or falls alone.
  * - A call waits for a bounded time, then rejects with RedisUnavailableError.
  */
-import { withoutWords } from "../log.ts";
-import { isRedisUnavailable, RedisUnavailableError } from "./unavailable.ts";
-import { ShopDamagedError } from "./damaged.ts";
-import { isWrongType } from "./errors.ts";
+import { createAsk, OperationCall, OPERATIONS, type Ask, type Call, type Operation } from "./operation.ts";
 import { orderIdIn } from "./order-id.ts";
 import { asJoined } from "./reply.ts";
 import { loadFunction, type Argument, type RunScript } from "./script.ts";
-
-/** The operations, in the order in which a run does them. */
-const OPERATIONS = [
-  "finish",
-  "fail",
-  "release",
-  "extend",
-  "progress",
-  "note",
-  "cancel",
-  "expire",
-  "requeue",
-  "watch",
-  "capture",
-  "reverse",
-  "refund",
-  "repay",
-  "decline",
-  "authorise",
-  "take",
-  "attempt",
-  "complete",
-  "reserve",
-  "retry",
-  "bury",
-  "call",
-  "place",
-  "start",
-] as const;
-type OperationName = (typeof OPERATIONS)[number];
+import { RedisUnavailableError } from "./unavailable.ts";
 
 /** Two: Redis works on one while the other's answers are passed on. */
 const RUN_SLOTS = 2;
 /** Redis serves no other server while it runs them. */
 const MAX_OPERATIONS_PER_RUN = 256;
 const OVERDUE_CHECK_MS = 1000;
-
-/** One change of an order. `fields` are its arguments as its Lua file lists them, in that order. */
-export interface Operation<Item, Outcome, Field extends string = string> {
-  readonly name: OperationName;
-  readonly fields: readonly Field[];
-  /** How many of the last fields travel only in a run where one of its calls has one of them: it is not `""`. */
-  readonly optional?: number;
-  readonly encode: (item: Item) => Readonly<Record<Field, Argument>>;
-  /** Reads an answer: the outcome's name, and what follows it. */
-  readonly decode: (outcome: string, rest: readonly string[], item: Item) => Outcome;
-  /** Takes back what was done for a caller who has gone without an answer. */
-  readonly undo?: (outcome: Outcome, item: Item) => void;
-}
 
 export interface GroupCommitOptions {
   readonly run: RunScript;
@@ -93,37 +48,6 @@ export interface AnsweredRun {
   readonly lines: readonly string[];
   readonly operations: number;
   readonly sentAtMs: number;
-}
-
-/** Asks for an operation. Rejects when Redis does not answer in time. */
-export interface Ask<Item, Outcome> {
-  (item: Item): Promise<Outcome>;
-  /** The same, and makes something of the outcome at once: a `then` would be a promise and a turn of its queue more. */
-  readonly into: <Result>(item: Item, read: Read<Outcome, Result>) => Promise<Result>;
-  /** The same without a promise: calls one of the two, once. It never throws. */
-  readonly callBack: (item: Item, settle: (outcome: Outcome) => void, reject: (error: unknown) => void) => void;
-}
-
-/** Makes something of an outcome. */
-export type Read<Outcome, Result> = (outcome: Outcome) => Result | PromiseLike<Result>;
-
-export function createAsk<Item, Outcome>(callBack: Ask<Item, Outcome>["callBack"]): Ask<Item, Outcome> {
-  const into = <Result>(item: Item, read: Read<Outcome, Result>): Promise<Result> =>
-    new Promise((resolve, reject) => callBack(item, (outcome) => resolve(read(outcome)), reject));
-  const ask = (item: Item): Promise<Outcome> => new Promise((resolve, reject) => callBack(item, resolve, reject));
-  return Object.assign(ask, { into, callBack });
-}
-
-/** One call of an operation. */
-interface Call {
-  readonly calledAtMs: number;
-  /** How many of its fields have to travel. */
-  width(): number;
-  /** Appends its first fields, in the order in which its Lua file lists them. */
-  pushTo(args: Argument[], width: number): void;
-  settle(line: string): void;
-  reject(error: unknown): void;
-  undo(line: string): void;
 }
 
 interface RunSlot {
@@ -178,7 +102,6 @@ export class GroupCommit {
     setImmediate(() => {
       this.#isArmed = false;
       this.#sendDue();
-      this.#arm();
     });
   }
 
@@ -188,8 +111,10 @@ export class GroupCommit {
   }
 
   #sendDue(): void {
-    const runSlot = this.#isDue() ? this.#free.pop() : undefined;
-    if (runSlot) void this.#send(runSlot);
+    while (this.#isDue()) {
+      const runSlot = this.#free.pop();
+      if (runSlot) void this.#send(runSlot);
+    }
   }
 
   async #send(runSlot: RunSlot): Promise<void> {
@@ -197,24 +122,22 @@ export class GroupCommit {
     runSlot.number += 1;
     this.#sentCount += calls.length;
     const sentAtMs = performance.now();
-    let reply: string | undefined;
-    let fault: unknown;
+    let reply: string;
     try {
       reply = await this.#run(runSlot, "commit", args);
     } catch (error) {
-      fault = error;
+      this.#sentCount -= calls.length;
+      rejectAll(calls, error);
+      if (error instanceof RedisUnavailableError && error.mayHaveRun) this.#recallLater(runSlot, calls, sentAtMs);
+      else this.#free.push(runSlot);
+      // (Less is under way, so what waits may be due, though the slot stays taken.)
+      this.#arm();
+      return;
     }
     this.#sentCount -= calls.length;
-    if (fault instanceof RedisUnavailableError && fault.mayHaveRun) this.#recallLater(runSlot, calls, sentAtMs);
-    else this.#free.push(runSlot);
+    this.#free.push(runSlot);
     this.#sendDue();
-    try {
-      if (reply === undefined) throw fault;
-      this.#settle(calls, reply, sentAtMs);
-    } catch (error) {
-      for (const call of calls) call.reject(error);
-    }
-    this.#arm();
+    this.#settle(calls, reply, sentAtMs);
   }
 
   async #run(runSlot: RunSlot, mode: "commit" | "recall", args: readonly Argument[]): Promise<string> {
@@ -242,13 +165,17 @@ export class GroupCommit {
   }
 
   #settle(calls: readonly Call[], reply: string, sentAtMs: number): void {
-    const lines = reply.split("\n");
-    if (lines.length < calls.length) {
-      throw new Error(`commit answered ${lines.length} lines for ${calls.length} operations`);
+    try {
+      const lines = reply.split("\n");
+      if (lines.length < calls.length) {
+        throw new Error(`commit answered ${lines.length} lines for ${calls.length} operations`);
+      }
+      this.#options.noteRun({ lines, operations: calls.length, sentAtMs });
+      this.#notifyFinals(lines);
+      for (let index = 0; index < calls.length; index++) calls[index]?.settle(lines[index] ?? "");
+    } catch (error) {
+      rejectAll(calls, error);
     }
-    this.#options.noteRun({ lines, operations: calls.length, sentAtMs });
-    this.#notifyFinals(lines);
-    for (let index = 0; index < calls.length; index++) calls[index]?.settle(lines[index] ?? "");
   }
 
   /** An order's JSON ends its line. A final order that no operation shows has a line of its own, after theirs. */
@@ -286,10 +213,6 @@ export class GroupCommit {
 
   #endRecall(runSlot: RunSlot): void {
     this.#recalling -= 1;
-    this.#giveBack(runSlot);
-  }
-
-  #giveBack(runSlot: RunSlot): void {
     this.#free.push(runSlot);
     this.#arm();
   }
@@ -312,70 +235,6 @@ export class GroupCommit {
 /** Outcomes that show an order which will never change again. */
 const SHOWS_FINAL = /^(?:finished|cancelled|expired|final)\t/;
 
-/** The error of one operation that failed in a run that went on. It changed nothing. */
-function failure(name: OperationName, said: string): Error {
-  const error = new Error(said);
-  if (isRedisUnavailable(error)) return new RedisUnavailableError(false, error);
-  if (isWrongType(error)) return new ShopDamagedError(name, said);
-  return new Error(`${name}: ${withoutWords(said)}`);
-}
-
-/** One of the two is called. */
-interface Caller<Outcome> {
-  readonly settle: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-class OperationCall<Item, Outcome, Field extends string> implements Call {
-  readonly #operation: Operation<Item, Outcome, Field>;
-  readonly #item: Item;
-  readonly #values: Readonly<Record<Field, Argument>>;
-  readonly #caller: Caller<Outcome>;
-  readonly calledAtMs = performance.now();
-
-  constructor(operation: Operation<Item, Outcome, Field>, item: Item, caller: Caller<Outcome>) {
-    this.#operation = operation;
-    this.#item = item;
-    this.#values = operation.encode(item);
-    this.#caller = caller;
-  }
-
-  width(): number {
-    const { fields, optional = 0 } = this.#operation;
-    let width = fields.length;
-    while (width > fields.length - optional && this.#values[fields[width - 1] as Field] === "") width -= 1;
-    return width;
-  }
-
-  pushTo(args: Argument[], width: number): void {
-    const { fields } = this.#operation;
-    for (let index = 0; index < width; index++) args.push(this.#values[fields[index] as Field]);
-  }
-
-  settle(line: string): void {
-    try {
-      this.#caller.settle(this.#decode(line));
-    } catch (error) {
-      this.#caller.reject(error);
-    }
-  }
-
-  reject(error: unknown): void {
-    this.#caller.reject(error);
-  }
-
-  undo(line: string): void {
-    // An operation that failed has changed nothing.
-    if (this.#operation.undo && !line.startsWith("failed\t")) this.#operation.undo(this.#decode(line), this.#item);
-  }
-
-  #decode(line: string): Outcome {
-    const { name, decode } = this.#operation;
-    const end = line.indexOf("\t");
-    if (end < 0) return decode(line, [], this.#item);
-    const outcome = line.slice(0, end);
-    const rest = line.slice(end + 1).split("\t");
-    if (outcome === "failed") throw failure(name, rest.join(" "));
-    return decode(outcome, rest, this.#item);
-  }
+function rejectAll(calls: readonly Call[], error: unknown): void {
+  for (const call of calls) call.reject(error);
 }

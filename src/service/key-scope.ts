@@ -10,7 +10,7 @@ import { blockOf } from "../limits/address.ts";
 
 /** A UUID, or the same 32 hex digits without hyphens, as nginx's `$request_id`. */
 const ROOMY = /^(?:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i;
-/** Fewer differ once in 20 million times of 32 random hex digits, and always of those made by hand (`aaaa…`). */
+/** Of 32 random hex digits fewer differ once in 20 million times; of digits made by hand (`aaaa…`), always. */
 const MIN_DIGITS = 8;
 
 /** The key of an order request as it counts: alone, as the named customer's, or as the address block's. */

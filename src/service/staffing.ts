@@ -13,7 +13,7 @@ import type { Claim, StartOutcome } from "../orders/operations/start.ts";
 import type { CancelReason } from "../orders/order.ts";
 import type { Change, ChangeOutcome } from "../orders/outcomes.ts";
 import { DEFAULT_QUEUE, type Orders } from "../orders/orders.ts";
-import type { Read } from "../redis/group-commit.ts";
+import type { Read } from "../redis/operation.ts";
 import { scopeToBarista } from "./key-scope.ts";
 
 /** A barista without a name. Any other barista without a name can take over such orders. */

@@ -12,7 +12,7 @@ import type { Claim, StartOutcome } from "../../src/orders/operations/start.ts";
 import type { Order, OrderJson } from "../../src/orders/order.ts";
 import { createOrders, DEFAULT_QUEUE, type Orders, type OrderSettings } from "../../src/orders/orders.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
-import type { Read } from "../../src/redis/group-commit.ts";
+import type { Read } from "../../src/redis/operation.ts";
 import type { RunScript } from "../../src/redis/script.ts";
 import { createOrderEnds } from "../../src/service/order-ends.ts";
 import { Staffing } from "../../src/service/staffing.ts";

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Operation } from "../../src/redis/group-commit.ts";
+import type { Operation } from "../../src/redis/operation.ts";
 
 const root = join(import.meta.dir, "../..");
 const namesIn = (pattern: string, ending: string): string[] =>

@@ -8,6 +8,7 @@ import { createOrders } from "../../src/orders/orders.ts";
 import { RedisUnavailableError } from "../../src/redis/unavailable.ts";
 import type { ShopRedis } from "../../src/redis/connections.ts";
 import { loadFunction, type Argument, type RunScript } from "../../src/redis/script.ts";
+import { nextTurn } from "../../src/turn.ts";
 import { createCodes } from "../../src/shop/codes.ts";
 import { ORDER_SETTINGS } from "../support/orders.ts";
 import { openTestShop, sharedRedis } from "../support/redis.ts";
@@ -239,6 +240,29 @@ test("what waits when a run was answered leaves before its answers are given", a
   line.release();
   await Promise.all(calls);
   expect(sentByThen).toEqual([3, 3, 3]);
+  orders.close();
+});
+
+test("a call waits beside a larger run, and is sent once that is given up, though its slot stays taken", async () => {
+  await using line = await Line.open();
+  const first = Promise.withResolvers<never>();
+  const runs: string[][] = [];
+  const run: RunScript = async (script, args) => {
+    if (script.name !== "commit") return await line.redis.run(script, args);
+    runs.push(operationsOf(args));
+    return runs.length === 1 ? await first.promise : await line.redis.run(script, args);
+  };
+  const orders = createOrders({ run, runWhenReconnected: () => {} }, ORDER_SETTINGS);
+  const place = (orderId: string) => orders.place({ orderId, queue: "default", draft: {} });
+  const given = endings([place("A"), place("B")]);
+  await until(() => runs.length === 1, "the larger run is under way");
+  const waiting = place("C");
+  await nextTurn();
+  expect(runs).toEqual([["place 2"]]);
+  first.reject(new RedisUnavailableError(true));
+  expect(await waiting).toMatchObject({ kind: "placed", orderId: "C" });
+  expect(runs).toEqual([["place 2"], ["place 1"]]);
+  expect(await given).not.toContain("fulfilled");
   orders.close();
 });
 

@@ -1,5 +1,5 @@
 /** Owns the operation that notes that a card is being tried for an unpaid order (`redis/operations/attempt.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readPaymentRefusal, type PaymentRefusal } from "../payment.ts";
 import type { PaymentJson } from "../payment.ts";
 

@@ -1,5 +1,5 @@
 /** Owns the operation that notes that an order's amount is held (`redis/operations/authorise.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 
 export interface Authorisation {

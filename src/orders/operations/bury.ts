@@ -1,5 +1,5 @@
 /** Owns the operation that keeps a demand as a dead letter that no machine can make (`redis/operations/bury.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { unexpected } from "../outcomes.ts";
 
 /** A demand without a customer. `orderId` (UUIDv7) is made by the caller. */

@@ -1,5 +1,5 @@
 /** Owns the operation that queues a new order in a queue of machines (`redis/operations/call.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeDue, hashOfJson, inFixedOrder, inUtc } from "../draft.ts";
 import { readPlaced, type PlaceOutcome } from "./place.ts";
 

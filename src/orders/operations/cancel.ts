@@ -1,5 +1,5 @@
 /** Owns the operation that cancels an order (`redis/operations/cancel.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import type { CancelReason } from "../order.ts";
 import { encodeBarista, readChange, type Change, type ChangeOutcome } from "../outcomes.ts";
 

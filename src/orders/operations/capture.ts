@@ -1,5 +1,5 @@
 /** Owns the operation that notes that the amount held for an order was taken (`redis/operations/capture.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 
 export const capture: Operation<string, PaymentOutcome, "order_id"> = {

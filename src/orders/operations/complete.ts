@@ -1,5 +1,5 @@
 /** Owns the operation that queues a reserved order, its drink chosen (`redis/operations/complete.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readShopRefusal, type ShopRefusal } from "../admission.ts";
 import { encodeDetails, encodeModifiers, hashOf } from "../draft.ts";
 import { DEFAULT_ITEM, type Completion } from "../order.ts";

@@ -1,5 +1,5 @@
 /** Owns the operation that notes that a card was refused (`redis/operations/decline.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 
 export interface Decline {

@@ -1,5 +1,5 @@
 /** Owns the operation that cancels an order whose time is over (`redis/operations/expire.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { unexpected } from "../outcomes.ts";
 
 /** True: it is cancelled. False: its time is not over after all. */

@@ -1,5 +1,5 @@
 /** Owns the operation that gives a brewing order a new lease (`redis/operations/extend.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, readChange, type Change, type ChangeOutcome } from "../outcomes.ts";
 
 export const extend: Operation<Change, ChangeOutcome, "order_id" | "barista"> = {

@@ -1,5 +1,5 @@
 /** Owns the operation that notes that an order can't be made (`redis/operations/fail.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, encodeStart, readChange, type Change, type ChangeOutcome, type StartOf } from "../outcomes.ts";
 import type { FailureDraft } from "../views.ts";
 

@@ -1,5 +1,5 @@
 /** Owns the operation that makes a brewing order ready (`redis/operations/finish.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, encodeStart, readChange, type Change, type ChangeOutcome, type StartOf } from "../outcomes.ts";
 
 export interface Finish extends Change {

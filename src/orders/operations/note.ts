@@ -1,7 +1,7 @@
 /** Owns the operation that adds a machine's own event to those of a brewing order (`redis/operations/note.lua`). */
 import { findBrokenText, writeJson } from "../../any-json.ts";
 import { OWN_EVENT_TYPE } from "../../formats.ts";
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, readRefusal, type Change, type Refusal } from "../outcomes.ts";
 
 const MAX_DATA_CHARACTERS = 1000;

@@ -1,5 +1,5 @@
 /** Owns the operation that queues a new order (`redis/operations/place.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readTokens, readShopRefusal, type ShopRefusal, type Tokens } from "../admission.ts";
 import { encodeDetails, encodeDue, encodeModifiers, hashOf } from "../draft.ts";
 import { DEFAULT_ITEM, type Draft } from "../order.ts";

@@ -1,5 +1,5 @@
 /** Owns the operation that notes how far a brewing order is (`redis/operations/progress.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, readChange, type Change, type ChangeOutcome } from "../outcomes.ts";
 
 export interface Progress extends Change {

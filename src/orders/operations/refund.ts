@@ -1,5 +1,5 @@
 /** Owns the operation by which staff give money back (`redis/operations/refund.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, type Change } from "../outcomes.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 

@@ -1,5 +1,5 @@
 /** Owns the operation that puts a brewing order back into its queue (`redis/operations/release.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, readChange, type Change, type ChangeOutcome } from "../outcomes.ts";
 
 export interface Release extends Change {

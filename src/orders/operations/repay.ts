@@ -1,5 +1,5 @@
 /** Owns the operation that notes what came of a refund at the provider (`redis/operations/repay.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 
 export interface Repayment {

@@ -1,5 +1,5 @@
 /** Owns the operation that offers an order again that failed (`redis/operations/requeue.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { unexpected } from "../outcomes.ts";
 
 /** True: it is queued. False: it is not due. */

@@ -1,5 +1,5 @@
 /** Owns the operation that redeems a code for an order to be chosen later (`redis/operations/reserve.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { orderIdIn } from "../../redis/order-id.ts";
 import { readTokens, readShopRefusal, type ShopRefusal, type Tokens } from "../admission.ts";
 import { encodeDetails, hashOf } from "../draft.ts";

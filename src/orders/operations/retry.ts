@@ -1,5 +1,5 @@
 /** Owns the operation that makes a dead order again (`redis/operations/retry.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { orderIdIn } from "../../redis/order-id.ts";
 import type { OrderJson } from "../order.ts";
 import { encodeBarista, readRefusal, type Refusal } from "../outcomes.ts";

@@ -1,5 +1,5 @@
 /** Owns the operation that notes that nothing is held for an order any more (`redis/operations/reverse.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 
 export interface Reversal {

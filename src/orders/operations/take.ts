@@ -1,5 +1,5 @@
 /** Owns the operation that notes that staff have taken the money for an order (`redis/operations/take.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import { encodeBarista, type Change } from "../outcomes.ts";
 import { readPaymentChange, type PaymentOutcome } from "../payment.ts";
 

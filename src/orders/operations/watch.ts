@@ -1,5 +1,5 @@
 /** Owns the operation that notes where a customer waits for an order (`redis/operations/watch.lua`). */
-import type { Operation } from "../../redis/group-commit.ts";
+import type { Operation } from "../../redis/operation.ts";
 import type { OrderJson } from "../order.ts";
 import { unexpected } from "../outcomes.ts";
 
