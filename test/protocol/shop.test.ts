@@ -17,7 +17,7 @@ import {
   readShop,
 } from "../support/shop.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const SHOP = `test-${crypto.randomUUID()}`;
 

@@ -5,7 +5,7 @@ import { useServer } from "../support/server.ts";
 import { hand, nextButton, notice, openBarista, row, settled } from "./barista-page.ts";
 import { shoot, useBrowser } from "../support/browser.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

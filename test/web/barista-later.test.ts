@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 import { notice, openBarista, row } from "./barista-page.ts";
 import { shoot, useBrowser } from "../support/browser.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

@@ -12,7 +12,7 @@ import { until } from "../support/until.ts";
 import { hand, nextButton, openBarista, row, settled } from "./barista-page.ts";
 import { useBrowser, type Size } from "../support/browser.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const GAPS_MS = [80, 200, 400];
 /** A press that a busy machine delivers later is no double tap any more. */

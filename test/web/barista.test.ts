@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 import { giveName, hand, locked, nextButton, notice, openBarista, row, settled } from "./barista-page.ts";
 import { shoot, useBrowser } from "../support/browser.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

@@ -9,7 +9,7 @@ import { expectAccessible } from "../support/accessible.ts";
 import { shoot, Browser, useBrowser, type Device } from "../support/browser.ts";
 import { familiesOf, FONTS, type Font } from "../support/fonts.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

@@ -9,7 +9,7 @@ import { shoot, useBrowser, type Device } from "../support/browser.ts";
 import { settled } from "./barista-page.ts";
 import { findOnly, orderDrink, ticket } from "./customer-page.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

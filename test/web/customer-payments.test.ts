@@ -8,7 +8,7 @@ import { changeShop } from "../support/shop.ts";
 import { shoot, useBrowser } from "../support/browser.ts";
 import { findOnly, orderDrink, ticket } from "./customer-page.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

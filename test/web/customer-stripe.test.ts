@@ -9,7 +9,7 @@ import { useServer } from "../support/server.ts";
 import { shoot, useBrowser, type Device } from "../support/browser.ts";
 import { findOnly, orderDrink, ticket } from "./customer-page.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

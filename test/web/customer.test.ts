@@ -12,7 +12,7 @@ import { settled } from "./barista-page.ts";
 import { orderDrink as order, ticket } from "./customer-page.ts";
 import { shoot, useBrowser, type Device } from "../support/browser.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 const server = useServer();

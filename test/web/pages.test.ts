@@ -6,7 +6,7 @@ import { ask, expectProblem } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 let server: Server;
 

@@ -4,7 +4,7 @@ import { brew, expectOrder, ask, lookAtQueue, place, untilHeld } from "../suppor
 import { startServer, type Server } from "../support/server.ts";
 import { useBrowser } from "../support/browser.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const browser = useBrowser();
 let site: Bun.Server<undefined>;
