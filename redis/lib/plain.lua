@@ -1,6 +1,6 @@
 -- plain
--- Owns the plain orders: of the counter, queued or brewing, without code, claim, customer's id, input and reason, and no
--- lease of theirs ran out. The usual ways (usual/) make, read and change them as text.
+-- Owns the plain orders: of the counter, queued or brewing, without code, claim, customer's id, input and reason, and
+-- no lease of theirs ran out. The usual ways (usual/) make, read and change them as text.
 -- Needs lib/order.lua
 --
 -- Invariants

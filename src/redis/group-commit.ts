@@ -127,9 +127,9 @@ export class GroupCommit {
       reply = await this.#run(runSlot, "commit", args);
     } catch (error) {
       this.#sentCount -= calls.length;
-      rejectAll(calls, error);
       if (error instanceof RedisUnavailableError && error.mayHaveRun) this.#recallLater(runSlot, calls, sentAtMs);
       else this.#free.push(runSlot);
+      rejectAll(calls, error);
       // (Less is under way, so what waits may be due, though the slot stays taken.)
       this.#arm();
       return;
