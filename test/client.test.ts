@@ -21,7 +21,7 @@ import { brew, lookAtQueue, readWireOrder, start, applyVerb, untilHeld } from ".
 import { startServer, type Server } from "./support/server.ts";
 import { until } from "./support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 const JSON_TYPE = { "Content-Type": "application/json" };

@@ -18,8 +18,7 @@ interface Count {
   readonly skipped: number;
 }
 
-/** (A test that takes many pictures needs more than a minute where other tests and other machines take the cores.) */
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 60_000;
 /**
  * Twice the cores, within bounds: with fewer the tests wait one after the other, with more they outwait their limits.
  */

@@ -10,7 +10,7 @@ import { ask } from "../support/http.ts";
 import { until } from "../support/until.ts";
 import { begin, run, untilSaid } from "./program.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const OPEN = { amount: "350", currency: "eur", capture_method: "manual", "metadata[order_id]": "order-1" };
 

@@ -6,7 +6,7 @@ import { startServer } from "../support/server.ts";
 import { begin, untilSaid } from "./program.ts";
 import { CommandShop } from "./shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const shop = new CommandShop();
 beforeAll(() => shop.open());

@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 import { newSecret, WebhookReceiver } from "../support/webhook-receiver.ts";
 import { begin } from "./program.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 afterAll(stopServers);
 
 test("rules lists them and their dead letters; replay delivers these again, and --resume goes on with an ended one", async () => {

@@ -5,7 +5,7 @@ import { readWireOrder } from "../support/http.ts";
 import { untilSaid } from "./program.ts";
 import { CommandShop, TOKEN } from "./shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const shop = new CommandShop();
 beforeAll(() => shop.open());

@@ -10,7 +10,7 @@ import { lookAtProgram } from "../docs/commands.ts";
 import { freePort } from "../support/redis.ts";
 import { run } from "./program.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const NAMES = lookAtProgram().commands.map((command) => command.name());
 

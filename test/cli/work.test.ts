@@ -14,7 +14,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { begin, run, untilSaid, type Running } from "./program.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), "longpour-work-"));
 let server: Server;

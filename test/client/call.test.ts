@@ -6,7 +6,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { answer, BadNetwork, halfAnAnswer, loseAnswer, pass, reset, type Act } from "./faults.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const servers: Server[] = [];
 const stops: AbortController[] = [];

@@ -18,7 +18,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { soon, until } from "../support/until.ts";
 import { answer, BadNetwork, halfAnAnswer, loseAnswer, pass, reset, silence, type Act } from "./faults.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const BUSY = answer(503, { "Retry-After": "0" });
 

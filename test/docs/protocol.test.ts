@@ -5,7 +5,7 @@ import { exampleOf, type ProblemName } from "../../src/problem.ts";
 import { PROTOCOL, readDocuments, ROOT } from "./documents.ts";
 import { renderBlocks, writeBlocks, type Document } from "./render.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let documents: Record<"customers" | "baristas", Document>;
 let blocks: Map<string, string>;

@@ -7,7 +7,7 @@ import { TestRedis } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 import { byNumber, drafts, firstsOf, LEASE_MS, ReaderFixture, untilHandled, type TestReader } from "./readers.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const FAILING = "events can't be handled: trying again";
 const REMADE = "a reader's consumer group was gone: it is made again where it was";

@@ -14,7 +14,7 @@ import { until } from "../support/until.ts";
 import { TestListener, FeedFixture } from "./feeds.ts";
 import { wholeLife } from "./whole-life.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 async function open(maxListeners?: number): Promise<{ fixture: FeedFixture; feed: EventFeed }> {
   const fixture = await FeedFixture.open();

@@ -8,7 +8,7 @@ import { createEventStreams, readLastEventId, type StreamEvents } from "../../sr
 import { InvalidInputError } from "../../src/problem.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 /** What the kernel holds for a client that does not read is some MB. */
 const MEBIBYTE = new Uint8Array(1024 * 1024).fill(97);

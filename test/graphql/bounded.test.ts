@@ -8,7 +8,7 @@ import { FeedFixture } from "../events/feeds.ts";
 import { silent } from "../support/redis.ts";
 import { openByGet } from "./streams.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 test("without its last frame: its client comes back", async () => {
   await using fixture = await FeedFixture.open();

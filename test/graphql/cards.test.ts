@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 import { Operations } from "./client.ts";
 import { framesOf, listenByGet, openByGet, viewsOf } from "./streams.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let acquirer: TestAcquirer;
 let server: Server;

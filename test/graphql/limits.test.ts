@@ -4,7 +4,7 @@ import { ask, expectProblem, lookAtQueue, type Answer } from "../support/http.ts
 import { startServer, type Server } from "../support/server.ts";
 import type { SaidError } from "./client.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const TOKEN = "hush-hush-42";
 

@@ -5,7 +5,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { changeShop, patchShop, readMenu } from "../support/shop.ts";
 import { Operations } from "./client.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 let customers: Operations;

@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 import { Operations, openStreams } from "./client.ts";
 import { framesOf, Heard, listenByGet, openByGet, viewsOf } from "./streams.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 let customers: Operations;

@@ -3,7 +3,7 @@ import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readSchemas, SCHEMA_FILES } from "../docs/schemas.ts";
 import { startServer, type Server } from "../support/server.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 

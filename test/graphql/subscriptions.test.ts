@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 import { openStreams, type SaidError } from "./client.ts";
 import { framesOf, Heard, listenByGet, untilListening } from "./streams.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 

@@ -20,7 +20,7 @@ import {
 } from "./replicas.ts";
 import { RedisRelay } from "../support/relay.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 /**
  * Finishes an order, and in the same go of Redis runs `next`. `isAtomic`: before anybody who blocks on the bell is

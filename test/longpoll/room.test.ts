@@ -20,7 +20,7 @@ import {
 } from "./replicas.ts";
 import { wholeLife } from "./whole-life.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 describe("a customer", () => {
   test("gets their order once it is ready", async () => {

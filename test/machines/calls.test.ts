@@ -10,7 +10,7 @@ import { RedisRelay } from "../support/relay.ts";
 import { sharedRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const Numbers = Type.Object({ a: Type.Number(), b: Type.Number() }, { additionalProperties: false });
 const Sum = Type.Object({ sum: Type.Number() }, { additionalProperties: false });

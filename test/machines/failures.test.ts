@@ -5,7 +5,7 @@ import { defineMachine } from "../../src/machines/machine.ts";
 import { ask } from "../support/http.ts";
 import { call, MachineServer, orderOf } from "../support/machines.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SECRET = "Ada-Lovelace";
 const circular: Record<string, unknown> = { sum: 1 };

@@ -6,7 +6,7 @@ import { EventClient } from "../events/client.ts";
 import { call, MachineServer, orderOf } from "../support/machines.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const defineNoting = (make: (context: MakeContext) => Promise<unknown>) =>
   defineMachine({

@@ -7,7 +7,7 @@ import { ask } from "../support/http.ts";
 import { MachineServer } from "../support/machines.ts";
 import { resolveReferences } from "../support/openapi.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 interface Call {
   readonly requestBody: { readonly content: Record<string, { readonly schema: object }> };

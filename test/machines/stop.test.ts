@@ -8,7 +8,7 @@ import { callLater, endOf, look, MachineServer, untilStatus } from "../support/m
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const module = join(import.meta.dir, "modules/gated.ts");
 

@@ -6,7 +6,7 @@ import { TestOrders } from "../support/orders.ts";
 import { LINES } from "../support/state.ts";
 import { FORMATS } from "./exhibits.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const STATUSES = ["reserved", "queued", "brewing", "ready", "cancelled"];
 /** Lines that format 1 had not. */

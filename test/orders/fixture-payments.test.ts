@@ -8,7 +8,7 @@ import { LASTING } from "../fixtures/shop.ts";
 import { IDS_2 } from "../fixtures/shop-2.ts";
 import { Comparison, FORMATS } from "./exhibits.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const LOOK_MS = LASTING.leaseSeconds * 1000;
 

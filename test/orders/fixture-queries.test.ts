@@ -12,7 +12,7 @@ import { CUSTOMER, LASTING } from "../fixtures/shop.ts";
 import type { TestOrders } from "../support/orders.ts";
 import { Comparison, FORMATS } from "./exhibits.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const DEFAULT = "default";
 const NEW_ID = "01938a5e-7c1b-7f3e-9a52-000000000099";

@@ -9,7 +9,7 @@ import { choiceOf, claimOf, CODE, HOLDER, type IDS, placementOf, reservationOf }
 import { callOf, IDS_2 } from "../fixtures/shop-2.ts";
 import { Comparison, FORMATS } from "./exhibits.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const NEW_ID = "01938a5e-7c1b-7f3e-9a52-000000000099";
 

@@ -6,7 +6,7 @@ import { soon, until } from "../support/until.ts";
 import { ReplicaFixture, endOf } from "../longpoll/replicas.ts";
 import { RedisRelay } from "../support/relay.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 test("an order that was refused in an outage is not made after it", async () => {
   // One of the test's own: no order was cancelled there yet, so Redis does not know that script.

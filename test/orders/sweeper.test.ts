@@ -8,7 +8,7 @@ import { silent, TestRedis } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 import { ReplicaFixture, endOf, type Replica } from "../longpoll/replicas.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 /** Tries to start an order. */
 async function isStarted({ orders }: Replica): Promise<boolean> {

@@ -15,7 +15,7 @@ import { createClient, RetryLater as ClientsRetryLater } from "../../src/client/
 import { sharedRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const servers: RunningServer[] = [];
 

@@ -32,7 +32,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { changeShop } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const file = join(tmpdir(), `longpour-acquirer-${crypto.randomUUID()}.jsonl`);
 let acquirer: TestAcquirer;

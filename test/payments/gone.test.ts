@@ -8,7 +8,7 @@ import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SHOP = `gone-${crypto.randomUUID()}`;
 const FREED = "the order of a payment is no longer kept: what was held is freed";

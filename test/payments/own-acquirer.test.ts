@@ -9,7 +9,7 @@ import { startOwnAcquirer, type OwnAcquirer } from "../../src/payments/own-acqui
 import { StripeProvider } from "../../src/payments/stripe.ts";
 import { soon, until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const MODULE = resolve(import.meta.dir, "../../src/payments/own-acquirer.ts");
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sign } from "../../src/cli/acquirer/webhooks.ts";
 import { StripeProvider } from "../../src/payments/stripe.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SECRET_KEY = "sk_test_very_secret_of_the_tests";
 const WEBHOOK_SECRET = "whsec_of_the_tests";

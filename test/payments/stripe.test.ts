@@ -6,7 +6,7 @@ import { TestAcquirer } from "../support/acquirer.ts";
 import { freePort } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const AMOUNT = 350;
 let acquirer: TestAcquirer;

@@ -4,7 +4,7 @@ import { ask, type Answer, type Asking } from "../support/http.ts";
 import { TestNginx } from "../support/nginx.ts";
 import { startServer, type Server } from "../support/server.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const CLIENT = "127.0.0.2";
 const FORGED = { "X-Forwarded-For": "203.0.113.77", Forwarded: "for=203.0.113.77" };

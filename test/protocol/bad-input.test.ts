@@ -10,7 +10,7 @@ import { startServer, type Server } from "../support/server.ts";
 
 const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 let witness: WireOrder;

@@ -7,7 +7,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { deleteCoffee, putCoffee, readMenu } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const shop = `test-${crypto.randomUUID()}`;
 const CHAI = { name: "Chai", description: "", price: 350, available: true, modifiers: [], icon: "☕" };

@@ -15,7 +15,7 @@ import {
 } from "../support/http.ts";
 import { startServer, type Server } from "../support/server.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 

@@ -11,7 +11,7 @@ import { CALL_QUEUE, describeCall, LIST_QUEUES } from "../../src/api/customers/q
 import { completeDocument, type Described } from "../../src/http/openapi.ts";
 import { resolveReferences } from "../support/openapi.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const CONTRACTS = {
   work: {

@@ -9,7 +9,7 @@ import { sharedRedis } from "../support/redis.ts";
 import { changeShop, expectRefusal } from "../support/shop.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let redis: Redis;
 beforeAll(async () => {

@@ -19,7 +19,7 @@ import { readCode } from "../support/shop.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const UNKNOWN = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 const QUEUES = "work, mail lease_seconds=1 max_attempts=1";

@@ -6,7 +6,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { expectRefusal } from "../support/shop.ts";
 import { soon, until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const TOKEN = "hush-hush-42";
 const SHOP = `links-${crypto.randomUUID()}`;

@@ -19,7 +19,7 @@ import {
 import { startServer, type Server } from "../support/server.ts";
 import { changeShop, readCode, reserve } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 

@@ -17,7 +17,7 @@ import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { changeShop, expectRefusal, expectReserved, readCode } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const shop = `test-${crypto.randomUUID()}`;
 const [HERE, NEXT_DOOR, ELSEWHERE] = ["127.0.0.2", "127.0.0.3", "127.0.9.2"];

@@ -30,7 +30,7 @@ import {
   type WireCoffee,
 } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 /** Of the same shop. */

@@ -16,7 +16,7 @@ import {
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let here: Server;
 let there: Server;

@@ -14,7 +14,7 @@ import { TestRedis } from "../support/redis.ts";
 import { startServer, stopServers, type Server } from "../support/server.ts";
 import { soon, until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 let redis: TestRedis | undefined;
 afterEach(async () => {
   await stopServers();

@@ -7,7 +7,7 @@ import { TestNginx } from "../support/nginx.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const ORDER = "POST /order/ HTTP/1.1\r\nHost: app\r\n\r\n";
 const LOOK = "GET /livez HTTP/1.1\r\nHost: app\r\n\r\n";

@@ -17,7 +17,7 @@ import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { soon } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 

@@ -31,7 +31,7 @@ import { changeShop, patchShop } from "../support/shop.ts";
 const NO_ORDER = "01938a5e-7c1b-7f3e-9a52-6f1d2c3b4a59";
 const ASYNC = { headers: { Prefer: "respond-async" } };
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 

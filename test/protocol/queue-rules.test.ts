@@ -19,7 +19,7 @@ import { sharedRedis } from "../support/redis.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const QUEUES = [
   "small capacity=3",

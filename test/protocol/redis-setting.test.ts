@@ -11,7 +11,7 @@ import { ask, brew, expectOrder, order } from "../support/http.ts";
 import { freePort, silent, TestRedis } from "../support/redis.ts";
 import { startRefusedServer, startServer } from "../support/server.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const OPENSSL: Program = {
   names: ["openssl"],

@@ -29,7 +29,7 @@ import {
   reserve,
 } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SHOP = `test-${crypto.randomUUID()}`;
 const SETTINGS = { ...FIRST_SETTINGS, code_period_seconds: 86_400 };

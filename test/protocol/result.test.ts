@@ -21,7 +21,7 @@ import { startServer, type Server } from "../support/server.ts";
 import { EventClient } from "../events/client.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 const LIMIT_BYTES = 256 * 1024;
 
 let here: Server;

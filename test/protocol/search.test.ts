@@ -23,7 +23,7 @@ interface Page {
   readonly cursor: string | null;
 }
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 let server: Server;
 let ready: WireOrder;

@@ -6,7 +6,7 @@ import { TestRedis } from "../support/redis.ts";
 import { startServer, stopServers } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 let redis: TestRedis | undefined;
 afterEach(async () => {
   await stopServers();

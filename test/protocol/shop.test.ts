@@ -17,7 +17,7 @@ import {
   readShop,
 } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SHOP = `test-${crypto.randomUUID()}`;
 

@@ -8,7 +8,7 @@ import { TestNginx } from "../support/nginx.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { expectRefusal } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const FRIEND = "https://coffee.test";
 const STRANGER = "https://evil.test";

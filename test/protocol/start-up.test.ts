@@ -6,7 +6,7 @@ import { sharedRedis, TestRedis } from "../support/redis.ts";
 import { startRefusedServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 /** Expects one line on why, an exit code, and nothing internal. */
 function expectRefused({ exitCode, output }: { exitCode: number; output: string }, code: number): string {

@@ -16,7 +16,7 @@ import {
 import { startServer, type Server } from "../support/server.ts";
 import { readCsv } from "../stats/csv.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const NAME = '=HYPERLINK("http://x"), Ada';
 

@@ -11,7 +11,7 @@ import { TestNginx } from "../support/nginx.ts";
 import { startRefusedServer, startServer, type Server } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const authority = new Authority("protocol-authority");
 const staffAuthority = new Authority("staff-authority");

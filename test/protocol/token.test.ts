@@ -4,7 +4,7 @@ import { ask } from "../support/http.ts";
 import { startServer } from "../support/server.ts";
 import { expectRefusal } from "../support/shop.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const TOKEN = "hush-hush-42";
 

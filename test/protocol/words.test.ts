@@ -6,7 +6,7 @@ import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { expectNoWords } from "../support/words.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const WORDS = { note: "oat milk, please", customer_name: "Ada Lovelace" };
 

@@ -11,7 +11,7 @@ import { installProgram } from "../../src/redis/install.ts";
 import { freePort, silent, TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const RIGHTS = ["~{test}:*", "&{test}:*", "+@all", "-@admin", "-@dangerous", "+info", "+client|unblock"];
 

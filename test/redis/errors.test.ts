@@ -8,7 +8,7 @@ import { withoutWords } from "../../src/log.ts";
 import { freePort, TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

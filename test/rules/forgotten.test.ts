@@ -4,7 +4,7 @@ import type { DeliveryOutcome } from "../../src/rules/rule.ts";
 import { soon, until } from "../support/until.ts";
 import { RuleFixture } from "./rules.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 describe("a rule that no server has had for long", () => {
   test("is forgotten, and what it had put by is dead", async () => {

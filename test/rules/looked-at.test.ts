@@ -4,7 +4,7 @@ import { LookedAt } from "../../src/rules/looked-at.ts";
 import { until } from "../support/until.ts";
 import { idsOf, RuleFixture } from "./rules.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 test("a stretch is passed over by who is in it and wants none of its types", () => {
   const lookedAt = new LookedAt();

@@ -4,7 +4,7 @@ import { MAX_PUT_BY } from "../../src/rules/tenure.ts";
 import { until } from "../support/until.ts";
 import { RuleFixture } from "./rules.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 test("while as many as may be are put by, a dead letter stays one, and is not taken for none", async () => {
   await using fixture = await RuleFixture.open();

@@ -7,7 +7,7 @@ import { spoil } from "../support/damage.ts";
 import { soon, until } from "../support/until.ts";
 import { delivered, firstsOf, idsOf, RuleFixture } from "./rules.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const failed: DeliveryOutcome = { kind: "failed", why: "status 500" };
 

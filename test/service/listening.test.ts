@@ -9,7 +9,7 @@ import { ORDER_SETTINGS, type TestOrders } from "../support/orders.ts";
 import { attempt, authorise, openShop } from "../support/paid-orders.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 /** A shop where orders are paid by card, and one order that is authorised: `a`. */
 class Till implements AsyncDisposable {

@@ -13,7 +13,7 @@ import { ORDER_SETTINGS } from "../support/orders.ts";
 import { silent } from "../support/redis.ts";
 import { soon, until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const ADDRESS = "192.0.2.7";
 

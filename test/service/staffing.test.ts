@@ -16,7 +16,7 @@ import {
 } from "../longpoll/replicas.ts";
 import { RedisRelay } from "../support/relay.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 interface Shift {
   readonly outcome: Promise<Parsed<StaffingOutcome>>;

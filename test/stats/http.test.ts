@@ -7,7 +7,7 @@ import { giveBack, takeMoney } from "../support/payments.ts";
 import { startServer, type Server } from "../support/server.ts";
 import { readCsv } from "./csv.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const HOUR_MS = 3_600_000;
 const NAME = '=SUM(A1), the "great"';

@@ -9,7 +9,7 @@ import { Renewal, type CertifiedPort } from "../../src/tls/renewal.ts";
 import { Authority, curl, InstalledPair, shownBy } from "../support/certificates.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const authority = new Authority("renewing-authority");
 const [first, second] = [authority.issue("first"), authority.issue("second")];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { OtlpReceiver } from "../support/otlp.ts";
 import { sharedRedis } from "../support/redis.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 async function serveOne(endpoint: string): Promise<{ loaded: number; isKept: boolean }> {
   const { url } = await sharedRedis();

@@ -5,7 +5,7 @@ import { MachineServer } from "../support/machines.ts";
 import { OtlpReceiver } from "../support/otlp.ts";
 import { soon, until } from "../support/until.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SECRET = "Bearer hush hush";
 const CANNOT = "spans can't be sent: trying again, and dropping those that are too many";

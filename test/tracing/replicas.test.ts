@@ -7,7 +7,7 @@ import { call, MachineServer, orderOf } from "../support/machines.ts";
 import { OtlpReceiver, type Span } from "../support/otlp.ts";
 import { startServer, stopServers, type Server } from "../support/server.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 afterAll(stopServers);
 
 const TRACEPARENT = /^00-([\da-f]{32})-([\da-f]{16})-01$/;

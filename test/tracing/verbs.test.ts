@@ -19,7 +19,7 @@ import { call, callLater, endOf, MachineServer, untilStatus } from "../support/m
 import { OtlpReceiver, type Span } from "../support/otlp.ts";
 import { sharedRedis } from "../support/redis.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const CALLER = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
 const headers = { traceparent: `00-${CALLER.traceId}-${CALLER.spanId}-01` };

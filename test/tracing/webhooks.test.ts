@@ -7,7 +7,7 @@ import { startServer, stopServers } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { newSecret, WebhookReceiver } from "../support/webhook-receiver.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 afterAll(stopServers);
 
 test("each event of a traced order brings its traceparent; those of others bring none", async () => {

@@ -20,7 +20,7 @@ import { soon, until } from "../support/until.ts";
 import { newSecret, WebhookReceiver } from "../support/webhook-receiver.ts";
 import { unmark } from "../support/words.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SECRET = newSecret();
 const ALLOWED = { CALLBACK_ALLOW: "127.0.0.1, hooks.test, *.flows.test", WEBHOOK_ALLOW: "127.0.0.1, *.flows.test" };

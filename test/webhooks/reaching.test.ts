@@ -7,7 +7,7 @@ import { Authority, type Pair } from "../support/certificates.ts";
 import { NameServer } from "../support/name-server.ts";
 import { newSecret, WebhookReceiver } from "../support/webhook-receiver.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SECRET = newSecret();
 const closers: (() => unknown)[] = [];

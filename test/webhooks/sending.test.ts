@@ -6,7 +6,7 @@ import { WebhookSender, type SenderOptions, type WebhookMessage } from "../../sr
 import { soon, until } from "../support/until.ts";
 import { newSecret, WebhookReceiver } from "../support/webhook-receiver.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const SECRET = newSecret();
 const closers: (() => unknown)[] = [];

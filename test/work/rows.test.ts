@@ -7,7 +7,7 @@ import { call, MachineServer, orderOf } from "../support/machines.ts";
 import { until } from "../support/until.ts";
 import { demand, demandRow, findRow, searchRows, sumTo, type WireRow } from "../support/work.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 const open = (environment = {}): Promise<MachineServer> =>
   MachineServer.open({ machines: [], environment: { WORK: "on", ...environment } });

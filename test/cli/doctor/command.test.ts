@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { startDoctor } from "../../support/doctor.ts";
 import { sharedRedis } from "../../support/redis.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(60_000);
 
 test.each([
   [[], "give --url, --staff-url or --redis"],
